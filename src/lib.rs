@@ -1,1 +1,13 @@
+//! A mutating admission webhook that gives Kubernetes pods AWS IAM roles.
+//!
+//! Three floors, imports only downwards (`make lint` checks it):
+//!
+//! | floor | modules | may use |
+//! |---|---|---|
+//! | 3 surface | [`cli`], [`config`], [`run`] | all below |
+//! | 2 the world | [`service_accounts`], [`tls`], [`server`], [`telemetry`] | tokio, kube, axum, rustls; floor 1 |
+//! | 1 the domain, pure | [`identity`], [`mutation`], [`admission`] | serde, json-patch, std, pure crates |
+//!
+//! The way of a request is one function: `server::admissions::answer`.
 
+pub mod identity;

@@ -1,0 +1,153 @@
+//! The annotations that are read, and how their values are read.
+
+use super::Warning;
+
+/// The seconds that a projected token lives.
+///
+/// Kubernetes takes 600 (ten minutes) to 2^32; anything outside is brought to
+/// the nearest bound, as the API server would otherwise refuse the pod.
+/// <https://kubernetes.io/docs/reference/kubernetes-api/config-and-storage-resources/volume/>
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Expiration(i64);
+
+impl Expiration {
+    pub const DEFAULT: Self = Self(86_400);
+    pub const MIN: Self = Self(600);
+    pub const MAX: Self = Self(1 << 32);
+
+    #[must_use]
+    pub fn from_seconds(seconds: i64) -> Self {
+        Self(seconds.clamp(Self::MIN.0, Self::MAX.0))
+    }
+
+    #[must_use]
+    pub fn seconds(self) -> i64 {
+        self.0
+    }
+}
+
+/// The full names of the annotations under one prefix, made once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AnnotationKeys {
+    pub prefix: String,
+    pub role_arn: String,
+    pub audience: String,
+    pub regional_sts: String,
+    pub token_expiration: String,
+    pub region: String,
+    pub role_session_name: String,
+    pub skip_containers: String,
+    pub include_containers: String,
+}
+
+impl AnnotationKeys {
+    #[must_use]
+    pub fn new(prefix: &str) -> Self {
+        let key = |name: &str| format!("{prefix}/{name}");
+        Self {
+            prefix: prefix.to_owned(),
+            role_arn: key("role-arn"),
+            audience: key("audience"),
+            regional_sts: key("sts-regional-endpoints"),
+            token_expiration: key("token-expiration"),
+            region: key("region"),
+            role_session_name: key("role-session-name"),
+            skip_containers: key("skip-containers"),
+            include_containers: key("include-containers"),
+        }
+    }
+}
+
+impl Default for AnnotationKeys {
+    fn default() -> Self {
+        Self::new("eks.amazonaws.com")
+    }
+}
+
+/// An annotation's value, unless it is blank: a blank one counts as unset.
+pub(super) fn set(value: &str) -> Option<&str> {
+    (!value.trim().is_empty()).then_some(value)
+}
+
+/// Seconds as Go's `strconv.ParseInt` reads them.
+///
+/// # Errors
+/// The warning to report where the value is not a whole number of seconds.
+pub(crate) fn expiration(key: &str, value: &str) -> Result<Expiration, Warning> {
+    value
+        .parse::<i64>()
+        .map(Expiration::from_seconds)
+        .map_err(|_| Warning::unreadable(key, value, "not a whole number of seconds"))
+}
+
+/// The words of Go's `strconv.ParseBool`.
+pub(super) fn boolean(key: &str, value: &str) -> Result<bool, Warning> {
+    match value {
+        "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
+        "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
+        _ => Err(Warning::unreadable(key, value, "neither true nor false")),
+    }
+}
+
+/// Container names from one line of CSV, spaces around each trimmed.
+///
+/// # Errors
+/// The warning to report where a quote is opened and never closed.
+pub fn container_names(key: &str, value: &str) -> Result<Vec<String>, Warning> {
+    let unreadable = |why| Warning::unreadable(key, value, why);
+    if value.matches('"').count() % 2 == 1 {
+        return Err(unreadable("a quote is not closed"));
+    }
+    let mut reader = csv::ReaderBuilder::new()
+        .has_headers(false)
+        .trim(csv::Trim::All)
+        .from_reader(value.as_bytes());
+    match reader.records().next() {
+        None => Ok(Vec::new()),
+        Some(Err(_)) => Err(unreadable("not a comma-separated list")),
+        Some(Ok(record)) => {
+            let names = record.iter().map(str::trim);
+            Ok(names.filter(|name| !name.is_empty()).map(str::to_owned).collect())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn brings_an_expiration_within_the_bounds_of_the_api_server() {
+        for (given, kept) in [("599", 600), ("-5", 600), ("600", 600), ("4294967297", 1 << 32)] {
+            assert_eq!(expiration("k", given).map(Expiration::seconds), Ok(kept), "{given}");
+        }
+    }
+
+    #[test]
+    fn reports_an_expiration_that_is_not_a_number() {
+        for given in ["1h", "600.0", " 600", "99999999999999999999"] {
+            let warning = expiration("eks.amazonaws.com/token-expiration", given);
+            let warning = warning.expect_err(given).to_string();
+            assert!(warning.contains("not a whole number"), "{warning}");
+        }
+    }
+
+    #[test]
+    fn reads_container_names_as_csv_with_quotes_and_spaces() {
+        for (given, names) in [
+            ("a,b", vec!["a", "b"]),
+            (" a , b ", vec!["a", "b"]),
+            (r#""a","b""#, vec!["a", "b"]),
+            ("a,,b,", vec!["a", "b"]),
+            ("", vec![]),
+        ] {
+            let expected = names.into_iter().map(str::to_owned).collect();
+            assert_eq!(container_names("k", given), Ok(expected), "{given}");
+        }
+    }
+
+    #[test]
+    fn reports_container_names_with_an_open_quote() {
+        assert!(container_names("k", r#""a,b"#).is_err());
+    }
+}

@@ -1,0 +1,168 @@
+//! `ServiceAccount`s and the `ConfigMap` from manifests, for use without a
+//! cluster: YAML or JSON, many documents, `List`s taken apart.
+
+use serde::Deserialize;
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// What a manifest file holds. Other kinds are passed over.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Manifests {
+    pub service_accounts: Vec<ServiceAccountManifest>,
+    pub config_maps: Vec<ConfigMapManifest>,
+}
+
+/// A `ServiceAccount` as written; the namespace is `default` where none is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ServiceAccountManifest {
+    pub namespace: String,
+    pub name: String,
+    pub annotations: BTreeMap<String, String>,
+}
+
+/// A `ConfigMap` as written, with its `data.config`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ConfigMapManifest {
+    pub namespace: String,
+    pub name: String,
+    pub config: Option<String>,
+}
+
+/// Why a file could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ManifestError {
+    #[error("failed to read it as YAML or JSON: {0}")]
+    Syntax(String),
+    #[error("failed to read document {document}, a {kind}: {reason}")]
+    Document { document: usize, kind: String, reason: String },
+}
+
+#[derive(Deserialize)]
+struct Object {
+    metadata: Metadata,
+    #[serde(default)]
+    data: Option<Data>,
+}
+
+#[derive(Deserialize)]
+struct Metadata {
+    #[serde(default)]
+    namespace: Option<String>,
+    name: String,
+    #[serde(default)]
+    annotations: Option<BTreeMap<String, String>>,
+}
+
+#[derive(Deserialize)]
+struct Data {
+    #[serde(default)]
+    config: Option<String>,
+}
+
+impl Manifests {
+    /// # Errors
+    /// Text that is neither YAML nor JSON; a `ServiceAccount` or `ConfigMap`
+    /// that lacks a name or has members of another type than Kubernetes takes.
+    pub fn parse(text: &str) -> Result<Self, ManifestError> {
+        // As kubectl reads it: `y` and `n` are text.
+        let options = serde_saphyr::options! { strict_booleans: true };
+        let documents: Vec<Value> = serde_saphyr::from_multiple_with_options(text, options)
+            .map_err(|error| ManifestError::Syntax(first_line(&error.to_string())))?;
+        let mut read = Self::default();
+        for (index, document) in documents.into_iter().enumerate() {
+            read.take(index + 1, document)?;
+        }
+        Ok(read)
+    }
+
+    pub fn extend(&mut self, other: Self) {
+        self.service_accounts.extend(other.service_accounts);
+        self.config_maps.extend(other.config_maps);
+    }
+
+    fn take(&mut self, document: usize, mut value: Value) -> Result<(), ManifestError> {
+        let kind = value["kind"].as_str().unwrap_or_default().to_owned();
+        let object = |value: Value| {
+            Object::deserialize(value).map_err(|error| ManifestError::Document {
+                document,
+                kind: kind.clone(),
+                reason: error.to_string(),
+            })
+        };
+        match kind.as_str() {
+            "ServiceAccount" => {
+                let Object { metadata, .. } = object(value)?;
+                self.service_accounts.push(ServiceAccountManifest {
+                    namespace: metadata.namespace.unwrap_or_else(|| "default".to_owned()),
+                    name: metadata.name,
+                    annotations: metadata.annotations.unwrap_or_default(),
+                });
+            }
+            "ConfigMap" => {
+                let Object { metadata, data } = object(value)?;
+                self.config_maps.push(ConfigMapManifest {
+                    namespace: metadata.namespace.unwrap_or_else(|| "default".to_owned()),
+                    name: metadata.name,
+                    config: data.and_then(|data| data.config),
+                });
+            }
+            "List" | "ServiceAccountList" | "ConfigMapList" => {
+                let item_kind = kind.trim_end_matches("List");
+                if let Value::Array(items) = value["items"].take() {
+                    for mut item in items {
+                        // The items of a typed list carry no kind of their own.
+                        if item["kind"].is_null() && item.is_object() && !item_kind.is_empty() {
+                            item["kind"] = item_kind.into();
+                        }
+                        self.take(document, item)?;
+                    }
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+fn first_line(text: &str) -> String {
+    text.lines().next().unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_many_documents_and_lists_and_passes_over_other_kinds() {
+        let read = Manifests::parse(
+            "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: a, namespace: x, annotations: {k: v}}\n\
+             ---\n---\nkind: Secret\ndata: [not, a, map]\n---\nkind: List\nitems:\n\
+             - {kind: ServiceAccount, metadata: {name: b}}\n\
+             - {kind: ConfigMap, metadata: {name: c, namespace: y}, data: {config: '{}'}}\n\
+             ---\nkind: ServiceAccountList\nitems: [{metadata: {name: d}}]\n",
+        )
+        .expect("good YAML");
+        let names: Vec<_> = read
+            .service_accounts
+            .iter()
+            .map(|sa| format!("{}/{}", sa.namespace, sa.name))
+            .collect();
+        assert_eq!(names, ["x/a", "default/b", "default/d"]);
+        assert_eq!(read.service_accounts[0].annotations["k"], "v");
+        assert_eq!(read.config_maps[0].config.as_deref(), Some("{}"));
+    }
+
+    #[test]
+    fn reads_json_as_well() {
+        let read = Manifests::parse(r#"{"kind":"ServiceAccount","metadata":{"name":"a"}}"#);
+        assert_eq!(read.expect("good JSON").service_accounts[0].name, "a");
+    }
+
+    #[test]
+    fn names_the_document_that_is_wrong() {
+        let error = Manifests::parse("kind: Pod\n---\nkind: ServiceAccount\nmetadata: {}\n");
+        let error = error.expect_err("no name").to_string();
+        assert!(error.contains("document 2") && error.contains("name"), "{error}");
+        assert!(Manifests::parse("kind: [").is_err());
+    }
+}
