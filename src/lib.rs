@@ -10,4 +10,5 @@
 //!
 //! The way of a request is one function: `server::admissions::answer`.
 
+pub mod admission;
 pub mod identity;
