@@ -11,4 +11,7 @@
 //! The way of a request is one function: `server::admissions::answer`.
 
 pub mod admission;
+pub mod cli;
+pub mod config;
 pub mod identity;
+pub mod telemetry;

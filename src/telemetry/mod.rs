@@ -1,0 +1,3 @@
+//! What the program tells about itself: metrics and logs.
+
+pub mod logs;
