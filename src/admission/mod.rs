@@ -3,12 +3,14 @@
 //!
 //! <https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/>
 
+mod admit;
 mod outcome;
 mod required;
 mod respond;
 mod review;
 
+pub use admit::{Admission, Endpoint, Method, Policy, admit};
 pub use outcome::Outcome;
-pub use required::{Refusal, refuse};
-pub use respond::{Answer, respond};
+pub use required::Refusal;
+pub use respond::respond;
 pub use review::{ApiVersion, DecodeError, Review, Subject, decode};

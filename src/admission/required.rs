@@ -18,9 +18,9 @@ impl Refusal {
 /// for every container that takes part. `uncovered` names those that would run
 /// without credentials, `key` the `ServiceAccount`, `reason` what failed.
 #[must_use]
-pub fn refuse(
+pub(super) fn refuse(
     outcome: Outcome,
-    uncovered: &[&str],
+    uncovered: &[String],
     key: &str,
     reason: Option<&str>,
 ) -> Option<Refusal> {
@@ -71,8 +71,9 @@ mod tests {
 
     #[test]
     fn refuses_a_pod_that_leaves_a_container_without_credentials() {
+        let uncovered = ["app".to_owned(), "sidecar".to_owned()];
         for outcome in [Outcome::Mutated, Outcome::AlreadyComplete] {
-            let refusal = refuse(outcome, &["app", "sidecar"], "demo/app", None);
+            let refusal = refuse(outcome, &uncovered, "demo/app", None);
             let message = refusal.expect("two containers lack credentials").0;
             assert!(message.contains("app, sidecar"), "{message}");
         }

@@ -2,26 +2,13 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use json_patch::Patch;
 use serde::Serialize;
 
-use super::{ApiVersion, Outcome, Refusal};
+use super::{Admission, Review};
 use crate::identity::Warning;
 
 /// The API server takes 4096 characters of warnings in all; a few are read.
 const MAX_WARNINGS: usize = 5;
-
-/// What is answered to a review.
-#[derive(Debug)]
-pub struct Answer<'a> {
-    pub version: ApiVersion,
-    pub uid: &'a str,
-    pub outcome: Outcome,
-    /// Empty where nothing is missing.
-    pub patch: Patch,
-    pub warnings: &'a [Warning],
-    pub refusal: Option<Refusal>,
-}
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -64,28 +51,28 @@ struct Status<'a> {
 ///
 /// # Errors
 /// None for the values that there are; serde's signature has them.
-pub fn respond(answer: &Answer<'_>) -> Result<Vec<u8>, serde_json::Error> {
-    let patch = match &answer.refusal {
-        None if !answer.patch.0.is_empty() => {
-            Some(STANDARD.encode(serde_json::to_vec(&answer.patch)?))
+pub fn respond(review: &Review<'_>, admission: &Admission) -> Result<Vec<u8>, serde_json::Error> {
+    let patch = match &admission.refusal {
+        None if !admission.patch.0.is_empty() => {
+            Some(STANDARD.encode(serde_json::to_vec(&admission.patch)?))
         }
         _ => None,
     };
     let envelope = Envelope {
-        api_version: answer.version.as_str(),
+        api_version: review.version.as_str(),
         kind: "AdmissionReview",
         response: Response {
-            uid: answer.uid,
-            allowed: answer.refusal.is_none(),
-            status: answer.refusal.as_ref().map(|refusal| Status {
+            uid: &review.uid,
+            allowed: admission.refusal.is_none(),
+            status: admission.refusal.as_ref().map(|refusal| Status {
                 code: 403,
                 reason: "Forbidden",
                 message: refusal.message(),
             }),
             patch_type: patch.is_some().then_some("JSONPatch"),
             patch,
-            audit_annotations: AuditAnnotations { outcome: answer.outcome.as_str() },
-            warnings: shown(answer.warnings),
+            audit_annotations: AuditAnnotations { outcome: admission.outcome.as_str() },
+            warnings: shown(&admission.warnings),
         },
     };
     serde_json::to_vec(&envelope)
@@ -103,28 +90,35 @@ fn shown(warnings: &[Warning]) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::{ApiVersion, Outcome, Subject, required};
     use super::*;
     use crate::identity::WarningKind;
+    use crate::mutation::Text;
+    use json_patch::Patch;
     use serde_json::{Value, json};
 
-    fn answer<'a>() -> Answer<'a> {
-        Answer {
+    fn json_of(admission: &Admission) -> Value {
+        let review = Review {
             version: ApiVersion::V1Beta1,
-            uid: "u-1",
-            outcome: Outcome::Mutated,
-            patch: Patch::default(),
-            warnings: &[],
-            refusal: None,
-        }
+            uid: Text("u-1".into()),
+            namespace: Text("demo".into()),
+            dry_run: false,
+            subject: Subject::NotAPod,
+        };
+        serde_json::from_slice(&respond(&review, admission).unwrap()).unwrap()
     }
 
-    fn json_of(answer: &Answer<'_>) -> Value {
-        serde_json::from_slice(&respond(answer).unwrap()).unwrap()
+    fn mutated() -> Admission {
+        Admission::of(Outcome::Mutated)
+    }
+
+    fn patch() -> Patch {
+        serde_json::from_value(json!([{"op": "add", "path": "/a", "value": 1}])).unwrap()
     }
 
     #[test]
     fn echoes_version_kind_and_uid() {
-        let review = json_of(&answer());
+        let review = json_of(&mutated());
         assert_eq!(review["apiVersion"], "admission.k8s.io/v1beta1");
         assert_eq!(review["kind"], "AdmissionReview");
         assert_eq!(review["response"]["uid"], "u-1");
@@ -133,28 +127,27 @@ mod tests {
 
     #[test]
     fn has_no_patch_and_no_patch_type_where_nothing_is_missing() {
-        let response = json_of(&answer())["response"].take();
+        let response = json_of(&mutated())["response"].take();
         assert_eq!(response["allowed"], true);
-        assert!(response.get("patch").is_none() && response.get("patchType").is_none());
-        assert!(response.get("warnings").is_none() && response.get("status").is_none());
+        for absent in ["patch", "patchType", "warnings", "status"] {
+            assert!(response.get(absent).is_none(), "{absent}");
+        }
     }
 
     #[test]
     fn encodes_the_patch_as_base64() {
-        let patch: Patch =
-            serde_json::from_value(json!([{"op": "add", "path": "/a", "value": 1}])).unwrap();
-        let response = json_of(&Answer { patch, ..answer() })["response"].take();
+        let response = json_of(&Admission { patch: patch(), ..mutated() })["response"].take();
         assert_eq!(response["patchType"], "JSONPatch");
         let bytes = STANDARD.decode(response["patch"].as_str().unwrap()).unwrap();
-        let decoded: Value = serde_json::from_slice(&bytes).unwrap();
-        assert_eq!(decoded, json!([{"op": "add", "path": "/a", "value": 1}]));
+        let decoded: Patch = serde_json::from_slice(&bytes).unwrap();
+        assert_eq!(decoded, patch());
     }
 
     #[test]
     fn shows_a_few_warnings_and_says_how_many_there_are() {
-        let warnings: Vec<_> =
+        let warnings =
             (0..7).map(|n| Warning::new(WarningKind::NearMiss, format!("warning {n}"))).collect();
-        let review = json_of(&Answer { warnings: &warnings, ..answer() });
+        let review = json_of(&Admission { warnings, ..mutated() });
         let shown = review["response"]["warnings"].as_array().unwrap();
         assert_eq!(shown.len(), 5);
         assert!(shown[4].as_str().unwrap().starts_with("and 3 more"));
@@ -162,10 +155,9 @@ mod tests {
 
     #[test]
     fn refuses_with_a_reason_and_without_a_patch() {
-        let patch: Patch =
-            serde_json::from_value(json!([{"op": "add", "path": "/a", "value": 1}])).unwrap();
-        let refusal = super::super::refuse(Outcome::NotConfigured, &[], "demo/app", None);
-        let response = json_of(&Answer { patch, refusal, ..answer() })["response"].take();
+        let refusal = required::refuse(Outcome::NotConfigured, &[], "demo/app", None);
+        let refused = Admission { patch: patch(), refusal, ..mutated() };
+        let response = json_of(&refused)["response"].take();
         assert_eq!(response["allowed"], false);
         assert_eq!(response["status"]["code"], 403);
         assert!(response["status"]["message"].as_str().unwrap().contains("demo/app"));

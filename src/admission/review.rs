@@ -125,12 +125,12 @@ pub fn decode(body: &[u8]) -> Result<Review<'_>, DecodeError> {
 impl<'a> PodEnvelope<'a> {
     fn into_review(self) -> Result<Review<'a>, DecodeError> {
         let (version, request) = self.open()?;
-        let served = request.served();
-        request.into_review(version, |object, old_object| match served {
-            Served::NotAPod => Ok(Subject::NotAPod),
-            Served::NotServed => Ok(Subject::NotServed),
-            Served::Creation => Ok(Subject::Creation(object.ok_or(DecodeError::NoObject)?)),
-            Served::EphemeralContainers => Ok(Subject::EphemeralContainers(
+        let asked = request.asked();
+        request.into_review(version, |object, old_object| match asked {
+            Asked::OtherKind => Ok(Subject::NotAPod),
+            Asked::OtherOperation => Ok(Subject::NotServed),
+            Asked::Creation => Ok(Subject::Creation(object.ok_or(DecodeError::NoObject)?)),
+            Asked::EphemeralContainers => Ok(Subject::EphemeralContainers(
                 object.ok_or(DecodeError::NoObject)?,
                 old_object.unwrap_or_default(),
             )),
@@ -144,11 +144,11 @@ impl<'a> AnyEnvelope<'a> {
         error: serde_json::Error,
     ) -> Result<Review<'a>, DecodeError> {
         let (version, request) = self.open()?;
-        let served = request.served();
-        request.into_review(version, |_, _| match served {
-            Served::NotAPod => Ok(Subject::NotAPod),
-            Served::NotServed => Ok(Subject::NotServed),
-            Served::Creation | Served::EphemeralContainers => Err(DecodeError::Json(error)),
+        let asked = request.asked();
+        request.into_review(version, |_, _| match asked {
+            Asked::OtherKind => Ok(Subject::NotAPod),
+            Asked::OtherOperation => Ok(Subject::NotServed),
+            Asked::Creation | Asked::EphemeralContainers => Err(DecodeError::Json(error)),
         })
     }
 }
@@ -167,29 +167,29 @@ impl<'a, O, P> Envelope<'a, O, P> {
     }
 }
 
-enum Served {
+enum Asked {
     Creation,
     EphemeralContainers,
-    NotAPod,
-    NotServed,
+    OtherKind,
+    OtherOperation,
 }
 
 impl<'a, O, P> Request<'a, O, P> {
     /// By the kind and the resource; an API server sends both.
-    fn served(&self) -> Served {
+    fn asked(&self) -> Asked {
         let is = |given: &str, wanted: &str| given.is_empty() || given == wanted;
         let is_pod = is(&self.kind.kind, "Pod")
             && is(&self.resource.resource, "pods")
             && self.kind.group.is_empty()
             && self.resource.group.is_empty();
         if !is_pod {
-            return Served::NotAPod;
+            return Asked::OtherKind;
         }
         let sub_resource = self.sub_resource.as_deref().unwrap_or_default();
         match (&*self.operation, sub_resource) {
-            ("CREATE" | "", "") => Served::Creation,
-            ("UPDATE", "ephemeralcontainers") => Served::EphemeralContainers,
-            _ => Served::NotServed,
+            ("CREATE" | "", "") => Asked::Creation,
+            ("UPDATE", "ephemeralcontainers") => Asked::EphemeralContainers,
+            _ => Asked::OtherOperation,
         }
     }
 

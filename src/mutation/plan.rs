@@ -246,6 +246,13 @@ fn no_volume() -> Warning {
     )
 }
 
+impl<'p> Plan<'p> {
+    /// The containers that take part and would run without credentials.
+    pub fn uncovered(&self) -> impl Iterator<Item = &'p str> {
+        self.containers.iter().filter(|it| !it.covered).map(|it| it.name)
+    }
+}
+
 impl<'p> EnvVar<'p> {
     pub(super) fn value(name: &'static str, value: impl Into<Cow<'p, str>>) -> Self {
         Self { name, source: EnvSource::Value(value.into()) }
