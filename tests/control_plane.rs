@@ -17,7 +17,10 @@ use k8s_openapi::api::{
 };
 use kube::{Api, api::ListParams};
 use serde_json::{Value, json};
-use support::{ControlPlane, Options, control_plane, eventually, overlaid, pod, process_is_gone};
+use support::{
+    ControlPlane, Injector, Options, Registration, control_plane, eventually, overlaid, pod,
+    process_is_gone,
+};
 
 const SOON: Duration = Duration::from_secs(30);
 
@@ -26,19 +29,9 @@ const HELPER: &str = "POD_IDENTITY_TEST_HELPER";
 
 #[tokio::test]
 async fn the_version_served_is_stamped() {
-    let version = control_plane()
-        .await
-        .client()
-        .apiserver_version()
-        .await
-        .unwrap();
+    let version = control_plane().await.client().apiserver_version().await.unwrap();
     assert_eq!(version.major, "1");
-    assert!(
-        version
-            .git_version
-            .starts_with(&format!("v1.{}.", version.minor)),
-        "{version:?}"
-    );
+    assert!(version.git_version.starts_with(&format!("v1.{}.", version.minor)), "{version:?}");
 }
 
 #[tokio::test]
@@ -62,10 +55,7 @@ async fn a_dry_run_stores_nothing() {
 #[tokio::test]
 async fn a_pod_without_its_service_account_is_refused() {
     let namespace = control_plane().await.namespace("refused").await;
-    let refusal = namespace
-        .admit_pod(&pod("plain", "nobody"), false)
-        .await
-        .unwrap_err();
+    let refusal = namespace.admit_pod(&pod("plain", "nobody"), false).await.unwrap_err();
     assert!(refusal.to_string().contains("nobody"), "{refusal:#}");
 }
 
@@ -77,16 +67,11 @@ async fn warnings_come_through() {
         &json!({ "metadata": {
         "annotations": { "seccomp.security.alpha.kubernetes.io/pod": "runtime/default" } } }),
     );
-    let odd = overlaid(
-        odd,
-        &json!({ "spec": { "nodeSelector": { "beta.kubernetes.io/os": "linux" } } }),
-    );
+    let odd =
+        overlaid(odd, &json!({ "spec": { "nodeSelector": { "beta.kubernetes.io/os": "linux" } } }));
     let admitted = namespace.admit_pod(&odd, true).await.unwrap();
     assert!(
-        admitted
-            .warnings
-            .iter()
-            .any(|text| text.contains("beta.kubernetes.io/os")),
+        admitted.warnings.iter().any(|text| text.contains("beta.kubernetes.io/os")),
         "{admitted:?}"
     );
 }
@@ -99,21 +84,15 @@ async fn a_user_has_the_rights_that_rbac_gives_and_no_more() {
     let own_group = format!("system:serviceaccounts:{namespace}");
     let by_certificate =
         control_plane.kubeconfig_for(&user, &["system:serviceaccounts", &own_group]);
-    let by_token = control_plane
-        .kubeconfig_for_service_account(namespace.name(), "default")
-        .await;
+    let by_token = control_plane.kubeconfig_for_service_account(namespace.name(), "default").await;
     for kubeconfig in [&by_certificate, &by_token] {
         let client = control_plane.client_for(kubeconfig).await;
         let secrets: Api<Secret> = Api::namespaced(client.clone(), namespace.name());
         let refusal = secrets.list(&ListParams::default()).await.unwrap_err();
-        let kube::Error::Api(status) = &refusal else {
-            panic!("{refusal}")
-        };
+        let kube::Error::Api(status) = &refusal else { panic!("{refusal}") };
         assert!(status.is_forbidden(), "{status:?}");
         // A right of the group system:serviceaccounts.
-        let discovery = Request::get("/.well-known/openid-configuration")
-            .body(Vec::new())
-            .unwrap();
+        let discovery = Request::get("/.well-known/openid-configuration").body(Vec::new()).unwrap();
         client.request_text(discovery).await.unwrap();
         // Who the API server takes it for.
         let review =
@@ -127,10 +106,7 @@ async fn a_user_has_the_rights_that_rbac_gives_and_no_more() {
         assert_eq!(info["username"], user.as_str());
         let groups = info["groups"].as_array().unwrap();
         for group in ["system:serviceaccounts", &own_group, "system:authenticated"] {
-            assert!(
-                groups.iter().any(|had| had == group),
-                "{group} is not among {groups:?}"
-            );
+            assert!(groups.iter().any(|had| had == group), "{group} is not among {groups:?}");
         }
     }
 }
@@ -139,9 +115,7 @@ async fn a_user_has_the_rights_that_rbac_gives_and_no_more() {
 async fn tokens_name_the_issuer_and_the_audience() {
     let control_plane = control_plane().await;
     let namespace = control_plane.namespace("tokens").await;
-    let token = control_plane
-        .token(namespace.name(), "default", &["sts.amazonaws.com"])
-        .await;
+    let token = control_plane.token(namespace.name(), "default", &["sts.amazonaws.com"]).await;
     let mut parts = token.split('.').map(|part| {
         serde_json::from_slice::<Value>(&URL_SAFE_NO_PAD.decode(part).unwrap_or_default())
     });
@@ -150,20 +124,41 @@ async fn tokens_name_the_issuer_and_the_audience() {
     assert_eq!(header["alg"], "RS256");
     assert_eq!(claims["iss"], control_plane.issuer());
     assert_eq!(claims["aud"], json!(["sts.amazonaws.com"]));
-    assert_eq!(
-        claims["sub"],
-        format!("system:serviceaccount:{namespace}:default")
-    );
+    assert_eq!(claims["sub"], format!("system:serviceaccount:{namespace}:default"));
 
-    let discovery = control_plane
-        .get_text("/.well-known/openid-configuration")
-        .await
-        .unwrap();
+    let discovery = control_plane.get_text("/.well-known/openid-configuration").await.unwrap();
     let discovery: Value = serde_json::from_str(&discovery).unwrap();
     assert_eq!(discovery["issuer"], control_plane.issuer());
     let keys = control_plane.get_text("/openid/v1/jwks").await.unwrap();
     let keys: Value = serde_json::from_str(&keys).unwrap();
     assert_eq!(keys["keys"][0]["kid"], header["kid"]);
+}
+
+#[tokio::test]
+async fn a_registered_webhook_is_called_for_its_own_namespace_alone() {
+    let control_plane = control_plane().await;
+    let namespace = control_plane.namespace("registered").await;
+    let other = control_plane.namespace("unregistered").await;
+    let injector = Injector::start(|_| {
+        json!([{ "op": "add", "path": "/spec/containers/-",
+            "value": { "name": "sidecar", "image": "registry.example/sidecar:1" } }])
+    })
+    .await;
+    let registration = Registration {
+        failure_policy: "Fail",
+        reinvocation_policy: "Never",
+        review_versions: &["v1beta1"],
+        ..Registration::default()
+    };
+    injector.register(control_plane, &namespace, registration).await;
+
+    for (namespace, containers) in [(&namespace, 2), (&other, 1)] {
+        let stored = namespace.pod(&pod("app", "default")).await;
+        assert_eq!(stored.spec.unwrap().containers.len(), containers);
+    }
+    let last = injector.seen().pop().unwrap();
+    assert_eq!(last["namespace"], namespace.name());
+    assert_eq!(last["dryRun"], false);
 }
 
 #[tokio::test]
@@ -192,11 +187,8 @@ async fn what_was_stored_survives_the_death_of_each_part() {
 
 #[tokio::test]
 async fn the_controller_manager_makes_the_pods_of_a_deployment() {
-    let control_plane = ControlPlane::start(Options {
-        controller_manager: true,
-        ..Options::default()
-    })
-    .await;
+    let control_plane =
+        ControlPlane::start(Options { controller_manager: true, ..Options::default() }).await;
     let namespace = control_plane.namespace("controlled").await;
     let labels = json!({ "app": "two" });
     let template = pod("", "default")["spec"].clone();
@@ -208,10 +200,7 @@ async fn the_controller_manager_makes_the_pods_of_a_deployment() {
             "template": { "metadata": { "labels": labels }, "spec": template },
         },
     });
-    namespace
-        .create_object::<Deployment>(&deployment)
-        .await
-        .unwrap();
+    namespace.create_object::<Deployment>(&deployment).await.unwrap();
     eventually("two pods", SOON, || async {
         let pods = namespace.api::<Pod>().list(&ListParams::default()).await?;
         ensure!(pods.items.len() == 2, "there are {}", pods.items.len());
@@ -232,21 +221,13 @@ async fn a_panicking_test_leaves_no_process_behind() {
     assert!(outcome.unwrap_err().is_panic());
     let ids = reported.recv().unwrap();
     assert_eq!(ids.len(), 2);
-    assert!(
-        ids.iter().all(|&id| process_is_gone(id)),
-        "some of {ids:?} still run"
-    );
+    assert!(ids.iter().all(|&id| process_is_gone(id)), "some of {ids:?} still run");
 }
 
 #[tokio::test]
 async fn a_killed_test_process_leaves_no_process_behind() {
     let mut helper = Command::new(std::env::current_exe().unwrap())
-        .args([
-            "--exact",
-            "helper_holds_a_control_plane",
-            "--ignored",
-            "--nocapture",
-        ])
+        .args(["--exact", "helper_holds_a_control_plane", "--ignored", "--nocapture"])
         .env(HELPER, "1")
         .stdout(Stdio::piped())
         .spawn()
@@ -261,21 +242,14 @@ async fn a_killed_test_process_leaves_no_process_behind() {
         })
         .expect("the helper prints the ids of its control plane");
     assert_eq!(ids.len(), 2);
-    assert!(
-        ids.iter().all(|&id| !process_is_gone(id)),
-        "some of {ids:?} do not run"
-    );
+    assert!(ids.iter().all(|&id| !process_is_gone(id)), "some of {ids:?} do not run");
 
     helper.kill().unwrap();
     helper.wait().unwrap();
-    eventually(
-        "the control plane of a killed process to go",
-        SOON,
-        || async {
-            let left = ids.iter().find(|&&id| !process_is_gone(id));
-            left.map_or(Ok(()), |id| Err(anyhow::anyhow!("process {id} still runs")))
-        },
-    )
+    eventually("the control plane of a killed process to go", SOON, || async {
+        let left = ids.iter().find(|&&id| !process_is_gone(id));
+        left.map_or(Ok(()), |id| Err(anyhow::anyhow!("process {id} still runs")))
+    })
     .await;
 }
 
@@ -286,11 +260,7 @@ async fn helper_holds_a_control_plane() {
         return;
     }
     let control_plane = ControlPlane::start(Options::default()).await;
-    let ids: Vec<String> = control_plane
-        .process_ids()
-        .iter()
-        .map(u32::to_string)
-        .collect();
+    let ids: Vec<String> = control_plane.process_ids().iter().map(u32::to_string).collect();
     println!("processes: {}", ids.join(" "));
     std::future::pending::<()>().await;
 }

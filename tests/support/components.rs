@@ -17,9 +17,6 @@ use super::{
 
 /// The folder with the binaries, which the build script makes the first time (minutes). It says so on
 /// standard error, past the test runner's capture.
-///
-/// # Errors
-/// Where the script fails.
 pub fn binaries() -> anyhow::Result<PathBuf> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/control-plane/build.sh");
     let output = Command::new(&script)
@@ -28,10 +25,7 @@ pub fn binaries() -> anyhow::Result<PathBuf> {
         .output()
         .with_context(|| format!("failed to run {}", script.display()))?;
     if !output.status.success() {
-        bail!(
-            "{} failed, for the reason it gave on standard error",
-            script.display()
-        );
+        bail!("{} failed, for the reason it gave on standard error", script.display());
     }
     let folder =
         String::from_utf8(output.stdout).context("failed to read the build script's answer")?;
@@ -50,9 +44,6 @@ pub struct Setup {
 
 impl Setup {
     /// Makes certificates and keys in a folder of its own.
-    ///
-    /// # Errors
-    /// Where something can't be made or written.
     pub fn new(
         binaries: PathBuf,
         issuer: String,
@@ -61,12 +52,8 @@ impl Setup {
         let authority = Authority::new("control-plane-tests")?;
         let scratch = Scratch::new()?;
         // 10.0.0.1: the API server's own Service, the first address of the range below.
-        let server = authority.server(&[
-            "127.0.0.1",
-            "10.0.0.1",
-            "localhost",
-            "kubernetes.default.svc",
-        ])?;
+        let server =
+            authority.server(&["127.0.0.1", "10.0.0.1", "localhost", "kubernetes.default.svc"])?;
         let (private, public) = service_account_keys()?;
         scratch.write("ca.pem", authority.pem())?;
         scratch.write("server.pem", &server.certificate)?;
@@ -74,14 +61,7 @@ impl Setup {
         scratch.write("service-accounts.key", private)?;
         scratch.write("service-accounts.pem", public)?;
         let port = free_port()?;
-        Ok(Self {
-            binaries,
-            port,
-            issuer,
-            api_server_args,
-            authority,
-            scratch,
-        })
+        Ok(Self { binaries, port, issuer, api_server_args, authority, scratch })
     }
 
     pub fn url(&self) -> String {
@@ -133,14 +113,8 @@ impl Setup {
             "--allow-privileged=true".to_owned(),
             format!("--service-account-issuer={}", self.issuer),
             format!("--api-audiences={}", self.issuer),
-            format!(
-                "--service-account-key-file={}",
-                self.file("service-accounts.pem")
-            ),
-            format!(
-                "--service-account-signing-key-file={}",
-                self.file("service-accounts.key")
-            ),
+            format!("--service-account-key-file={}", self.file("service-accounts.pem")),
+            format!("--service-account-signing-key-file={}", self.file("service-accounts.key")),
         ];
         args.extend_from_slice(&self.api_server_args);
         self.start("kube-apiserver", &args)
@@ -155,10 +129,7 @@ impl Setup {
                 "--secure-port=0".to_owned(),
                 "--leader-elect=false".to_owned(),
                 "--use-service-account-credentials=true".to_owned(),
-                format!(
-                    "--service-account-private-key-file={}",
-                    self.file("service-accounts.key")
-                ),
+                format!("--service-account-private-key-file={}", self.file("service-accounts.key")),
                 format!("--root-ca-file={}", self.file("ca.pem")),
                 format!("--controllers={}", CONTROLLERS.join(",")),
             ],

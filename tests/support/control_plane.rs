@@ -92,11 +92,7 @@ impl ControlPlane {
         // kube and the tests' own TLS take the process's default; a second install is refused, rightly.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
 
-        let Options {
-            controller_manager,
-            issuer,
-            api_server_args,
-        } = options;
+        let Options { controller_manager, issuer, api_server_args } = options;
         // Off the runtime's thread: the first time it builds for minutes.
         let setup =
             tokio::task::spawn_blocking(move || Setup::new(binaries()?, issuer, api_server_args))
@@ -152,19 +148,14 @@ impl ControlPlane {
     /// A client for a kubeconfig file, for tests of what that user may do.
     pub async fn client_for(&self, kubeconfig: &Path) -> Client {
         let text = std::fs::read_to_string(kubeconfig).expect("the kubeconfig can be read");
-        let config = kubeconfig::load(&text)
-            .await
-            .expect("the kubeconfig is valid");
+        let config = kubeconfig::load(&text).await.expect("the kubeconfig is valid");
         Client::try_from(config).expect("the kubeconfig gives a client")
     }
 
     fn write_kubeconfig(&self, credentials: &Credentials<'_>) -> PathBuf {
         let number = self.kubeconfigs.fetch_add(1, Ordering::Relaxed);
         let text = kubeconfig::render(&self.url(), self.ca_pem(), credentials);
-        let file = self
-            .setup
-            .scratch
-            .write(&format!("{number}.kubeconfig"), text);
+        let file = self.setup.scratch.write(&format!("{number}.kubeconfig"), text);
         file.unwrap_or_else(|error| panic!("{error:#}"))
     }
 
@@ -178,9 +169,7 @@ impl ControlPlane {
             ..TokenRequest::default()
         };
         let api: Api<ServiceAccount> = Api::namespaced(self.client(), namespace);
-        let answer = api
-            .create_token_request(name, &PostParams::default(), &request)
-            .await;
+        let answer = api.create_token_request(name, &PostParams::default(), &request).await;
         let answer =
             answer.unwrap_or_else(|error| panic!("no token for {namespace}/{name}: {error}"));
         let token = answer.status.and_then(|status| status.token);
@@ -206,9 +195,6 @@ impl ControlPlane {
     }
 
     /// GET of a path of the API server, as text; for `/metrics` and the like.
-    ///
-    /// # Errors
-    /// Where the API server does not answer, or with a failure.
     pub async fn get_text(&self, path: &str) -> anyhow::Result<String> {
         let request = Request::get(path).body(Vec::new())?;
         Ok(self.client().request_text(request).await?)
@@ -271,15 +257,11 @@ impl ControlPlane {
         let process = self.setup.controller_manager(&self.kubeconfig)?;
         self.controller_manager.fill(process)?;
         let accounts: Api<ServiceAccount> = Api::default_namespaced(self.client());
-        self.ready(
-            "kube-controller-manager",
-            &self.controller_manager,
-            || async {
-                // Its first visible deed.
-                accounts.get("default").await?;
-                Ok(())
-            },
-        )
+        self.ready("kube-controller-manager", &self.controller_manager, || async {
+            // Its first visible deed.
+            accounts.get("default").await?;
+            Ok(())
+        })
         .await
     }
 
@@ -334,10 +316,7 @@ impl Slot {
     }
 
     fn check_running(&self) -> anyhow::Result<()> {
-        self.lock()
-            .as_ref()
-            .context("it was killed")?
-            .check_running()
+        self.lock().as_ref().context("it was killed")?.check_running()
     }
 
     fn id(&self) -> Option<u32> {

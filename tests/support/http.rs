@@ -32,22 +32,16 @@ impl Reply {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    /// # Errors
-    /// Where the body is not JSON.
     pub fn json(&self) -> anyhow::Result<serde_json::Value> {
         serde_json::from_slice(&self.body).with_context(|| format!("not JSON: {}", self.text()))
     }
 }
 
-/// # Errors
-/// Where the server can't be reached or breaks off.
 pub async fn send(address: SocketAddr, request: Request<Bytes>) -> anyhow::Result<Reply> {
     let stream = TcpStream::connect(address).await?;
     exchange(stream, address, request).await
 }
 
-/// # Errors
-/// As `send`, and where the server's certificate is not of this authority or not for this address.
 pub async fn send_tls(
     address: SocketAddr,
     ca_pem: &str,
@@ -62,9 +56,7 @@ pub async fn send_tls(
         .with_no_client_auth();
     let stream = TcpStream::connect(address).await?;
     let name = ServerName::from(address.ip());
-    let stream = TlsConnector::from(Arc::new(config))
-        .connect(name, stream)
-        .await?;
+    let stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await?;
     exchange(stream, address, request).await
 }
 
@@ -78,17 +70,10 @@ async fn exchange(
     // Its errors come out of the request as well.
     let connection = tokio::spawn(connection);
     let mut request = request.map(Full::new);
-    request
-        .headers_mut()
-        .entry(HOST)
-        .or_insert(address.to_string().try_into()?);
+    request.headers_mut().entry(HOST).or_insert(address.to_string().try_into()?);
     let answer = sender.send_request(request).await?;
     let (parts, body) = answer.into_parts();
     let body = body.collect().await?.to_bytes();
     connection.abort();
-    Ok(Reply {
-        status: parts.status,
-        headers: parts.headers,
-        body,
-    })
+    Ok(Reply { status: parts.status, headers: parts.headers, body })
 }

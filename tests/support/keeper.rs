@@ -29,28 +29,18 @@ pub struct Process {
 
 impl Process {
     /// Starts `program`; `configure` adds its arguments, environment and streams.
-    ///
-    /// # Errors
-    /// Where the program (or `setpriv`, of util-linux) can't be run.
     pub fn start(
         name: &str,
         program: &Path,
         configure: impl FnOnce(&mut Command),
     ) -> anyhow::Result<Self> {
         let mut command = Command::new("setpriv");
-        command
-            .args(["--pdeathsig", "KILL", "--"])
-            .arg(program)
-            .stdin(Stdio::null());
+        command.args(["--pdeathsig", "KILL", "--"]).arg(program).stdin(Stdio::null());
         configure(&mut command);
         let child = spawn_in_keeper(command).with_context(|| {
             format!("{name}: failed to run setpriv; it belongs to util-linux, install that")
         })?;
-        Ok(Self {
-            name: name.to_owned(),
-            id: child.id(),
-            child: Mutex::new(child),
-        })
+        Ok(Self { name: name.to_owned(), id: child.id(), child: Mutex::new(child) })
     }
 
     /// The process id; setpriv replaces itself by the program, so it is the program's.
@@ -69,9 +59,6 @@ impl Process {
     }
 
     /// Fails, naming the program, if it has ended.
-    ///
-    /// # Errors
-    /// With its exit status.
     pub fn check_running(&self) -> anyhow::Result<()> {
         match self.exit_status() {
             None => Ok(()),
@@ -88,9 +75,6 @@ impl Process {
     }
 
     /// Waits for it to end by itself.
-    ///
-    /// # Errors
-    /// Where it still runs at the deadline.
     pub async fn wait(&self, deadline: Duration) -> anyhow::Result<ExitStatus> {
         poll(&format!("the end of {}", self.name), deadline, || async {
             self.exit_status().context("it still runs")
@@ -123,10 +107,7 @@ pub fn process_is_gone(id: u32) -> bool {
         return true;
     };
     // The state follows the name, which stands in parentheses and may hold any character.
-    let state = stat
-        .rsplit(") ")
-        .next()
-        .and_then(|rest| rest.chars().next());
+    let state = stat.rsplit(") ").next().and_then(|rest| rest.chars().next());
     matches!(state, Some('Z' | 'X'))
 }
 
@@ -151,8 +132,6 @@ fn spawn_in_keeper(command: Command) -> io::Result<Child> {
         orders
     });
     let (reply, answer) = mpsc::sync_channel(1);
-    orders
-        .send(Order { command, reply })
-        .expect("the keeper thread lives");
+    orders.send(Order { command, reply }).expect("the keeper thread lives");
     answer.recv().expect("the keeper thread answers")
 }

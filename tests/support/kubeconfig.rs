@@ -37,8 +37,6 @@ pub fn render(url: &str, ca_pem: &str, credentials: &Credentials<'_>) -> String 
     kubeconfig.to_string()
 }
 
-/// # Errors
-/// Where kube does not take it.
 pub async fn load(text: &str) -> anyhow::Result<Config> {
     let kubeconfig = Kubeconfig::from_yaml(text)?;
     Ok(Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?)

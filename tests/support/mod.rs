@@ -9,6 +9,8 @@
     reason = "each integration test crate compiles this module anew and uses its own part of it"
 )]
 #![allow(
+    unreachable_pub,
+    missing_debug_implementations,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
@@ -21,6 +23,7 @@
 mod components;
 mod control_plane;
 mod http;
+mod injector;
 mod keeper;
 mod kubeconfig;
 mod namespace;
@@ -33,6 +36,7 @@ mod webhook;
 pub use self::{
     control_plane::{ControlPlane, Options, control_plane},
     http::Reply,
+    injector::Injector,
     keeper::{Process, process_is_gone},
     namespace::{Admitted, Namespace, overlaid, pod, service_account},
     pki::{Authority, Pair},

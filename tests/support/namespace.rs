@@ -28,10 +28,8 @@ pub fn pod(name: &str, service_account: &str) -> Value {
 
 /// A ServiceAccount with these annotations.
 pub fn service_account(name: &str, annotations: &[(&str, &str)]) -> Value {
-    let annotations: serde_json::Map<String, Value> = annotations
-        .iter()
-        .map(|(key, value)| ((*key).to_owned(), (*value).into()))
-        .collect();
+    let annotations: serde_json::Map<String, Value> =
+        annotations.iter().map(|(key, value)| ((*key).to_owned(), (*value).into())).collect();
     json!({
         "apiVersion": "v1",
         "kind": "ServiceAccount",
@@ -70,10 +68,7 @@ impl Namespace {
         let namespace = Self { name, client };
         // Admission refuses pods whose ServiceAccount is missing. The controller that makes `default` may
         // not run, or be first.
-        match namespace
-            .create_object::<ServiceAccount>(&service_account("default", &[]))
-            .await
-        {
+        match namespace.create_object::<ServiceAccount>(&service_account("default", &[])).await {
             Ok(_) => {}
             Err(kube::Error::Api(status)) if status.is_already_exists() => {}
             Err(error) => panic!("no ServiceAccount {namespace}/default: {error}"),
@@ -93,8 +88,6 @@ impl Namespace {
         Api::namespaced(self.client.clone(), &self.name)
     }
 
-    /// # Errors
-    /// What the API server refuses.
     pub async fn create_object<K>(&self, object: &Value) -> kube::Result<K>
     where
         K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
@@ -113,9 +106,7 @@ impl Namespace {
         name: &str,
         annotations: &[(&str, &str)],
     ) -> ServiceAccount {
-        let made = self
-            .create_object(&service_account(name, annotations))
-            .await;
+        let made = self.create_object(&service_account(name, annotations)).await;
         made.unwrap_or_else(|error| panic!("no ServiceAccount {self}/{name}: {error}"))
     }
 
@@ -133,9 +124,6 @@ impl Namespace {
     }
 
     /// Creates a pod from this very JSON, fields unknown to the client and all, and gives the warnings too.
-    ///
-    /// # Errors
-    /// What the API server refuses.
     pub async fn admit_pod(&self, pod: &Value, dry_run: bool) -> anyhow::Result<Admitted> {
         let query = if dry_run { "?dryRun=All" } else { "" };
         let request = Request::post(format!("/api/v1/namespaces/{self}/pods{query}"))
@@ -165,8 +153,7 @@ impl fmt::Display for Namespace {
 
 /// The text of a Warning header: `299 - "text"`, with `"` and `\` escaped in it.
 fn warning_text(header: &str) -> String {
-    let quoted = header
-        .split_once('"')
-        .map_or(header, |(_, rest)| rest.strip_suffix('"').unwrap_or(rest));
+    let quoted =
+        header.split_once('"').map_or(header, |(_, rest)| rest.strip_suffix('"').unwrap_or(rest));
     quoted.replace("\\\"", "\"").replace("\\\\", "\\")
 }

@@ -19,17 +19,12 @@ pub struct Authority {
 }
 
 impl Authority {
-    /// # Errors
-    /// Where no key can be made.
     pub fn new(name: &str) -> anyhow::Result<Self> {
         let mut params = CertificateParams::default();
         params.distinguished_name = DistinguishedName::new();
         params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.key_usages = vec![
-            KeyUsagePurpose::KeyCertSign,
-            KeyUsagePurpose::DigitalSignature,
-        ];
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
         let key = KeyPair::generate()?;
         let pem = params.self_signed(&key)?.pem();
         let issuer = Issuer::new(params, key);
@@ -41,9 +36,6 @@ impl Authority {
     }
 
     /// A server's certificate for these DNS names and IP addresses.
-    ///
-    /// # Errors
-    /// Where a name is neither.
     pub fn server(&self, names: &[&str]) -> anyhow::Result<Pair> {
         let names: Vec<String> = names.iter().map(ToString::to_string).collect();
         let mut params = CertificateParams::new(names)?;
@@ -54,19 +46,13 @@ impl Authority {
     }
 
     /// A client's certificate; Kubernetes reads the user from its CN and the groups from its Os.
-    ///
-    /// # Errors
-    /// For more than two groups.
     pub fn client(&self, user: &str, groups: &[&str]) -> anyhow::Result<Pair> {
         let mut params = CertificateParams::default();
         params.distinguished_name = DistinguishedName::new();
         params.distinguished_name.push(DnType::CommonName, user);
         // rcgen holds one value for each type of attribute; O spelled as an OID counts as another
         // type. Two are what a ServiceAccount has: system:serviceaccounts, and that of its namespace.
-        let organizations = [
-            DnType::OrganizationName,
-            DnType::CustomDnType(vec![2, 5, 4, 10]),
-        ];
+        let organizations = [DnType::OrganizationName, DnType::CustomDnType(vec![2, 5, 4, 10])];
         if groups.len() > organizations.len() {
             bail!(
                 "user {user}: {} groups do not fit into a certificate of rcgen's; give two at most",
@@ -92,9 +78,6 @@ impl Authority {
 }
 
 /// A key for service-account tokens, RSA as clusters have it (tokens are then RS256): private, public.
-///
-/// # Errors
-/// Where no key can be made.
 pub fn service_account_keys() -> anyhow::Result<(String, String)> {
     let key = KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048)?;
     Ok((key.serialize_pem(), key.public_key_pem()))

@@ -9,9 +9,6 @@ use tokio::time::{Instant, sleep, timeout_at};
 const INTERVAL: Duration = Duration::from_millis(20);
 
 /// Calls `probe` until it succeeds, and gives its last error when `deadline` has passed.
-///
-/// # Errors
-/// What the last probe said, with `what` was waited for.
 pub async fn poll<T, F>(
     what: &str,
     deadline: Duration,

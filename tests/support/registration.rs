@@ -67,22 +67,13 @@ pub async fn register(
     let api: Api<MutatingWebhookConfiguration> = Api::all(control_plane.client());
     let created = api.create(&PostParams::default(), &configuration).await;
     created.unwrap_or_else(|error| panic!("failed to register {base_url}: {error}"));
-    let in_force = poll(
-        "the API server to call the webhook",
-        Duration::from_secs(30),
-        || async {
-            // It fails while the API server can't reach the webhook, if that is the failure policy.
-            namespace
-                .admit_pod(&pod("registration-probe", "default"), true)
-                .await?;
-            let metrics = control_plane.get_text("/metrics").await?;
-            ensure!(
-                answered(&metrics, &webhook),
-                "it has not answered a call of the API server"
-            );
-            Ok(())
-        },
-    )
+    let in_force = poll("the API server to call the webhook", Duration::from_secs(30), || async {
+        // It fails while the API server can't reach the webhook, if that is the failure policy.
+        namespace.admit_pod(&pod("registration-probe", "default"), true).await?;
+        let metrics = control_plane.get_text("/metrics").await?;
+        ensure!(answered(&metrics, &webhook), "it has not answered a call of the API server");
+        Ok(())
+    })
     .await;
     in_force.unwrap_or_else(|error| panic!("{base_url} is registered without effect: {error:#}"));
     name

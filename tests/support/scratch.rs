@@ -20,22 +20,14 @@ pub struct Scratch {
 }
 
 impl Scratch {
-    /// # Errors
-    /// Where the system's folder for temporary files can't be written.
     pub fn new() -> anyhow::Result<Self> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         remove_orphans();
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let path = std::env::temp_dir().join(format!("{PREFIX}-{}-{number}", process::id()));
-        fs::DirBuilder::new()
-            .mode(0o700)
-            .create(&path)
-            .with_context(|| {
-                format!(
-                    "failed to create {}; remove it or set TMPDIR",
-                    path.display()
-                )
-            })?;
+        fs::DirBuilder::new().mode(0o700).create(&path).with_context(|| {
+            format!("failed to create {}; remove it or set TMPDIR", path.display())
+        })?;
         Ok(Self { path })
     }
 
@@ -44,9 +36,6 @@ impl Scratch {
     }
 
     /// Writes a file and gives its path.
-    ///
-    /// # Errors
-    /// Where it can't be written.
     pub fn write(&self, name: &str, contents: impl AsRef<[u8]>) -> anyhow::Result<PathBuf> {
         let path = self.path.join(name);
         fs::write(&path, contents)
@@ -70,12 +59,7 @@ fn remove_orphans() {
         let name = entry.file_name();
         let owner = name
             .to_str()
-            .and_then(|name| {
-                name.strip_prefix(PREFIX)?
-                    .strip_prefix('-')?
-                    .split('-')
-                    .next()
-            })
+            .and_then(|name| name.strip_prefix(PREFIX)?.strip_prefix('-')?.split('-').next())
             .and_then(|id| id.parse().ok());
         if owner.is_some_and(process_is_gone) {
             let _ = fs::remove_dir_all(entry.path());

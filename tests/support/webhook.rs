@@ -83,9 +83,6 @@ impl Builder {
     }
 
     /// As `start`, for tests of a start that is refused.
-    ///
-    /// # Errors
-    /// With the log, where it ends or does not listen in time.
     pub async fn try_start(self) -> anyhow::Result<Webhook> {
         let authority = Authority::new("webhook-tests")?;
         let scratch = Scratch::new()?;
@@ -104,11 +101,7 @@ impl Builder {
             .into_iter()
             .filter(|default| !self.args.iter().any(|arg| flag(arg) == flag(default)));
         let process = Process::start("pod-identity-webhook", Path::new(PROGRAM), |command| {
-            command
-                .arg("serve")
-                .args(defaults)
-                .args(&self.args)
-                .env_clear();
+            command.arg("serve").args(defaults).args(&self.args).env_clear();
             // PATH: for setpriv. The profile file: for coverage builds.
             for name in ["PATH", "LLVM_PROFILE_FILE"] {
                 if let Some(value) = std::env::var_os(name) {
@@ -120,23 +113,13 @@ impl Builder {
         })?;
         let log = Log::of(process.take_stderr().context("standard error is piped")?)?;
         let (https, admin) = serving(&process, &log).await.with_context(|| log.text())?;
-        Ok(Webhook {
-            process,
-            log,
-            https,
-            admin,
-            authority,
-            scratch,
-        })
+        Ok(Webhook { process, log, https, admin, authority, scratch })
     }
 }
 
 impl Webhook {
     pub fn builder() -> Builder {
-        Builder {
-            args: Vec::new(),
-            env: Vec::new(),
-        }
+        Builder { args: Vec::new(), env: Vec::new() }
     }
 
     /// Waits until `/readyz` of the admin server answers 200.
@@ -190,31 +173,22 @@ impl Webhook {
     /// The metrics page.
     pub async fn metrics(&self) -> String {
         let reply = self.get_admin("/metrics").await;
-        reply
-            .unwrap_or_else(|error| panic!("no metrics: {error:#}"))
-            .text()
+        reply.unwrap_or_else(|error| panic!("no metrics: {error:#}")).text()
     }
 
     /// GET from the admin server.
-    ///
-    /// # Errors
-    /// Where it can't be reached.
     pub async fn get_admin(&self, path: &str) -> anyhow::Result<Reply> {
         http::send(self.admin, Request::get(path).body(Bytes::new())?).await
     }
 
     /// Any request to the HTTPS server.
-    ///
-    /// # Errors
-    /// Where it can't be reached, or breaks off.
     pub async fn send(&self, request: Request<Bytes>) -> anyhow::Result<Reply> {
         http::send_tls(self.https, self.ca_pem(), request).await
     }
 
     /// Registers it as users do, for the pods of one namespace, and waits until that is in force.
     pub async fn register(&self, control_plane: &ControlPlane, namespace: &Namespace) -> String {
-        self.register_as(control_plane, namespace, Registration::default())
-            .await
+        self.register_as(control_plane, namespace, Registration::default()).await
     }
 
     /// As `register`, with the test's own choices.
@@ -279,9 +253,7 @@ fn flag(arg: &str) -> &str {
 async fn serving(process: &Process, log: &Log) -> anyhow::Result<(SocketAddr, SocketAddr)> {
     let serving = poll("the log line \"serving\"", START_DEADLINE, || async {
         let mut lines = log.values().into_iter();
-        lines
-            .find(|line| line["message"] == "serving")
-            .context("no such line")
+        lines.find(|line| line["message"] == "serving").context("no such line")
     });
     // Both only look, so the one that loses is dropped without harm.
     let line = tokio::select! {
@@ -299,8 +271,7 @@ async fn serving(process: &Process, log: &Log) -> anyhow::Result<(SocketAddr, So
     let address = |field: &str| -> anyhow::Result<SocketAddr> {
         let text = line[field].as_str();
         let text = text.with_context(|| format!("it has no string field '{field}': {line}"))?;
-        text.parse()
-            .with_context(|| format!("its field '{field}' is no socket address: {line}"))
+        text.parse().with_context(|| format!("its field '{field}' is no socket address: {line}"))
     };
     Ok((address("https")?, address("admin")?))
 }
@@ -315,32 +286,22 @@ impl Log {
     fn of(stream: impl Read + Send + 'static) -> anyhow::Result<Self> {
         let lines = Arc::new(Mutex::new(Vec::new()));
         let sink = Arc::clone(&lines);
-        let reader = thread::Builder::new()
-            .name("log".to_owned())
-            .spawn(move || {
-                for line in BufReader::new(stream).split(b'\n') {
-                    let Ok(line) = line else { return };
-                    let line = String::from_utf8_lossy(&line).into_owned();
-                    sink.lock()
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .push(line);
-                }
-            })?;
+        let reader = thread::Builder::new().name("log".to_owned()).spawn(move || {
+            for line in BufReader::new(stream).split(b'\n') {
+                let Ok(line) = line else { return };
+                let line = String::from_utf8_lossy(&line).into_owned();
+                sink.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+            }
+        })?;
         Ok(Self { lines, reader })
     }
 
     fn lines(&self) -> Vec<String> {
-        self.lines
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn values(&self) -> Vec<Value> {
-        self.lines()
-            .iter()
-            .filter_map(|line| serde_json::from_str(line).ok())
-            .collect()
+        self.lines().iter().filter_map(|line| serde_json::from_str(line).ok()).collect()
     }
 
     fn text(&self) -> String {
