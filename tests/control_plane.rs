@@ -254,6 +254,7 @@ async fn a_killed_test_process_leaves_no_process_behind() {
 }
 
 #[tokio::test]
+#[expect(clippy::print_stdout, reason = "its output is read by the test that runs it")]
 #[ignore = "not a test: a_killed_test_process_leaves_no_process_behind runs it"]
 async fn helper_holds_a_control_plane() {
     if std::env::var_os(HELPER).is_none() {

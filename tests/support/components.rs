@@ -1,6 +1,7 @@
 //! The programs of the control plane: where they are and how each is started.
 
 use std::{
+    fmt::Write as _,
     fs::File,
     net::{Ipv4Addr, TcpListener},
     path::{Path, PathBuf},
@@ -176,10 +177,9 @@ impl Setup {
             };
             let log = String::from_utf8_lossy(&log);
             let lines: Vec<&str> = log.lines().collect();
-            tails += &format!("--- the end of the log of {name}:\n");
+            let _ = writeln!(tails, "--- the end of the log of {name}:");
             for line in &lines[lines.len().saturating_sub(LINES)..] {
-                tails += line;
-                tails.push('\n');
+                let _ = writeln!(tails, "{line}");
             }
         }
         tails

@@ -27,11 +27,11 @@ use super::{
 };
 
 /// Generous: several start at once on a small machine.
-const START_DEADLINE: Duration = Duration::from_secs(120);
+const START_DEADLINE: Duration = Duration::from_mins(2);
 
 /// What a test may choose about its control plane.
 pub struct Options {
-    /// Runs kube-controller-manager too: Deployments make pods, Jobs run, ServiceAccounts appear.
+    /// Runs kube-controller-manager too: Deployments make pods, Jobs run, `default` accounts appear.
     pub controller_manager: bool,
     /// The `iss` of service-account tokens, and the audience of those for the API server itself.
     pub issuer: String,
@@ -138,7 +138,7 @@ impl ControlPlane {
         self.write_kubeconfig(&Credentials::Certificate(&pair))
     }
 
-    /// A kubeconfig file for a ServiceAccount that exists, by a token from the API server.
+    /// A kubeconfig file for a `ServiceAccount` that exists, by a token from the API server.
     pub async fn kubeconfig_for_service_account(&self, namespace: &str, name: &str) -> PathBuf {
         // No audience: that of the API server.
         let token = self.token(namespace, name, &[]).await;

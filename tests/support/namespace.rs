@@ -26,7 +26,7 @@ pub fn pod(name: &str, service_account: &str) -> Value {
     })
 }
 
-/// A ServiceAccount with these annotations.
+/// A `ServiceAccount` with these annotations.
 pub fn service_account(name: &str, annotations: &[(&str, &str)]) -> Value {
     let annotations: serde_json::Map<String, Value> =
         annotations.iter().map(|(key, value)| ((*key).to_owned(), (*value).into())).collect();
@@ -100,7 +100,7 @@ impl Namespace {
         self.api().create(&PostParams::default(), &object).await
     }
 
-    /// Creates a ServiceAccount with these annotations.
+    /// Creates a `ServiceAccount` with these annotations.
     pub async fn service_account(
         &self,
         name: &str,

@@ -31,7 +31,7 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_pod-identity-webhook");
 const START_DEADLINE: Duration = Duration::from_secs(20);
 
 /// Longer than the program may take to drain.
-const STOP_DEADLINE: Duration = Duration::from_secs(60);
+const STOP_DEADLINE: Duration = Duration::from_mins(1);
 
 /// A running webhook. It ends with this value; if a test panics, its log is printed.
 pub struct Webhook {
