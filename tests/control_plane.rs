@@ -3,6 +3,7 @@
 mod support;
 
 use std::{
+    env,
     io::{BufRead as _, BufReader},
     process::{Command, Stdio},
     time::Duration,
@@ -31,6 +32,12 @@ const HELPER: &str = "POD_IDENTITY_TEST_HELPER";
 async fn the_version_served_is_stamped() {
     let version = control_plane().await.client().apiserver_version().await.unwrap();
     assert_eq!(version.major, "1");
+    // Ready binaries come before the variable that chooses what to build.
+    if let (Ok(asked), Err(_)) = (env::var("K8S_VERSION"), env::var("KUBEBUILDER_ASSETS")) {
+        let asked = format!("v{}.", asked.trim_start_matches('v'));
+        let served = format!("{}.", version.git_version);
+        assert!(served.starts_with(&asked), "{asked} was asked for, {served} answers");
+    }
     assert!(version.git_version.starts_with(&format!("v1.{}.", version.minor)), "{version:?}");
 }
 
@@ -226,7 +233,7 @@ async fn a_panicking_test_leaves_no_process_behind() {
 
 #[tokio::test]
 async fn a_killed_test_process_leaves_no_process_behind() {
-    let mut helper = Command::new(std::env::current_exe().unwrap())
+    let mut helper = Command::new(env::current_exe().unwrap())
         .args(["--exact", "helper_holds_a_control_plane", "--ignored", "--nocapture"])
         .env(HELPER, "1")
         .stdout(Stdio::piped())
@@ -257,7 +264,7 @@ async fn a_killed_test_process_leaves_no_process_behind() {
 #[expect(clippy::print_stdout, reason = "its output is read by the test that runs it")]
 #[ignore = "not a test: a_killed_test_process_leaves_no_process_behind runs it"]
 async fn helper_holds_a_control_plane() {
-    if std::env::var_os(HELPER).is_none() {
+    if env::var_os(HELPER).is_none() {
         return;
     }
     let control_plane = ControlPlane::start(Options::default()).await;

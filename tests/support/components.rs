@@ -30,7 +30,8 @@ pub fn binaries() -> anyhow::Result<PathBuf> {
     }
     let folder =
         String::from_utf8(output.stdout).context("failed to read the build script's answer")?;
-    Ok(PathBuf::from(folder.trim_end()))
+    // The programs run in a folder of their own, where a relative KUBEBUILDER_ASSETS leads nowhere.
+    std::path::absolute(folder.trim_end()).context("failed to make the folder's path absolute")
 }
 
 /// Everything the programs are told, and what they keep.
@@ -75,12 +76,14 @@ impl Setup {
 
     /// Where etcd listens: a socket needs no free port.
     pub fn etcd_socket(&self) -> PathBuf {
-        self.scratch.path().join("etcd.sock")
+        self.scratch.path().join("client:0")
     }
 
     pub fn etcd(&self) -> anyhow::Result<Process> {
-        let client = format!("unix://{}", self.file("etcd.sock"));
-        let peer = format!("unix://{}", self.file("peer.sock"));
+        // Up to 3.5 it takes a socket only in the form HOST:PORT, and that is the name of the file in
+        // the working folder.
+        let client = "unix://client:0";
+        let peer = "unix://peer:0";
         self.start(
             "etcd",
             &[
@@ -99,7 +102,7 @@ impl Setup {
 
     pub fn api_server(&self) -> anyhow::Result<Process> {
         let mut args = vec![
-            format!("--etcd-servers=unix://{}", self.file("etcd.sock")),
+            format!("--etcd-servers=unix://{}", self.etcd_socket().display()),
             "--bind-address=127.0.0.1".to_owned(),
             "--advertise-address=127.0.0.1".to_owned(),
             // Endpoints may not name loopback: it would try for ever.
@@ -156,6 +159,7 @@ impl Setup {
             // No ETCD_… variable of the developer's shell has a say.
             command
                 .args(args)
+                .current_dir(self.scratch.path())
                 .env_clear()
                 .env("PATH", std::env::var_os("PATH").unwrap_or_default())
                 .stdout(log)

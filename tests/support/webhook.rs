@@ -45,11 +45,19 @@ pub struct Webhook {
 
 /// The command line and environment to be.
 pub struct Builder {
+    subcommand: Option<&'static str>,
     args: Vec<String>,
     env: Vec<(String, OsString)>,
 }
 
 impl Builder {
+    /// Leaves out `serve`, as the command lines of the Go webhook do.
+    #[must_use]
+    pub fn without_subcommand(mut self) -> Self {
+        self.subcommand = None;
+        self
+    }
+
     /// Adds an argument, `--name=value`; it takes the place of the harness's own of that name.
     #[must_use]
     pub fn arg(mut self, arg: impl Into<String>) -> Self {
@@ -101,7 +109,7 @@ impl Builder {
             .into_iter()
             .filter(|default| !self.args.iter().any(|arg| flag(arg) == flag(default)));
         let process = Process::start("pod-identity-webhook", Path::new(PROGRAM), |command| {
-            command.arg("serve").args(defaults).args(&self.args).env_clear();
+            command.args(self.subcommand).args(defaults).args(&self.args).env_clear();
             // PATH: for setpriv. The profile file: for coverage builds.
             for name in ["PATH", "LLVM_PROFILE_FILE"] {
                 if let Some(value) = std::env::var_os(name) {
@@ -119,7 +127,7 @@ impl Builder {
 
 impl Webhook {
     pub fn builder() -> Builder {
-        Builder { args: Vec::new(), env: Vec::new() }
+        Builder { subcommand: Some("serve"), args: Vec::new(), env: Vec::new() }
     }
 
     /// Waits until `/readyz` of the admin server answers 200.
