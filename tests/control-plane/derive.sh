@@ -17,7 +17,8 @@ fail() {
 
 [ $# -eq 2 ] || fail 'two arguments are needed: derive.sh VERSION DIR (for example: derive.sh 1.30 /tmp/module)'
 asked=${1#v}
-dir=$2
+mkdir -p "$2"
+dir=$(CDPATH='' cd -- "$2" && pwd)
 
 case $asked in
     *[!0-9.]* | '' | .* | *.) fail "'$1' is no Kubernetes version; give a minor such as 1.30 or a patch such as 1.30.14" ;;
@@ -63,5 +64,4 @@ staging=v0.${version#v1.}
 
 go mod tidy >&2 ||
     fail "go mod tidy failed for Kubernetes $version (see above); take another patch version"
-mkdir -p "$dir"
 cp go.mod go.sum "$dir/"
