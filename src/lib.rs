@@ -14,4 +14,5 @@ pub mod admission;
 pub mod cli;
 pub mod config;
 pub mod identity;
+pub mod mutation;
 pub mod telemetry;

@@ -1,6 +1,16 @@
 //! Admission reviews: bytes in, bytes out, and the one word that says how an
 //! admission ended.
+//!
+//! <https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/>
 
+mod admit;
 mod outcome;
+mod required;
+mod respond;
+mod review;
 
+pub use admit::{Admission, Endpoint, Method, Policy, admit};
 pub use outcome::Outcome;
+pub use required::Refusal;
+pub use respond::respond;
+pub use review::{ApiVersion, DecodeError, Review, Subject, decode};

@@ -1,7 +1,7 @@
 //! What the webhook reads of a `ServiceAccount`: its annotations, parsed once
 //! when it arrives, so that an admission only copies a pointer.
 
-use super::annotations::{boolean, expiration, set};
+use super::annotations::{boolean, set, token_expiration};
 use super::warning::{Warning, WarningKind, shortened};
 use super::{Account, AnnotationKeys, Expiration, RoleArn, near_miss};
 
@@ -76,7 +76,7 @@ impl ServiceAccountReader {
         } else if key == keys.audience {
             to.audience = Some(value.into());
         } else if key == keys.token_expiration {
-            to.token_expiration = Some(expiration(key, value)?);
+            to.token_expiration = Some(token_expiration(key, value)?);
         } else if key == keys.regional_sts {
             to.regional_sts = Some(boolean(key, value)?);
         } else if key == keys.region {

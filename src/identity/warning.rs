@@ -20,7 +20,7 @@ pub enum WarningKind {
     MountPathTaken,
     OtherAudience,
     OtherLabel,
-    SessionNameTooLong,
+    SessionNameLength,
     NoVolume,
     LookupFailed,
 }
@@ -34,7 +34,7 @@ impl WarningKind {
         Self::MountPathTaken,
         Self::OtherAudience,
         Self::OtherLabel,
-        Self::SessionNameTooLong,
+        Self::SessionNameLength,
         Self::NoVolume,
         Self::LookupFailed,
     ];
@@ -49,7 +49,7 @@ impl WarningKind {
             Self::MountPathTaken => "mount-path-taken",
             Self::OtherAudience => "other-audience",
             Self::OtherLabel => "other-label",
-            Self::SessionNameTooLong => "session-name-length",
+            Self::SessionNameLength => "session-name-length",
             Self::NoVolume => "no-volume",
             Self::LookupFailed => "lookup-failed",
         }

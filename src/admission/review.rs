@@ -1,0 +1,357 @@
+//! The review that came in, read where it lies.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::identity::Key;
+use crate::mutation::{ExistingEphemeralContainers, Pod, Text};
+
+/// A review, and what it is of.
+#[derive(Clone, Debug)]
+pub struct Review<'a> {
+    pub version: ApiVersion,
+    pub uid: Text<'a>,
+    pub namespace: Text<'a>,
+    pub dry_run: bool,
+    pub subject: Subject<'a>,
+}
+
+/// The two versions of the review that are served, and echoed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ApiVersion {
+    V1,
+    V1Beta1,
+}
+
+/// What a review is of.
+#[derive(Clone, Debug)]
+pub enum Subject<'a> {
+    Creation(Pod<'a>),
+    /// An update of `pods/ephemeralcontainers`: the pod after, and before.
+    EphemeralContainers(Pod<'a>, ExistingEphemeralContainers<'a>),
+    /// Some other kind, or another subresource of a pod.
+    NotAPod,
+    /// A pod, and an operation that is not served.
+    NotServed,
+}
+
+/// Why a request could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum DecodeError {
+    #[error("the body is not an AdmissionReview in JSON: {0}")]
+    Json(#[source] serde_json::Error),
+    #[error("apiVersion is {0:?}: admission.k8s.io/v1 and admission.k8s.io/v1beta1 are served")]
+    Version(String),
+    #[error("kind is {0:?}: send an AdmissionReview")]
+    Kind(String),
+    #[error("the review has no request")]
+    NoRequest,
+    #[error("request.{0} is missing")]
+    Missing(&'static str),
+    #[error("request.object is missing: a Pod was to be reviewed")]
+    NoObject,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[serde(bound(deserialize = "O: Deserialize<'de>, P: Deserialize<'de>"))]
+struct Envelope<'a, O, P> {
+    #[serde(borrow, default)]
+    api_version: Text<'a>,
+    #[serde(borrow, default)]
+    kind: Text<'a>,
+    #[serde(borrow, default = "none")]
+    request: Option<Request<'a, O, P>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[serde(bound(deserialize = "O: Deserialize<'de>, P: Deserialize<'de>"))]
+struct Request<'a, O, P> {
+    #[serde(borrow, default)]
+    uid: Text<'a>,
+    #[serde(borrow, default)]
+    kind: Kind<'a>,
+    #[serde(borrow, default)]
+    resource: Resource<'a>,
+    #[serde(borrow, default)]
+    sub_resource: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    namespace: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    operation: Text<'a>,
+    #[serde(default)]
+    dry_run: Option<bool>,
+    #[serde(default = "none")]
+    object: Option<O>,
+    #[serde(default = "none")]
+    old_object: Option<P>,
+}
+
+#[derive(Default, Deserialize)]
+struct Kind<'a> {
+    #[serde(borrow, default)]
+    group: Text<'a>,
+    #[serde(borrow, default)]
+    kind: Text<'a>,
+}
+
+#[derive(Default, Deserialize)]
+struct Resource<'a> {
+    #[serde(borrow, default)]
+    group: Text<'a>,
+    #[serde(borrow, default)]
+    resource: Text<'a>,
+}
+
+type PodEnvelope<'a> = Envelope<'a, Pod<'a>, ExistingEphemeralContainers<'a>>;
+type AnyEnvelope<'a> = Envelope<'a, &'a RawValue, &'a RawValue>;
+
+/// Reads a review. Pods are read in the one pass; what can't be read that way
+/// may still be a review of something else, which is answered, not refused.
+///
+/// # Errors
+/// [`DecodeError`], to be answered as an HTTP error.
+pub fn decode(body: &[u8]) -> Result<Review<'_>, DecodeError> {
+    match serde_json::from_slice::<PodEnvelope<'_>>(body) {
+        Ok(envelope) => envelope.into_review(),
+        Err(error) => match serde_json::from_slice::<AnyEnvelope<'_>>(body) {
+            Ok(envelope) => envelope.into_review_of_something_else(error),
+            Err(_) => Err(DecodeError::Json(error)),
+        },
+    }
+}
+
+impl<'a> PodEnvelope<'a> {
+    fn into_review(self) -> Result<Review<'a>, DecodeError> {
+        let (version, request) = self.open()?;
+        let asked = request.asked();
+        request.into_review(version, |object, old_object| match asked {
+            Asked::OtherKind => Ok(Subject::NotAPod),
+            Asked::OtherOperation => Ok(Subject::NotServed),
+            Asked::Creation => Ok(Subject::Creation(object.ok_or(DecodeError::NoObject)?)),
+            Asked::EphemeralContainers => Ok(Subject::EphemeralContainers(
+                object.ok_or(DecodeError::NoObject)?,
+                old_object.unwrap_or_default(),
+            )),
+        })
+    }
+}
+
+impl<'a> AnyEnvelope<'a> {
+    fn into_review_of_something_else(
+        self,
+        error: serde_json::Error,
+    ) -> Result<Review<'a>, DecodeError> {
+        let (version, request) = self.open()?;
+        let asked = request.asked();
+        request.into_review(version, |_, _| match asked {
+            Asked::OtherKind => Ok(Subject::NotAPod),
+            Asked::OtherOperation => Ok(Subject::NotServed),
+            Asked::Creation | Asked::EphemeralContainers => Err(DecodeError::Json(error)),
+        })
+    }
+}
+
+impl<'a, O, P> Envelope<'a, O, P> {
+    fn open(self) -> Result<(ApiVersion, Request<'a, O, P>), DecodeError> {
+        let version = match &*self.api_version {
+            "admission.k8s.io/v1" => ApiVersion::V1,
+            "admission.k8s.io/v1beta1" => ApiVersion::V1Beta1,
+            other => return Err(DecodeError::Version(other.to_owned())),
+        };
+        if &*self.kind != "AdmissionReview" {
+            return Err(DecodeError::Kind(self.kind.to_string()));
+        }
+        Ok((version, self.request.ok_or(DecodeError::NoRequest)?))
+    }
+}
+
+enum Asked {
+    Creation,
+    EphemeralContainers,
+    OtherKind,
+    OtherOperation,
+}
+
+impl<'a, O, P> Request<'a, O, P> {
+    /// By the kind and the resource; an API server sends both.
+    fn asked(&self) -> Asked {
+        let is = |given: &str, wanted: &str| given.is_empty() || given == wanted;
+        let is_pod = is(&self.kind.kind, "Pod")
+            && is(&self.resource.resource, "pods")
+            && self.kind.group.is_empty()
+            && self.resource.group.is_empty();
+        if !is_pod {
+            return Asked::OtherKind;
+        }
+        let sub_resource = self.sub_resource.as_deref().unwrap_or_default();
+        match (&*self.operation, sub_resource) {
+            ("CREATE" | "", "") => Asked::Creation,
+            ("UPDATE", "ephemeralcontainers") => Asked::EphemeralContainers,
+            _ => Asked::OtherOperation,
+        }
+    }
+
+    fn into_review(
+        self,
+        version: ApiVersion,
+        subject: impl FnOnce(Option<O>, Option<P>) -> Result<Subject<'a>, DecodeError>,
+    ) -> Result<Review<'a>, DecodeError> {
+        if self.uid.is_empty() {
+            return Err(DecodeError::Missing("uid"));
+        }
+        let subject = subject(self.object, self.old_object)?;
+        let namespace = self.namespace.unwrap_or_default();
+        let needs_namespace =
+            matches!(subject, Subject::Creation(_) | Subject::EphemeralContainers(..));
+        if needs_namespace && namespace.is_empty() {
+            return Err(DecodeError::Missing("namespace"));
+        }
+        let dry_run = self.dry_run.unwrap_or_default();
+        Ok(Review { version, uid: self.uid, namespace, dry_run, subject })
+    }
+}
+
+impl Review<'_> {
+    /// The pod's `ServiceAccount`, in the namespace of the request.
+    #[must_use]
+    pub fn key(&self) -> Option<Key<'_>> {
+        let name = self.pod()?.service_account_name();
+        Some(Key { namespace: &self.namespace, name })
+    }
+
+    #[must_use]
+    pub fn pod(&self) -> Option<&Pod<'_>> {
+        match &self.subject {
+            Subject::Creation(pod) | Subject::EphemeralContainers(pod, _) => Some(pod),
+            Subject::NotAPod | Subject::NotServed => None,
+        }
+    }
+}
+
+impl ApiVersion {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::V1 => "admission.k8s.io/v1",
+            Self::V1Beta1 => "admission.k8s.io/v1beta1",
+        }
+    }
+}
+
+/// serde's `default` asks for `Default` of a generic type inside an `Option`.
+fn none<T>() -> Option<T> {
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn review(change: impl FnOnce(&mut Value)) -> Vec<u8> {
+        let mut review = json!({
+            "apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview",
+            "request": {
+                "uid": "u-1", "operation": "CREATE", "namespace": "demo",
+                "kind": {"group": "", "version": "v1", "kind": "Pod"},
+                "resource": {"group": "", "version": "v1", "resource": "pods"},
+                "object": {"metadata": {}, "spec": {"serviceAccountName": "app"}},
+                "oldObject": null, "dryRun": true,
+            },
+        });
+        change(&mut review);
+        serde_json::to_vec(&review).unwrap()
+    }
+
+    fn subject(body: &[u8]) -> &'static str {
+        match decode(body).unwrap().subject {
+            Subject::Creation(_) => "creation",
+            Subject::EphemeralContainers(..) => "ephemeral containers",
+            Subject::NotAPod => "not a pod",
+            Subject::NotServed => "not served",
+        }
+    }
+
+    #[test]
+    fn takes_the_namespace_of_the_request() {
+        let body = review(|r| r["request"]["object"]["metadata"]["namespace"] = "other".into());
+        let review = decode(&body).unwrap();
+        assert_eq!(review.key(), Some(Key { namespace: "demo", name: "app" }));
+        assert!(review.dry_run);
+    }
+
+    #[test]
+    fn takes_the_deprecated_service_account_field_and_else_the_default() {
+        let body = review(|r| {
+            r["request"]["object"]["spec"] =
+                json!({"serviceAccountName": "", "serviceAccount": "old"});
+        });
+        assert_eq!(decode(&body).unwrap().key().unwrap().name, "old");
+        let body = review(|r| r["request"]["object"]["spec"] = json!({}));
+        assert_eq!(decode(&body).unwrap().key().unwrap().name, "default");
+    }
+
+    #[test]
+    fn serves_creations_and_ephemeral_containers_and_lets_the_rest_pass() {
+        let with = |operation: &str, sub_resource: &str| {
+            let body = review(|r| {
+                r["request"]["operation"] = operation.into();
+                r["request"]["subResource"] = sub_resource.into();
+            });
+            subject(&body)
+        };
+        assert_eq!(with("CREATE", ""), "creation");
+        assert_eq!(with("UPDATE", "ephemeralcontainers"), "ephemeral containers");
+        assert_eq!(with("UPDATE", ""), "not served");
+        assert_eq!(with("UPDATE", "status"), "not served");
+        assert_eq!(with("DELETE", ""), "not served");
+    }
+
+    #[test]
+    fn lets_another_kind_pass_whatever_it_looks_like() {
+        let body = review(|r| {
+            r["request"]["kind"] = json!({"group": "example.com", "kind": "Pod"});
+            r["request"]["object"] = json!({"spec": {"containers": "three", "volumes": 5}});
+        });
+        assert_eq!(subject(&body), "not a pod");
+        let body = review(|r| {
+            r["request"]["kind"]["kind"] = "Binding".into();
+            r["request"]["subResource"] = "binding".into();
+            r["request"]["object"] = json!({"target": {}});
+        });
+        assert_eq!(subject(&body), "not a pod");
+    }
+
+    #[test]
+    fn serves_a_deletion_that_has_no_object() {
+        let body = review(|r| {
+            r["request"]["operation"] = "DELETE".into();
+            r["request"]["object"] = Value::Null;
+        });
+        assert_eq!(subject(&body), "not served");
+    }
+
+    #[test]
+    fn names_what_is_wrong_with_a_request() {
+        for (body, reason) in [
+            (b"".to_vec(), "not an AdmissionReview in JSON"),
+            (b"{".to_vec(), "not an AdmissionReview in JSON"),
+            (b"[]".to_vec(), "apiVersion"),
+            (b"\xff\xfe".to_vec(), "not an AdmissionReview in JSON"),
+            (review(|r| r["apiVersion"] = "admission.k8s.io/v2".into()), "v2"),
+            (review(|r| r["kind"] = "Pod".into()), "AdmissionReview"),
+            (review(|r| r["request"] = Value::Null), "no request"),
+            (review(|r| r["request"]["uid"] = "".into()), "uid"),
+            (review(|r| r["request"]["namespace"] = "".into()), "namespace"),
+            (review(|r| r["request"]["object"] = Value::Null), "object is missing"),
+            (review(|r| r["request"]["object"] = json!({"metadata": {}})), "spec"),
+            (review(|r| r["request"]["object"]["spec"]["containers"] = "x".into()), "sequence"),
+        ] {
+            let error = decode(&body).expect_err(reason).to_string();
+            assert!(error.contains(reason), "{error} should say {reason}");
+            assert!(!error.contains('\n'), "{error}");
+        }
+    }
+}

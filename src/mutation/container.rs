@@ -1,0 +1,144 @@
+//! What one container lacks.
+
+use super::plan::{ContainerPlan, EnvVar, List};
+use super::pod::{Container, Pod, VolumeMount};
+use super::target::{Target, WEB_IDENTITY};
+use super::volume::{TokenVolume, ours, projected_token};
+use crate::identity::{Warning, WarningKind};
+
+const ACCESS_KEY: &str = "AWS_ACCESS_KEY_ID";
+const REGIONS: [&str; 2] = ["AWS_DEFAULT_REGION", "AWS_REGION"];
+const REGIONAL_STS: &str = "AWS_STS_REGIONAL_ENDPOINTS";
+const ROLE_SESSION_NAME: &str = "AWS_ROLE_SESSION_NAME";
+
+/// What stands at the token's mount path.
+enum Mounted<'p> {
+    Nothing,
+    OurVolume,
+    /// Another volume, or a part of ours; does it hold the token all the same?
+    Taken {
+        by: &'p str,
+        with_token: bool,
+    },
+}
+
+/// Plans one container: `list` and `index` say where it stands in the pod.
+pub(super) fn plan<'p>(
+    (list, index): (List, usize),
+    pod: &'p Pod<'p>,
+    container: &'p Container<'p>,
+    volume: &TokenVolume<'p>,
+    target: &Target<'p>,
+    warnings: &mut Vec<Warning>,
+) -> ContainerPlan<'p> {
+    let mounted = mounted(pod, container, volume, target);
+    report(container, &mounted, target, warnings);
+    ContainerPlan {
+        list,
+        index,
+        name: &container.name,
+        env: missing_env(container, target),
+        has_env: container.env.is_some(),
+        mount: matches!(mounted, Mounted::Nothing),
+        has_mounts: container.volume_mounts.is_some(),
+        covered: is_covered(container, &mounted, target),
+    }
+}
+
+/// The variables to append, in the order of the contract.
+fn missing_env<'p>(container: &Container<'_>, target: &Target<'p>) -> Vec<EnvVar<'p>> {
+    let mut missing = Vec::new();
+    if target.shared.regional_sts && !container.has(REGIONAL_STS) {
+        missing.push(EnvVar::value(REGIONAL_STS, "regional"));
+    }
+    if let Some(region) = target.shared.region
+        && !container.has_any(REGIONS)
+    {
+        missing.extend(REGIONS.map(|name| EnvVar::value(name, region)));
+    }
+    let [first, second] = target.credentials.clone();
+    if !container.has_any([first.name, second.name]) {
+        missing.extend([first, second]);
+    }
+    if target.session_name && !container.has(ROLE_SESSION_NAME) {
+        missing.push(EnvVar::pod_name(ROLE_SESSION_NAME));
+    }
+    missing
+}
+
+fn mounted<'p>(
+    pod: &'p Pod<'p>,
+    container: &'p Container<'p>,
+    volume: &TokenVolume<'p>,
+    target: &Target<'p>,
+) -> Mounted<'p> {
+    let path = target.mount_path.trim_end_matches('/');
+    let mut mounts = container.volume_mounts.iter().flatten();
+    let Some(mount) = mounts.find(|mount| mount.mount_path.trim_end_matches('/') == path) else {
+        return Mounted::Nothing;
+    };
+    let mut volumes = pod.volumes().iter();
+    let source = volumes.find(|volume| volume.name == mount.name);
+    let is_ours = &*mount.name == volume.name.as_str()
+        || source.is_some_and(|it| ours(it, target.volume_name, target.token_path).is_some());
+    if is_ours && !mount.is_sub_path() {
+        return Mounted::OurVolume;
+    }
+    let with_token = !mount.is_sub_path()
+        && source.is_some_and(|it| projected_token(it, target.token_path).is_some());
+    Mounted::Taken { by: &mount.name, with_token }
+}
+
+/// Whether the container has credentials once the plan is carried out.
+fn is_covered(container: &Container<'_>, mounted: &Mounted<'_>, target: &Target<'_>) -> bool {
+    let [first, second] = &target.credentials;
+    match (container.has(first.name), container.has(second.name)) {
+        (false, false) => {
+            !matches!(mounted, Mounted::Taken { with_token: false, .. })
+                || container.has(ACCESS_KEY)
+        }
+        (true, true) => true,
+        (true, false) => target.is_first_enough() || container.has(ACCESS_KEY),
+        (false, true) => container.has(ACCESS_KEY),
+    }
+}
+
+fn report(
+    container: &Container<'_>,
+    mounted: &Mounted<'_>,
+    target: &Target<'_>,
+    warnings: &mut Vec<Warning>,
+) {
+    let name = &*container.name;
+    if let Mounted::Taken { by, .. } = mounted {
+        warnings.push(Warning::new(
+            WarningKind::MountPathTaken,
+            format!("container {name}: volume {by} is mounted where the token belongs, and stays"),
+        ));
+    }
+    let stronger = [ACCESS_KEY, WEB_IDENTITY[0], WEB_IDENTITY[1]];
+    // For web identity the last two are the container's own choice of role.
+    let stronger = if target.is_web_identity() { &stronger[..1] } else { &stronger[..] };
+    if let Some(own) = stronger.iter().find(|own| container.has(own)) {
+        warnings.push(Warning::new(
+            WarningKind::OwnCredentials,
+            format!("container {name}: its own {own} beats the injected identity in most SDKs"),
+        ));
+    }
+}
+
+impl Container<'_> {
+    fn has(&self, name: &str) -> bool {
+        self.env.iter().flatten().any(|variable| &*variable.name == name)
+    }
+
+    fn has_any(&self, names: [&str; 2]) -> bool {
+        names.into_iter().any(|name| self.has(name))
+    }
+
+    /// Whether it refers to a volume of that name, whether there is one or not.
+    pub(super) fn mounts(&self, volume: &str) -> bool {
+        let mounts = self.volume_mounts.iter().flatten();
+        mounts.map(|VolumeMount { name, .. }| name).any(|name| &**name == volume)
+    }
+}

@@ -1,0 +1,24 @@
+//! What a pod lacks for its identity, and the patch that adds it.
+//!
+//! Pure: the pod is read where it lies in the request's bytes, and the patch
+//! only adds by path, so that a field that this program has never heard of
+//! survives by construction.
+
+mod container;
+mod participants;
+mod patch;
+mod plan;
+mod pod;
+mod settings;
+mod target;
+mod text;
+mod volume;
+mod windows;
+
+pub use plan::{
+    ContainerPlan, EnvSource, EnvVar, Jitter, LabelPlan, List, Plan, Scope, Status, VolumePlan,
+    plan,
+};
+pub use pod::{ExistingEphemeralContainers, Pod};
+pub use settings::{ContainerCredentialsSettings, Settings};
+pub use text::Text;

@@ -1,0 +1,75 @@
+//! The identity as a container sees it: names, paths and values, the same for
+//! both kinds of credentials.
+
+use super::plan::EnvVar;
+use super::settings::Settings;
+use super::windows;
+use crate::identity::{Identity, Shared};
+
+pub(super) const WEB_IDENTITY: [&str; 2] = ["AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"];
+const CONTAINER_CREDENTIALS: [&str; 2] =
+    ["AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"];
+
+/// Everything about the identity that a container's plan depends on.
+pub(super) struct Target<'p> {
+    pub(super) volume_name: &'p str,
+    pub(super) mount_path: &'p str,
+    pub(super) token_path: &'p str,
+    pub(super) credentials: [EnvVar<'p>; 2],
+    pub(super) session_name: bool,
+    pub(super) shared: &'p Shared<'p>,
+    pub(super) audience: &'p str,
+}
+
+impl<'p> Target<'p> {
+    pub(super) fn of(identity: &'p Identity<'p>, settings: &'p Settings, windows: bool) -> Self {
+        let token_file = |mount_path: &str, token_path: &str| {
+            let unix = format!("{}/{token_path}", mount_path.trim_end_matches('/'));
+            if windows { windows::path(&unix) } else { unix }
+        };
+        match identity {
+            Identity::WebIdentity(web) => {
+                let (mount_path, token_path) = (settings.token_mount_path.as_str(), "token");
+                let [role_arn, file] = WEB_IDENTITY;
+                Self {
+                    volume_name: "aws-iam-token",
+                    mount_path,
+                    token_path,
+                    credentials: [
+                        EnvVar::value(role_arn, web.role_arn),
+                        EnvVar::value(file, token_file(mount_path, token_path)),
+                    ],
+                    session_name: web.session_name,
+                    shared: &web.shared,
+                    audience: web.audience,
+                }
+            }
+            Identity::ContainerCredentials(container) => {
+                let names = &settings.container_credentials;
+                let [uri, file] = CONTAINER_CREDENTIALS;
+                Self {
+                    volume_name: &names.volume_name,
+                    mount_path: &names.mount_path,
+                    token_path: &names.token_path,
+                    credentials: [
+                        EnvVar::value(uri, names.full_uri.as_str()),
+                        EnvVar::value(file, token_file(&names.mount_path, &names.token_path)),
+                    ],
+                    session_name: false,
+                    shared: &container.shared,
+                    audience: &names.audience,
+                }
+            }
+        }
+    }
+
+    /// Whether the first of the two variables gives credentials without the
+    /// other: an agent's address does, a role's ARN does not.
+    pub(super) fn is_first_enough(&self) -> bool {
+        !self.is_web_identity()
+    }
+
+    pub(super) fn is_web_identity(&self) -> bool {
+        self.credentials[0].name == WEB_IDENTITY[0]
+    }
+}

@@ -1,0 +1,113 @@
+#!/bin/sh
+# Prints the folder that holds etcd, kube-apiserver and kube-controller-manager
+# for the tests, building them first where they are not built yet. Variables:
+#
+#   K8S_VERSION          another version than the pinned one: 1.30 or 1.30.14
+#   CONTROL_PLANE_CACHE  where builds are kept; the default is
+#                        ~/.cache/pod-identity-webhook/control-plane, honouring
+#                        XDG_CACHE_HOME
+#   KUBEBUILDER_ASSETS   a folder with ready binaries: printed, nothing is built
+#
+# Standard output carries the folder alone; what is going on goes to standard error.
+set -eu
+
+fail() {
+    printf 'control plane: %s\n' "$1" >&2
+    exit 1
+}
+
+need() {
+    command -v "$1" >/dev/null 2>&1 || fail "'$1' is missing; $2"
+}
+
+here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
+
+if [ -n "${KUBEBUILDER_ASSETS:-}" ]; then
+    # Downloaded assets come without kube-controller-manager; the tests that
+    # want it say so themselves.
+    for binary in etcd kube-apiserver; do
+        [ -x "$KUBEBUILDER_ASSETS/$binary" ] ||
+            fail "KUBEBUILDER_ASSETS=$KUBEBUILDER_ASSETS holds no executable '$binary'; correct the variable, or unset it to have one built"
+    done
+    printf '%s\n' "$KUBEBUILDER_ASSETS"
+    exit 0
+fi
+
+cache=${CONTROL_PLANE_CACHE:-${XDG_CACHE_HOME:-${HOME:?HOME is not set; set CONTROL_PLANE_CACHE to a folder for the builds}/.cache}/pod-identity-webhook/control-plane}
+
+# Takes the lock named $1 for the rest of the script.
+lock() {
+    need flock 'install util-linux'
+    mkdir -p "$cache"
+    exec 9>"$cache/$1.lock"
+    if ! flock --nonblock 9; then
+        printf 'control plane: waiting for another run that holds %s\n' "$cache/$1.lock" >&2
+        flock 9
+    fi
+}
+
+hash_of() {
+    cat "$@" | sha256sum | cut -c 1-12
+}
+
+go_hint='install Go 1.26 or newer, or set KUBEBUILDER_ASSETS to a folder with etcd and kube-apiserver'
+
+# The module to build: the pinned one beside this script, or one derived from
+# the version asked for and kept in the cache.
+module=$here
+if [ -n "${K8S_VERSION:-}" ]; then
+    asked=${K8S_VERSION#v}
+    case $asked in
+        *[!0-9.]*) fail "K8S_VERSION=$K8S_VERSION is no Kubernetes version; give a minor such as 1.30 or a patch such as 1.30.14" ;;
+    esac
+    pinned=$(sed -n 's|^[[:space:]]*k8s.io/kubernetes v\([0-9.]*\).*|\1|p' "$here/go.mod")
+    case $pinned in
+        "$asked" | "$asked".*) ;;
+        *)
+            module=$cache/modules/$asked-$(hash_of "$here/derive.sh")
+            if [ ! -f "$module/go.sum" ]; then
+                need go "$go_hint"
+                lock "derive-$asked"
+                if [ ! -f "$module/go.sum" ]; then
+                    "$here/derive.sh" "$asked" "$module.new" >&2
+                    rm -rf "$module"
+                    mv "$module.new" "$module"
+                fi
+            fi
+            ;;
+    esac
+fi
+
+version=$(sed -n 's|^[[:space:]]*k8s.io/kubernetes \(v[0-9.]*\).*|\1|p' "$module/go.mod")
+name=$version-$(hash_of "$module/go.mod" "$module/go.sum")
+built=$cache/$name
+
+# A folder of this name is complete: it is renamed into place when all is built.
+if [ ! -d "$built" ]; then
+    need go "$go_hint"
+    lock "$name"
+    if [ ! -d "$built" ]; then
+        printf 'control plane: building etcd, kube-apiserver and kube-controller-manager %s once (minutes) into %s\n' "$version" "$built" >&2
+        partial=$(mktemp -d "$cache/$name.partial.XXXXXX")
+        trap 'rm -rf "$partial"' EXIT
+        trap 'exit 1' HUP INT TERM
+
+        # An unstamped build calls itself v0.0.0-master: /version and every
+        # check of the server's version would be wrong.
+        minor=${version#v1.}
+        stamp=k8s.io/component-base/version
+        cd "$module"
+        GOWORK=off CGO_ENABLED=0 go build -mod=readonly -trimpath -o "$partial/" \
+            -ldflags "-s -w -X $stamp.gitVersion=$version -X $stamp.gitMajor=1 -X $stamp.gitMinor=${minor%%.*} -X $stamp.gitTreeState=clean" \
+            go.etcd.io/etcd/server/v3 \
+            k8s.io/kubernetes/cmd/kube-apiserver \
+            k8s.io/kubernetes/cmd/kube-controller-manager >&2 ||
+            fail "building Kubernetes $version failed (see above); mend what go says, or set KUBEBUILDER_ASSETS to a folder with ready binaries"
+        # go names a binary after the last folder of its package.
+        mv "$partial/server" "$partial/etcd"
+        chmod 755 "$partial"
+        mv "$partial" "$built"
+        printf 'control plane: built %s\n' "$built" >&2
+    fi
+fi
+printf '%s\n' "$built"

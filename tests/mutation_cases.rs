@@ -1,0 +1,197 @@
+//! One YAML file per case in `tests/cases`: settings, `ServiceAccount`, pod,
+//! and what must come of them.
+
+use json_patch::Patch;
+use pod_identity_webhook::admission::{self, Admission, Endpoint, Policy, decode};
+use pod_identity_webhook::identity::{
+    Account, AnnotationKeys, ConfigMapIdentities, ContainerCredentialsKeys, Expiration, Fact, Key,
+    Lookup, ServiceAccountReader,
+};
+use pod_identity_webhook::mutation::Jitter;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct Case {
+    /// The behaviour, in one sentence.
+    shows: String,
+    #[serde(default)]
+    settings: CaseSettings,
+    /// The annotations of the pod's `ServiceAccount`.
+    #[serde(default)]
+    service_account: BTreeMap<String, String>,
+    /// `data.config` of the `ConfigMap`.
+    #[serde(default)]
+    config_map: Option<Value>,
+    /// The container credentials file.
+    #[serde(default)]
+    container_credentials: Option<Value>,
+    /// The lookup fails with this reason.
+    #[serde(default)]
+    lookup_failed: Option<String>,
+    #[serde(default)]
+    required: bool,
+    /// Seconds that container credentials' expiration is brought forward by.
+    #[serde(default)]
+    jitter: i64,
+    pod: Value,
+    /// The pod before an update of `pods/ephemeralcontainers`.
+    #[serde(default)]
+    old_pod: Option<Value>,
+    outcome: String,
+    /// The pod with the patch applied; or the patch; or neither: no patch.
+    #[serde(default)]
+    patched: Option<Value>,
+    #[serde(default)]
+    patch: Option<Patch>,
+    #[serde(default)]
+    warnings: Vec<String>,
+    /// What the refusal says, where there must be one.
+    #[serde(default)]
+    refused: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct CaseSettings {
+    annotation_prefix: Option<String>,
+    token_audience: Option<String>,
+    token_mount_path: Option<String>,
+    token_expiration: Option<i64>,
+    region: Option<String>,
+    #[serde(default)]
+    regional_sts: bool,
+    compose_role_arn: Option<String>,
+}
+
+impl CaseSettings {
+    fn policy(&self) -> Policy {
+        let mut policy = Policy::default();
+        if let Some(prefix) = &self.annotation_prefix {
+            policy.settings.keys = AnnotationKeys::new(prefix);
+        }
+        if let Some(path) = &self.token_mount_path {
+            policy.settings.token_mount_path.clone_from(path);
+        }
+        if let Some(audience) = &self.token_audience {
+            policy.defaults.audience.clone_from(audience);
+        }
+        if let Some(seconds) = self.token_expiration {
+            policy.defaults.token_expiration = Expiration::from_seconds(seconds);
+        }
+        policy.defaults.region.clone_from(&self.region);
+        policy.defaults.regional_sts = self.regional_sts;
+        policy
+    }
+}
+
+impl Case {
+    fn review(&self, pod: &Value) -> Vec<u8> {
+        let (operation, sub_resource) = match self.old_pod {
+            None => ("CREATE", ""),
+            Some(_) => ("UPDATE", "ephemeralcontainers"),
+        };
+        let review = json!({
+            "apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview",
+            "request": {
+                "uid": "u-1", "operation": operation, "namespace": "demo",
+                "kind": {"group": "", "version": "v1", "kind": "Pod"},
+                "resource": {"group": "", "version": "v1", "resource": "pods"},
+                "subResource": sub_resource, "object": pod, "oldObject": self.old_pod,
+            },
+        });
+        serde_json::to_vec(&review).unwrap()
+    }
+
+    fn lookup(&self, key: Key<'_>, policy: &Policy) -> Lookup {
+        let account =
+            self.settings.compose_role_arn.as_ref().map(|id| Account::new("aws", id).unwrap());
+        let reader = ServiceAccountReader::new(policy.settings.keys.clone(), account.clone());
+        let annotations = self.service_account.iter().map(|(k, v)| (k.as_str(), v.as_str()));
+        let config = self.config_map.as_ref().map(Value::to_string).unwrap_or_default();
+        let (entries, _) = ConfigMapIdentities::parse(&config, account.as_ref()).unwrap();
+        let listed = self.container_credentials.as_ref().map(Value::to_string).unwrap_or_default();
+        let listed = ContainerCredentialsKeys::parse(listed.as_bytes()).unwrap();
+        Lookup {
+            container_credentials: listed.contains(key),
+            service_account: match &self.lookup_failed {
+                Some(reason) => Fact::Unknown(reason.as_str().into()),
+                None => reader.read(annotations).map_or(Fact::Absent, |sa| Fact::Known(sa.into())),
+            },
+            config_map_entry: entries.get(key).map_or(Fact::Absent, |e| Fact::Known(Arc::clone(e))),
+        }
+    }
+
+    fn admit(&self, pod: &Value) -> Admission {
+        let policy = self.settings.policy();
+        let body = self.review(pod);
+        let review = decode(&body).unwrap();
+        let lookup = review.lookup_key().map(|key| self.lookup(key, &policy));
+        let endpoint = if self.required { Endpoint::Required } else { Endpoint::Mutate };
+        admission::admit(&review, lookup.as_ref(), &policy, endpoint, Jitter(self.jitter))
+    }
+
+    fn check(&self) {
+        let first = self.admit(&self.pod);
+        assert_eq!(
+            first.outcome.as_str(),
+            self.outcome,
+            "the outcome; warnings {:?}",
+            first.warnings
+        );
+        let kinds: Vec<_> = first.warnings.iter().map(|warning| warning.kind.as_str()).collect();
+        assert_eq!(kinds, self.warnings, "the warnings: {:?}", first.warnings);
+        for warning in &first.warnings {
+            assert!(warning.message().chars().count() < 120, "a long warning: {warning}");
+        }
+        let refusal = first.refusal.as_ref().map(admission::Refusal::message).unwrap_or_default();
+        let refused = self.refused.as_deref().unwrap_or_default();
+        assert_eq!(refusal.is_empty(), refused.is_empty(), "refused: {refusal}");
+        assert!(refusal.contains(refused), "refused: {refusal}");
+
+        let mut patched = self.pod.clone();
+        json_patch::patch(&mut patched, &first.patch).expect("the patch applies");
+        match (&self.patched, &self.patch) {
+            (Some(expected), None) => assert_eq!(pretty(&patched), pretty(expected)),
+            (None, Some(expected)) => assert_eq!(&first.patch, expected, "{}", pretty(&patched)),
+            (None, None) => assert_eq!(first.patch, Patch::default()),
+            (Some(_), Some(_)) => panic!("give `patched` or `patch`, not both"),
+        }
+        let second = self.admit(&patched);
+        assert_eq!(second.patch, Patch::default(), "applied twice");
+    }
+}
+
+fn pretty(value: &Value) -> String {
+    serde_json::to_string_pretty(value).unwrap()
+}
+
+#[test]
+fn every_case_ends_as_its_file_says() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases");
+    let mut files: Vec<_> = folder.read_dir().unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    assert!(files.len() >= 40, "only {} cases found", files.len());
+    let mut failed = Vec::new();
+    for file in &files {
+        let text = std::fs::read_to_string(file).unwrap();
+        let options = serde_saphyr::options! { strict_booleans: true };
+        let case = serde_saphyr::from_str_with_options::<Case>(&text, options)
+            .unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        let outcome = std::panic::catch_unwind(|| case.check());
+        if outcome.is_err() {
+            failed.push(format!("{} ({})", file.display(), case.shows));
+        }
+    }
+    assert!(
+        failed.is_empty(),
+        "{} of {} failed:\n{}",
+        failed.len(),
+        files.len(),
+        failed.join("\n")
+    );
+}

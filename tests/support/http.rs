@@ -1,0 +1,79 @@
+//! A plain HTTP/1.1 client, one connection for each request.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use anyhow::Context as _;
+use axum::{
+    body::Bytes,
+    http::{HeaderMap, Request, StatusCode, header::HOST},
+};
+use http_body_util::{BodyExt as _, Full};
+use hyper_util::rt::TokioIo;
+use rustls::{
+    ClientConfig, RootCertStore,
+    pki_types::{CertificateDer, ServerName, pem::PemObject as _},
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+};
+use tokio_rustls::TlsConnector;
+
+/// An answer, read to its end.
+#[derive(Debug)]
+pub struct Reply {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+}
+
+impl Reply {
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    pub fn json(&self) -> anyhow::Result<serde_json::Value> {
+        serde_json::from_slice(&self.body).with_context(|| format!("not JSON: {}", self.text()))
+    }
+}
+
+pub async fn send(address: SocketAddr, request: Request<Bytes>) -> anyhow::Result<Reply> {
+    let stream = TcpStream::connect(address).await?;
+    exchange(stream, address, request).await
+}
+
+pub async fn send_tls(
+    address: SocketAddr,
+    ca_pem: &str,
+    request: Request<Bytes>,
+) -> anyhow::Result<Reply> {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_slice(ca_pem.as_bytes())?)?;
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let stream = TcpStream::connect(address).await?;
+    let name = ServerName::from(address.ip());
+    let stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await?;
+    exchange(stream, address, request).await
+}
+
+async fn exchange(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    address: SocketAddr,
+    request: Request<Bytes>,
+) -> anyhow::Result<Reply> {
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+    // Its errors come out of the request as well.
+    let connection = tokio::spawn(connection);
+    let mut request = request.map(Full::new);
+    request.headers_mut().entry(HOST).or_insert(address.to_string().try_into()?);
+    let answer = sender.send_request(request).await?;
+    let (parts, body) = answer.into_parts();
+    let body = body.collect().await?.to_bytes();
+    connection.abort();
+    Ok(Reply { status: parts.status, headers: parts.headers, body })
+}

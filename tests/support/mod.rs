@@ -1,0 +1,47 @@
+//! What the integration tests stand on: a real control plane (`ControlPlane`), our program as a
+//! process (`Webhook`), and its registration with that control plane.
+//!
+//! Use it from a test crate with `mod support;`. Everything here panics where it can't go on: it runs
+//! in tests alone, and a panic is how a test says what went wrong.
+#![allow(
+    dead_code,
+    unused_imports,
+    reason = "each integration test crate compiles this module anew and uses its own part of it"
+)]
+#![allow(
+    unreachable_pub,
+    missing_debug_implementations,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::missing_panics_doc,
+    clippy::must_use_candidate,
+    reason = "test code: see above"
+)]
+
+mod components;
+mod control_plane;
+mod http;
+mod injector;
+mod keeper;
+mod kubeconfig;
+mod namespace;
+mod pki;
+mod poll;
+mod registration;
+mod scratch;
+mod webhook;
+
+pub use self::{
+    control_plane::{ControlPlane, Options, control_plane},
+    http::Reply,
+    injector::Injector,
+    keeper::{Process, process_is_gone},
+    namespace::{Admitted, Namespace, overlaid, pod, service_account},
+    pki::{Authority, Pair},
+    poll::{eventually, poll},
+    registration::{Registration, register},
+    scratch::Scratch,
+    webhook::{Builder, Webhook},
+};
