@@ -10,7 +10,8 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::identity::{Account, AnnotationKeys, Defaults};
+use crate::admission::Policy;
+use crate::identity::Account;
 use crate::telemetry::logs;
 
 pub use error::ConfigError;
@@ -23,7 +24,8 @@ pub struct Config {
     pub source: Source,
     pub lookup: Lookup,
     pub identity: Identity,
-    pub mutation: Mutation,
+    /// What counts for every admission.
+    pub policy: Policy,
     pub lifecycle: Lifecycle,
     pub log: logs::Settings,
 }
@@ -72,11 +74,9 @@ pub struct Lookup {
     pub fresh_window: Duration,
 }
 
-/// What decides which identity a pod gets.
+/// Where identities come from beside annotations.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
-    pub keys: AnnotationKeys,
-    pub defaults: Defaults,
     pub role_names: RoleNames,
     /// The namespace of the `ConfigMap`, where it is to be read.
     pub config_map_namespace: Option<String>,
@@ -94,22 +94,6 @@ pub enum RoleNames {
     FromInstanceMetadata {
         partition: Option<String>,
     },
-}
-
-/// How what is injected into pods is named and placed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mutation {
-    pub token_mount_path: String,
-    pub container_credentials: ContainerCredentials,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ContainerCredentials {
-    pub audience: String,
-    pub token_mount_path: String,
-    pub token_volume_name: String,
-    pub token_path: String,
-    pub full_uri: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

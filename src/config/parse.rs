@@ -7,14 +7,15 @@ use super::checks::{
     annotation_prefix, http_uri, label, mount_path, optional, path_in_volume, refuse, required,
 };
 use super::{
-    Admin, Config, ConfigError, ContainerCredentials, Https, Identity, Lifecycle, Lookup, Mutation,
-    RoleNames, Source, TlsVersion,
+    Admin, Config, ConfigError, Https, Identity, Lifecycle, Lookup, RoleNames, Source, TlsVersion,
 };
+use crate::admission::Policy;
 use crate::cli::{
     ContainerCredentialsArgs, HttpsArgs, LogFormat, ManagedCertificateArgs, RoleArnArgs, ServeArgs,
     SourceArgs, WebIdentityArgs,
 };
 use crate::identity::{Account, AnnotationKeys, Defaults, Expiration};
+use crate::mutation::{ContainerCredentialsSettings, Settings};
 use crate::telemetry::logs;
 
 /// What an account ID may look like, to check a partition by itself.
@@ -40,24 +41,15 @@ impl Config {
         let role_names = role_names(args.role_arn, region.as_deref(), &mut warnings)?;
         let container_credentials_file =
             optional(args.container_credentials.config.clone()).map(PathBuf::from);
-        let (keys, defaults, token_mount_path) =
-            web_identity(args.web_identity, region, &mut warnings)?;
+        let container_credentials = container_credentials(args.container_credentials)?;
+        let policy = policy(args.web_identity, region, container_credentials, &mut warnings)?;
         let config = Self {
             https: https(args.https, &mut warnings)?,
             admin,
             source: source(args.source)?,
             lookup,
-            identity: Identity {
-                keys,
-                defaults,
-                role_names,
-                config_map_namespace,
-                container_credentials_file,
-            },
-            mutation: Mutation {
-                token_mount_path,
-                container_credentials: container_credentials(args.container_credentials)?,
-            },
+            identity: Identity { role_names, config_map_namespace, container_credentials_file },
+            policy,
             lifecycle: Lifecycle {
                 shutdown_delay: args.lifecycle.shutdown_delay,
                 shutdown_timeout: args.lifecycle.shutdown_timeout,
@@ -181,11 +173,12 @@ fn lookup(args: &SourceArgs, warnings: &mut Vec<String>) -> Result<Lookup, Confi
     Ok(Lookup { timeout, fresh_window: args.fresh_service_account_window })
 }
 
-fn web_identity(
+fn policy(
     args: WebIdentityArgs,
     region: Option<String>,
+    container_credentials: ContainerCredentialsSettings,
     warnings: &mut Vec<String>,
-) -> Result<(AnnotationKeys, Defaults, String), ConfigError> {
+) -> Result<Policy, ConfigError> {
     let prefix = annotation_prefix("--annotation-prefix", args.annotation_prefix)?;
     let token_expiration = Expiration::from_seconds(args.token_expiration);
     if token_expiration.seconds() != args.token_expiration {
@@ -204,7 +197,8 @@ fn web_identity(
         region,
     };
     let token_mount_path = mount_path("--token-mount-path", args.token_mount_path)?;
-    Ok((AnnotationKeys::new(&prefix), defaults, token_mount_path))
+    let keys = AnnotationKeys::new(&prefix);
+    Ok(Policy { defaults, settings: Settings { keys, token_mount_path, container_credentials } })
 }
 
 fn role_names(
@@ -249,17 +243,11 @@ fn account(
 
 fn container_credentials(
     args: ContainerCredentialsArgs,
-) -> Result<ContainerCredentials, ConfigError> {
-    Ok(ContainerCredentials {
+) -> Result<ContainerCredentialsSettings, ConfigError> {
+    Ok(ContainerCredentialsSettings {
         audience: required("--container-credentials-audience", args.audience)?,
-        token_mount_path: mount_path(
-            "--container-credentials-token-mount-path",
-            args.token_mount_path,
-        )?,
-        token_volume_name: label(
-            "--container-credentials-token-volume-name",
-            args.token_volume_name,
-        )?,
+        mount_path: mount_path("--container-credentials-token-mount-path", args.token_mount_path)?,
+        volume_name: label("--container-credentials-token-volume-name", args.token_volume_name)?,
         token_path: path_in_volume("--container-credentials-token-path", args.token_path)?,
         full_uri: http_uri("--container-credentials-full-uri", args.full_uri)?,
     })

@@ -2,7 +2,7 @@ use clap::Parser;
 
 use super::*;
 use crate::cli::{Cli, Command};
-use crate::identity::Expiration;
+use crate::identity::{AnnotationKeys, Defaults, Expiration};
 
 fn read(args: &[&str]) -> Result<(Config, Vec<String>), ConfigError> {
     let cli = Cli::try_parse_from([&["/webhook"], args].concat());
@@ -43,23 +43,11 @@ fn has_the_defaults_of_the_go_webhook() {
                 fresh_window: Duration::from_secs(10),
             },
             identity: Identity {
-                keys: AnnotationKeys::default(),
-                defaults: Defaults::default(),
                 role_names: RoleNames::AsWritten,
                 config_map_namespace: None,
                 container_credentials_file: None,
             },
-            mutation: Mutation {
-                token_mount_path: "/var/run/secrets/eks.amazonaws.com/serviceaccount".to_owned(),
-                container_credentials: ContainerCredentials {
-                    audience: "pods.eks.amazonaws.com".to_owned(),
-                    token_mount_path: "/var/run/secrets/pods.eks.amazonaws.com/serviceaccount"
-                        .to_owned(),
-                    token_volume_name: "eks-pod-identity-token".to_owned(),
-                    token_path: "eks-pod-identity-token".to_owned(),
-                    full_uri: "http://169.254.170.23/v1/credentials".to_owned(),
-                },
-            },
+            policy: Policy::default(),
             lifecycle: Lifecycle {
                 shutdown_delay: Duration::from_secs(5),
                 shutdown_timeout: Duration::from_secs(20),
@@ -98,7 +86,7 @@ fn takes_the_command_line_of_the_kops_addon() {
     ]);
     assert_eq!(config.identity.config_map_namespace.as_deref(), Some("kube-system"));
     assert_eq!(
-        config.identity.defaults,
+        config.policy.defaults,
         Defaults {
             audience: "amazonaws.com".to_owned(),
             token_expiration: Expiration::DEFAULT,
@@ -122,8 +110,8 @@ fn takes_the_command_line_of_the_community_chart() {
         "--logtostderr",
     ]);
     assert_eq!((config.https.port, config.admin.port), (8443, 9999));
-    assert_eq!(config.identity.keys, AnnotationKeys::new("example.com"));
-    assert!(config.identity.defaults.regional_sts);
+    assert_eq!(config.policy.settings.keys, AnnotationKeys::new("example.com"));
+    assert!(config.policy.defaults.regional_sts);
 }
 
 #[test]

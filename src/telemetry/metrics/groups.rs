@@ -3,7 +3,8 @@
 use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
 use super::Counters;
-use super::labels::{LiveLookup, Method, Path, Reload, Verb, Watched};
+use super::labels::{self, LiveLookup, Path, Reload, Verb, Watched};
+use crate::admission::Method;
 
 /// What is known of `ServiceAccount`s, and how it came in.
 #[derive(Debug)]
@@ -159,8 +160,8 @@ impl Peer {
                 registry,
                 ("pod_identity_webhook_pod_count", "Pods with an identity, by its kind."),
                 ["method"],
-                Method::ALL,
-                |method| [method.as_str()],
+                labels::METHODS,
+                |method| [labels::method_word(method)],
                 |method| method as usize,
             )?,
             missing_service_accounts: counter(

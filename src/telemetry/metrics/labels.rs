@@ -1,15 +1,8 @@
 //! The values that labels have: enums, never a name that a client or a cluster
 //! chooses, so that the number of series is fixed.
 
-use crate::admission::Outcome;
+use crate::admission::{Endpoint, Method, Outcome};
 use crate::identity::WarningKind;
-
-/// Where an admission was asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Endpoint {
-    Mutate,
-    Required,
-}
 
 /// The path of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,13 +19,6 @@ pub enum Verb {
     Get,
     Post,
     Other,
-}
-
-/// How a pod gets its credentials.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Method {
-    WebIdentity,
-    ContainerCredentials,
 }
 
 /// What an API server said of a `ServiceAccount` that an admission waited for.
@@ -55,17 +41,6 @@ pub enum Watched {
 pub enum Reload {
     Loaded,
     Failed,
-}
-
-impl Endpoint {
-    pub(super) const ALL: [Self; 2] = [Self::Mutate, Self::Required];
-
-    pub(super) fn as_str(self) -> &'static str {
-        match self {
-            Self::Mutate => "mutate",
-            Self::Required => "required",
-        }
-    }
 }
 
 impl Path {
@@ -105,18 +80,6 @@ impl Verb {
             Self::Get => "GET",
             Self::Post => "POST",
             Self::Other => "other",
-        }
-    }
-}
-
-impl Method {
-    pub(super) const ALL: [Self; 2] = [Self::WebIdentity, Self::ContainerCredentials];
-
-    /// The Go webhook's words.
-    pub(super) fn as_str(self) -> &'static str {
-        match self {
-            Self::WebIdentity => "sts_web_identity",
-            Self::ContainerCredentials => "container_credentials",
         }
     }
 }
@@ -168,4 +131,14 @@ pub(super) fn index((endpoint, outcome): (Endpoint, Outcome)) -> usize {
 
 pub(super) fn kind_index(kind: WarningKind) -> usize {
     kind as usize
+}
+
+/// Every method, in the order of its index, with the Go webhook's word for it.
+pub(super) const METHODS: [Method; 2] = [Method::WebIdentity, Method::ContainerCredentials];
+
+pub(super) fn method_word(method: Method) -> &'static str {
+    match method {
+        Method::WebIdentity => "sts_web_identity",
+        Method::ContainerCredentials => "container_credentials",
+    }
 }

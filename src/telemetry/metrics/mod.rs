@@ -13,12 +13,12 @@ use std::time::Duration;
 
 use prometheus::{Histogram, HistogramOpts, HistogramVec, IntCounter, Registry, TextEncoder};
 
-use crate::admission::Outcome;
+use crate::admission::{Endpoint, Outcome};
 use crate::identity::WarningKind;
 
 pub use counters::{Counters, raise};
 pub use groups::{Accounts, Https, Peer};
-pub use labels::{Endpoint, LiveLookup, Method, Path, Reload, Verb, Watched};
+pub use labels::{LiveLookup, Path, Reload, Verb, Watched};
 
 /// From 100 microseconds, as an answer from memory takes less, to the API
 /// server's longest patience for a webhook and beyond.

@@ -18,7 +18,7 @@ fn the_index_of_a_label_is_its_place() {
         assert_eq!(labels::kind_index(kind), place, "{kind:?}");
     }
     let places = |places: &[usize]| assert!(places.iter().copied().eq(0..places.len()));
-    places(&Method::ALL.map(|value| value as usize));
+    places(&labels::METHODS.map(|value| value as usize));
     places(&LiveLookup::ALL.map(|value| value as usize));
     places(&Watched::ALL.map(|value| value as usize));
     places(&Reload::ALL.map(|value| value as usize));
