@@ -1,0 +1,53 @@
+# `make` lists what there is.
+.DEFAULT_GOAL := help
+.PHONY: help setup run try test lint fmt clean
+
+# Where rustup and Go's own archive put their programs, for shells that do not
+# have them on their path yet.
+export PATH := $(PATH):$(HOME)/.cargo/bin:/usr/local/go/bin
+
+ADDRESS ?= 127.0.0.1
+PORT ?= 8443
+METRICS_PORT ?= 9999
+POD ?= deploy/examples/pod.yaml
+
+help: ## List these
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## Check what building and testing need, install what is missing
+	@scripts/setup test
+
+run: ## Serve the example ServiceAccounts on this machine, without a cluster
+	@scripts/setup
+	@cargo build --locked --release
+	@cargo run --quiet --locked --example dev-certificate -- certs
+	@cargo build --quiet --locked --example try
+	@printf '\nIn a second terminal: make try%s\n\n' '$(if $(filter-out 8443,$(PORT)), PORT=$(PORT))'
+	@exec cargo run --quiet --locked --release -- serve --service-accounts deploy/examples \
+		--tls-cert certs/tls.crt --tls-key certs/tls.key \
+		--address $(ADDRESS) --port $(PORT) --metrics-port $(METRICS_PORT) --log-format text
+
+try: ## Send the example pod (POD=file for another) to it, show what is added
+	@RUST_BACKTRACE=0 cargo run --quiet --locked --example try -- $(POD) https://$(ADDRESS):$(PORT)/mutate certs/ca.crt
+
+test: ## All tests, on a real control plane that is built once (minutes)
+	@scripts/setup test
+	@tests/control-plane/build.sh >/dev/null
+	cargo test --locked
+
+lint: ## Formatting, clippy, the floors, licences and advisories
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+	scripts/check-floors
+	@if command -v cargo-deny >/dev/null 2>&1; then \
+		cargo deny --locked check; \
+	else \
+		echo 'cargo-deny is not installed: licences and advisories are not checked here (cargo install --locked cargo-deny)'; \
+	fi
+
+fmt: ## Format the code
+	cargo fmt
+
+clean: ## Delete what was built and the development certificate; the tests' control plane stays
+	cargo clean
+	rm -f certs/ca.crt certs/tls.crt certs/tls.key
