@@ -11,5 +11,8 @@
 //! The way of a request is one function: `server::admissions::answer`.
 
 pub mod admission;
+pub mod cli;
+pub mod config;
 pub mod identity;
 pub mod mutation;
+pub mod telemetry;

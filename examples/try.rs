@@ -1,0 +1,148 @@
+//! Sends a pod to a webhook as an API server would, and shows what becomes of
+//! it: `make try` calls it for the one that `make run` started.
+//!
+//!     cargo run --example try -- deploy/examples/pod.yaml \
+//!         [https://127.0.0.1:8443/mutate [certs/ca.crt]]
+#![allow(clippy::print_stdout, reason = "what it shows is its output")]
+
+use std::fs;
+use std::io::{IsTerminal as _, stdout};
+use std::sync::Arc;
+
+use anyhow::{Context as _, bail};
+use axum::body::Bytes;
+use axum::http::{Request, Uri, header};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use http_body_util::{BodyExt as _, Full};
+use hyper_util::rt::TokioIo;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
+use serde_json::{Value, json};
+use similar::{ChangeTag, TextDiff};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> anyhow::Result<()> {
+    let mut args = std::env::args().skip(1);
+    let manifest = args.next().context("name a pod's manifest: try deploy/examples/pod.yaml")?;
+    let url = args.next().unwrap_or_else(|| "https://127.0.0.1:8443/mutate".to_owned());
+    let authority = args.next().unwrap_or_else(|| "certs/ca.crt".to_owned());
+
+    let text =
+        fs::read_to_string(&manifest).with_context(|| format!("failed to read {manifest}"))?;
+    let pod: Value = serde_saphyr::from_str(&text)
+        .with_context(|| format!("failed to read {manifest} as YAML"))?;
+    let answer = post(&url.parse().context("the URL")?, &authority, &review(&pod)).await?;
+    let response = &answer["response"];
+
+    let mut mutated = pod.clone();
+    if let Some(patch) = response["patch"].as_str() {
+        let patch = BASE64_STANDARD.decode(patch).context("the patch is not base64")?;
+        let patch: json_patch::Patch = serde_json::from_slice(&patch).context("the patch")?;
+        json_patch::patch(&mut mutated, &patch).context("the patch does not apply")?;
+    }
+    println!("{manifest} as {url} answers it; + is what the webhook adds\n");
+    show(&pod, &mutated)?;
+    println!();
+    println!("allowed   {}", response["allowed"]);
+    for (key, value) in response["auditAnnotations"].as_object().into_iter().flatten() {
+        println!("{key:<9} {}", value.as_str().unwrap_or_default());
+    }
+    if let Some(reason) = response["status"]["message"].as_str() {
+        println!("reason    {reason}");
+    }
+    for warning in response["warnings"].as_array().into_iter().flatten() {
+        println!("warning   {}", warning.as_str().unwrap_or_default());
+    }
+    Ok(())
+}
+
+/// What an API server asks when somebody creates the pod.
+fn review(pod: &Value) -> Value {
+    let metadata = &pod["metadata"];
+    json!({
+        "apiVersion": "admission.k8s.io/v1",
+        "kind": "AdmissionReview",
+        "request": {
+            "uid": "00000000-0000-0000-0000-000000000000",
+            "kind": {"group": "", "version": "v1", "kind": "Pod"},
+            "resource": {"group": "", "version": "v1", "resource": "pods"},
+            "requestKind": {"group": "", "version": "v1", "kind": "Pod"},
+            "requestResource": {"group": "", "version": "v1", "resource": "pods"},
+            "name": metadata["name"],
+            "namespace": metadata["namespace"].as_str().unwrap_or("default"),
+            "operation": "CREATE",
+            "userInfo": {"username": "somebody"},
+            "object": pod,
+            "oldObject": null,
+            "dryRun": true,
+            "options": {"apiVersion": "meta.k8s.io/v1", "kind": "CreateOptions"},
+        },
+    })
+}
+
+async fn post(url: &Uri, authority: &str, review: &Value) -> anyhow::Result<Value> {
+    let host = url.host().context("the URL names no host")?;
+    let address = (host.trim_matches(['[', ']']), url.port_u16().unwrap_or(443));
+    let stream = TcpStream::connect(address).await.with_context(|| {
+        format!("failed to connect to {url}; start the webhook in another terminal: make run")
+    })?;
+    let name = ServerName::try_from(address.0.to_owned()).context("the URL's host")?;
+    let stream = TlsConnector::from(Arc::new(client(authority)?))
+        .connect(name, stream)
+        .await
+        .with_context(|| format!("failed to verify {url} with {authority}"))?;
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+    tokio::spawn(connection);
+    let path = url.path_and_query().map_or("/", |path| path.as_str());
+    let request = Request::post(path)
+        .header(header::HOST, host)
+        .header(header::CONTENT_TYPE, "application/json")
+        .body(Full::<Bytes>::from(serde_json::to_vec(review)?))?;
+    let response = sender.send_request(request).await.context("failed to ask")?;
+    let status = response.status();
+    let body = response.into_body().collect().await.context("failed to read the answer")?;
+    let body = body.to_bytes();
+    if !status.is_success() {
+        bail!("{url} answers {status}: {}", String::from_utf8_lossy(&body).trim());
+    }
+    serde_json::from_slice(&body).context("the answer is not JSON")
+}
+
+/// Trusts that authority and no other.
+fn client(authority: &str) -> anyhow::Result<ClientConfig> {
+    let mut roots = RootCertStore::empty();
+    let certificates = CertificateDer::pem_file_iter(authority)
+        .with_context(|| format!("failed to read {authority}; make run writes it"))?;
+    for certificate in certificates {
+        roots.add(certificate?)?;
+    }
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config =
+        ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
+    Ok(config.with_root_certificates(roots).with_no_client_auth())
+}
+
+/// The mutated pod as YAML, every line that was not in the original marked.
+fn show(pod: &Value, mutated: &Value) -> anyhow::Result<()> {
+    let (before, after) = (serde_saphyr::to_string(pod)?, serde_saphyr::to_string(mutated)?);
+    let colour = stdout().is_terminal();
+    for change in TextDiff::from_lines(&before, &after).iter_all_changes() {
+        let (sign, paint) = match change.tag() {
+            ChangeTag::Equal => (' ', ""),
+            ChangeTag::Insert => ('+', "\x1b[32m"),
+            ChangeTag::Delete => ('-', "\x1b[31m"),
+        };
+        let line = change.value().trim_end_matches('\n');
+        if colour && !paint.is_empty() {
+            println!("{paint}{sign} {line}\x1b[0m");
+        } else {
+            println!("{sign} {line}");
+        }
+    }
+    Ok(())
+}

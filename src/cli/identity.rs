@@ -1,0 +1,143 @@
+//! The flags of `serve` that say what pods get.
+#![allow(clippy::doc_markdown, reason = "the comments are the text of --help")]
+
+use clap::{Args, builder::ArgAction};
+
+use super::values::boolean;
+
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Identity by web identity tokens (IRSA)")]
+pub struct WebIdentityArgs {
+    /// What the annotations begin with: PREFIX/role-arn
+    #[arg(
+        long,
+        env = "PODID_ANNOTATION_PREFIX",
+        value_name = "PREFIX",
+        default_value = "eks.amazonaws.com"
+    )]
+    pub annotation_prefix: String,
+    /// Audience of the tokens where no annotation names another
+    #[arg(
+        long,
+        env = "PODID_TOKEN_AUDIENCE",
+        value_name = "NAME",
+        default_value = "sts.amazonaws.com"
+    )]
+    pub token_audience: String,
+    /// Folder in the containers that holds the token
+    #[arg(
+        long,
+        env = "PODID_TOKEN_MOUNT_PATH",
+        value_name = "PATH",
+        default_value = "/var/run/secrets/eks.amazonaws.com/serviceaccount"
+    )]
+    pub token_mount_path: String,
+    /// Seconds that a token lives where no annotation says otherwise, 600 at least
+    #[arg(
+        long,
+        env = "PODID_TOKEN_EXPIRATION",
+        value_name = "SECONDS",
+        default_value_t = 86_400,
+        allow_negative_numbers = true
+    )]
+    pub token_expiration: i64,
+    /// Region given to the containers where no annotation names one [default: none]
+    #[arg(
+        long,
+        env = "PODID_AWS_DEFAULT_REGION",
+        value_name = "REGION",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub aws_default_region: String,
+    /// Have the SDKs call STS in their region
+    #[arg(long, env = "PODID_STS_REGIONAL_ENDPOINT", value_name = "BOOL", value_parser = boolean,
+        num_args = 0..=1, require_equals = true, default_missing_value = "true",
+        default_value = "false", hide_default_value = true, action = ArgAction::Set)]
+    pub sts_regional_endpoint: bool,
+}
+
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Role names in place of role ARNs")]
+pub struct RoleArnArgs {
+    /// Complete a role annotation that is a name or a path to an ARN
+    #[arg(long, env = "PODID_COMPOSE_ROLE_ARN", value_name = "BOOL", value_parser = boolean,
+        num_args = 0..=1, require_equals = true, default_missing_value = "true",
+        default_value = "false", hide_default_value = true, action = ArgAction::Set)]
+    pub compose_role_arn: bool,
+    /// Account of such roles [default: from EC2 instance metadata]
+    #[arg(
+        long,
+        env = "PODID_AWS_ACCOUNT_ID",
+        value_name = "ID",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub aws_account_id: String,
+    /// Partition of such roles: aws, aws-cn, aws-us-gov, ... [default: by region]
+    #[arg(
+        long,
+        env = "PODID_AWS_PARTITION",
+        value_name = "NAME",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub aws_partition: String,
+}
+
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Identity by container credentials (EKS Pod Identity)")]
+pub struct ContainerCredentialsArgs {
+    /// JSON file that lists who gets them [default: none]; reloaded when it changes
+    #[arg(
+        id = "watch-container-credentials-config",
+        long = "watch-container-credentials-config",
+        env = "PODID_WATCH_CONTAINER_CREDENTIALS_CONFIG",
+        value_name = "PATH",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub config: String,
+    /// Audience of the tokens
+    #[arg(
+        id = "container-credentials-audience",
+        long = "container-credentials-audience",
+        env = "PODID_CONTAINER_CREDENTIALS_AUDIENCE",
+        value_name = "NAME",
+        default_value = "pods.eks.amazonaws.com"
+    )]
+    pub audience: String,
+    /// Folder in the containers that holds the token
+    #[arg(
+        id = "container-credentials-token-mount-path",
+        long = "container-credentials-token-mount-path",
+        env = "PODID_CONTAINER_CREDENTIALS_TOKEN_MOUNT_PATH",
+        value_name = "PATH",
+        default_value = "/var/run/secrets/pods.eks.amazonaws.com/serviceaccount"
+    )]
+    pub token_mount_path: String,
+    /// Name of the volume with the token
+    #[arg(
+        long = "container-credentials-token-volume-name",
+        env = "PODID_CONTAINER_CREDENTIALS_TOKEN_VOLUME_NAME",
+        value_name = "NAME",
+        default_value = "eks-pod-identity-token"
+    )]
+    pub token_volume_name: String,
+    /// Path of the token in that volume
+    #[arg(
+        long = "container-credentials-token-path",
+        env = "PODID_CONTAINER_CREDENTIALS_TOKEN_PATH",
+        value_name = "PATH",
+        default_value = "eks-pod-identity-token"
+    )]
+    pub token_path: String,
+    /// Where the SDKs get the credentials
+    #[arg(
+        long = "container-credentials-full-uri",
+        env = "PODID_CONTAINER_CREDENTIALS_FULL_URI",
+        value_name = "URI",
+        default_value = "http://169.254.170.23/v1/credentials"
+    )]
+    pub full_uri: String,
+}

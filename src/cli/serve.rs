@@ -1,0 +1,245 @@
+//! `serve`: what its flags are, grouped by what they are for.
+#![allow(clippy::doc_markdown, reason = "the comments are the text of --help")]
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use clap::{Args, builder::ArgAction};
+
+use super::identity::{ContainerCredentialsArgs, RoleArnArgs, WebIdentityArgs};
+use super::klog::KlogArgs;
+use super::values::{LogFormat, boolean, bytes, duration};
+
+/// All of them. Paths and names are plain strings, since an empty one counts as
+/// unset for many: charts write `--kubeconfig=` where there is none.
+#[derive(Args, Clone, Debug)]
+pub struct ServeArgs {
+    #[command(flatten)]
+    pub https: HttpsArgs,
+    #[command(flatten)]
+    pub managed: ManagedCertificateArgs,
+    #[command(flatten)]
+    pub admin: AdminArgs,
+    #[command(flatten)]
+    pub source: SourceArgs,
+    #[command(flatten)]
+    pub web_identity: WebIdentityArgs,
+    #[command(flatten)]
+    pub role_arn: RoleArnArgs,
+    #[command(flatten)]
+    pub container_credentials: ContainerCredentialsArgs,
+    #[command(flatten)]
+    pub lifecycle: LifecycleArgs,
+    #[command(flatten)]
+    pub log: LogArgs,
+    #[command(flatten)]
+    pub klog: KlogArgs,
+}
+
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "HTTPS, where the API server calls")]
+pub struct HttpsArgs {
+    /// IP address to listen on, for both ports [default: all]
+    #[arg(long, env = "PODID_ADDRESS", value_name = "IP")]
+    pub address: Option<IpAddr>,
+    /// Port for /mutate, /mutate/required and /healthz
+    #[arg(long, env = "PODID_PORT", value_name = "PORT", default_value_t = 443)]
+    pub port: u16,
+    /// Certificate chain in PEM, the leaf first; reloaded when it changes
+    #[arg(
+        long,
+        env = "PODID_TLS_CERT",
+        value_name = "PATH",
+        default_value = "/etc/webhook/certs/tls.crt"
+    )]
+    pub tls_cert: String,
+    /// Private key in PEM; reloaded when it changes
+    #[arg(
+        long,
+        env = "PODID_TLS_KEY",
+        value_name = "PATH",
+        default_value = "/etc/webhook/certs/tls.key"
+    )]
+    pub tls_key: String,
+    /// Oldest TLS version served: 1.2 or 1.3
+    #[arg(long, env = "PODID_TLS_MIN_VERSION", value_name = "VERSION", default_value = "1.2")]
+    pub tls_min_version: String,
+    /// Cipher suites of TLS 1.2 by their IANA names, comma-separated [default: all that are safe]
+    #[arg(
+        long,
+        env = "PODID_TLS_CIPHER_SUITES",
+        value_name = "NAMES",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub tls_cipher_suites: String,
+    /// Largest review taken, in bytes; Ki and Mi may follow the number
+    #[arg(
+        long,
+        env = "PODID_MAX_REQUEST_BYTES",
+        value_name = "BYTES",
+        value_parser = bytes,
+        default_value = "8Mi"
+    )]
+    pub max_request_bytes: usize,
+}
+
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Certificates managed by the webhook, and where it lives")]
+pub struct ManagedCertificateArgs {
+    /// Manage the certificates in the cluster, instead of --tls-cert and --tls-key
+    /// [default: true, false with --service-accounts]
+    #[arg(long, env = "PODID_IN_CLUSTER", value_name = "BOOL", value_parser = boolean,
+        num_args = 0..=1, require_equals = true, default_missing_value = "true",
+        action = ArgAction::Set)]
+    pub in_cluster: Option<bool>,
+    /// Name of the Service in front of the webhook
+    #[arg(
+        long,
+        env = "PODID_SERVICE_NAME",
+        value_name = "NAME",
+        default_value = "pod-identity-webhook"
+    )]
+    pub service_name: String,
+    /// Namespace of the webhook: of its Service, its Secret and its ConfigMap
+    #[arg(long, env = "PODID_NAMESPACE", value_name = "NAME", default_value = "eks")]
+    pub namespace: String,
+    /// Secret that keeps the managed certificates
+    #[arg(
+        long,
+        env = "PODID_TLS_SECRET",
+        value_name = "NAME",
+        default_value = "pod-identity-webhook"
+    )]
+    pub tls_secret: String,
+}
+
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Metrics, probes and debugging")]
+pub struct AdminArgs {
+    /// HTTP port for /metrics, /livez, /readyz and /healthz
+    #[arg(long, env = "PODID_METRICS_PORT", value_name = "PORT", default_value_t = 9999)]
+    pub metrics_port: u16,
+    /// Serve /debug/alpha/cache on the metrics port
+    #[arg(long, env = "PODID_ENABLE_DEBUGGING_HANDLERS", value_name = "BOOL",
+        value_parser = boolean, num_args = 0..=1, require_equals = true,
+        default_missing_value = "true", default_value = "false", hide_default_value = true,
+        action = ArgAction::Set)]
+    pub enable_debugging_handlers: bool,
+}
+
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "ServiceAccounts, and where they are looked up")]
+pub struct SourceArgs {
+    /// Kubeconfig file, for a webhook outside of the cluster
+    #[arg(
+        long,
+        env = "PODID_KUBECONFIG",
+        value_name = "PATH",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub kubeconfig: String,
+    /// URL of the API server, for a webhook outside of the cluster
+    #[arg(
+        long,
+        env = "PODID_KUBE_API",
+        value_name = "URL",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub kube_api: String,
+    /// File or folder with ServiceAccounts (YAML or JSON), in place of a cluster; reloaded when it changes
+    #[arg(
+        long,
+        env = "PODID_SERVICE_ACCOUNTS",
+        value_name = "PATH",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub service_accounts: String,
+    /// Read the ConfigMap pod-identity-webhook in --namespace too
+    #[arg(long, env = "PODID_WATCH_CONFIG_MAP", value_name = "BOOL", value_parser = boolean,
+        num_args = 0..=1, require_equals = true, default_missing_value = "true",
+        default_value = "false", hide_default_value = true, action = ArgAction::Set)]
+    pub watch_config_map: bool,
+    /// How long an admission waits for a ServiceAccount not yet known
+    #[arg(
+        long,
+        env = "PODID_SERVICE_ACCOUNT_LOOKUP_TIMEOUT",
+        value_name = "DURATION",
+        value_parser = duration,
+        default_value = "1s"
+    )]
+    pub service_account_lookup_timeout: Duration,
+    /// The Go webhook's name for it: above 0 it replaces --service-account-lookup-timeout
+    #[arg(
+        long,
+        env = "PODID_SERVICE_ACCOUNT_LOOKUP_GRACE_PERIOD",
+        value_name = "DURATION",
+        value_parser = duration,
+        default_value = "0"
+    )]
+    pub service_account_lookup_grace_period: Duration,
+    /// A ServiceAccount younger than this and without a role is asked for again; 0 for never
+    #[arg(
+        long,
+        env = "PODID_FRESH_SERVICE_ACCOUNT_WINDOW",
+        value_name = "DURATION",
+        value_parser = duration,
+        default_value = "10s"
+    )]
+    pub fresh_service_account_window: Duration,
+    /// Without effect: a watch needs no resync
+    #[arg(
+        long,
+        env = "PODID_RESYNC_PERIOD",
+        value_name = "DURATION",
+        value_parser = duration,
+        default_value = "60s",
+        hide_short_help = true
+    )]
+    pub resync_period: Duration,
+}
+
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Shutdown")]
+pub struct LifecycleArgs {
+    /// How long requests are still taken after SIGTERM, until every API server has noticed
+    #[arg(
+        long,
+        env = "PODID_SHUTDOWN_DELAY",
+        value_name = "DURATION",
+        value_parser = duration,
+        default_value = "5s"
+    )]
+    pub shutdown_delay: Duration,
+    /// How long requests under way may take after that
+    #[arg(
+        long,
+        env = "PODID_SHUTDOWN_TIMEOUT",
+        value_name = "DURATION",
+        value_parser = duration,
+        default_value = "20s"
+    )]
+    pub shutdown_timeout: Duration,
+}
+
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Log, on standard error")]
+pub struct LogArgs {
+    /// How lines look
+    #[arg(long, env = "PODID_LOG_FORMAT", value_name = "FORMAT", value_enum,
+        default_value_t = LogFormat::Json)]
+    pub log_format: LogFormat,
+    /// How much: 0 to 2 info, 3 and 4 debug, from 5 trace
+    #[arg(
+        short = 'v',
+        long = "v",
+        env = "PODID_V",
+        value_name = "LEVEL",
+        default_value_t = 0,
+        allow_negative_numbers = true
+    )]
+    pub verbosity: i32,
+}

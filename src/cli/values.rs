@@ -1,0 +1,159 @@
+//! How the values of flags are written.
+//!
+//! The Go peer's flags are read by Go's `strconv` and `time` packages, so its
+//! command lines hold what those accept.
+
+use std::time::Duration;
+
+use clap::ValueEnum;
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// One JSON object a line
+    Json,
+    /// For people
+    Text,
+}
+
+/// The words of Go's `strconv.ParseBool`.
+pub(super) fn boolean(text: &str) -> Result<bool, String> {
+    match text {
+        "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
+        "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
+        _ => Err("neither true nor false".to_owned()),
+    }
+}
+
+/// A duration as Go's `time.ParseDuration` reads it, without the negative ones:
+/// no flag has a use for those.
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    let unsigned = text.strip_prefix('+').unwrap_or(text);
+    if unsigned == "0" {
+        return Ok(Duration::ZERO);
+    }
+    if unsigned.starts_with('-') {
+        return Err("a duration below 0".to_owned());
+    }
+    let mut rest = unsigned;
+    let mut total: u128 = 0;
+    loop {
+        let (part, after) = duration_part(rest).ok_or("not a duration such as 100ms or 1m30s")?;
+        total = total.saturating_add(part);
+        rest = after;
+        if rest.is_empty() {
+            break;
+        }
+    }
+    // Go counts nanoseconds in an i64: about 292 years.
+    let nanoseconds = i64::try_from(total).map_err(|_| "longer than 292 years")?;
+    Ok(Duration::from_nanos(nanoseconds.unsigned_abs()))
+}
+
+/// The first number with its unit, in nanoseconds, and what follows it.
+fn duration_part(text: &str) -> Option<(u128, &str)> {
+    let (whole, rest) = digits(text);
+    let (fraction, rest) = rest.strip_prefix('.').map_or(("", rest), digits);
+    if whole.is_empty() && fraction.is_empty() {
+        return None;
+    }
+    let end = rest.find(|c: char| c == '.' || c.is_ascii_digit()).unwrap_or(rest.len());
+    let (unit, rest) = rest.split_at(end);
+    let unit: u128 = match unit {
+        "ns" => 1,
+        "us" | "µs" | "μs" => 1_000,
+        "ms" => 1_000_000,
+        "s" => 1_000_000_000,
+        "m" => 60 * 1_000_000_000,
+        "h" => 3600 * 1_000_000_000,
+        _ => return None,
+    };
+    let whole = if whole.is_empty() { 0 } else { whole.parse::<u64>().ok()? };
+    let mut nanoseconds = u128::from(whole) * unit;
+    let mut place = unit;
+    for digit in fraction.bytes() {
+        place /= 10;
+        nanoseconds += u128::from(digit - b'0') * place;
+    }
+    Some((nanoseconds, rest))
+}
+
+fn digits(text: &str) -> (&str, &str) {
+    text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()))
+}
+
+/// A number of bytes, with Kubernetes' binary suffixes.
+pub(super) fn bytes(text: &str) -> Result<usize, String> {
+    let (number, suffix) = digits(text);
+    let unit: usize = match suffix {
+        "" => 1,
+        "Ki" => 1 << 10,
+        "Mi" => 1 << 20,
+        "Gi" => 1 << 30,
+        _ => return Err("not a number of bytes such as 8388608, 8192Ki or 8Mi".to_owned()),
+    };
+    let number: usize =
+        number.parse().map_err(|_| "not a number of bytes such as 8388608 or 8Mi")?;
+    number.checked_mul(unit).ok_or_else(|| "more bytes than this machine can address".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_the_words_of_parse_bool_and_no_others() {
+        for word in ["1", "t", "T", "TRUE", "true", "True"] {
+            assert_eq!(boolean(word), Ok(true), "{word}");
+        }
+        for word in ["0", "f", "F", "FALSE", "false", "False"] {
+            assert_eq!(boolean(word), Ok(false), "{word}");
+        }
+        for word in ["", "yes", "no", "tRUE", "on", " true"] {
+            assert!(boolean(word).is_err(), "{word}");
+        }
+    }
+
+    #[test]
+    fn reads_durations_as_go_does() {
+        for (text, nanoseconds) in [
+            ("0", 0),
+            ("+0", 0),
+            ("0s", 0),
+            ("100ms", 100_000_000),
+            ("1m30s", 90_000_000_000),
+            ("1.5h", 5_400_000_000_000),
+            (".5s", 500_000_000),
+            ("1.s", 1_000_000_000),
+            ("+5s", 5_000_000_000),
+            ("3us", 3_000),
+            ("3µs", 3_000),
+            ("3μs", 3_000),
+            ("7ns", 7),
+            ("1h2m3.25s", 3_723_250_000_000),
+            ("0.0000000001s", 0),
+        ] {
+            assert_eq!(duration(text), Ok(Duration::from_nanos(nanoseconds)), "{text}");
+        }
+    }
+
+    #[test]
+    fn refuses_what_is_no_duration() {
+        for text in
+            ["", "5", "1d", "s", ".s", "1m30", "-5s", "1 s", "1e3s", "99999999999h", "1s ", "+"]
+        {
+            assert!(duration(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn reads_bytes_with_binary_suffixes() {
+        for (text, read) in [("1", 1), ("8388608", 8 << 20), ("8Mi", 8 << 20), ("16Ki", 16 << 10)] {
+            assert_eq!(bytes(text), Ok(read), "{text}");
+        }
+        for text in ["", "Mi", "8M", "8 Mi", "-1", "1.5Mi", "99999999999999999999", "99999999999Gi"]
+        {
+            assert!(bytes(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! Checks of single values: what the API server or an SDK would refuse later,
+//! in every pod, is refused here, once.
+
+use super::ConfigError;
+
+/// The value itself, unless it is blank.
+pub(super) fn required(flag: &'static str, value: String) -> Result<String, ConfigError> {
+    if value.trim().is_empty() {
+        return Err(refuse(
+            flag,
+            value,
+            "it must not be empty; leave the flag out for its default",
+        ));
+    }
+    Ok(value)
+}
+
+/// Nothing for a blank value: charts write `--kubeconfig=` where there is none.
+pub(super) fn optional(value: String) -> Option<String> {
+    (!value.trim().is_empty()).then_some(value)
+}
+
+/// A path that a container can have something mounted at.
+/// <https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/#volumes-1>
+pub(super) fn mount_path(flag: &'static str, value: String) -> Result<String, ConfigError> {
+    if !value.starts_with('/') {
+        return Err(refuse(flag, value, "it must be an absolute path: begin it with /"));
+    }
+    if value.contains(':') {
+        return Err(refuse(flag, value, "the API server refuses a mount path with a colon"));
+    }
+    Ok(value)
+}
+
+/// A path within a volume.
+pub(super) fn path_in_volume(flag: &'static str, value: String) -> Result<String, ConfigError> {
+    let value = required(flag, value)?;
+    if value.starts_with('/') || value.split('/').any(|part| part == "..") {
+        return Err(refuse(flag, value, "it must lie in the volume: no / in front and no .."));
+    }
+    Ok(value)
+}
+
+/// A DNS label, as names of volumes and namespaces are.
+pub(super) fn label(flag: &'static str, value: String) -> Result<String, ConfigError> {
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    let good = (1..=63).contains(&value.len())
+        && value.chars().all(allowed)
+        && !value.starts_with('-')
+        && !value.ends_with('-');
+    if !good {
+        return Err(refuse(
+            flag,
+            value,
+            "it must be 1 to 63 of a-z, 0-9 and -, and neither begin nor end with -",
+        ));
+    }
+    Ok(value)
+}
+
+/// The part of an annotation's name before the slash.
+pub(super) fn annotation_prefix(flag: &'static str, value: String) -> Result<String, ConfigError> {
+    let value = required(flag, value)?;
+    let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '.';
+    if !value.chars().all(allowed) {
+        return Err(refuse(flag, value, "it must be a domain such as eks.amazonaws.com"));
+    }
+    Ok(value)
+}
+
+pub(super) fn http_uri(flag: &'static str, value: String) -> Result<String, ConfigError> {
+    let rest = value.strip_prefix("http://").or_else(|| value.strip_prefix("https://"));
+    if rest.is_none_or(|rest| rest.is_empty() || rest.starts_with('/')) {
+        return Err(refuse(flag, value, "it must be http:// or https:// with a host"));
+    }
+    Ok(value)
+}
+
+pub(super) fn refuse(flag: &'static str, value: String, reason: &'static str) -> ConfigError {
+    ConfigError::Value { flag, value, reason }
+}

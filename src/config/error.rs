@@ -1,0 +1,24 @@
+//! Why arguments are no configuration.
+
+use crate::identity::AccountError;
+
+/// Each names the flag, what is wrong and what to do.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    #[error("invalid value '{value}' for '{flag}': {reason}")]
+    Value { flag: &'static str, value: String, reason: &'static str },
+    #[error("invalid value '{value}' for '{flag}': {source}")]
+    Account { flag: &'static str, value: String, source: AccountError },
+    #[error("'--port' and '--metrics-port' are both {0}: give one of them another port")]
+    SamePort(u16),
+    #[error(
+        "'--service-accounts' and '{0}' are two sources of ServiceAccounts: \
+         leave out the first for a cluster, the second for files"
+    )]
+    TwoSources(&'static str),
+    #[error(
+        "'--in-cluster=true' (the default): this version does not manage certificates inside the \
+         cluster yet; use '--in-cluster=false' with '--tls-cert' and '--tls-key'"
+    )]
+    InCluster,
+}

@@ -1,0 +1,108 @@
+//! The validated configuration: what the arguments mean together.
+//!
+//! Parsed once at the start, so that nothing behind it checks a value again.
+
+mod checks;
+mod error;
+mod parse;
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::admission::Policy;
+use crate::identity::Account;
+use crate::telemetry::logs;
+
+pub use error::ConfigError;
+
+/// All of it, grouped by the component that takes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    pub https: Https,
+    pub admin: Admin,
+    pub source: Source,
+    pub lookup: Lookup,
+    pub identity: Identity,
+    /// What counts for every admission.
+    pub policy: Policy,
+    pub lifecycle: Lifecycle,
+    pub log: logs::Settings,
+}
+
+/// The server that the API server calls.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Https {
+    /// All addresses where none is named.
+    pub address: Option<IpAddr>,
+    pub port: u16,
+    pub certificate: PathBuf,
+    pub key: PathBuf,
+    pub min_version: TlsVersion,
+    /// IANA names as given, for TLS 1.2; all where none is named.
+    pub cipher_suites: Vec<String>,
+    pub max_request_bytes: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TlsVersion {
+    Tls12,
+    Tls13,
+}
+
+/// The server for probes and metrics.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Admin {
+    pub address: Option<IpAddr>,
+    pub port: u16,
+    pub debugging_handlers: bool,
+}
+
+/// Where `ServiceAccount`s and the `ConfigMap` come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// An API server: the one of the cluster that this runs in where neither is given.
+    Cluster { kubeconfig: Option<PathBuf>, kube_api: Option<String> },
+    /// A file or a folder.
+    Files(PathBuf),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lookup {
+    pub timeout: Duration,
+    /// Zero: known `ServiceAccount`s are never asked for again.
+    pub fresh_window: Duration,
+}
+
+/// Where identities come from beside annotations.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    pub role_names: RoleNames,
+    /// The namespace of the `ConfigMap`, where it is to be read.
+    pub config_map_namespace: Option<String>,
+    pub container_credentials_file: Option<PathBuf>,
+}
+
+/// What becomes of a role that is a name or a path, not an ARN.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RoleNames {
+    AsWritten,
+    /// Completed with the account and partition of the flags.
+    InAccount(Account),
+    /// Completed with what EC2 instance metadata says; a partition given as a
+    /// flag wins over its.
+    FromInstanceMetadata {
+        partition: Option<String>,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lifecycle {
+    /// Requests are still taken for so long after SIGTERM.
+    pub shutdown_delay: Duration,
+    /// And may take so long to finish after that.
+    pub shutdown_timeout: Duration,
+}
+
+#[cfg(test)]
+mod tests;

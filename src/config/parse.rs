@@ -1,0 +1,254 @@
+//! From the arguments as typed to the configuration.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::checks::{
+    annotation_prefix, http_uri, label, mount_path, optional, path_in_volume, refuse, required,
+};
+use super::{
+    Admin, Config, ConfigError, Https, Identity, Lifecycle, Lookup, RoleNames, Source, TlsVersion,
+};
+use crate::admission::Policy;
+use crate::cli::{
+    ContainerCredentialsArgs, HttpsArgs, LogFormat, ManagedCertificateArgs, RoleArnArgs, ServeArgs,
+    SourceArgs, WebIdentityArgs,
+};
+use crate::identity::{Account, AnnotationKeys, Defaults, Expiration};
+use crate::mutation::{ContainerCredentialsSettings, Settings};
+use crate::telemetry::logs;
+
+/// What an account ID may look like, to check a partition by itself.
+const ANY_ACCOUNT_ID: &str = "000000000000";
+
+impl Config {
+    /// The configuration, and what is to be logged once about the arguments:
+    /// flags without effect, values brought within bounds.
+    pub fn from_args(args: ServeArgs) -> Result<(Self, Vec<String>), ConfigError> {
+        let mut warnings = Vec::new();
+        let namespace = managed(args.managed, &args.source, &mut warnings)?;
+        if args.https.port == args.admin.metrics_port && args.https.port != 0 {
+            return Err(ConfigError::SamePort(args.https.port));
+        }
+        let admin = Admin {
+            address: args.https.address,
+            port: args.admin.metrics_port,
+            debugging_handlers: args.admin.enable_debugging_handlers,
+        };
+        let lookup = lookup(&args.source, &mut warnings)?;
+        let config_map_namespace = args.source.watch_config_map.then_some(namespace);
+        let region = optional(args.web_identity.aws_default_region.clone());
+        let role_names = role_names(args.role_arn, region.as_deref(), &mut warnings)?;
+        let container_credentials_file =
+            optional(args.container_credentials.config.clone()).map(PathBuf::from);
+        let container_credentials = container_credentials(args.container_credentials)?;
+        let policy = policy(args.web_identity, region, container_credentials, &mut warnings)?;
+        let config = Self {
+            https: https(args.https, &mut warnings)?,
+            admin,
+            source: source(args.source)?,
+            lookup,
+            identity: Identity { role_names, config_map_namespace, container_credentials_file },
+            policy,
+            lifecycle: Lifecycle {
+                shutdown_delay: args.lifecycle.shutdown_delay,
+                shutdown_timeout: args.lifecycle.shutdown_timeout,
+            },
+            log: logs::Settings {
+                format: match args.log.log_format {
+                    LogFormat::Json => logs::Format::Json,
+                    LogFormat::Text => logs::Format::Text,
+                },
+                verbosity: args.log.verbosity,
+            },
+        };
+        let without_effect = args.klog.given();
+        if !without_effect.is_empty() {
+            warnings.push(format!(
+                "{} without effect: this program logs to standard error; leave them out",
+                without_effect.join(", ")
+            ));
+        }
+        Ok((config, warnings))
+    }
+}
+
+impl TryFrom<ServeArgs> for Config {
+    type Error = ConfigError;
+
+    /// [`Config::from_args`] for those who need no warnings.
+    fn try_from(args: ServeArgs) -> Result<Self, ConfigError> {
+        Self::from_args(args).map(|(config, _)| config)
+    }
+}
+
+/// The namespace; the other names are for certificates managed inside.
+fn managed(
+    args: ManagedCertificateArgs,
+    source: &SourceArgs,
+    warnings: &mut Vec<String>,
+) -> Result<String, ConfigError> {
+    let namespace = label("--namespace", args.namespace)?;
+    required("--service-name", args.service_name)?;
+    required("--tls-secret", args.tls_secret)?;
+    let files = !source.service_accounts.trim().is_empty();
+    match args.in_cluster {
+        Some(true) if files => {
+            warnings.push(
+                "--in-cluster=true is without effect: --service-accounts needs no cluster, \
+                 the certificate is that of --tls-cert and --tls-key"
+                    .to_owned(),
+            );
+            Ok(namespace)
+        }
+        Some(true) => Err(ConfigError::InCluster),
+        None if !files => Err(ConfigError::InCluster),
+        Some(false) | None => Ok(namespace),
+    }
+}
+
+fn https(args: HttpsArgs, warnings: &mut Vec<String>) -> Result<Https, ConfigError> {
+    if args.max_request_bytes == 0 {
+        return Err(refuse("--max-request-bytes", "0".to_owned(), "no review would fit"));
+    }
+    let names = args.tls_cipher_suites.split(',').map(str::trim);
+    Ok(Https {
+        address: args.address,
+        port: args.port,
+        certificate: required("--tls-cert", args.tls_cert)?.into(),
+        key: required("--tls-key", args.tls_key)?.into(),
+        min_version: tls_version(args.tls_min_version, warnings)?,
+        cipher_suites: names.filter(|name| !name.is_empty()).map(str::to_owned).collect(),
+        max_request_bytes: args.max_request_bytes,
+    })
+}
+
+fn tls_version(value: String, warnings: &mut Vec<String>) -> Result<TlsVersion, ConfigError> {
+    match value.trim() {
+        "" | "1.2" | "VersionTLS12" => Ok(TlsVersion::Tls12),
+        "1.3" | "VersionTLS13" => Ok(TlsVersion::Tls13),
+        "1.0" | "1.1" | "VersionTLS10" | "VersionTLS11" => {
+            warnings.push(format!(
+                "--tls-min-version={value} is served as 1.2: older versions are not safe, \
+                 and no API server needs them"
+            ));
+            Ok(TlsVersion::Tls12)
+        }
+        _ => Err(refuse("--tls-min-version", value, "it must be 1.2 or 1.3")),
+    }
+}
+
+fn source(args: SourceArgs) -> Result<Source, ConfigError> {
+    let (kubeconfig, kube_api) = (optional(args.kubeconfig), optional(args.kube_api));
+    let Some(files) = optional(args.service_accounts) else {
+        if let Some(url) = &kube_api {
+            http_uri("--kube-api", url.clone())?;
+        }
+        return Ok(Source::Cluster { kubeconfig: kubeconfig.map(PathBuf::from), kube_api });
+    };
+    if kubeconfig.is_some() {
+        return Err(ConfigError::TwoSources("--kubeconfig"));
+    }
+    if kube_api.is_some() {
+        return Err(ConfigError::TwoSources("--kube-api"));
+    }
+    Ok(Source::Files(files.into()))
+}
+
+fn lookup(args: &SourceArgs, warnings: &mut Vec<String>) -> Result<Lookup, ConfigError> {
+    if args.resync_period != Duration::from_mins(1) {
+        warnings.push("--resync-period is without effect: a watch needs no resync".to_owned());
+    }
+    let mut timeout = args.service_account_lookup_timeout;
+    if timeout.is_zero() {
+        return Err(refuse(
+            "--service-account-lookup-timeout",
+            "0".to_owned(),
+            "no lookup would ever be answered; the default is 1s",
+        ));
+    }
+    if !args.service_account_lookup_grace_period.is_zero() {
+        timeout = args.service_account_lookup_grace_period;
+    }
+    Ok(Lookup { timeout, fresh_window: args.fresh_service_account_window })
+}
+
+fn policy(
+    args: WebIdentityArgs,
+    region: Option<String>,
+    container_credentials: ContainerCredentialsSettings,
+    warnings: &mut Vec<String>,
+) -> Result<Policy, ConfigError> {
+    let prefix = annotation_prefix("--annotation-prefix", args.annotation_prefix)?;
+    let token_expiration = Expiration::from_seconds(args.token_expiration);
+    if token_expiration.seconds() != args.token_expiration {
+        warnings.push(format!(
+            "--token-expiration={} counts as {}: Kubernetes takes {} to {} seconds",
+            args.token_expiration,
+            token_expiration.seconds(),
+            Expiration::MIN.seconds(),
+            Expiration::MAX.seconds(),
+        ));
+    }
+    let defaults = Defaults {
+        audience: required("--token-audience", args.token_audience)?,
+        token_expiration,
+        regional_sts: args.sts_regional_endpoint,
+        region,
+    };
+    let token_mount_path = mount_path("--token-mount-path", args.token_mount_path)?;
+    let keys = AnnotationKeys::new(&prefix);
+    Ok(Policy { defaults, settings: Settings { keys, token_mount_path, container_credentials } })
+}
+
+fn role_names(
+    args: RoleArnArgs,
+    region: Option<&str>,
+    warnings: &mut Vec<String>,
+) -> Result<RoleNames, ConfigError> {
+    let (id, partition) = (optional(args.aws_account_id), optional(args.aws_partition));
+    // Checked by itself, so that the error names the flag that is wrong.
+    if let Some(partition) = &partition {
+        account("--aws-partition", partition.clone(), partition, ANY_ACCOUNT_ID)?;
+    }
+    if let Some(id) = &id {
+        account("--aws-account-id", id.clone(), "aws", id)?;
+    }
+    if !args.compose_role_arn {
+        if id.is_some() || partition.is_some() {
+            warnings.push(
+                "--aws-account-id and --aws-partition are without effect: \
+                 they complete role names with --compose-role-arn"
+                    .to_owned(),
+            );
+        }
+        return Ok(RoleNames::AsWritten);
+    }
+    let Some(id) = id else {
+        return Ok(RoleNames::FromInstanceMetadata { partition });
+    };
+    let partition =
+        partition.as_deref().unwrap_or_else(|| region.map_or("aws", Account::partition_of_region));
+    account("--aws-account-id", id.clone(), partition, &id).map(RoleNames::InAccount)
+}
+
+fn account(
+    flag: &'static str,
+    value: String,
+    partition: &str,
+    id: &str,
+) -> Result<Account, ConfigError> {
+    Account::new(partition, id).map_err(|source| ConfigError::Account { flag, value, source })
+}
+
+fn container_credentials(
+    args: ContainerCredentialsArgs,
+) -> Result<ContainerCredentialsSettings, ConfigError> {
+    Ok(ContainerCredentialsSettings {
+        audience: required("--container-credentials-audience", args.audience)?,
+        mount_path: mount_path("--container-credentials-token-mount-path", args.token_mount_path)?,
+        volume_name: label("--container-credentials-token-volume-name", args.token_volume_name)?,
+        token_path: path_in_volume("--container-credentials-token-path", args.token_path)?,
+        full_uri: http_uri("--container-credentials-full-uri", args.full_uri)?,
+    })
+}

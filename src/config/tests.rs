@@ -1,0 +1,265 @@
+use clap::Parser;
+
+use super::*;
+use crate::cli::{Cli, Command};
+use crate::identity::{AnnotationKeys, Defaults, Expiration};
+
+fn read(args: &[&str]) -> Result<(Config, Vec<String>), ConfigError> {
+    let cli = Cli::try_parse_from([&["/webhook"], args].concat());
+    let Command::Serve(args) = cli.expect("clap takes them").into_command();
+    Config::from_args(*args)
+}
+
+/// With the files of `--tls-cert` and `--tls-key`, as all of these tests need.
+fn with(args: &[&str]) -> (Config, Vec<String>) {
+    read(&[&["--in-cluster=false"], args].concat()).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn refused(args: &[&str]) -> String {
+    let read = read(&[&["--in-cluster=false"], args].concat());
+    read.map(|(config, _)| config).expect_err("it must be refused").to_string()
+}
+
+#[test]
+fn has_the_defaults_of_the_go_webhook() {
+    let (config, warnings) = with(&[]);
+    assert_eq!(warnings, Vec::<String>::new());
+    assert_eq!(
+        config,
+        Config {
+            https: Https {
+                address: None,
+                port: 443,
+                certificate: "/etc/webhook/certs/tls.crt".into(),
+                key: "/etc/webhook/certs/tls.key".into(),
+                min_version: TlsVersion::Tls12,
+                cipher_suites: Vec::new(),
+                max_request_bytes: 8 << 20,
+            },
+            admin: Admin { address: None, port: 9999, debugging_handlers: false },
+            source: Source::Cluster { kubeconfig: None, kube_api: None },
+            lookup: Lookup {
+                timeout: Duration::from_secs(1),
+                fresh_window: Duration::from_secs(10),
+            },
+            identity: Identity {
+                role_names: RoleNames::AsWritten,
+                config_map_namespace: None,
+                container_credentials_file: None,
+            },
+            policy: Policy::default(),
+            lifecycle: Lifecycle {
+                shutdown_delay: Duration::from_secs(5),
+                shutdown_timeout: Duration::from_secs(20),
+            },
+            log: logs::Settings { format: logs::Format::Json, verbosity: 0 },
+        }
+    );
+}
+
+#[test]
+fn takes_the_command_line_of_the_upstream_manifest() {
+    let (config, warnings) = with(&[
+        "--namespace=default",
+        "--service-name=pod-identity-webhook",
+        "--annotation-prefix=eks.amazonaws.com",
+        "--token-audience=sts.amazonaws.com",
+        "--logtostderr",
+    ]);
+    assert_eq!(config, with(&[]).0);
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert!(warnings[0].starts_with("--logtostderr without effect"), "{warnings:?}");
+}
+
+#[test]
+fn takes_the_command_line_of_the_kops_addon() {
+    let (config, warnings) = with(&[
+        "--namespace=kube-system",
+        "--service-name=pod-identity-webhook",
+        "--annotation-prefix=eks.amazonaws.com",
+        "--token-audience=amazonaws.com",
+        "--logtostderr",
+        "--watch-config-map",
+        "--sts-regional-endpoint",
+        "--aws-default-region=eu-central-1",
+        "--v=5",
+    ]);
+    assert_eq!(config.identity.config_map_namespace.as_deref(), Some("kube-system"));
+    assert_eq!(
+        config.policy.defaults,
+        Defaults {
+            audience: "amazonaws.com".to_owned(),
+            token_expiration: Expiration::DEFAULT,
+            regional_sts: true,
+            region: Some("eu-central-1".to_owned()),
+        }
+    );
+    assert_eq!((config.https.port, config.log.verbosity), (443, 5));
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+}
+
+#[test]
+fn takes_the_command_line_of_the_community_chart() {
+    let (config, _) = with(&[
+        "--annotation-prefix=example.com",
+        "--token-audience=sts.amazonaws.com",
+        "--sts-regional-endpoint=true",
+        "--port=8443",
+        "--metrics-port=9999",
+        "--aws-default-region=us-east-1",
+        "--logtostderr",
+    ]);
+    assert_eq!((config.https.port, config.admin.port), (8443, 9999));
+    assert_eq!(config.policy.settings.keys, AnnotationKeys::new("example.com"));
+    assert!(config.policy.defaults.regional_sts);
+}
+
+#[test]
+fn refuses_certificates_managed_inside_and_names_the_way_out() {
+    for args in [&[][..], &["--in-cluster"], &["--in-cluster=true"]] {
+        let error = read(args).expect_err("not in this version").to_string();
+        for named in ["--in-cluster=false", "--tls-cert", "--tls-key"] {
+            assert!(error.contains(named), "{error}");
+        }
+    }
+}
+
+#[test]
+fn needs_no_cluster_with_files() {
+    let (config, warnings) = read(&["--service-accounts", "deploy/examples"]).expect("good");
+    assert_eq!(config.source, Source::Files("deploy/examples".into()));
+    assert_eq!(warnings, Vec::<String>::new());
+    let (config, warnings) = read(&["--service-accounts=x", "--in-cluster"]).expect("good");
+    assert_eq!(config.source, Source::Files("x".into()));
+    assert!(warnings[0].contains("--in-cluster=true is without effect"), "{warnings:?}");
+}
+
+#[test]
+fn takes_one_source_only_and_empty_values_for_none() {
+    for (flag, value) in [("--kubeconfig", "/k"), ("--kube-api", "https://h")] {
+        let error = refused(&["--service-accounts=x", &format!("{flag}={value}")]);
+        assert!(error.contains(flag) && error.contains("--service-accounts"), "{error}");
+    }
+    let (config, _) = with(&["--kubeconfig=", "--kube-api=", "--service-accounts=x"]);
+    assert_eq!(config.source, Source::Files("x".into()));
+    let (config, _) =
+        with(&["--kubeconfig=/k", "--kube-api=https://h:6443", "--service-accounts="]);
+    assert_eq!(
+        config.source,
+        Source::Cluster {
+            kubeconfig: Some("/k".into()),
+            kube_api: Some("https://h:6443".to_owned())
+        }
+    );
+}
+
+#[test]
+fn decides_what_completes_a_role_name() {
+    let account =
+        |partition, id| RoleNames::InAccount(Account::new(partition, id).expect("a good account"));
+    let metadata = |partition: Option<&str>| RoleNames::FromInstanceMetadata {
+        partition: partition.map(str::to_owned),
+    };
+    let id = "--aws-account-id=111122223333";
+    for (args, expected) in [
+        (&[][..], RoleNames::AsWritten),
+        (&["--compose-role-arn"], metadata(None)),
+        (&["--compose-role-arn", "--aws-account-id=", "--aws-partition="], metadata(None)),
+        (&["--compose-role-arn", "--aws-partition=aws-cn"], metadata(Some("aws-cn"))),
+        (&["--compose-role-arn", id], account("aws", "111122223333")),
+        (
+            &["--compose-role-arn", id, "--aws-default-region=cn-north-1"],
+            account("aws-cn", "111122223333"),
+        ),
+        (
+            &["--compose-role-arn", id, "--aws-default-region=cn-north-1", "--aws-partition=aws"],
+            account("aws", "111122223333"),
+        ),
+    ] {
+        assert_eq!(with(args).0.identity.role_names, expected, "{args:?}");
+    }
+    assert!(with(&[id]).1[0].contains("--compose-role-arn"));
+}
+
+#[test]
+fn replaces_the_lookup_timeout_by_a_grace_period_above_zero() {
+    let timeout = |args| with(args).0.lookup.timeout;
+    assert_eq!(timeout(&["--service-account-lookup-timeout=2s"]), Duration::from_secs(2));
+    let both =
+        ["--service-account-lookup-timeout=2s", "--service-account-lookup-grace-period=100ms"];
+    assert_eq!(timeout(&both), Duration::from_millis(100));
+}
+
+#[test]
+fn reads_versions_and_suites_of_tls() {
+    for (value, version, warnings) in [
+        ("1.2", TlsVersion::Tls12, 0),
+        ("VersionTLS12", TlsVersion::Tls12, 0),
+        ("1.3", TlsVersion::Tls13, 0),
+        ("VersionTLS13", TlsVersion::Tls13, 0),
+        ("1.0", TlsVersion::Tls12, 1),
+        ("VersionTLS11", TlsVersion::Tls12, 1),
+    ] {
+        let (config, told) = with(&[&format!("--tls-min-version={value}")]);
+        assert_eq!((config.https.min_version, told.len()), (version, warnings), "{value}");
+    }
+    let (config, _) = with(&["--tls-cipher-suites= A, B,,"]);
+    assert_eq!(config.https.cipher_suites, ["A", "B"]);
+}
+
+#[test]
+fn says_what_has_no_effect_or_another_one() {
+    for (args, words) in [
+        (&["--v=2", "--log_dir=/x", "--skip_headers"][..], "--log_dir, --skip_headers without"),
+        (&["--resync-period=5m"], "--resync-period is without effect"),
+        (&["--token-expiration=60"], "--token-expiration=60 counts as 600"),
+        (&["--tls-min-version=1.1"], "served as 1.2"),
+    ] {
+        let (_, warnings) = with(args);
+        assert_eq!(warnings.len(), 1, "{warnings:?}");
+        assert!(warnings[0].contains(words), "{warnings:?}");
+    }
+}
+
+#[test]
+fn refuses_values_that_pods_could_not_have() {
+    for (flag, value) in [
+        ("--token-mount-path", "var/run"),
+        ("--token-mount-path", ""),
+        ("--token-mount-path", "/a:b"),
+        ("--container-credentials-token-mount-path", "relative"),
+        ("--container-credentials-token-path", "../x"),
+        ("--container-credentials-token-path", "/x"),
+        ("--container-credentials-token-volume-name", "Volume_1"),
+        ("--container-credentials-audience", ""),
+        ("--container-credentials-full-uri", ""),
+        ("--container-credentials-full-uri", "169.254.170.23"),
+        ("--token-audience", " "),
+        ("--annotation-prefix", ""),
+        ("--annotation-prefix", "eks.amazonaws.com/"),
+        ("--namespace", ""),
+        ("--namespace", "Kube System"),
+        ("--service-name", ""),
+        ("--tls-secret", ""),
+        ("--tls-cert", ""),
+        ("--tls-min-version", "1.4"),
+        ("--kube-api", "10.0.0.1:6443"),
+        ("--aws-account-id", "1111222233"),
+        ("--aws-partition", "azure"),
+        ("--max-request-bytes", "0"),
+        ("--service-account-lookup-timeout", "0"),
+    ] {
+        let error = refused(&[&format!("{flag}={value}")]);
+        assert!(
+            error.starts_with(&format!("invalid value '{value}' for '{flag}': ")),
+            "{flag}: {error}"
+        );
+    }
+}
+
+#[test]
+fn refuses_one_port_for_two_servers() {
+    assert!(refused(&["--port=8443", "--metrics-port=8443"]).contains("both 8443"));
+    // Zero is any free port: two of them are two ports.
+    assert_eq!(with(&["--port=0", "--metrics-port=0"]).0.https.port, 0);
+}

@@ -1,0 +1,156 @@
+//! The log: lines on standard error.
+
+use tracing::level_filters::LevelFilter;
+use tracing::subscriber::SetGlobalDefaultError;
+use tracing::{Level, Subscriber};
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt::{self, MakeWriter};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::registry::Registry;
+
+/// How lines look, and which are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    pub format: Format,
+    /// As klog counts: 0 to 2 is info, 3 and 4 debug, from 5 trace.
+    pub verbosity: i32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// One flat JSON object a line.
+    Json,
+    /// For people.
+    Text,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("failed to set up the log: {0}; call this once, before anything else that logs")]
+pub struct LogsError(#[from] SetGlobalDefaultError);
+
+/// Sends the events of this process to standard error.
+///
+/// Each line is formatted into a buffer of its thread and leaves in one write,
+/// with no lock held while it is formatted. There is no queue and no writing
+/// thread behind it: that would save a request a microsecond or two, and lose
+/// the lines that matter most, the last ones before a crash or a kill.
+pub fn init(settings: &Settings) -> Result<(), LogsError> {
+    let subscriber = subscriber(settings, std::io::stderr);
+    Ok(tracing::subscriber::set_global_default(subscriber)?)
+}
+
+/// The same to another writer.
+pub fn subscriber<W>(settings: &Settings, writer: W) -> impl Subscriber + Send + Sync
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    // A dependency's debug events can hold bodies and tokens: they stay off at
+    // every verbosity.
+    let levels = Targets::new()
+        .with_target(env!("CARGO_CRATE_NAME"), level(settings.verbosity))
+        .with_default(LevelFilter::WARN);
+    // Without it, a closed standard error makes the layer report its failure
+    // to standard error, which panics.
+    let lines = fmt::layer().with_writer(writer).log_internal_errors(false);
+    let lines: Box<dyn Layer<Registry> + Send + Sync> = match settings.format {
+        Format::Json => {
+            let json = lines.json().flatten_event(true);
+            Box::new(json.with_current_span(false).with_span_list(false))
+        }
+        Format::Text => Box::new(lines.with_target(false)),
+    };
+    Registry::default().with(lines.with_filter(levels))
+}
+
+fn level(verbosity: i32) -> Level {
+    match verbosity {
+        ..=2 => Level::INFO,
+        3..=4 => Level::DEBUG,
+        5.. => Level::TRACE,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{self, Write};
+    use std::sync::{Arc, Mutex};
+
+    use serde_json::Value;
+
+    use super::*;
+
+    #[derive(Clone, Debug, Default)]
+    struct Written(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Written {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().expect("not poisoned").extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn written(format: Format, verbosity: i32, events: impl FnOnce()) -> String {
+        let written = Written::default();
+        let writer = written.clone();
+        let subscriber = subscriber(&Settings { format, verbosity }, move || writer.clone());
+        tracing::subscriber::with_default(subscriber, events);
+        let bytes = written.0.lock().expect("not poisoned").clone();
+        String::from_utf8(bytes).expect("UTF-8")
+    }
+
+    #[test]
+    fn writes_one_flat_json_object_a_line() {
+        let text = written(Format::Json, 0, || {
+            tracing::info!(outcome = "mutated", warnings = 2, pod = "a\nb", "admission");
+        });
+        assert_eq!(text.lines().count(), 1, "{text}");
+        let line: Value = serde_json::from_str(&text).expect("JSON");
+        assert_eq!(line["level"], "INFO");
+        assert_eq!(line["message"], "admission");
+        assert_eq!(line["outcome"], "mutated");
+        assert_eq!(line["warnings"], 2);
+        assert_eq!(line["pod"], "a\nb");
+        let timestamp = line["timestamp"].as_str().expect("a timestamp");
+        assert!(timestamp.parse::<jiff::Timestamp>().is_ok(), "{timestamp}");
+        assert!(timestamp.ends_with('Z') && timestamp.contains('.'), "{timestamp}");
+    }
+
+    #[test]
+    fn writes_text_for_people() {
+        let text = written(Format::Text, 0, || tracing::warn!(port = 443, "listening"));
+        assert!(text.contains("WARN listening port=443"), "{text}");
+    }
+
+    #[test]
+    fn tells_more_at_higher_verbosity_but_nothing_more_of_dependencies() {
+        let events = || {
+            tracing::info!("ours-info");
+            tracing::debug!("ours-debug");
+            tracing::trace!("ours-trace");
+            tracing::info!(target: "kube_client", "theirs-info");
+            tracing::warn!(target: "kube_client", "theirs-warn");
+        };
+        for (verbosity, told) in [
+            (-1, vec!["ours-info", "theirs-warn"]),
+            (2, vec!["ours-info", "theirs-warn"]),
+            (3, vec!["ours-info", "ours-debug", "theirs-warn"]),
+            (4, vec!["ours-info", "ours-debug", "theirs-warn"]),
+            (5, vec!["ours-info", "ours-debug", "ours-trace", "theirs-warn"]),
+        ] {
+            let text = written(Format::Json, verbosity, events);
+            let messages: Vec<String> = text
+                .lines()
+                .map(|line| {
+                    serde_json::from_str::<Value>(line).expect("JSON")["message"].to_string()
+                })
+                .map(|message| message.trim_matches('"').to_owned())
+                .collect();
+            assert_eq!(messages, told, "{verbosity}");
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! The metrics by who owns what they tell.
+
+use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
+
+use super::Counters;
+use super::labels::{self, LiveLookup, Path, Reload, Verb, Watched};
+use crate::admission::Method;
+
+/// What is known of `ServiceAccount`s, and how it came in.
+#[derive(Debug)]
+pub struct Accounts {
+    pub known: IntGauge,
+    pub annotated: IntGauge,
+    /// 1 when the first list is complete.
+    pub ready: IntGauge,
+    pub live_lookups: Counters<LiveLookup>,
+    pub relists: Counters<Watched>,
+    pub watch_errors: Counters<Watched>,
+    pub config_map_entries: IntGauge,
+    /// Entries skipped and documents refused.
+    pub config_map_errors: IntCounter,
+    pub container_credentials_identities: IntGauge,
+    pub container_credentials_reloads: Counters<Reload>,
+}
+
+/// The HTTPS server's certificate and connections.
+#[derive(Debug)]
+pub struct Https {
+    /// Unix time.
+    pub certificate_not_after: IntGauge,
+    pub certificate_reloads: Counters<Reload>,
+    pub open_connections: IntGauge,
+}
+
+/// The Go webhook's series, for dashboards that know them.
+#[derive(Debug)]
+pub struct Peer {
+    requests: IntCounterVec,
+    /// The API server's and the kubelet's: no search among label values.
+    mutate_ok: IntCounter,
+    required_ok: IntCounter,
+    healthz_ok: IntCounter,
+    /// 1 once an annotated `ServiceAccount` was seen.
+    pub used: IntGauge,
+    pub pods: Counters<Method>,
+    pub missing_service_accounts: IntCounter,
+}
+
+impl Accounts {
+    pub(super) fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let watched = |name: &str, help: &str| {
+            Counters::register(
+                registry,
+                (name, help),
+                ["resource"],
+                Watched::ALL,
+                |watched: Watched| [watched.as_str()],
+                |watched| watched as usize,
+            )
+        };
+        Ok(Self {
+            known: gauge(
+                registry,
+                "pod_identity_service_accounts_known",
+                "ServiceAccounts in memory.",
+            )?,
+            annotated: gauge(
+                registry,
+                "pod_identity_service_accounts_annotated",
+                "ServiceAccounts in memory with an annotation that means something here.",
+            )?,
+            ready: gauge(
+                registry,
+                "pod_identity_service_accounts_ready",
+                "1 when the first list of ServiceAccounts is complete.",
+            )?,
+            live_lookups: Counters::register(
+                registry,
+                (
+                    "pod_identity_live_lookups_total",
+                    "ServiceAccounts asked for while an admission waited, by result.",
+                ),
+                ["result"],
+                LiveLookup::ALL,
+                |result| [result.as_str()],
+                |result| result as usize,
+            )?,
+            relists: watched(
+                "pod_identity_watch_relists_total",
+                "Lists begun anew, the first one not counted.",
+            )?,
+            watch_errors: watched("pod_identity_watch_errors_total", "Watches and lists failed.")?,
+            config_map_entries: gauge(
+                registry,
+                "pod_identity_config_map_entries",
+                "Entries of the ConfigMap in use.",
+            )?,
+            config_map_errors: counter(
+                registry,
+                "pod_identity_config_map_errors_total",
+                "Entries of the ConfigMap skipped, and documents that could not be read.",
+            )?,
+            container_credentials_identities: gauge(
+                registry,
+                "pod_identity_container_credentials_identities",
+                "ServiceAccounts that the container credentials file lists.",
+            )?,
+            container_credentials_reloads: reloads(
+                registry,
+                "pod_identity_container_credentials_reloads_total",
+                "Times that the container credentials file was read, by result.",
+            )?,
+        })
+    }
+}
+
+impl Https {
+    pub(super) fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
+        Ok(Self {
+            certificate_not_after: gauge(
+                registry,
+                "pod_identity_certificate_not_after_timestamp_seconds",
+                "Unix time at which the certificate being served expires.",
+            )?,
+            certificate_reloads: reloads(
+                registry,
+                "pod_identity_certificate_reloads_total",
+                "Times that the certificate was read, by result.",
+            )?,
+            open_connections: gauge(
+                registry,
+                "pod_identity_open_connections",
+                "Connections to the HTTPS port.",
+            )?,
+        })
+    }
+}
+
+impl Peer {
+    pub(super) fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let requests = IntCounterVec::new(
+            Opts::new("http_request_count", "Requests to the HTTPS port."),
+            &["verb", "path", "code"],
+        )?;
+        registry.register(Box::new(requests.clone()))?;
+        let ok = |verb: Verb, path: Path| {
+            requests.get_metric_with_label_values(&[verb.as_str(), path.as_str(), "200"])
+        };
+        Ok(Self {
+            mutate_ok: ok(Verb::Post, Path::Mutate)?,
+            required_ok: ok(Verb::Post, Path::Required)?,
+            healthz_ok: ok(Verb::Get, Path::Healthz)?,
+            requests,
+            used: gauge(
+                registry,
+                "pod_identity_webhook_used",
+                "1 once an annotated ServiceAccount was seen.",
+            )?,
+            pods: Counters::register(
+                registry,
+                ("pod_identity_webhook_pod_count", "Pods with an identity, by its kind."),
+                ["method"],
+                labels::METHODS,
+                |method| [labels::method_word(method)],
+                |method| method as usize,
+            )?,
+            missing_service_accounts: counter(
+                registry,
+                "pod_identity_webhook_missing_sa_count",
+                "Pods whose ServiceAccount was not known when they were admitted.",
+            )?,
+        })
+    }
+
+    pub fn request(&self, verb: Verb, path: Path, code: u16) {
+        match (verb, path, code) {
+            (Verb::Post, Path::Mutate, 200) => self.mutate_ok.inc(),
+            (Verb::Post, Path::Required, 200) => self.required_ok.inc(),
+            (Verb::Get, Path::Healthz, 200) => self.healthz_ok.inc(),
+            _ => {
+                let labels = [verb.as_str(), path.as_str(), &code.to_string()];
+                if let Ok(counter) = self.requests.get_metric_with_label_values(&labels) {
+                    counter.inc();
+                }
+            }
+        }
+    }
+}
+
+pub(super) fn gauge(
+    registry: &Registry,
+    name: &str,
+    help: &str,
+) -> Result<IntGauge, prometheus::Error> {
+    let gauge = IntGauge::new(name, help)?;
+    registry.register(Box::new(gauge.clone()))?;
+    Ok(gauge)
+}
+
+pub(super) fn counter(
+    registry: &Registry,
+    name: &str,
+    help: &str,
+) -> Result<IntCounter, prometheus::Error> {
+    let counter = IntCounter::new(name, help)?;
+    registry.register(Box::new(counter.clone()))?;
+    Ok(counter)
+}
+
+fn reloads(
+    registry: &Registry,
+    name: &str,
+    help: &str,
+) -> Result<Counters<Reload>, prometheus::Error> {
+    Counters::register(
+        registry,
+        (name, help),
+        ["result"],
+        Reload::ALL,
+        |reload| [reload.as_str()],
+        |reload| reload as usize,
+    )
+}
+
+/// A gauge that is 1 and tells the version in its label.
+pub(super) fn build_info(registry: &Registry) -> Result<(), prometheus::Error> {
+    let info = IntGaugeVec::new(
+        Opts::new("pod_identity_build_info", "1, with the version of this program."),
+        &["version"],
+    )?;
+    registry.register(Box::new(info.clone()))?;
+    info.get_metric_with_label_values(&[env!("CARGO_PKG_VERSION")])?.set(1);
+    Ok(())
+}

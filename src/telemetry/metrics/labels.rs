@@ -1,0 +1,144 @@
+//! The values that labels have: enums, never a name that a client or a cluster
+//! chooses, so that the number of series is fixed.
+
+use crate::admission::{Endpoint, Method, Outcome};
+use crate::identity::WarningKind;
+
+/// The path of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Path {
+    Mutate,
+    Required,
+    Healthz,
+    Other,
+}
+
+/// The method of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verb {
+    Get,
+    Post,
+    Other,
+}
+
+/// What an API server said of a `ServiceAccount` that an admission waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LiveLookup {
+    Found,
+    NotFound,
+    Failed,
+}
+
+/// What is watched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Watched {
+    ServiceAccounts,
+    ConfigMap,
+}
+
+/// How reading a file again ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reload {
+    Loaded,
+    Failed,
+}
+
+impl Path {
+    /// Of a URI, without its query.
+    #[must_use]
+    pub fn of(path: &str) -> Self {
+        match path {
+            "/mutate" => Self::Mutate,
+            "/mutate/required" => Self::Required,
+            "/healthz" => Self::Healthz,
+            _ => Self::Other,
+        }
+    }
+
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Mutate => "/mutate",
+            Self::Required => "/mutate/required",
+            Self::Healthz => "/healthz",
+            Self::Other => "other",
+        }
+    }
+}
+
+impl Verb {
+    #[must_use]
+    pub fn of(method: &str) -> Self {
+        match method {
+            "GET" => Self::Get,
+            "POST" => Self::Post,
+            _ => Self::Other,
+        }
+    }
+
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+            Self::Other => "other",
+        }
+    }
+}
+
+impl LiveLookup {
+    pub(super) const ALL: [Self; 3] = [Self::Found, Self::NotFound, Self::Failed];
+
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Found => "found",
+            Self::NotFound => "not-found",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+impl Watched {
+    pub(super) const ALL: [Self; 2] = [Self::ServiceAccounts, Self::ConfigMap];
+
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::ServiceAccounts => "service-accounts",
+            Self::ConfigMap => "config-map",
+        }
+    }
+}
+
+impl Reload {
+    pub(super) const ALL: [Self; 2] = [Self::Loaded, Self::Failed];
+
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Loaded => "loaded",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// Every endpoint with every outcome, in the order of [`index`].
+pub(super) fn endpoint_outcomes() -> impl Iterator<Item = (Endpoint, Outcome)> {
+    Endpoint::ALL
+        .into_iter()
+        .flat_map(|endpoint| Outcome::ALL.into_iter().map(move |outcome| (endpoint, outcome)))
+}
+
+pub(super) fn index((endpoint, outcome): (Endpoint, Outcome)) -> usize {
+    endpoint as usize * Outcome::ALL.len() + outcome as usize
+}
+
+pub(super) fn kind_index(kind: WarningKind) -> usize {
+    kind as usize
+}
+
+/// Every method, in the order of its index, with the Go webhook's word for it.
+pub(super) const METHODS: [Method; 2] = [Method::WebIdentity, Method::ContainerCredentials];
+
+pub(super) fn method_word(method: Method) -> &'static str {
+    match method {
+        Method::WebIdentity => "sts_web_identity",
+        Method::ContainerCredentials => "container_credentials",
+    }
+}
