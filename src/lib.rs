@@ -12,3 +12,5 @@
 
 pub mod admission;
 pub mod identity;
+pub mod tls;
+pub mod watched_file;
