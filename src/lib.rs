@@ -12,5 +12,6 @@
 
 pub mod admission;
 pub mod identity;
+pub mod server;
 pub mod tls;
 pub mod watched_file;
