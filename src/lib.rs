@@ -16,3 +16,6 @@ pub mod config;
 pub mod identity;
 pub mod mutation;
 pub mod telemetry;
+pub mod server;
+pub mod tls;
+pub mod watched_file;

@@ -1,4 +1,4 @@
-//! A plain HTTP/1.1 client, one connection for each request.
+//! A plain HTTP/1.1 client.
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -8,6 +8,7 @@ use axum::{
     http::{HeaderMap, Request, StatusCode, header::HOST},
 };
 use http_body_util::{BodyExt as _, Full};
+use hyper::client::conn::http1::SendRequest;
 use hyper_util::rt::TokioIo;
 use rustls::{
     ClientConfig, RootCertStore,
@@ -16,6 +17,7 @@ use rustls::{
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
+    task::JoinHandle,
 };
 use tokio_rustls::TlsConnector;
 
@@ -39,7 +41,7 @@ impl Reply {
 
 pub async fn send(address: SocketAddr, request: Request<Bytes>) -> anyhow::Result<Reply> {
     let stream = TcpStream::connect(address).await?;
-    exchange(stream, address, request).await
+    Connection::over(stream, address).await?.send(request).await
 }
 
 pub async fn send_tls(
@@ -47,33 +49,55 @@ pub async fn send_tls(
     ca_pem: &str,
     request: Request<Bytes>,
 ) -> anyhow::Result<Reply> {
-    let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_slice(ca_pem.as_bytes())?)?;
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    let stream = TcpStream::connect(address).await?;
-    let name = ServerName::from(address.ip());
-    let stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await?;
-    exchange(stream, address, request).await
+    Connection::open_tls(address, ca_pem).await?.send(request).await
 }
 
-async fn exchange(
-    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+/// A connection that is kept alive between requests. It closes with this value.
+pub struct Connection {
     address: SocketAddr,
-    request: Request<Bytes>,
-) -> anyhow::Result<Reply> {
-    let (mut sender, connection) =
-        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-    // Its errors come out of the request as well.
-    let connection = tokio::spawn(connection);
-    let mut request = request.map(Full::new);
-    request.headers_mut().entry(HOST).or_insert(address.to_string().try_into()?);
-    let answer = sender.send_request(request).await?;
-    let (parts, body) = answer.into_parts();
-    let body = body.collect().await?.to_bytes();
-    connection.abort();
-    Ok(Reply { status: parts.status, headers: parts.headers, body })
+    sender: SendRequest<Full<Bytes>>,
+    task: JoinHandle<hyper::Result<()>>,
+}
+
+impl Connection {
+    pub async fn open_tls(address: SocketAddr, ca_pem: &str) -> anyhow::Result<Self> {
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_slice(ca_pem.as_bytes())?)?;
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let stream = TcpStream::connect(address).await?;
+        let name = ServerName::from(address.ip());
+        let stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await?;
+        Self::over(stream, address).await
+    }
+
+    pub async fn over(
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        address: SocketAddr,
+    ) -> anyhow::Result<Self> {
+        let (sender, connection) =
+            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+        // Its errors come out of the request as well.
+        let task = tokio::spawn(connection);
+        Ok(Self { address, sender, task })
+    }
+
+    pub async fn send(&mut self, request: Request<Bytes>) -> anyhow::Result<Reply> {
+        let mut request = request.map(Full::new);
+        request.headers_mut().entry(HOST).or_insert(self.address.to_string().try_into()?);
+        self.sender.ready().await?;
+        let answer = self.sender.send_request(request).await?;
+        let (parts, body) = answer.into_parts();
+        let body = body.collect().await?.to_bytes();
+        Ok(Reply { status: parts.status, headers: parts.headers, body })
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
 }

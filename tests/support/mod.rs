@@ -30,18 +30,20 @@ mod namespace;
 mod pki;
 mod poll;
 mod registration;
+mod review;
 mod scratch;
 mod webhook;
 
 pub use self::{
     control_plane::{ControlPlane, Options, control_plane},
-    http::Reply,
+    http::{Connection, Reply},
     injector::Injector,
     keeper::{Process, process_is_gone},
     namespace::{Admitted, Namespace, overlaid, pod, service_account},
     pki::{Authority, Pair},
     poll::{eventually, poll},
     registration::{Registration, register},
+    review::{Answer, Reviewer, post, review},
     scratch::Scratch,
     webhook::{Builder, Webhook},
 };

@@ -1,0 +1,159 @@
+//! The accept loop, and how it ends.
+
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio_rustls::TlsAcceptor;
+
+use super::connection::{Shared, Stage};
+use super::limits::{DrainLimits, Limits};
+use super::stats::ConnectionStats;
+use super::table::Table;
+use super::{Drained, Readiness};
+
+/// How long it waits where the system has no room for a connection, and where
+/// all of them are being served.
+const RETRY: Duration = Duration::from_millis(10);
+
+const BACKLOG: usize = 1024;
+
+pub(super) struct Acceptor {
+    listener: TcpListener,
+    shared: Arc<Shared>,
+    stats: Arc<ConnectionStats>,
+    table: Table,
+    /// One that has come while all the others were being served.
+    held: Option<TcpStream>,
+    /// Until when nothing is accepted.
+    resting: Option<Instant>,
+    /// Whether the last accept failed: it is logged once.
+    failing: bool,
+}
+
+impl Acceptor {
+    pub(super) fn new(
+        listener: TcpListener,
+        router: Router,
+        tls: Option<TlsAcceptor>,
+        limits: Limits,
+        drain: &DrainLimits,
+        stats: Arc<ConnectionStats>,
+    ) -> Self {
+        let stage = Stage::default();
+        let shared = Arc::new(Shared { router, tls, limits, fresh: drain.fresh, stage });
+        let table = Table::new(Arc::clone(&shared), Arc::clone(&stats));
+        Self { listener, shared, stats, table, held: None, resting: None, failing: false }
+    }
+
+    /// Serves until the shutdown, then drains. To drop it cuts everything.
+    pub(super) async fn run(
+        mut self,
+        drain: DrainLimits,
+        readiness: Option<&Readiness>,
+        shutdown: impl Future<Output = ()>,
+    ) -> Drained {
+        self.accept_until(shutdown).await;
+        if let Some(readiness) = readiness {
+            readiness.begin_shutdown();
+        }
+        self.shared.stage.leave();
+        self.accept_until(sleep(drain.delay)).await;
+        let Self { listener, shared, mut table, held, .. } = self;
+        held.into_iter().chain(waiting(listener)).for_each(|stream| {
+            if table.is_full() {
+                table.evict();
+            }
+            table.add(stream);
+        });
+        shared.stage.close();
+        let in_flight = table.in_flight();
+        let all_ended = async { while table.next_end().await.is_some() {} };
+        let cut = match timeout(drain.timeout, all_ended).await {
+            Ok(()) => 0,
+            Err(_) => table.in_flight(),
+        };
+        table.cut().await;
+        Drained { finished: in_flight.saturating_sub(cut), cut }
+    }
+
+    async fn accept_until(&mut self, end: impl Future<Output = ()>) {
+        let mut end = pin!(end);
+        loop {
+            let rest = self.resting.unwrap_or_else(Instant::now);
+            // Every arm is safe to cancel.
+            tokio::select! {
+                biased;
+                () = &mut end => return,
+                Some(()) = self.table.next_end() => {}
+                () = sleep_until(rest), if self.resting.is_some() => self.resting = None,
+                accepted = self.listener.accept(), if self.resting.is_none() && self.held.is_none() => {
+                    self.take(accepted.map(|(stream, _)| stream));
+                }
+            }
+            if self.resting.is_none()
+                && let Some(stream) = self.held.take()
+            {
+                self.admit(stream);
+            }
+        }
+    }
+
+    fn take(&mut self, accepted: io::Result<TcpStream>) {
+        match accepted {
+            Ok(stream) => {
+                if std::mem::take(&mut self.failing) {
+                    tracing::info!("connections are accepted again");
+                }
+                self.admit(stream);
+            }
+            Err(error) if is_the_clients(&error) => {}
+            Err(error) => {
+                self.stats.count_accept_failure();
+                if !std::mem::replace(&mut self.failing, true) {
+                    tracing::error!(
+                        %error,
+                        "failed to accept a connection: idle ones make room; raise the limit of \
+                         open files (ulimit -n) if this happens again"
+                    );
+                }
+                self.table.evict();
+                self.resting = Some(Instant::now() + RETRY);
+            }
+        }
+    }
+
+    fn admit(&mut self, stream: TcpStream) {
+        if self.table.is_full() && !self.table.evict() {
+            self.held = Some(stream);
+            self.resting = Some(Instant::now() + RETRY);
+            return;
+        }
+        self.table.add(stream);
+    }
+}
+
+/// The connections that the kernel completed while the delay ended: to close the
+/// listener resets them. Asked of the kernel itself, since the runtime may not
+/// have heard of them yet.
+fn waiting(listener: TcpListener) -> impl Iterator<Item = TcpStream> {
+    let listener = listener.into_std().ok();
+    let accept = move || {
+        let (stream, _) = listener.as_ref()?.accept().ok()?;
+        stream.set_nonblocking(true).ok()?;
+        TcpStream::from_std(stream).ok()
+    };
+    // An end, however fast they come.
+    std::iter::from_fn(accept).take(BACKLOG)
+}
+
+/// Errors of the one connection, gone before it was accepted.
+/// <https://man7.org/linux/man-pages/man2/accept.2.html>
+fn is_the_clients(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
+}

@@ -1,0 +1,168 @@
+//! The port of probes and metrics: plain HTTP, bounded like the other.
+
+use std::fmt::Write;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::RawQuery;
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use tokio::net::TcpListener;
+
+use super::accept::Acceptor;
+use super::fallbacks::{alive, plain, with_fallbacks};
+use super::readiness::Condition;
+use super::{ConnectionStats, DrainLimits, Drained, Limits, Readiness};
+
+/// A listener and all it needs to serve.
+#[derive(Debug)]
+pub struct Admin {
+    pub listener: TcpListener,
+    pub router: Router,
+    pub limits: Limits,
+    pub stats: Arc<ConnectionStats>,
+}
+
+impl Admin {
+    /// Serves until `shutdown` ends, which should be when the HTTPS server has
+    /// drained: probes and metrics are asked for until then.
+    pub async fn serve(self, shutdown: impl Future<Output = ()>) -> Drained {
+        let Self { listener, router, limits, stats } = self;
+        let drain = DrainLimits::for_admin();
+        let acceptor = Acceptor::new(listener, router, None, limits, &drain, stats);
+        acceptor.run(drain, None, shutdown).await
+    }
+}
+
+/// The version of Prometheus' text format.
+/// <https://prometheus.io/docs/instrumenting/exposition_formats/>
+const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// `/metrics` from `metrics`, the probes, and the routes of `extra`.
+pub fn router(
+    metrics: impl Fn() -> String + Clone + Send + Sync + 'static,
+    readiness: Arc<Readiness>,
+    extra: Router,
+) -> Router {
+    let metrics = get(async move || ([(CONTENT_TYPE, METRICS_TYPE)], metrics()));
+    let ready = get(async move |RawQuery(query): RawQuery| ready(&readiness, query.as_deref()));
+    let router = extra
+        .route("/metrics", metrics)
+        .route("/readyz", ready)
+        .route("/livez", get(alive))
+        .route("/healthz", get(alive));
+    with_fallbacks(router, "/metrics, /livez, /readyz and /healthz")
+}
+
+/// As Kubernetes' own components answer: `ok`, or with `?verbose` a line for
+/// each condition.
+/// <https://kubernetes.io/docs/reference/using-api/health-checks/>
+fn ready(readiness: &Readiness, query: Option<&str>) -> Response {
+    let is_verbose = |pair: &str| pair.split('=').next() == Some("verbose");
+    let verbose = query.is_some_and(|query| query.split('&').any(is_verbose));
+    let reasons = Condition::ALL.map(|condition| (condition, readiness.reason(condition)));
+    let is_ready = reasons.iter().all(|(_, reason)| reason.is_none());
+    if is_ready && !verbose {
+        return plain("ok").into_response();
+    }
+    let mut text = String::new();
+    for (condition, reason) in reasons {
+        // Writing to a string does not fail.
+        let _ = match reason {
+            Some(reason) => writeln!(text, "[-]{condition} failed: {reason}"),
+            None if verbose => writeln!(text, "[+]{condition} ok"),
+            None => Ok(()),
+        };
+    }
+    if verbose {
+        text.push_str(if is_ready { "readyz check passed\n" } else { "readyz check failed\n" });
+    }
+    let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, plain(text)).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::{Body, to_bytes};
+    use axum::http::Request;
+    use tower::ServiceExt;
+
+    use super::*;
+
+    async fn ask(router: &Router, method: &str, path: &str) -> (StatusCode, String) {
+        let request = Request::builder().method(method).uri(path).body(Body::empty());
+        let response =
+            router.clone().oneshot(request.expect("a request")).await.expect("a response");
+        let status = response.status();
+        let body = to_bytes(response.into_body(), 1 << 16).await.expect("a body");
+        (status, String::from_utf8(body.to_vec()).expect("text"))
+    }
+
+    fn of(readiness: &Arc<Readiness>) -> Router {
+        let extra = Router::new().route("/debug/alpha/cache", get(async || "[]"));
+        router(|| "up 1\n".to_owned(), Arc::clone(readiness), extra)
+    }
+
+    #[tokio::test]
+    async fn is_alive_whatever_is_ready() {
+        let readiness = Arc::new(Readiness::waiting_for(&Condition::ALL));
+        for path in ["/livez", "/healthz"] {
+            let answer = ask(&of(&readiness), "GET", path).await;
+            assert_eq!(answer, (StatusCode::OK, "ok".to_owned()), "{path}");
+        }
+    }
+
+    #[tokio::test]
+    async fn names_each_condition_that_fails() {
+        let waiting = [Condition::Certificate, Condition::ServiceAccounts];
+        let readiness = Arc::new(Readiness::waiting_for(&waiting));
+        let router = of(&readiness);
+        readiness.fail(Condition::Certificate, "it has expired");
+        let (status, text) = ask(&router, "GET", "/readyz").await;
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(lines.len(), 2, "{text}");
+        assert_eq!(lines[0], "[-]certificate failed: it has expired");
+        assert!(lines[1].starts_with("[-]service-accounts failed: "), "{text}");
+        readiness.meet(Condition::Certificate);
+        readiness.meet(Condition::ServiceAccounts);
+        assert_eq!(ask(&router, "GET", "/readyz").await, (StatusCode::OK, "ok".to_owned()));
+        readiness.begin_shutdown();
+        let (status, text) = ask(&router, "GET", "/readyz").await;
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+        assert!(text.starts_with("[-]not-shutting-down failed: "), "{text}");
+    }
+
+    #[tokio::test]
+    async fn tells_all_conditions_when_asked_to_be_verbose() {
+        let readiness = Arc::new(Readiness::waiting_for(&[]));
+        let (status, text) = ask(&of(&readiness), "GET", "/readyz?verbose").await;
+        assert_eq!(status, StatusCode::OK);
+        assert!(text.contains("[+]certificate ok\n"), "{text}");
+        assert!(text.ends_with("readyz check passed\n"), "{text}");
+    }
+
+    #[tokio::test]
+    async fn serves_metrics_and_the_callers_routes() {
+        let router = of(&Arc::new(Readiness::waiting_for(&[])));
+        assert_eq!(ask(&router, "GET", "/metrics").await, (StatusCode::OK, "up 1\n".to_owned()));
+        let answer = ask(&router, "GET", "/debug/alpha/cache").await;
+        assert_eq!(answer, (StatusCode::OK, "[]".to_owned()));
+    }
+
+    #[tokio::test]
+    async fn says_why_it_does_not_serve_a_path_or_a_method() {
+        let router = of(&Arc::new(Readiness::waiting_for(&[])));
+        for (method, path, status) in [
+            ("GET", "/debug/alpha/deny", StatusCode::NOT_FOUND),
+            ("POST", "/metrics", StatusCode::METHOD_NOT_ALLOWED),
+            ("DELETE", "/debug/alpha/cache", StatusCode::METHOD_NOT_ALLOWED),
+        ] {
+            let (got, text) = ask(&router, method, path).await;
+            assert_eq!(got, status, "{method} {path}");
+            assert!(text.starts_with("failed to ") && text.lines().count() == 1, "{text}");
+        }
+    }
+}

@@ -1,0 +1,239 @@
+//! One connection, from its accept to its end.
+
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use axum::Router;
+use axum::http::{HeaderValue, header::CONNECTION};
+use bytes::Bytes;
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::sync::Notify;
+use tokio_rustls::TlsAcceptor;
+use tower::Service;
+
+use super::activity::{Activity, Phase};
+use super::limits::Limits;
+use super::stats::Ending;
+use super::watched_io::WatchedIo;
+
+/// What all connections of a listener have in common.
+pub(super) struct Shared {
+    pub(super) router: Router,
+    pub(super) tls: Option<TlsAcceptor>,
+    pub(super) limits: Limits,
+    pub(super) fresh: Duration,
+    pub(super) stage: Stage,
+}
+
+/// How far the server's end has come.
+#[derive(Default)]
+pub(super) struct Stage {
+    leaving: AtomicBool,
+    closing: AtomicBool,
+    closed: Notify,
+}
+
+impl Stage {
+    /// From now on each answer asks its client to take another connection.
+    pub(super) fn leave(&self) {
+        self.leaving.store(true, Ordering::Release);
+    }
+
+    /// From now on connections end when they are not in use.
+    pub(super) fn close(&self) {
+        self.closing.store(true, Ordering::Release);
+        self.closed.notify_waiters();
+    }
+}
+
+impl Shared {
+    /// Serves until either side ends the connection, or a limit does.
+    pub(super) async fn serve(&self, stream: TcpStream, activity: Arc<Activity>) -> Ending {
+        // Answers are written whole: to hold one back for more gains nothing.
+        let _ = stream.set_nodelay(true);
+        let Some(tls) = &self.tls else {
+            return self.serve_http(stream, activity).await;
+        };
+        match self.supervise(pin!(tls.accept(stream)), &activity).await {
+            Ok(Ok(stream)) => {
+                activity.advance(&[Phase::Handshake], Phase::FirstRequest);
+                self.serve_http(stream, activity).await
+            }
+            Ok(Err(error)) => {
+                tracing::debug!(%error, "failed to complete a TLS handshake");
+                Ending::Handshake
+            }
+            Err(_) => Ending::TimedOut,
+        }
+    }
+
+    async fn serve_http<I>(&self, io: I, activity: Arc<Activity>) -> Ending
+    where
+        I: AsyncRead + AsyncWrite + Unpin,
+    {
+        let service = service_fn(|request| self.answer(request, &activity));
+        let io = TokioIo::new(WatchedIo::new(io, Arc::clone(&activity)));
+        let connection = http1::Builder::new()
+            // Its own also closes idle connections, and knows no other phase.
+            .header_read_timeout(None)
+            .max_buf_size(self.limits.header_bytes.max(MIN_HEADER_BYTES))
+            .serve_connection(io, service);
+        let mut connection = pin!(connection);
+        let ended = match self.supervise(connection.as_mut(), &activity).await {
+            Err(phase @ (Phase::Idle | Phase::FirstRequest)) => {
+                connection.as_mut().graceful_shutdown();
+                activity.enter(Phase::Closing);
+                let _ = self.supervise(connection, &activity).await;
+                return if phase == Phase::Idle { Ending::Closed } else { Ending::TimedOut };
+            }
+            Err(Phase::Closing) => return Ending::Closed,
+            Err(phase) => {
+                tracing::debug!(?phase, "closed a connection whose time was over");
+                return Ending::TimedOut;
+            }
+            Ok(ended) => ended,
+        };
+        match ended {
+            Ok(()) => Ending::Closed,
+            Err(error) => {
+                tracing::debug!(%error, "a connection failed");
+                Ending::Failed
+            }
+        }
+    }
+
+    async fn answer(
+        &self,
+        request: Request<Incoming>,
+        activity: &Arc<Activity>,
+    ) -> Result<Response<Noted<axum::body::Body>>, Evicted> {
+        if !activity.enter(Phase::Body) {
+            return Err(Evicted);
+        }
+        let note = |phase| Note { activity: Arc::clone(activity), phase };
+        let request = request.map(|body| Noted::new(body, note(Phase::Working)));
+        let answered = self.router.clone().call(request).await;
+        let mut response = answered.unwrap_or_else(|never| match never {});
+        if self.stage.leaving.load(Ordering::Acquire) {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        Ok(response.map(|body| Noted::new(body, note(Phase::Writing))))
+    }
+
+    /// Polls `work` until it ends or the deadline of the phase that the
+    /// connection is in has come; says which phase that was.
+    async fn supervise<W: Future>(
+        &self,
+        mut work: Pin<&mut W>,
+        activity: &Activity,
+    ) -> Result<W::Output, Phase> {
+        let mut closed = pin!(self.stage.closed.notified());
+        let deadline = || {
+            let look = activity.look();
+            let closing = self.stage.closing.load(Ordering::Acquire);
+            (look.deadline(&self.limits, closing.then_some(self.fresh)), look.phase)
+        };
+        let mut sleep = pin!(tokio::time::sleep_until(deadline().0));
+        std::future::poll_fn(|cx| {
+            // First, so that what has already come in counts.
+            if let Poll::Ready(output) = work.as_mut().poll(cx) {
+                return Poll::Ready(Ok(output));
+            }
+            // For its waking alone: the deadlines are others now.
+            let _ = closed.as_mut().poll(cx);
+            loop {
+                let (deadline, phase) = deadline();
+                // A later deadline is looked at when the earlier one has come:
+                // on a busy connection the timer is hardly ever touched.
+                if deadline < sleep.deadline() {
+                    sleep.as_mut().reset(deadline);
+                }
+                ready!(sleep.as_mut().poll(cx));
+                if deadline <= sleep.deadline() {
+                    return Poll::Ready(Err(phase));
+                }
+                sleep.as_mut().reset(deadline);
+            }
+        })
+        .await
+    }
+}
+
+/// hyper panics below it.
+/// <https://docs.rs/hyper/1/hyper/server/conn/http1/struct.Builder.html#method.max_buf_size>
+const MIN_HEADER_BYTES: usize = 8 << 10;
+
+/// The connection made room for another between its request's last byte and
+/// the handler.
+#[derive(Debug, thiserror::Error)]
+#[error("failed to serve the request: its connection has made room for another")]
+struct Evicted;
+
+/// A body that notes its end, whether it was used up or dropped.
+struct Noted<B> {
+    body: B,
+    note: Note,
+}
+
+struct Note {
+    activity: Arc<Activity>,
+    phase: Phase,
+}
+
+impl Note {
+    fn take(&self) {
+        match self.phase {
+            // The request's body may outlive the answer's.
+            Phase::Working => self.activity.advance(&[Phase::Body], Phase::Working),
+            phase => self.activity.advance(&[Phase::Body, Phase::Working], phase),
+        }
+    }
+}
+
+impl Drop for Note {
+    fn drop(&mut self) {
+        self.take();
+    }
+}
+
+impl<B: Body> Noted<B> {
+    fn new(body: B, note: Note) -> Self {
+        if note.phase == Phase::Working && body.is_end_stream() {
+            note.take();
+        }
+        Self { body, note }
+    }
+}
+
+impl<B: Body<Data = Bytes> + Unpin> Body for Noted<B> {
+    type Data = Bytes;
+    type Error = B::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        if self.note.phase == Phase::Working && (frame.is_none() || self.body.is_end_stream()) {
+            self.note.take();
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

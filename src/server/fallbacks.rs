@@ -1,0 +1,28 @@
+//! One-line reasons for what is not served.
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
+use axum::response::IntoResponse;
+
+/// Adds them to a finished router; `paths` names what there is.
+pub(super) fn with_fallbacks(router: Router, paths: &'static str) -> Router {
+    let not_found = move || async move {
+        let reason = format!("failed to find this path: there is {paths}\n");
+        (StatusCode::NOT_FOUND, reason)
+    };
+    router.fallback(not_found).method_not_allowed_fallback(async || {
+        let reason = "failed to serve this method: the Allow header names those of this path\n";
+        (StatusCode::METHOD_NOT_ALLOWED, reason)
+    })
+}
+
+/// Liveness: the process answers, and nothing else is asked.
+pub(super) async fn alive() -> impl IntoResponse {
+    plain("ok")
+}
+
+/// What a probe gets: never from a cache.
+pub(super) fn plain(text: impl Into<String>) -> impl IntoResponse {
+    ([(CACHE_CONTROL, "no-cache"), (X_CONTENT_TYPE_OPTIONS, "nosniff")], text.into())
+}

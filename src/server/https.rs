@@ -1,0 +1,44 @@
+//! The port that the API server calls.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::get;
+use rustls::ServerConfig;
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+
+use super::accept::Acceptor;
+use super::fallbacks::{alive, with_fallbacks};
+use super::{ConnectionStats, DrainLimits, Drained, Limits, Readiness};
+
+/// A listener and all it needs to serve.
+#[derive(Debug)]
+pub struct Https {
+    pub listener: TcpListener,
+    pub router: Router,
+    pub tls: Arc<ServerConfig>,
+    pub limits: Limits,
+    pub drain: DrainLimits,
+    pub readiness: Arc<Readiness>,
+    pub stats: Arc<ConnectionStats>,
+}
+
+impl Https {
+    /// Serves until `shutdown` ends. Then it is unready at once; for the drain's
+    /// delay it serves on, each answer with `Connection: close`; then it stops
+    /// listening, closes idle connections and gives requests in flight the
+    /// drain's timeout. To drop the future cuts everything.
+    pub async fn serve(self, shutdown: impl Future<Output = ()>) -> Drained {
+        let Self { listener, router, tls, limits, drain, readiness, stats } = self;
+        let tls = Some(TlsAcceptor::from(tls));
+        let acceptor = Acceptor::new(listener, router, tls, limits, &drain, stats);
+        acceptor.run(drain, Some(&readiness), shutdown).await
+    }
+}
+
+/// The admission handlers, `/healthz`, and reasons for all else.
+pub fn router(admissions: Router) -> Router {
+    let router = admissions.route("/healthz", get(alive));
+    with_fallbacks(router, "/mutate, /mutate/required and /healthz")
+}

@@ -1,0 +1,39 @@
+//! The sockets: HTTPS for the API server, plain HTTP for probes and metrics,
+//! and how both come to an end.
+//!
+//! No client can hold it: every state of a connection has a deadline
+//! ([`Limits`]), and at the cap the connection that has waited longest for its
+//! client makes room.
+
+pub mod admin;
+pub mod bind;
+pub mod body;
+pub mod https;
+pub mod limits;
+pub mod readiness;
+pub mod stats;
+
+mod accept;
+mod activity;
+mod connection;
+mod fallbacks;
+mod table;
+mod watched_io;
+
+pub use bind::{BindError, bind};
+pub use body::{BodyError, BodyReader, RequestBody, UnsupportedContentType, require_json};
+pub use https::Https;
+pub use limits::{DrainLimits, Limits};
+pub use readiness::{Condition, Readiness};
+pub use stats::ConnectionStats;
+
+/// How a server ended: the requests that were in flight when it stopped
+/// listening.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Drained {
+    pub finished: usize,
+    pub cut: usize,
+}
+
+#[cfg(test)]
+mod tests;

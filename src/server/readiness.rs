@@ -1,0 +1,107 @@
+//! Whether admissions should be sent here, and if not, why.
+
+use std::fmt;
+use std::sync::Arc;
+
+use arc_swap::ArcSwapOption;
+
+/// What must hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// A certificate is held with which clients can be served.
+    Certificate,
+    /// The first list of `ServiceAccounts` is complete.
+    ServiceAccounts,
+    /// The `ConfigMap` was found, or found absent.
+    ConfigMap,
+    NotShuttingDown,
+}
+
+impl Condition {
+    pub const ALL: [Self; 4] =
+        [Self::Certificate, Self::ServiceAccounts, Self::ConfigMap, Self::NotShuttingDown];
+
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Certificate => "certificate",
+            Self::ServiceAccounts => "service-accounts",
+            Self::ConfigMap => "config-map",
+            Self::NotShuttingDown => "not-shutting-down",
+        }
+    }
+
+    /// Why it does not hold, until somebody knows more.
+    fn first_reason(self) -> &'static str {
+        match self {
+            Self::Certificate => "no certificate is held yet",
+            Self::ServiceAccounts => "the first list of ServiceAccounts is not complete yet",
+            Self::ConfigMap => "the ConfigMap was not looked up yet",
+            Self::NotShuttingDown => "the process is shutting down",
+        }
+    }
+}
+
+impl fmt::Display for Condition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Each condition with the reason why it does not hold, or none.
+#[derive(Debug, Default)]
+pub struct Readiness {
+    reasons: [ArcSwapOption<String>; Condition::ALL.len()],
+}
+
+impl Readiness {
+    /// Not ready before these have been met; the others hold from the start.
+    #[must_use]
+    pub fn waiting_for(conditions: &[Condition]) -> Self {
+        let readiness = Self::default();
+        for condition in conditions {
+            readiness.fail(*condition, condition.first_reason());
+        }
+        readiness
+    }
+
+    pub fn meet(&self, condition: Condition) {
+        self.reasons[condition as usize].store(None);
+    }
+
+    /// The reason is one line for whoever looks at the probe.
+    pub fn fail(&self, condition: Condition, reason: impl Into<String>) {
+        self.reasons[condition as usize].store(Some(Arc::new(reason.into())));
+    }
+
+    pub fn begin_shutdown(&self) {
+        self.fail(Condition::NotShuttingDown, Condition::NotShuttingDown.first_reason());
+    }
+
+    #[must_use]
+    pub fn reason(&self, condition: Condition) -> Option<Arc<String>> {
+        self.reasons[condition as usize].load_full()
+    }
+
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.reasons.iter().all(|reason| reason.load().is_none())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn is_ready_when_all_it_waits_for_was_met() {
+        let readiness = Readiness::waiting_for(&[Condition::Certificate, Condition::ConfigMap]);
+        assert!(!readiness.is_ready());
+        readiness.meet(Condition::Certificate);
+        assert!(!readiness.is_ready());
+        readiness.meet(Condition::ConfigMap);
+        assert!(readiness.is_ready());
+        readiness.begin_shutdown();
+        assert!(!readiness.is_ready());
+    }
+}

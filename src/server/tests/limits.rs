@@ -1,0 +1,143 @@
+use std::time::Instant;
+
+use super::*;
+
+#[tokio::test]
+async fn closes_a_stalled_handshake() {
+    let rig = Rig::start(Limits { handshake: ms(50), ..generous() });
+    let mut client = Client { stream: rig.tcp().await };
+    let start = Instant::now();
+    client.closed().await;
+    assert!(start.elapsed() >= ms(40), "{:?}", start.elapsed());
+    until(async || rig.stats.ended(Ending::TimedOut) == 1).await;
+}
+
+#[tokio::test]
+async fn closes_a_connection_whose_first_request_does_not_come() {
+    let rig = Rig::start(Limits { first_request: ms(1000), ..generous() });
+    let mut client = rig.client().await;
+    client.closed().await;
+    until(async || rig.stats.ended(Ending::TimedOut) == 1).await;
+}
+
+#[tokio::test]
+async fn closes_a_connection_whose_headers_come_too_slowly() {
+    let rig = Rig::start(Limits { header: ms(50), ..generous() });
+    let mut client = rig.client().await;
+    client.write("POST /mutate HTTP/1.1\r\nHost: local").await;
+    client.closed().await;
+    let mut later = rig.client().await;
+    assert_eq!(later.request().await.status, 200);
+    later.write("POST /mutate HTTP/1.1\r\n").await;
+    later.closed().await;
+    until(async || rig.stats.ended(Ending::TimedOut) == 2).await;
+}
+
+#[tokio::test]
+async fn answers_a_slow_body_with_request_timeout_and_closes() {
+    let rig = Rig::start(Limits { body: ms(50), ..generous() });
+    let mut client = rig.client().await;
+    client.write("POST /mutate HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{").await;
+    let answer = client.answer().await.expect("an answer");
+    assert_eq!(answer.status, 408, "{answer:?}");
+    assert!(answer.closes(), "{answer:?}");
+    assert!(answer.body.starts_with("failed to "), "{answer:?}");
+    client.closed().await;
+}
+
+#[tokio::test]
+async fn tells_a_client_that_its_body_is_too_large_while_it_still_sends() {
+    let rig = Rig::start(generous());
+    let client = rig.client().await;
+    let (read, mut write) = tokio::io::split(client.stream);
+    let sending = tokio::spawn(async move {
+        let head =
+            format!("POST /mutate HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n", 9 << 20);
+        let _ = write.write_all(head.as_bytes()).await;
+        let piece = vec![b' '; 64 << 10];
+        // Whether all of it is taken is the server's to say.
+        for _ in 0..(9 << 20 >> 16) {
+            if write.write_all(&piece).await.is_err() {
+                return;
+            }
+        }
+        let _ = write.shutdown().await;
+    });
+    let mut client = Client { stream: tokio::io::join(read, tokio::io::sink()) };
+    let answer = client.answer().await.expect("an answer");
+    assert_eq!(answer.status, 413, "{answer:?}");
+    assert!(answer.closes() && answer.body.contains("8388608"), "{answer:?}");
+    within(sending).await.expect("sent");
+}
+
+#[tokio::test]
+async fn takes_a_body_of_several_megabytes() {
+    let rig = Rig::start(generous());
+    let mut client = rig.client().await;
+    client.post("/mutate", &" ".repeat(7 << 20)).await;
+    let answer = client.answer().await.expect("an answer");
+    assert_eq!((answer.status, answer.body), (200, (7 << 20).to_string()));
+}
+
+#[tokio::test]
+async fn refuses_headers_that_are_too_large() {
+    let rig = Rig::start(Limits { header_bytes: 8 << 10, ..generous() });
+    let mut client = rig.client().await;
+    let filler = "x".repeat(10 << 10);
+    client.write(&format!("POST /mutate HTTP/1.1\r\nFiller: {filler}\r\n\r\n")).await;
+    assert_eq!(client.answer().await.expect("an answer").status, 431);
+    client.closed().await;
+}
+
+#[tokio::test]
+async fn keeps_an_idle_connection_beyond_the_header_timeout_up_to_the_idle_timeout() {
+    let limits = Limits {
+        header: ms(50),
+        write: ms(50),
+        first_request: ms(1000),
+        idle: ms(1500),
+        ..generous()
+    };
+    let rig = Rig::start(limits);
+    let mut client = rig.client().await;
+    assert_eq!(client.request().await.status, 200);
+    let answered = Instant::now();
+    client.closed().await;
+    assert!(answered.elapsed() >= ms(1400), "{:?}", answered.elapsed());
+    until(async || rig.stats.ended(Ending::Closed) == 1).await;
+}
+
+#[tokio::test]
+async fn closes_a_connection_that_does_not_take_its_answer() {
+    let rig = Rig::start(Limits { write: ms(50), ..generous() });
+    let mut client = rig.client().await;
+    client.write("GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
+    until(async || rig.stats.ended(Ending::TimedOut) == 1).await;
+}
+
+#[tokio::test]
+async fn answers_on_a_connection_that_sends_several_requests_at_once() {
+    let rig = Rig::start(generous());
+    let mut client = rig.client().await;
+    client.write(&post_of("/mutate", "{}").repeat(5)).await;
+    for _ in 0..5 {
+        assert_eq!(client.answer().await.expect("an answer").status, 200);
+    }
+}
+
+#[tokio::test]
+async fn names_what_it_serves_where_a_path_or_a_method_is_not() {
+    let rig = Rig::start(generous());
+    let mut client = rig.client().await;
+    for (request, status, said) in [
+        ("GET /healthz", 200, "ok"),
+        ("GET /nothing", 404, "/mutate/required"),
+        ("GET /mutate", 405, "Allow"),
+    ] {
+        client.write(&format!("{request} HTTP/1.1\r\nHost: localhost\r\n\r\n")).await;
+        let answer = client.answer().await.expect("an answer");
+        assert_eq!(answer.status, status, "{answer:?}");
+        assert!(answer.body.contains(said), "{answer:?}");
+        assert_eq!(status == 405, answer.head.contains("allow: POST"), "{answer:?}");
+    }
+}

@@ -1,0 +1,159 @@
+//! A certificate chain and its key, from PEM.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustls::crypto::aws_lc_rs::sign::any_supported_type;
+use rustls::pki_types::pem::{self, PemObject};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::CertifiedKey;
+use rustls::{Error, InconsistentKeys};
+
+/// Where a certificate chain and its key are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PairPaths {
+    pub certificate: PathBuf,
+    pub key: PathBuf,
+}
+
+/// Why two files are not a certificate chain and its key.
+#[derive(Debug, thiserror::Error)]
+pub enum FilesError {
+    #[error(
+        "failed to read the certificate chain {path:?}: {source}; \
+         check that its Secret is mounted there, or set --tls-cert"
+    )]
+    ReadCertificate { path: PathBuf, source: io::Error },
+    #[error(
+        "failed to read the private key {path:?}: {source}; \
+         check that its Secret is mounted there, or set --tls-key"
+    )]
+    ReadKey { path: PathBuf, source: io::Error },
+    #[error(
+        "failed to find a certificate in {path:?}: it has no PEM block CERTIFICATE; \
+         put the certificate, then those that signed it, into the file"
+    )]
+    FindCertificate { path: PathBuf },
+    #[error(
+        "failed to find a private key in {path:?}: it has no PEM block PRIVATE KEY, \
+         RSA PRIVATE KEY or EC PRIVATE KEY; put the key into the file, unencrypted"
+    )]
+    FindKey { path: PathBuf },
+    #[error("failed to read {path:?} as PEM: {source}; write the file anew")]
+    ParsePem { path: PathBuf, source: pem::Error },
+    #[error("failed to use the certificate in {path:?}: {source}; issue it anew")]
+    ParseCertificate { path: PathBuf, source: Error },
+    #[error(
+        "failed to use the private key in {path:?}: {source}; \
+         use an ECDSA P-256, RSA (2048 bits or more) or Ed25519 key"
+    )]
+    ParseKey { path: PathBuf, source: Error },
+    #[error(
+        "failed to use {key:?} with {certificate:?}: the key is not that of the first \
+         certificate in the file; write both anew from the same issue"
+    )]
+    MatchKey { certificate: PathBuf, key: PathBuf },
+}
+
+/// Reads both files.
+pub fn load(paths: &PairPaths) -> Result<Arc<CertifiedKey>, FilesError> {
+    let certificate = std::fs::read(&paths.certificate).map_err(|source| {
+        FilesError::ReadCertificate { path: paths.certificate.clone(), source }
+    })?;
+    let key = std::fs::read(&paths.key)
+        .map_err(|source| FilesError::ReadKey { path: paths.key.clone(), source })?;
+    parse(paths, &certificate, &key)
+}
+
+/// From the bytes of both files; the paths are for the error.
+pub fn parse(
+    paths: &PairPaths,
+    certificate: &[u8],
+    key: &[u8],
+) -> Result<Arc<CertifiedKey>, FilesError> {
+    let chain = parse_chain(&paths.certificate, certificate)?;
+    let key = parse_key(&paths.key, key)?;
+    let signer = any_supported_type(&key)
+        .map_err(|source| FilesError::ParseKey { path: paths.key.clone(), source })?;
+    let pair = CertifiedKey::new(chain, signer);
+    match pair.keys_match() {
+        Ok(()) => Ok(Arc::new(pair)),
+        Err(Error::InconsistentKeys(InconsistentKeys::KeyMismatch)) => Err(FilesError::MatchKey {
+            certificate: paths.certificate.clone(),
+            key: paths.key.clone(),
+        }),
+        Err(source) => {
+            Err(FilesError::ParseCertificate { path: paths.certificate.clone(), source })
+        }
+    }
+}
+
+fn parse_chain(path: &Path, bytes: &[u8]) -> Result<Vec<CertificateDer<'static>>, FilesError> {
+    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(bytes).collect();
+    let chain = chain.map_err(|source| FilesError::ParsePem { path: path.to_owned(), source })?;
+    if chain.is_empty() {
+        return Err(FilesError::FindCertificate { path: path.to_owned() });
+    }
+    Ok(chain)
+}
+
+fn parse_key(path: &Path, bytes: &[u8]) -> Result<PrivateKeyDer<'static>, FilesError> {
+    let path = path.to_owned();
+    match PrivateKeyDer::from_pem_slice(bytes) {
+        Ok(key) => Ok(key),
+        Err(pem::Error::NoItemsFound) => Err(FilesError::FindKey { path }),
+        Err(source) => Err(FilesError::ParsePem { path, source }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tls::test_pairs::{Pair, paths};
+
+    #[test]
+    fn loads_a_chain_and_its_key() {
+        let pair = Pair::new();
+        let folder = tempfile::tempdir().expect("a folder");
+        let paths = paths(folder.path());
+        pair.write(&paths);
+        let loaded = load(&paths).expect("a pair");
+        assert_eq!(loaded.cert.len(), 1);
+    }
+
+    #[test]
+    fn keeps_the_whole_chain_in_its_order() {
+        let (leaf, other) = (Pair::new(), Pair::new());
+        let chain =
+            format!("{}\n# the one that signed it\n{}", leaf.certificate, other.certificate);
+        let paths = paths(Path::new("certs"));
+        let loaded = parse(&paths, chain.as_bytes(), leaf.key.as_bytes()).expect("a pair");
+        assert_eq!(loaded.cert.len(), 2);
+    }
+
+    #[test]
+    fn names_the_file_the_reason_and_the_next_step() {
+        let (pair, other) = (Pair::new(), Pair::new());
+        let paths = paths(Path::new("certs"));
+        let cases = [
+            ("", pair.key.as_str(), "certs/tls.crt\": it has no PEM block CERTIFICATE; put"),
+            (pair.certificate.as_str(), "", "certs/tls.key\": it has no PEM block PRIVATE KEY"),
+            (pair.certificate.as_str(), other.key.as_str(), "the key is not that of the first"),
+            (&pair.certificate[..80], pair.key.as_str(), "certs/tls.crt\" as PEM: missing"),
+        ];
+        for (certificate, key, said) in cases {
+            let error = parse(&paths, certificate.as_bytes(), key.as_bytes()).expect_err(said);
+            let message = error.to_string();
+            assert!(message.starts_with("failed to "), "{message}");
+            assert!(message.contains(said), "{message}");
+        }
+    }
+
+    #[test]
+    fn names_a_file_that_is_not_there() {
+        let paths = paths(Path::new("nowhere"));
+        let message = load(&paths).expect_err("no file").to_string();
+        assert!(message.contains("nowhere/tls.crt") && message.contains("--tls-cert"), "{message}");
+    }
+}

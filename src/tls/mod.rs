@@ -1,0 +1,10 @@
+//! What the HTTPS server shows its clients: a certificate that can be swapped
+//! while connections are served, and the protocol's settings.
+
+pub mod files;
+pub mod reload;
+pub mod resolver;
+pub mod settings;
+
+#[cfg(test)]
+pub(crate) mod test_pairs;

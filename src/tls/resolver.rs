@@ -1,0 +1,88 @@
+//! The certificate that new connections are shown, swapped without a lock.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwapOption;
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+use x509_cert::Certificate;
+use x509_cert::der::Decode;
+
+/// Holds the pair in use, from whatever source it came.
+#[derive(Debug, Default)]
+pub struct CertificateResolver {
+    held: ArcSwapOption<Held>,
+}
+
+#[derive(Debug)]
+struct Held {
+    pair: Arc<CertifiedKey>,
+    not_after: Option<u64>,
+}
+
+impl CertificateResolver {
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// New handshakes get this pair; connections that stand keep theirs.
+    pub fn swap(&self, pair: Arc<CertifiedKey>) {
+        let not_after = not_after(&pair);
+        self.held.store(Some(Arc::new(Held { pair, not_after })));
+    }
+
+    /// Refuses new handshakes until the next [`swap`](Self::swap).
+    pub fn clear(&self) {
+        self.held.store(None);
+    }
+
+    /// Whether there is a pair to serve with.
+    #[must_use]
+    pub fn held(&self) -> bool {
+        self.held.load().is_some()
+    }
+
+    /// When the leaf held ends, in seconds since the Unix epoch.
+    #[must_use]
+    pub fn not_after(&self) -> Option<u64> {
+        self.held.load().as_ref()?.not_after
+    }
+}
+
+impl ResolvesServerCert for CertificateResolver {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        self.held.load().as_ref().map(|held| Arc::clone(&held.pair))
+    }
+}
+
+/// Nothing where the leaf can't be read here: the time is for a metric, and
+/// whether the certificate is good is for the client to judge.
+fn not_after(pair: &CertifiedKey) -> Option<u64> {
+    let leaf = Certificate::from_der(pair.cert.first()?).ok()?;
+    let end = leaf.tbs_certificate().validity().not_after.to_unix_duration();
+    Some(end.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tls::files;
+    use crate::tls::test_pairs::{Pair, paths};
+
+    #[test]
+    fn tells_whether_it_holds_a_pair_and_when_that_ends() {
+        let pair = Pair::until(2030);
+        let paths = paths("certs".as_ref());
+        let loaded = files::parse(&paths, pair.certificate.as_bytes(), pair.key.as_bytes());
+        let resolver = CertificateResolver::new();
+        assert!(!resolver.held());
+        assert_eq!(resolver.not_after(), None);
+        resolver.swap(loaded.expect("a pair"));
+        assert!(resolver.held());
+        // 2030-01-01T00:00:00Z
+        assert_eq!(resolver.not_after(), Some(1_893_456_000));
+        resolver.clear();
+        assert!(!resolver.held());
+    }
+}

@@ -1,0 +1,272 @@
+//! The program without a cluster: its command lines, its answers to what is not a review, and its files.
+
+mod support;
+
+use axum::body::Bytes;
+use axum::http::Request;
+use serde_json::{Value, json};
+use std::time::Duration;
+use support::{Builder, Reply, Scratch, Webhook, control_plane, eventually, pod, post, review};
+
+const ACCOUNTS: &str = "\
+apiVersion: v1
+kind: ServiceAccount
+metadata:
+  name: app
+  namespace: demo
+  annotations: {eks.amazonaws.com/role-arn: 'arn:aws:iam::111122223333:role/app'}
+---
+apiVersion: v1
+kind: ServiceAccount
+metadata: {name: default, namespace: demo}
+";
+
+/// A webhook that reads `ServiceAccount`s from a file in the folder given with it.
+async fn from_file(args: &[&str]) -> (Webhook, Scratch) {
+    let folder = Scratch::new().unwrap();
+    let file = folder.write("accounts.yaml", ACCOUNTS).unwrap();
+    let builder = Webhook::builder().arg(format!("--service-accounts={}", file.display()));
+    let webhook = builder.args(args.iter().copied()).start().await;
+    webhook.ready().await;
+    (webhook, folder)
+}
+
+async fn answer(webhook: &Webhook, request: Request<Bytes>) -> Reply {
+    let reply = webhook.send(request).await;
+    reply.unwrap_or_else(|error| panic!("no answer: {error:#}"))
+}
+
+fn review_of(pod: &Value) -> String {
+    review("demo", pod).to_string()
+}
+
+#[tokio::test]
+async fn mutates_a_pod_of_a_service_account_in_a_file() {
+    let (webhook, _folder) = from_file(&[]).await;
+    let reply = answer(&webhook, post("/mutate", review_of(&pod("app", "app")))).await;
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    let response = reply.json().unwrap()["response"].take();
+    assert_eq!(response["auditAnnotations"]["outcome"], "mutated");
+    let metrics = webhook.metrics().await;
+    let counted = r#"pod_identity_admissions_total{endpoint="mutate",outcome="mutated"} 1"#;
+    assert!(metrics.contains(counted), "{metrics}");
+    assert!(metrics.contains(r#"pod_identity_webhook_pod_count{method="sts_web_identity"} 1"#));
+    let line = webhook.logged("the admission", |line| line["outcome"] == "mutated").await;
+    assert_eq!(line["namespace"], "demo");
+    assert_eq!(line["service_account"], "app");
+}
+
+#[tokio::test]
+async fn follows_the_file_of_service_accounts() {
+    let (webhook, folder) = from_file(&[]).await;
+    folder.write("accounts.yaml", &ACCOUNTS.replace("role/app", "role/other")).unwrap();
+    eventually("the other role", Duration::from_secs(10), || async {
+        let reply = webhook.send(post("/mutate", review_of(&pod("app", "app")))).await?;
+        let patch = reply.json()?["response"]["patch"].as_str().unwrap_or_default().to_owned();
+        let patch = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, patch)?;
+        anyhow::ensure!(String::from_utf8(patch)?.contains("role/other"), "the old role");
+        Ok(())
+    })
+    .await;
+    // A bad file keeps the last good one, and is told.
+    folder.write("accounts.yaml", "kind: [").unwrap();
+    webhook.logged("a report", |line| line.to_string().contains("accounts.yaml")).await;
+    let reply = answer(&webhook, post("/mutate", review_of(&pod("app", "app")))).await;
+    assert_eq!(reply.json().unwrap()["response"]["auditAnnotations"]["outcome"], "mutated");
+}
+
+#[tokio::test]
+async fn answers_bad_input_with_an_http_error_and_one_line() {
+    let (webhook, _folder) = from_file(&["--max-request-bytes=100000"]).await;
+    let json = |body: &str| post("/mutate", body.to_owned());
+    let other = |method: &str, path: &str, content_type: &str| {
+        let request = Request::builder().method(method).uri(path);
+        request.header("content-type", content_type).body(Bytes::from("{}")).unwrap()
+    };
+    let unreadable = review_of(&json!({"metadata": {}, "spec": {"containers": "none"}}));
+    let no_request = r#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview"}"#;
+    for (request, status) in [
+        (json(""), 400),
+        (json("not JSON"), 400),
+        (json("{"), 400),
+        (json("[]"), 400),
+        (json(&"[".repeat(50_000)), 400),
+        (json("\u{0}"), 400),
+        (json(no_request), 400),
+        (json(&unreadable), 400),
+        (other("POST", "/mutate", "text/plain"), 415),
+        (other("POST", "/mutate", "application/yaml"), 415),
+        (other("GET", "/mutate", "application/json"), 405),
+        (other("PUT", "/mutate/required", "application/json"), 405),
+        (other("POST", "/", "application/json"), 404),
+        (other("POST", "/mutate/", "application/json"), 404),
+        (other("GET", "/debug/alpha/deny", "application/json"), 404),
+        (json(&" ".repeat(100_001)), 413),
+    ] {
+        let what = format!("{} {}", request.method(), request.uri());
+        let reply = answer(&webhook, request).await;
+        assert_eq!(reply.status.as_u16(), status, "{what}: {}", reply.text());
+        assert_eq!(reply.text().trim_end().lines().count(), 1, "{what}: {}", reply.text());
+    }
+    // It lives, and answers.
+    let reply = answer(&webhook, post("/mutate", review_of(&pod("app", "app")))).await;
+    assert_eq!(reply.status, 200);
+    let metrics = webhook.metrics().await;
+    let counted = r#"pod_identity_admissions_total{endpoint="mutate",outcome="bad-request"} "#;
+    let line = metrics.lines().find(|line| line.starts_with(counted)).expect(counted);
+    assert!(!line.ends_with(" 0"), "{line}");
+    assert!(webhook.log().iter().all(|line| !line.contains("panicked")));
+}
+
+#[tokio::test]
+async fn takes_a_content_type_with_a_charset_and_a_large_body() {
+    let (webhook, _folder) = from_file(&[]).await;
+    let mut big = pod("app", "app");
+    big["metadata"]["annotations"] = json!({"note": "x".repeat(4 << 20)});
+    let mut request = post("/mutate", review_of(&big));
+    let charset = "application/json; charset=utf-8".parse().unwrap();
+    request.headers_mut().insert("content-type", charset);
+    let reply = answer(&webhook, request).await;
+    assert_eq!(reply.status, 200, "{}", reply.text());
+}
+
+#[tokio::test]
+async fn refuses_what_is_required_and_nothing_else() {
+    let (webhook, _folder) = from_file(&[]).await;
+    let mut mirror = pod("app", "default");
+    mirror["metadata"]["annotations"] = json!({"kubernetes.io/config.mirror": "x"});
+    let mut binding = review("demo", &json!({}));
+    binding["request"]["kind"] = json!({"group": "", "version": "v1", "kind": "Binding"});
+    binding["request"]["subResource"] = "binding".into();
+    for (body, allowed) in [
+        (review_of(&pod("app", "app")), true),
+        (review_of(&pod("app", "default")), false),
+        (review_of(&mirror), true),
+        (binding.to_string(), true),
+    ] {
+        let reply = answer(&webhook, post("/mutate/required", body.clone())).await;
+        let response = reply.json().unwrap()["response"].take();
+        assert_eq!(response["allowed"], allowed, "{body} got {response}");
+        // The other door never denies.
+        let reply = answer(&webhook, post("/mutate", body)).await;
+        assert_eq!(reply.json().unwrap()["response"]["allowed"], true);
+    }
+}
+
+#[tokio::test]
+async fn is_alive_on_both_ports_and_ready_on_the_admin_port() {
+    let (webhook, _folder) = from_file(&[]).await;
+    let health = Request::get("/healthz").body(Bytes::new()).unwrap();
+    assert_eq!(answer(&webhook, health).await.status, 200);
+    for path in ["/healthz", "/livez", "/readyz", "/metrics"] {
+        assert_eq!(webhook.get_admin(path).await.unwrap().status, 200, "{path}");
+    }
+    assert_eq!(webhook.get_admin("/debug/alpha/cache").await.unwrap().status, 404);
+    assert!(webhook.stop().await.success());
+}
+
+#[tokio::test]
+async fn shows_its_memory_where_debugging_handlers_are_asked_for() {
+    let (webhook, _folder) = from_file(&["--enable-debugging-handlers"]).await;
+    let cache = webhook.get_admin("/debug/alpha/cache").await.unwrap();
+    assert!(cache.text().contains("arn:aws:iam::111122223333:role/app"), "{}", cache.text());
+    for path in ["/debug/alpha/deny", "/debug/alpha/500", "/debug/alpha/cache/clear"] {
+        assert_eq!(webhook.get_admin(path).await.unwrap().status, 404, "{path}");
+    }
+}
+
+/// The command lines of flags.md, as they are found in manifests.
+fn in_the_wild() -> [(&'static str, Vec<&'static str>); 3] {
+    let upstream = vec![
+        "--in-cluster=false",
+        "--namespace=default",
+        "--service-name=pod-identity-webhook",
+        "--annotation-prefix=eks.amazonaws.com",
+        "--token-audience=sts.amazonaws.com",
+        "--logtostderr",
+    ];
+    let kops = vec![
+        "--in-cluster=false",
+        "--namespace=kube-system",
+        "--service-name=pod-identity-webhook",
+        "--annotation-prefix=eks.amazonaws.com",
+        "--token-audience=amazonaws.com",
+        "--logtostderr",
+        "--watch-config-map",
+        "--sts-regional-endpoint",
+        "--aws-default-region=eu-west-1",
+        "--v=5",
+    ];
+    let community = vec![
+        "--in-cluster=false",
+        "--annotation-prefix=eks.amazonaws.com",
+        "--token-audience=sts.amazonaws.com",
+        "--sts-regional-endpoint=true",
+        "--aws-default-region=us-east-1",
+        "--logtostderr",
+    ];
+    [("upstream", upstream), ("kOps", kops), ("the community chart", community)]
+}
+
+/// What Kubernetes puts into a pod beside a Service named pod-identity-webhook.
+fn beside_a_service(builder: Builder) -> Builder {
+    let address = "tcp://10.96.0.17:443";
+    builder
+        .env("POD_IDENTITY_WEBHOOK_SERVICE_HOST", "10.96.0.17")
+        .env("POD_IDENTITY_WEBHOOK_SERVICE_PORT", "443")
+        .env("POD_IDENTITY_WEBHOOK_PORT", address)
+        .env("POD_IDENTITY_WEBHOOK_PORT_443_TCP", address)
+        .env("POD_IDENTITY_WEBHOOK_PORT_443_TCP_PROTO", "tcp")
+        .env("POD_IDENTITY_WEBHOOK_PORT_443_TCP_PORT", "443")
+        .env("POD_IDENTITY_WEBHOOK_PORT_443_TCP_ADDR", "10.96.0.17")
+}
+
+#[tokio::test]
+async fn starts_with_the_command_lines_in_the_wild_beside_its_service() {
+    let control_plane = control_plane().await;
+    for (whose, line) in in_the_wild() {
+        let builder = Webhook::builder().without_subcommand();
+        let builder = builder.kubeconfig(control_plane.kubeconfig()).args(line);
+        let webhook = beside_a_service(builder).try_start().await;
+        let webhook = webhook.unwrap_or_else(|error| panic!("{whose}: {error:#}"));
+        webhook.ready().await;
+        // kOps and the chart ask the metrics port, the chart's other version the HTTPS port.
+        assert_eq!(webhook.get_admin("/healthz").await.unwrap().status, 200, "{whose}");
+        let told = webhook.log().into_iter().find(|line| line.contains("logtostderr"));
+        assert!(told.is_some(), "{whose}: says that --logtostderr has no effect");
+    }
+}
+
+#[tokio::test]
+async fn takes_a_flag_from_the_environment() {
+    let folder = Scratch::new().unwrap();
+    let file = folder.write("accounts.yaml", ACCOUNTS).unwrap();
+    let builder = Webhook::builder().env("PODID_SERVICE_ACCOUNTS", file.as_os_str());
+    let webhook = builder.env("PODID_AWS_DEFAULT_REGION", "eu-west-1").start().await;
+    webhook.ready().await;
+    let reply = answer(&webhook, post("/mutate", review_of(&pod("app", "app")))).await;
+    let patch = reply.json().unwrap()["response"]["patch"].as_str().unwrap().to_owned();
+    let patch = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, patch).unwrap();
+    assert!(String::from_utf8(patch).unwrap().contains("eu-west-1"));
+}
+
+#[tokio::test]
+async fn names_the_flag_where_it_cannot_start() {
+    let folder = Scratch::new().unwrap();
+    let bad = folder.write("bad.yaml", "kind: [").unwrap();
+    let good = folder.write("good.yaml", ACCOUNTS).unwrap();
+    let from = |file: &std::path::Path| format!("--service-accounts={}", file.display());
+    for (args, says) in [
+        (vec![from(&bad)], "bad.yaml"),
+        (vec![from(&folder.path().join("missing.yaml"))], "missing.yaml"),
+        (vec![from(&good), "--tls-cert=/nowhere/tls.crt".to_owned()], "/nowhere/tls.crt"),
+        (vec![from(&good), "--token-expiration=soon".to_owned()], "--token-expiration"),
+        (vec![from(&good), "--tls-cipher-suites=NONE".to_owned()], "--tls-cipher-suites"),
+        (vec![from(&good), "--no-such-flag".to_owned()], "--no-such-flag"),
+    ] {
+        let error = Webhook::builder().args(args).try_start().await;
+        let error = format!("{:#}", error.err().unwrap_or_else(|| panic!("{says}: it started")));
+        assert!(error.contains(says), "{says}: {error}");
+        assert!(!error.contains("panicked"), "{error}");
+    }
+}
