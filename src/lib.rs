@@ -15,7 +15,7 @@ pub mod cli;
 pub mod config;
 pub mod identity;
 pub mod mutation;
-pub mod telemetry;
 pub mod server;
+pub mod telemetry;
 pub mod tls;
 pub mod watched_file;
