@@ -12,3 +12,4 @@
 
 pub mod admission;
 pub mod identity;
+pub mod service_accounts;
