@@ -13,3 +13,4 @@
 pub mod admission;
 pub mod identity;
 pub mod service_accounts;
+pub mod watched_file;

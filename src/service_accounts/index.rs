@@ -164,10 +164,6 @@ impl Index {
         with_joined(key, |joined| self.fetching.remove(joined)).unwrap_or_default()
     }
 
-    pub(super) fn is_listed(&self) -> bool {
-        self.listed
-    }
-
     pub(super) fn known(&self) -> usize {
         self.entries.len()
     }
@@ -183,7 +179,9 @@ impl Index {
 
     fn watched(&mut self, key: Key<'_>, read: Read, seen: Option<Instant>) -> Read {
         self.supersede(key);
-        // One tenth more than it need be rather than one less.
+        // Without a window nothing is fresh. With one, it is a tenth longer
+        // rather than a tenth shorter.
+        let seen = seen.filter(|_| !self.window.is_zero());
         let end = |seen| self.tenths(seen + self.window + Duration::from_millis(99));
         let mut fresh_until = seen.map_or(0, end);
         let mut before = None;

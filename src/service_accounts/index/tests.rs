@@ -1,3 +1,5 @@
+#![allow(clippy::unnecessary_wraps, reason = "the index takes and gives them wrapped")]
+
 use super::*;
 use crate::identity::RoleArn;
 

@@ -1,0 +1,359 @@
+//! The whole of it over files, and over a stand-in API server where the real
+//! one can't be made to behave like that: the rest is tested against that one.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::path::Path;
+use std::sync::Mutex;
+
+use futures::StreamExt as _;
+use http_body_util::combinators::BoxBody;
+use http_body_util::{BodyExt as _, StreamBody};
+use hyper::body::{Bytes, Frame};
+use hyper::{Request, Response};
+use kube::client::Body;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::identity::{AnnotationKeys, RoleArn};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn options(source: Source) -> Options {
+    Options {
+        source,
+        reader: ServiceAccountReader::new(AnnotationKeys::default(), None),
+        namespace: "eks".to_owned(),
+        watch_config_map: false,
+        container_credentials: None,
+        lookup_timeout: SECOND,
+        fresh_window: 10 * SECOND,
+        poll_interval: SECOND,
+        events: false,
+    }
+}
+
+fn key<'a>(namespace: &'a str, name: &'a str) -> Key<'a> {
+    Key { namespace, name }
+}
+
+/// The role that the annotation, else the `ConfigMap`, gives.
+fn role(lookup: &Lookup) -> Option<&str> {
+    if let Fact::Known(sa) = &lookup.service_account
+        && let Some(role) = &sa.role
+    {
+        return Some(role.as_str());
+    }
+    match &lookup.config_map_entry {
+        Fact::Known(entry) => entry.role.as_ref().map(RoleArn::as_str),
+        Fact::Absent | Fact::Unknown(_) => None,
+    }
+}
+
+fn why(fact: &Fact<Arc<ServiceAccount>>) -> &str {
+    match fact {
+        Fact::Unknown(why) => why,
+        Fact::Known(_) | Fact::Absent => panic!("{fact:?}"),
+    }
+}
+
+mod files {
+    use super::*;
+
+    const ACCOUNT: &str = "kind: ServiceAccount
+metadata: {name: app, namespace: shop, annotations: {eks.amazonaws.com/role-arn: from-annotation}}
+---
+kind: ServiceAccount
+metadata: {name: plain, namespace: shop, annotations: {eks.amazonaws.com/region: eu-west-1}}
+---
+kind: ConfigMap
+metadata: {name: pod-identity-webhook, namespace: eks}
+data: {config: '{\"shop/app\":{\"RoleARN\":\"a\"},\"sh*/other\":{\"RoleARN\":\"from-config-map\"}}'}
+";
+
+    async fn write(path: &Path, text: &str) {
+        tokio::fs::write(path, text).await.expect("written");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn answers_from_them_and_takes_their_changes() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("accounts.yaml");
+        write(&path, ACCOUNT).await;
+        let started = ServiceAccounts::start(options(Source::Files(path.clone()))).await;
+        let (accounts, tasks) = started.expect("good files");
+        assert!(accounts.is_ready());
+        let running = tokio::spawn(tasks.run());
+
+        let app = accounts.resolve(key("shop", "app")).await;
+        assert_eq!(role(&app), Some("from-annotation"));
+        let plain = accounts.resolve(key("shop", "plain")).await;
+        assert!(matches!(&plain.service_account, Fact::Known(sa) if sa.region.is_some()));
+        let other = accounts.resolve(key("shop", "other")).await;
+        assert_eq!(
+            (&other.service_account, role(&other)),
+            (&Fact::Absent, Some("from-config-map"))
+        );
+        let nobody = accounts.resolve(key("shop", "nobody")).await;
+        assert_eq!((&nobody.service_account, role(&nobody)), (&Fact::Absent, None));
+
+        // The pace of the task is that of a paused clock, its reading is not:
+        // what it has read shows in the numbers.
+        write(&path, "kind: [").await;
+        until(|| accounts.stats().files_errors == 1).await;
+        assert_eq!(role(&accounts.resolve(key("shop", "app")).await), Some("from-annotation"));
+        write(&path, &ACCOUNT.replace("from-annotation", "changed").replace("plain", "new")).await;
+        until(|| accounts.inner.lookups.index().annotated().any(|(key, _)| key == "shop/new"))
+            .await;
+        assert_eq!(role(&accounts.resolve(key("shop", "app")).await), Some("changed"));
+        let plain = accounts.resolve(key("shop", "plain")).await;
+        assert_eq!(plain.service_account, Fact::Absent);
+        running.abort();
+    }
+
+    #[tokio::test]
+    async fn refuses_to_start_with_a_bad_one_and_names_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        write(&folder.path().join("bad.yaml"), "kind: [").await;
+        let started = ServiceAccounts::start(options(Source::Files(folder.path().into()))).await;
+        let error = started.expect_err("a bad file").to_string();
+        assert!(error.contains("bad.yaml"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn asks_for_the_config_map_too_for_container_credentials() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("accounts.yaml");
+        write(&path, ACCOUNT).await;
+        let identities = folder.path().join("identities.json");
+        write(&identities, r#"{"identities":[{"namespace":"shop","serviceAccount":"app"}]}"#).await;
+        let options =
+            Options { container_credentials: Some(identities), ..options(Source::Files(path)) };
+        let (accounts, _tasks) = ServiceAccounts::start(options).await.expect("good files");
+        let app = accounts.resolve(key("shop", "app")).await;
+        assert!(app.container_credentials);
+        assert!(matches!(app.config_map_entry, Fact::Known(_)), "{app:?}");
+        let snapshot = accounts.snapshot();
+        assert_eq!(snapshot["containerCredentials"]["keys"], 1);
+        let shown = &snapshot["serviceAccounts"]["annotated"]["shop/app"]["roleArn"];
+        assert_eq!(shown, "from-annotation");
+    }
+
+    /// Polls the condition, letting the other tasks and threads go on.
+    async fn until(met: impl Fn() -> bool) {
+        for _ in 0..10_000 {
+            if met() {
+                return;
+            }
+            tokio::time::advance(SECOND / 10).await;
+            tokio::task::spawn_blocking(std::thread::yield_now).await.expect("no panic");
+        }
+        panic!("it did not come about");
+    }
+}
+
+mod api_server {
+    use super::*;
+
+    /// What the stand-in answers: the status, the lines, and whether more
+    /// could follow, as in a watch.
+    struct Answer(u16, Vec<Value>, bool);
+
+    type Asked = Arc<Mutex<Vec<String>>>;
+
+    /// A client whose requests `answer` answers by path and query, and the
+    /// requests that were sent. Without an answer, they hang.
+    fn client(answer: impl Fn(&str) -> Option<Answer> + Send + Sync + 'static) -> (Client, Asked) {
+        let asked = Asked::default();
+        let (answer, asking) = (Arc::new(answer), Arc::clone(&asked));
+        let service = tower::service_fn(move |request: Request<Body>| {
+            let uri = request.uri().to_string();
+            let answer = answer(&uri);
+            asking.lock().expect("no panic").push(uri);
+            async move {
+                match answer {
+                    Some(answer) => Ok::<_, Infallible>(answer.response()),
+                    None => std::future::pending().await,
+                }
+            }
+        });
+        (Client::new(service, "default"), asked)
+    }
+
+    impl Answer {
+        fn response(self) -> Response<BoxBody<Bytes, Infallible>> {
+            let Self(status, lines, stays) = self;
+            let frames = lines.into_iter().map(|line| Ok(Frame::data(format!("{line}\n").into())));
+            let open = futures::stream::iter(0..i32::from(stays)).then(|_| std::future::pending());
+            let body = StreamBody::new(futures::stream::iter(frames).chain(open));
+            let response = Response::builder().status(status);
+            response.body(BoxBody::new(body.map_err(|never: Infallible| never))).expect("valid")
+        }
+    }
+
+    fn failure(code: u16, reason: &str) -> Value {
+        json!({"kind":"Status","apiVersion":"v1","status":"Failure","code":code,"reason":reason,
+            "message":format!("it is {reason}")})
+    }
+
+    fn sa(name: &str, version: &str, role: &str) -> Value {
+        json!({"kind":"PartialObjectMetadata","apiVersion":"meta.k8s.io/v1","metadata":{
+            "namespace":"shop","name":name,"resourceVersion":version,"uid":name,
+            "creationTimestamp":"2020-01-01T00:00:00Z",
+            "annotations":{"eks.amazonaws.com/role-arn":role}}})
+    }
+
+    fn list(version: &str, items: &[Value]) -> Value {
+        json!({"kind":"PartialObjectMetadataList","apiVersion":"meta.k8s.io/v1",
+            "metadata":{"resourceVersion":version},"items":items})
+    }
+
+    #[allow(clippy::unnecessary_wraps, reason = "it is what the stand-in gives")]
+    fn watch(lines: Vec<Value>) -> Option<Answer> {
+        Some(Answer(200, lines, true))
+    }
+
+    fn is_streaming(uri: &str) -> bool {
+        uri.contains("sendInitialEvents=true")
+    }
+
+    async fn started(options: Options) -> (ServiceAccounts, tokio::task::JoinHandle<()>) {
+        let (accounts, tasks) = ServiceAccounts::start(options).await.expect("no files");
+        let running = tokio::spawn(async { panic!("{}", tasks.run().await.unwrap_err()) });
+        (accounts, running)
+    }
+
+    // The gate is there on 1.30 and 1.31; this keeps the test runs short.
+    #[tokio::test(start_paused = true)]
+    async fn lists_by_pages_where_streaming_is_refused() {
+        let (client, asked) = client(|uri| {
+            if is_streaming(uri) {
+                return Some(Answer(422, vec![failure(422, "Invalid")], false));
+            }
+            if uri.contains("watch=true") {
+                return watch(vec![]);
+            }
+            Some(Answer(200, vec![list("5", &[sa("app", "5", "r")])], false))
+        });
+        let (accounts, running) = started(options(Source::Cluster(client))).await;
+        accounts.ready().await;
+        assert_eq!(role(&accounts.resolve(key("shop", "app")).await), Some("r"));
+        let stats = accounts.stats();
+        assert_eq!((stats.watch.failures, stats.watch.relists, stats.hits), (0, 0, 1));
+        assert!(stats.watch.connected);
+        let metadata_only = asked.lock().expect("no panic").len();
+        assert!(metadata_only >= 2);
+        running.abort();
+    }
+
+    // The real one forgets versions after minutes only.
+    #[tokio::test(start_paused = true)]
+    async fn lists_again_where_the_version_has_expired() {
+        let expired = json!({"type":"ERROR","object":failure(410, "Expired")});
+        let end = json!({"type":"BOOKMARK","object":{"kind":"ServiceAccount","apiVersion":"v1",
+            "metadata":{"resourceVersion":"7","annotations":{"k8s.io/initial-events-end":"true"}}}});
+        let added = |name, role| json!({"type":"ADDED","object":sa(name, "6", role)});
+        let answers = Mutex::new(VecDeque::from([
+            vec![added("app", "old"), added("gone", "gone"), end.clone(), expired],
+            vec![added("app", "new"), end],
+        ]));
+        let (client, _) = client(move |uri| {
+            if is_streaming(uri) {
+                return watch(answers.lock().expect("no panic").pop_front().unwrap_or_default());
+            }
+            Some(Answer(404, vec![failure(404, "NotFound")], false))
+        });
+        let (accounts, running) = started(options(Source::Cluster(client))).await;
+        accounts.ready().await;
+        while accounts.stats().watch.relists == 0 || !accounts.stats().watch.connected {
+            tokio::time::sleep(SECOND).await;
+        }
+        assert_eq!(role(&accounts.resolve(key("shop", "app")).await), Some("new"));
+        let gone = accounts.resolve(key("shop", "gone")).await;
+        assert_eq!(gone.service_account, Fact::Absent);
+        assert_eq!(accounts.stats().live_gets.not_found, 1);
+        assert_eq!(accounts.stats().watch.last_failure.as_deref(), Some("it is Expired"));
+        running.abort();
+    }
+
+    // The real one answers such a version with an event as above.
+    #[tokio::test(start_paused = true)]
+    async fn lists_again_where_the_expired_version_is_refused_at_once() {
+        let (client, asked) = client(move |uri| {
+            if is_streaming(uri) {
+                return Some(Answer(400, vec![failure(400, "BadRequest")], false));
+            }
+            if uri.contains("watch=true") {
+                return Some(Answer(410, vec![failure(410, "Gone")], false));
+            }
+            Some(Answer(200, vec![list("5", &[])], false))
+        });
+        let (accounts, running) = started(options(Source::Cluster(client))).await;
+        while accounts.stats().watch.relists < 2 {
+            tokio::time::sleep(SECOND).await;
+        }
+        assert!(asked.lock().expect("no panic").len() < 20, "with pauses in between");
+        running.abort();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn gives_up_on_a_get_that_hangs_and_on_none_of_the_others() {
+        let (client, asked) = client(|uri| {
+            let found = || Some(Answer(200, vec![sa("app", "5", "r")], false));
+            uri.contains("serviceaccounts/app").then(found).flatten()
+        });
+        let (accounts, running) = started(options(Source::Cluster(client))).await;
+        let (app, hangs, again) = tokio::join!(
+            accounts.resolve(key("shop", "app")),
+            accounts.resolve(key("shop", "hangs")),
+            accounts.resolve(key("shop", "hangs")),
+        );
+        assert_eq!(role(&app), Some("r"));
+        for hangs in [&hangs.service_account, &again.service_account] {
+            assert!(why(hangs).contains("ServiceAccount shop/hangs"), "{}", why(hangs));
+        }
+        let asked = asked.lock().expect("no panic");
+        assert_eq!(asked.iter().filter(|uri| uri.contains("/hangs")).count(), 1, "{asked:?}");
+        assert_eq!(accounts.not_ready(), ["the first list of ServiceAccounts"]);
+        running.abort();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn names_the_right_that_is_missing() {
+        let (client, _) = client(|_| Some(Answer(403, vec![failure(403, "Forbidden")], false)));
+        let options = Options { watch_config_map: true, ..options(Source::Cluster(client)) };
+        let (accounts, running) = started(options).await;
+        let lookup = accounts.resolve(key("shop", "app")).await;
+        let why = why(&lookup.service_account);
+        assert!(why.contains("grant the webhook get, list and watch on serviceaccounts"), "{why}");
+        assert_eq!(lookup.config_map_entry, Fact::Absent, "off where it is forbidden");
+        while accounts.not_ready().len() > 1 {
+            tokio::time::sleep(SECOND).await;
+        }
+        assert_eq!(accounts.not_ready(), ["the first list of ServiceAccounts"]);
+        assert_eq!(accounts.snapshot()["configMap"]["state"], "forbidden");
+        running.abort();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn asks_for_the_config_map_until_its_watch_has_answered() {
+        let (client, asked) = client(|uri| {
+            let config_map = json!({"kind":"ConfigMap","apiVersion":"v1",
+                "metadata":{"name":"pod-identity-webhook","namespace":"eks","resourceVersion":"1"},
+                "data":{"config":r#"{"shop/app":{"RoleARN":"r"}}"#}});
+            if uri.contains("configmaps/") {
+                return Some(Answer(200, vec![config_map], false));
+            }
+            let not_found = || Some(Answer(404, vec![failure(404, "NotFound")], false));
+            uri.contains("serviceaccounts/").then(not_found).flatten()
+        });
+        let options = Options { watch_config_map: true, ..options(Source::Cluster(client)) };
+        let (accounts, running) = started(options).await;
+        assert_eq!(role(&accounts.resolve(key("shop", "app")).await), Some("r"));
+        assert_eq!(accounts.not_ready().len(), 2);
+        tokio::time::sleep(SECOND).await;
+        let selector = "fieldSelector=metadata.name%3Dpod-identity-webhook";
+        assert!(asked.lock().expect("no panic").iter().any(|uri| uri.contains(selector)));
+        running.abort();
+    }
+}
