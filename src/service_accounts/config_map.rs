@@ -10,11 +10,13 @@ use kube::runtime::watcher::{self, Event};
 use kube::{Api, Client};
 
 use super::failure::{AskError, Asked, is_forbidden};
-use super::follow::{News, WatchState, follow, status};
+use super::follow::{News, WatchState, follow, observed, status};
 use crate::identity::{Account, ConfigMapIdentities};
 
 /// Its name; no flag changes it.
 pub(super) const NAME: &str = "pod-identity-webhook";
+/// What is watched, in the log.
+const PLURAL: &str = "the ConfigMap pod-identity-webhook";
 const RIGHT: &str = "get, list and watch on this ConfigMap (a Role in its namespace)";
 
 /// What is known of it, swapped as a whole.
@@ -98,7 +100,8 @@ impl ConfigMapEntries {
     }
 
     /// Follows it for ever, and says so after each change.
-    pub(super) async fn watch(&self, client: Client, state: &WatchState, changed: impl Fn()) {
+    pub(super) async fn watch(&self, client: Client, state: &Arc<WatchState>, changed: impl Fn()) {
+        let client = observed(client, PLURAL, Arc::clone(state));
         let api: Api<ConfigMap> = Api::namespaced(client, &self.namespace);
         // With this selector, a Role that names the one ConfigMap is enough.
         let config = watcher::Config::default().fields(&format!("metadata.name={NAME}"));
@@ -120,7 +123,7 @@ impl ConfigMapEntries {
             }
             changed();
         };
-        follow("the ConfigMap pod-identity-webhook", api, config, state, tell).await;
+        follow(PLURAL, api, config, state, tell).await;
     }
 
     /// Asks for it once, for as long as the watch has not answered.

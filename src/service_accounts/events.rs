@@ -222,4 +222,18 @@ mod tests {
         }
         assert_eq!(events.dropped(), 2);
     }
+
+    #[test]
+    fn tells_a_namespace_that_goes_away_from_a_missing_right() {
+        let refused = |causes: &str| {
+            let status = format!(
+                r#"{{"code":403,"reason":"Forbidden","message":"m","details":{{"causes":[{causes}]}}}}"#
+            );
+            is_terminating(&serde_json::from_str(&status).expect("a status"))
+        };
+        assert!(refused(
+            r#"{"reason":"NamespaceTerminating","message":"m","field":"metadata.namespace"}"#
+        ));
+        assert!(!refused(""));
+    }
 }

@@ -8,19 +8,23 @@ use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use futures::StreamExt;
+use hyper::Request;
+use kube::client::Body;
 use kube::core::Status;
 use kube::runtime::watcher::{self, Event, InitialListStrategy, watcher};
-use kube::{Api, Resource};
+use kube::{Api, Client, Resource};
 use serde::de::DeserializeOwned;
+use tokio::time::{Instant, timeout};
 
 use super::failure;
 
-/// A list that brings nothing for this long is begun anew: the API server
-/// itself gives up on a request after a minute.
+/// The API server itself gives up on a request after a minute.
+const ANSWER_TIMEOUT: Duration = Duration::from_mins(1);
+/// A list that brings nothing for this long is begun anew.
 const STALLED: Duration = Duration::from_mins(1);
-/// A watch that was silent for this long after a failure is connected: kube
-/// gives up on connecting after 30 seconds, and does not tell of success.
-const QUIET: Duration = Duration::from_secs(35);
+
+/// After this long without a failure, the next one counts as the first.
+const CALM: Duration = Duration::from_mins(2);
 
 /// How a watch fares, for metrics and for those who debug.
 #[derive(Debug, Default)]
@@ -37,7 +41,25 @@ pub(super) enum News<'a, K> {
     Failed(&'a watcher::Error),
 }
 
-/// Never returns. `plural` names the objects in the log.
+/// A client for the watch of `plural`. kube's watcher waits for ever for an
+/// answer to begin, and does not tell when one did: this does both.
+pub(super) fn observed(client: Client, plural: &'static str, state: Arc<WatchState>) -> Client {
+    let namespace = client.default_namespace().to_owned();
+    let service = tower::service_fn(move |request: Request<Body>| {
+        let (client, state) = (client.clone(), Arc::clone(&state));
+        async move {
+            let answer = timeout(ANSWER_TIMEOUT, client.send(request)).await??;
+            if answer.status().is_success() {
+                state.connected(plural);
+            }
+            Ok::<_, tower::BoxError>(answer)
+        }
+    });
+    Client::new(service, namespace)
+}
+
+/// Never returns. `plural` names the objects in the log; the client of `api` is
+/// an [`observed`] one.
 pub(super) async fn follow<K>(
     plural: &str,
     api: Api<K>,
@@ -48,13 +70,18 @@ pub(super) async fn follow<K>(
     K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
 {
     let mut delays = delays();
+    let mut last_failure = Instant::now();
     loop {
         let mut events = pin!(watcher(api.clone(), config.clone()));
         let mut listing = false;
         loop {
-            let limit = if listing { STALLED } else { QUIET };
             // Cancel-safe: what is under way stays in the stream.
-            let error = match tokio::time::timeout(limit, events.next()).await {
+            let next = if listing {
+                timeout(STALLED, events.next()).await
+            } else {
+                Ok(events.next().await)
+            };
+            let error = match next {
                 Ok(Some(Ok(event))) => {
                     match &event {
                         Event::Init => {
@@ -64,8 +91,6 @@ pub(super) async fn follow<K>(
                         Event::InitApply(_) => {}
                         Event::InitDone | Event::Apply(_) | Event::Delete(_) => {
                             listing = false;
-                            delays = self::delays();
-                            state.connected(plural);
                         }
                     }
                     tell(News::Event(event));
@@ -73,15 +98,11 @@ pub(super) async fn follow<K>(
                 }
                 Ok(Some(Err(error))) => error,
                 Ok(None) => break,
-                Err(_) if listing => {
+                Err(_) => {
                     state.failed(plural, "the list brings nothing any more");
                     // Perhaps something on the way holds the stream back.
                     config.initial_list_strategy = InitialListStrategy::ListWatch;
                     break;
-                }
-                Err(_) => {
-                    state.connected(plural);
-                    continue;
                 }
             };
             if config.initial_list_strategy == InitialListStrategy::StreamingList
@@ -95,7 +116,11 @@ pub(super) async fn follow<K>(
             }
             state.failed(plural, &why(&error));
             tell(News::Failed(&error));
-            tokio::time::sleep(delays.next().unwrap_or(QUIET)).await;
+            if last_failure.elapsed() > CALM {
+                delays = self::delays();
+            }
+            last_failure = Instant::now();
+            tokio::time::sleep(delays.next().unwrap_or_default()).await;
             if matches!(status(&error), Some(Status { code: 410, .. })) {
                 // kube would go on with the version that has expired, where the
                 // API server says so before the stream begins.

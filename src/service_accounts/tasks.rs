@@ -15,7 +15,6 @@ use super::container_credentials::ContainerCredentialsFile;
 use super::events::Events;
 use super::files::{self, Files, FilesError};
 use super::flights::Flights;
-use super::follow::WatchState;
 use super::index::Index;
 use super::lookup::Lookups;
 use super::{DebugClient, Inner, Options, ServiceAccounts, Source, watch};
@@ -113,8 +112,8 @@ pub(super) async fn start(options: Options) -> Result<(ServiceAccounts, Tasks), 
         reader: options.reader,
         client: client.clone().map(DebugClient),
         lookup_timeout: options.lookup_timeout,
-        watch: WatchState::default(),
-        config_map_watch: WatchState::default(),
+        watch: Arc::default(),
+        config_map_watch: Arc::default(),
         events,
         files_errors: AtomicU64::new(0),
         pending: tokio::sync::watch::Sender::new(pending),
@@ -212,5 +211,36 @@ impl Inner {
             config_map = config_map.is_some(),
             "took the files of --service-accounts"
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn says_which_task_ended_and_why() {
+        let others = || ("runs", std::future::pending().boxed());
+        for (task, said) in [
+            (async { panic!("as a bug would") }.boxed(), "panicked"),
+            (async {}.boxed(), "it returned"),
+        ] {
+            let ended = Tasks(vec![others(), ("breaks", task)]).run().await;
+            let error = ended.map(|_| ()).expect_err("one ended").to_string();
+            assert!(error.contains("breaks") && error.contains(said), "{error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn stops_them_all_when_dropped() {
+        let (alive, dropped) = tokio::sync::oneshot::channel::<()>();
+        let task = async move {
+            let _alive = alive;
+            std::future::pending::<()>().await;
+        };
+        let running = tokio::spawn(Tasks(vec![("runs", task.boxed())]).run());
+        tokio::task::yield_now().await;
+        running.abort();
+        dropped.await.expect_err("its other end is dropped with the task");
     }
 }

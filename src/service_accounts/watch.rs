@@ -10,12 +10,13 @@ use kube::{Api, Client};
 
 use super::events::Events;
 use super::failure::{AskError, Asked};
-use super::follow::{News, WatchState, follow};
+use super::follow::{News, WatchState, follow, observed};
 use super::index::{Fetched, Read};
 use super::lookup::{Ask, Lookups};
 use super::object::Object;
 use crate::identity::ServiceAccountReader;
 
+const PLURAL: &str = "ServiceAccounts";
 const RIGHT: &str = "get, list and watch on serviceaccounts (a ClusterRole)";
 
 /// Feeds the index for ever.
@@ -24,7 +25,7 @@ pub(super) async fn watch(
     reader: &ServiceAccountReader,
     lookups: &Lookups,
     events: Option<&Events>,
-    state: &WatchState,
+    state: &Arc<WatchState>,
     listed: impl Fn(),
 ) {
     let tell = |news: News<'_, Object>| match news {
@@ -38,7 +39,8 @@ pub(super) async fn watch(
         News::Failed(_) => {}
     };
     let config = watcher::Config::default().streaming_lists();
-    follow("ServiceAccounts", Api::all(client), config, state, tell).await;
+    let client = observed(client, PLURAL, Arc::clone(state));
+    follow(PLURAL, Api::all(client), config, state, tell).await;
 }
 
 fn feed(
@@ -98,4 +100,45 @@ pub(super) fn ask(client: Client, reader: ServiceAccountReader) -> Ask {
 
 fn read(object: &Object, reader: &ServiceAccountReader) -> Read {
     reader.read(object.annotations()).map(Arc::new)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use serde_json::json;
+
+    use super::super::index::Index;
+    use super::*;
+
+    fn object(name: &str, role: &str) -> Object {
+        let object = json!({"metadata": {"namespace": "shop", "name": name, "uid": name,
+            "annotations": {"eks.amazonaws.com/role-arn": role}}});
+        serde_json::from_value(object).expect("an object")
+    }
+
+    #[test]
+    fn tells_of_a_wrong_one_in_the_first_list_and_at_each_change_alone() {
+        let reader = ServiceAccountReader::default();
+        let lookups = Lookups::from_memory(Index::new(Duration::ZERO, Instant::now()));
+        let (events, mut reports) = Events::new();
+        let mut told = |news: Vec<Event<Object>>| {
+            for event in news {
+                feed(event, &reader, &lookups, Some(&events));
+            }
+            std::iter::from_fn(|| reports.try_recv().ok()).count()
+        };
+        let list = |objects: Vec<Object>| {
+            let items = objects.into_iter().map(Event::InitApply);
+            std::iter::once(Event::Init).chain(items).chain([Event::InitDone]).collect()
+        };
+        let good = || object("good", "arn:aws:iam::111122223333:role/good");
+        assert_eq!(told(list(vec![object("odd", "odd"), good()])), 1);
+        assert_eq!(told(vec![Event::Apply(object("odd", "odd"))]), 0, "something else changed");
+        assert_eq!(told(list(vec![object("odd", "odd"), good()])), 0, "the same again");
+        assert_eq!(told(vec![Event::Apply(object("odd", "other"))]), 1);
+        assert_eq!(told(vec![Event::Apply(object("new", "odd"))]), 1);
+        assert_eq!(told(vec![Event::Delete(object("new", "odd"))]), 0);
+        assert_eq!(lookups.index().known(), 2);
+    }
 }
