@@ -16,6 +16,7 @@ pub mod config;
 pub mod identity;
 pub mod mutation;
 pub mod server;
+pub mod service_accounts;
 pub mod telemetry;
 pub mod tls;
 pub mod watched_file;

@@ -1,0 +1,210 @@
+//! The `ConfigMap` `pod-identity-webhook`: its last good entries, and the
+//! watch of it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use arc_swap::ArcSwap;
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::runtime::watcher::{self, Event};
+use kube::{Api, Client};
+
+use super::failure::{AskError, Asked, is_forbidden};
+use super::follow::{News, WatchState, follow, observed, status};
+use crate::identity::{Account, ConfigMapIdentities};
+
+/// Its name; no flag changes it.
+pub(super) const NAME: &str = "pod-identity-webhook";
+/// What is watched, in the log.
+const PLURAL: &str = "the ConfigMap pod-identity-webhook";
+const RIGHT: &str = "get, list and watch on this ConfigMap (a Role in its namespace)";
+
+/// What is known of it, swapped as a whole.
+#[derive(Debug)]
+pub(super) struct ConfigMapEntries {
+    namespace: String,
+    account: Option<Account>,
+    known: ArcSwap<Known>,
+    errors: AtomicU64,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Known {
+    /// No flag asks for it.
+    Off,
+    /// The API server has not answered yet.
+    Unanswered,
+    /// The webhook may not read it: as good as off.
+    Forbidden,
+    Entries(Arc<ConfigMapIdentities>),
+}
+
+impl ConfigMapEntries {
+    pub(super) fn new(namespace: String, account: Option<Account>, known: Known) -> Self {
+        Self { namespace, account, known: ArcSwap::from_pointee(known), errors: AtomicU64::new(0) }
+    }
+
+    pub(super) fn known(&self) -> arc_swap::Guard<Arc<Known>> {
+        self.known.load()
+    }
+
+    pub(super) fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    /// How many documents and entries could not be read.
+    pub(super) fn errors(&self) -> u64 {
+        self.errors.load(Ordering::Relaxed)
+    }
+
+    /// Takes `data.config` as it is now, nothing for a `ConfigMap` that is not
+    /// there or has none. One that can't be read leaves the last good one.
+    pub(super) fn take(&self, config: Option<&str>) {
+        if let Some(entries) = self.read(config) {
+            self.known.store(Arc::new(Known::Entries(Arc::new(entries))));
+        } else if !matches!(**self.known(), Known::Entries(_)) {
+            // There is no last good one. It was answered all the same: waiting
+            // for a good one would hold up those pods too that don't need it.
+            self.known.store(Arc::new(Known::Entries(Arc::default())));
+        }
+    }
+
+    /// Nothing where it can't be read. What is wrong is logged and counted.
+    pub(super) fn read(&self, config: Option<&str>) -> Option<ConfigMapIdentities> {
+        let of = || format!("{}/{NAME}", self.namespace);
+        match ConfigMapIdentities::parse(config.unwrap_or_default(), self.account.as_ref()) {
+            Ok((entries, skipped)) => {
+                for error in &skipped {
+                    self.errors.fetch_add(1, Ordering::Relaxed);
+                    tracing::warn!(config_map = of(), "{error}; correct it in the ConfigMap");
+                }
+                Some(entries)
+            }
+            Err(error) => {
+                self.errors.fetch_add(1, Ordering::Relaxed);
+                tracing::warn!(config_map = of(), "{error}; correct it in the ConfigMap");
+                None
+            }
+        }
+    }
+
+    fn forbid(&self) {
+        // One that was read before stays: the right may come back.
+        if matches!(**self.known(), Known::Off | Known::Unanswered) {
+            self.known.store(Arc::new(Known::Forbidden));
+            tracing::warn!(
+                config_map = format!("{}/{NAME}", self.namespace),
+                "--watch-config-map has no effect: reading it is forbidden; grant the webhook {RIGHT}"
+            );
+        }
+    }
+
+    /// Follows it for ever, and says so after each change.
+    pub(super) async fn watch(&self, client: Client, state: &Arc<WatchState>, changed: impl Fn()) {
+        let client = observed(client, PLURAL, Arc::clone(state));
+        let api: Api<ConfigMap> = Api::namespaced(client, &self.namespace);
+        // With this selector, a Role that names the one ConfigMap is enough.
+        let config = watcher::Config::default().fields(&format!("metadata.name={NAME}"));
+        let mut listed = false;
+        let tell = |news: News<'_, ConfigMap>| {
+            match news {
+                News::Event(Event::Init) => listed = false,
+                News::Event(Event::InitApply(config_map)) => {
+                    listed = true;
+                    self.take(config_of(&config_map));
+                }
+                News::Event(Event::Apply(config_map)) => self.take(config_of(&config_map)),
+                News::Event(Event::InitDone) if listed => {}
+                News::Event(Event::InitDone | Event::Delete(_)) => self.take(None),
+                News::Failed(error) if status(error).is_some_and(is_forbidden) => {
+                    self.forbid();
+                }
+                News::Failed(_) => {}
+            }
+            changed();
+        };
+        follow(PLURAL, api, config, state, tell).await;
+    }
+
+    /// Asks for it once, for as long as the watch has not answered.
+    pub(super) async fn ask(&self, client: Client) -> Result<Arc<ConfigMapIdentities>, AskError> {
+        let api: Api<ConfigMap> = Api::namespaced(client, &self.namespace);
+        let config_map = match api.get_opt(NAME).await {
+            Err(kube::Error::Api(status)) if is_forbidden(&status) => {
+                self.forbid();
+                None
+            }
+            answer => answer.map_err(|error| {
+                AskError::new(Asked { what: &self.what(), right: RIGHT }, &error)
+            })?,
+        };
+        let config = config_map.as_ref().and_then(config_of);
+        Ok(Arc::new(self.read(config).unwrap_or_default()))
+    }
+
+    pub(super) fn what(&self) -> String {
+        format!("ConfigMap {}/{NAME}", self.namespace)
+    }
+}
+
+fn config_of(config_map: &ConfigMap) -> Option<&str> {
+    config_map.data.as_ref()?.get("config").map(String::as_str)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identity::Key;
+
+    const APP: Key<'static> = Key { namespace: "shop", name: "app" };
+
+    fn entries(config_map: &ConfigMapEntries) -> Option<usize> {
+        match &**config_map.known() {
+            Known::Entries(entries) => Some(entries.len()),
+            Known::Off | Known::Unanswered | Known::Forbidden => None,
+        }
+    }
+
+    fn unanswered() -> ConfigMapEntries {
+        ConfigMapEntries::new("eks".to_owned(), None, Known::Unanswered)
+    }
+
+    #[test]
+    fn keeps_the_last_good_document_and_counts_what_is_wrong() {
+        let config_map = unanswered();
+        config_map.take(Some(r#"{"shop/app":{"RoleARN":"r"},"no-slash":{}}"#));
+        assert_eq!((entries(&config_map), config_map.errors()), (Some(1), 1));
+        config_map.take(Some("{"));
+        assert_eq!((entries(&config_map), config_map.errors()), (Some(1), 2));
+        match &**config_map.known() {
+            Known::Entries(entries) => assert!(entries.get(APP).is_some()),
+            known => panic!("{known:?}"),
+        }
+    }
+
+    #[test]
+    fn has_no_entries_when_it_is_absent_deleted_or_without_a_document() {
+        let config_map = unanswered();
+        for config in [None, Some(r#"{"shop/app":{}}"#), None, Some(" ")] {
+            config_map.take(config);
+            assert_eq!(entries(&config_map), Some(usize::from(config.is_some_and(|c| c != " "))));
+        }
+    }
+
+    #[test]
+    fn is_answered_though_the_first_document_is_bad() {
+        let config_map = unanswered();
+        config_map.take(Some("{"));
+        assert_eq!((entries(&config_map), config_map.errors()), (Some(0), 1));
+    }
+
+    #[test]
+    fn goes_off_where_it_was_never_allowed_and_stays_where_it_was() {
+        let config_map = unanswered();
+        config_map.forbid();
+        assert!(matches!(**config_map.known(), Known::Forbidden));
+        config_map.take(Some(r#"{"shop/app":{}}"#));
+        config_map.forbid();
+        assert_eq!(entries(&config_map), Some(1));
+    }
+}

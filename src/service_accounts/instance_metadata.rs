@@ -1,0 +1,214 @@
+//! The account and partition that this EC2 instance runs in, by `IMDSv2`.
+//! <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html>
+
+use std::error::Error as _;
+use std::time::Duration;
+
+use backon::{ExponentialBuilder, Retryable as _};
+use http_body_util::{BodyExt as _, Empty, Limited};
+use hyper::body::Bytes;
+use hyper::{Method, Request, StatusCode, Uri};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use serde::Deserialize;
+
+use crate::identity::{Account, AccountError};
+
+/// Where it is on every instance; over IPv6 it is `http://[fd00:ec2::254]`.
+pub const ENDPOINT: &str = "http://169.254.169.254";
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+/// For one request. The service is on the host: it answers in milliseconds.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
+const RETRIES: usize = 3;
+const FIRST_DELAY: Duration = Duration::from_millis(200);
+/// The token is used once, at once.
+const TOKEN_SECONDS: &str = "60";
+const LARGEST_ANSWER: usize = 64 * 1024;
+const NEXT_STEP: &str = "set --aws-account-id and --aws-partition outside EC2; on it, allow IMDSv2 with a hop limit of 2 for pods";
+
+/// Why the account could not be learnt.
+#[derive(Debug, thiserror::Error)]
+pub enum InstanceMetadataError {
+    #[error(
+        "failed to use {endpoint:?} for EC2 instance metadata: it is no http:// URL of a host; correct AWS_EC2_METADATA_SERVICE_ENDPOINT"
+    )]
+    Endpoint { endpoint: String },
+    #[error("failed to ask {uri} for EC2 instance metadata: {why}; {NEXT_STEP}")]
+    Ask { uri: String, why: String },
+    #[error("failed to ask {uri} for EC2 instance metadata: it answered {status}; {NEXT_STEP}")]
+    Refused { uri: String, status: StatusCode },
+    #[error("failed to read the instance identity document: {0}; {NEXT_STEP}")]
+    Document(#[from] serde_json::Error),
+    #[error("failed to use the instance identity document: {0}; {NEXT_STEP}")]
+    Account(#[from] AccountError),
+}
+
+/// The one document that is read.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct IdentityDocument {
+    account_id: String,
+    region: String,
+}
+
+/// Asks the service at `endpoint` ([`ENDPOINT`], or the value of
+/// `AWS_EC2_METADATA_SERVICE_ENDPOINT`), a few times where it fails.
+pub async fn account(endpoint: &str) -> Result<Account, InstanceMetadataError> {
+    account_after(endpoint, FIRST_DELAY).await
+}
+
+async fn account_after(
+    endpoint: &str,
+    first_delay: Duration,
+) -> Result<Account, InstanceMetadataError> {
+    let service = Service::new(endpoint)?;
+    let delays =
+        ExponentialBuilder::new().with_min_delay(first_delay).with_max_times(RETRIES).with_jitter();
+    let document = (|| service.document())
+        .retry(delays)
+        .sleep(tokio::time::sleep)
+        .when(InstanceMetadataError::may_pass)
+        .await?;
+    let partition = Account::partition_of_region(&document.region);
+    Ok(Account::new(partition, &document.account_id)?)
+}
+
+impl InstanceMetadataError {
+    fn may_pass(&self) -> bool {
+        match self {
+            Self::Ask { .. } => true,
+            Self::Refused { status, .. } => {
+                status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS
+            }
+            Self::Endpoint { .. } | Self::Document(_) | Self::Account(_) => false,
+        }
+    }
+}
+
+struct Service {
+    client: Client<HttpConnector, Empty<Bytes>>,
+    endpoint: String,
+}
+
+impl Service {
+    fn new(endpoint: &str) -> Result<Self, InstanceMetadataError> {
+        let endpoint = endpoint.trim_end_matches('/');
+        let uri = endpoint.parse::<Uri>().ok();
+        if !uri.is_some_and(|uri| uri.scheme_str() == Some("http") && uri.host().is_some()) {
+            return Err(InstanceMetadataError::Endpoint { endpoint: endpoint.to_owned() });
+        }
+        let mut connector = HttpConnector::new();
+        connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
+        let client = Client::builder(TokioExecutor::new()).build(connector);
+        Ok(Self { client, endpoint: endpoint.to_owned() })
+    }
+
+    async fn document(&self) -> Result<IdentityDocument, InstanceMetadataError> {
+        let seconds = ("x-aws-ec2-metadata-token-ttl-seconds", TOKEN_SECONDS);
+        let token = self.ask(Method::PUT, "/latest/api/token", seconds).await?;
+        let token = String::from_utf8_lossy(&token);
+        let token = ("x-aws-ec2-metadata-token", token.trim());
+        let path = "/latest/dynamic/instance-identity/document";
+        let document = self.ask(Method::GET, path, token).await?;
+        Ok(serde_json::from_slice(&document)?)
+    }
+
+    async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        (header, value): (&str, &str),
+    ) -> Result<Bytes, InstanceMetadataError> {
+        let uri = format!("{}{path}", self.endpoint);
+        let failed = |why: String| InstanceMetadataError::Ask { uri: uri.clone(), why };
+        let request = Request::builder().method(method).uri(&uri).header(header, value);
+        let request = request.body(Empty::new()).map_err(|error| failed(error.to_string()))?;
+        let asking = async {
+            let answer = self.client.request(request).await.map_err(|error| {
+                let cause = error.source().map(ToString::to_string);
+                failed(cause.unwrap_or_else(|| error.to_string()))
+            })?;
+            let status = answer.status();
+            if status != StatusCode::OK {
+                return Err(InstanceMetadataError::Refused { uri: uri.clone(), status });
+            }
+            let body = Limited::new(answer.into_body(), LARGEST_ANSWER).collect().await;
+            Ok(body.map_err(|error| failed(error.to_string()))?.to_bytes())
+        };
+        let late = |_| Err(failed(format!("no answer within {} s", REQUEST_TIMEOUT.as_secs())));
+        tokio::time::timeout(REQUEST_TIMEOUT, asking).await.unwrap_or_else(late)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use axum::Router;
+    use axum::http::HeaderMap;
+    use axum::routing::{get, put};
+
+    use super::*;
+
+    /// A stand-in: the real service exists on EC2 alone. It fails `failures`
+    /// times before it gives tokens.
+    async fn service(document: &'static str, failures: usize) -> String {
+        let asked = Arc::new(AtomicUsize::new(0));
+        let token = put(move |headers: HeaderMap| async move {
+            if asked.fetch_add(1, Ordering::Relaxed) < failures {
+                return Err(StatusCode::SERVICE_UNAVAILABLE);
+            }
+            let seconds = headers.get("x-aws-ec2-metadata-token-ttl-seconds");
+            seconds.map(|_| "the-token").ok_or(StatusCode::BAD_REQUEST)
+        });
+        let document = get(move |headers: HeaderMap| async move {
+            let token = headers.get("x-aws-ec2-metadata-token");
+            // As with IMDSv1 switched off.
+            let is_given = token.is_some_and(|token| token == "the-token");
+            is_given.then_some(document).ok_or(StatusCode::UNAUTHORIZED)
+        });
+        let app = Router::new()
+            .route("/latest/api/token", token)
+            .route("/latest/dynamic/instance-identity/document", document);
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let endpoint = format!("http://{}/", listener.local_addr().expect("bound"));
+        tokio::spawn(async move { axum::serve(listener, app).await });
+        endpoint
+    }
+
+    const SOON: Duration = Duration::from_millis(1);
+    const DOCUMENT: &str =
+        r#"{"accountId":"111122223333","region":"cn-north-1","pendingTime":"x"}"#;
+
+    #[tokio::test]
+    async fn reads_account_and_partition_with_a_token() {
+        let endpoint = service(DOCUMENT, 0).await;
+        let expected = Account::new("aws-cn", "111122223333").expect("an account");
+        assert_eq!(account(&endpoint).await.expect("it answers"), expected);
+    }
+
+    #[tokio::test]
+    async fn tries_again_where_that_may_help() {
+        let endpoint = service(DOCUMENT, 2).await;
+        account_after(&endpoint, SOON).await.expect("the third time");
+    }
+
+    #[tokio::test]
+    async fn says_what_is_wrong_and_what_to_do() {
+        for (endpoint, said) in [
+            (service("<html>", 0).await, "identity document"),
+            (service(r#"{"accountId":"1","region":"eu-west-1"}"#, 0).await, "12 digits"),
+            (service(DOCUMENT, 9).await, "503"),
+            ("http://127.0.0.1:1".to_owned(), "--aws-account-id"),
+            ("169.254.169.254".to_owned(), "AWS_EC2_METADATA_SERVICE_ENDPOINT"),
+            ("https://[fd00:ec2::254]".to_owned(), "no http:// URL"),
+        ] {
+            let error = account_after(&endpoint, SOON).await.expect_err(said).to_string();
+            assert!(error.contains(said), "{error}");
+        }
+        Service::new("http://[fd00:ec2::254]").map(|_| ()).expect("the IPv6 endpoint");
+    }
+}

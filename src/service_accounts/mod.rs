@@ -1,0 +1,200 @@
+//! What the cluster says of a `ServiceAccount`, by the time a pod needs it.
+//!
+//! [`ServiceAccounts::resolve`] answers from memory, which a watch (or files)
+//! keeps up to date. Only where that may be too old, it asks the API server.
+
+mod config_map;
+mod container_credentials;
+mod events;
+mod failure;
+mod files;
+mod flights;
+mod follow;
+mod index;
+pub mod instance_metadata;
+mod lookup;
+mod object;
+mod stats;
+mod tasks;
+mod watch;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use kube::Client;
+use tokio::time::timeout;
+
+pub use files::FilesError;
+pub use stats::{LiveGets, Stats, WatchStats};
+pub use tasks::{TaskEnded, Tasks};
+
+use crate::identity::{
+    ConfigMapEntry, ConfigMapIdentities, Fact, Key, Lookup, ServiceAccount, ServiceAccountReader,
+};
+use config_map::{ConfigMapEntries, Known};
+use container_credentials::ContainerCredentialsFile;
+use events::Events;
+use failure::AskError;
+use flights::Flights;
+use follow::WatchState;
+use lookup::Lookups;
+use tasks::Pending;
+
+/// How [`ServiceAccounts`] are to be kept.
+#[derive(Debug)]
+pub struct Options {
+    pub source: Source,
+    pub reader: ServiceAccountReader,
+    /// Where the `ConfigMap` is.
+    pub namespace: String,
+    pub watch_config_map: bool,
+    /// The file of `--watch-container-credentials-config`.
+    pub container_credentials: Option<PathBuf>,
+    /// How long a lookup waits for the API server at most.
+    pub lookup_timeout: Duration,
+    /// How long after its first sight a `ServiceAccount` without a role is
+    /// verified by a live GET.
+    pub fresh_window: Duration,
+    /// How often files are looked at.
+    pub poll_interval: Duration,
+    /// Whether Events tell of `ServiceAccounts` that are wrong.
+    pub events: bool,
+}
+
+/// Where `ServiceAccounts` and the `ConfigMap` come from.
+pub enum Source {
+    Cluster(Client),
+    /// A file or a folder. There is nobody to ask: what they don't name is
+    /// absent, and their `ConfigMap` counts with or without the flag.
+    Files(PathBuf),
+}
+
+/// A handle; its copies share one memory.
+#[derive(Clone, Debug)]
+pub struct ServiceAccounts {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    lookups: Arc<Lookups>,
+    config_map: Arc<ConfigMapEntries>,
+    config_map_flights: Flights<Result<Arc<ConfigMapIdentities>, Arc<str>>>,
+    container_credentials: ContainerCredentialsFile,
+    reader: ServiceAccountReader,
+    client: Option<DebugClient>,
+    lookup_timeout: Duration,
+    watch: Arc<WatchState>,
+    config_map_watch: Arc<WatchState>,
+    events: Events,
+    files_errors: AtomicU64,
+    pending: tokio::sync::watch::Sender<Pending>,
+}
+
+impl ServiceAccounts {
+    /// Reads the files, if any, and prepares the tasks that keep the memory up
+    /// to date. Nothing is asked before they run.
+    pub async fn start(options: Options) -> Result<(Self, Tasks), FilesError> {
+        tasks::start(options).await
+    }
+
+    /// All that is known about the key. From memory without waiting, where
+    /// that is enough.
+    pub async fn resolve(&self, key: Key<'_>) -> Lookup {
+        let container_credentials = self.inner.container_credentials.contains(key);
+        let service_account = self.inner.lookups.service_account(key).await;
+        // A role of its own wins over the ConfigMap's, which then counts for
+        // container credentials alone.
+        let config_map_entry = if has_role(&service_account) && !container_credentials {
+            Fact::Absent
+        } else {
+            self.config_map_entry(key).await
+        };
+        Lookup { container_credentials, service_account, config_map_entry }
+    }
+
+    /// Whether the first answers of all sources are there.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.inner.pending.borrow().is_empty()
+    }
+
+    /// What is not there yet, in words.
+    #[must_use]
+    pub fn not_ready(&self) -> Vec<&'static str> {
+        self.inner.pending.borrow().words()
+    }
+
+    /// Waits until [`Self::is_ready`]. Once ready, it stays so: what is known
+    /// is good while the API server is away.
+    pub async fn ready(&self) {
+        // It can't fail: this handle holds the sender.
+        let _ = self.inner.pending.subscribe().wait_for(|pending| pending.is_empty()).await;
+    }
+
+    async fn config_map_entry(&self, key: Key<'_>) -> Fact<Arc<ConfigMapEntry>> {
+        let of = |entries: &ConfigMapIdentities| {
+            entries.get(key).map_or(Fact::Absent, |entry| Fact::Known(Arc::clone(entry)))
+        };
+        match &**self.inner.config_map.known() {
+            Known::Entries(entries) => return of(entries),
+            Known::Off | Known::Forbidden => return Fact::Absent,
+            Known::Unanswered => {}
+        }
+        let Some(DebugClient(client)) = &self.inner.client else { return Fact::Absent };
+        match self.ask_config_map(client).await {
+            Ok(entries) => of(&entries),
+            Err(why) => Fact::Unknown(why),
+        }
+    }
+
+    async fn ask_config_map(&self, client: &Client) -> Result<Arc<ConfigMapIdentities>, Arc<str>> {
+        let Inner { config_map, lookup_timeout, config_map_flights, .. } = &*self.inner;
+        let limit = *lookup_timeout;
+        let what = config_map.what();
+        let ask = {
+            let (config_map, client) = (Arc::clone(config_map), client.clone());
+            move || {
+                let (config_map, client) = (Arc::clone(&config_map), client.clone());
+                async move {
+                    let late = |_| Err(AskError::Timeout { what: config_map.what(), limit });
+                    let asked = timeout(limit, config_map.ask(client)).await;
+                    asked.unwrap_or_else(late).map_err(|error| error.to_string().into())
+                }
+            }
+        };
+        let key = Key { namespace: config_map.namespace(), name: config_map::NAME };
+        match timeout(limit, config_map_flights.get(key, ask)).await {
+            Ok(Some(answer)) => answer,
+            Ok(None) => Err(AskError::Panicked { what }.to_string().into()),
+            Err(_) => Err(AskError::Timeout { what, limit }.to_string().into()),
+        }
+    }
+}
+
+fn has_role(fact: &Fact<Arc<ServiceAccount>>) -> bool {
+    matches!(fact, Fact::Known(sa) if sa.role.is_some())
+}
+
+/// kube's client tells nothing of itself.
+struct DebugClient(Client);
+
+impl std::fmt::Debug for DebugClient {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Client")
+    }
+}
+
+impl std::fmt::Debug for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Cluster(_) => f.write_str("Cluster"),
+            Self::Files(path) => f.debug_tuple("Files").field(path).finish(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

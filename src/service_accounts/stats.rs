@@ -1,0 +1,145 @@
+//! What the metrics, and `/debug/alpha/cache`, show.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use serde_json::{Value, json};
+
+use super::config_map::Known;
+use super::follow::WatchState;
+use super::{Inner, ServiceAccounts};
+use crate::identity::ServiceAccount;
+
+/// Numbers of now; those that only grow are named in the plural of what they
+/// count, as in a metric that ends in `_total`.
+#[derive(Clone, Debug, Default)]
+pub struct Stats {
+    /// Lookups that were answered from memory.
+    pub hits: u64,
+    pub live_gets: LiveGets,
+    /// Lookups that wait for a live GET at this moment.
+    pub waiting: u64,
+    /// `ServiceAccounts` in memory at this moment, and those with a role.
+    pub known: usize,
+    pub with_role: usize,
+    pub watch: WatchStats,
+    /// All zero without `--watch-config-map`.
+    pub config_map_watch: WatchStats,
+    /// Entries in force at this moment.
+    pub config_map_entries: usize,
+    /// Documents and entries that could not be read.
+    pub config_map_errors: u64,
+    /// Keys in force at this moment.
+    pub container_credentials_keys: usize,
+    pub container_credentials_errors: u64,
+    /// Changes of the files of `--service-accounts` that could not be taken.
+    pub files_errors: u64,
+    pub events_sent: u64,
+    pub events_dropped: u64,
+}
+
+/// Live GETs by their result.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LiveGets {
+    pub with_role: u64,
+    pub without_role: u64,
+    pub not_found: u64,
+    pub failed: u64,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WatchStats {
+    pub connected: bool,
+    /// Lists after the first.
+    pub relists: u64,
+    pub failures: u64,
+    pub last_failure: Option<Arc<str>>,
+}
+
+impl WatchStats {
+    fn new(state: &WatchState) -> Self {
+        Self {
+            connected: state.is_connected(),
+            relists: state.relists(),
+            failures: state.failures(),
+            last_failure: state.last_failure(),
+        }
+    }
+}
+
+impl ServiceAccounts {
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        let Inner { lookups, config_map, container_credentials, .. } = &*self.inner;
+        let counts = &lookups.counts;
+        let (known, with_role) = {
+            let index = lookups.index();
+            (index.known(), index.with_role())
+        };
+        Stats {
+            hits: counts.hits.load(Ordering::Relaxed),
+            live_gets: LiveGets {
+                with_role: counts.with_role.load(Ordering::Relaxed),
+                without_role: counts.without_role.load(Ordering::Relaxed),
+                not_found: counts.not_found.load(Ordering::Relaxed),
+                failed: counts.failed.load(Ordering::Relaxed),
+            },
+            waiting: counts.waiting.load(Ordering::Relaxed),
+            known,
+            with_role,
+            watch: WatchStats::new(&self.inner.watch),
+            config_map_watch: WatchStats::new(&self.inner.config_map_watch),
+            config_map_entries: match &**config_map.known() {
+                Known::Entries(entries) => entries.len(),
+                Known::Off | Known::Unanswered | Known::Forbidden => 0,
+            },
+            config_map_errors: config_map.errors(),
+            container_credentials_keys: container_credentials.len(),
+            container_credentials_errors: container_credentials.errors(),
+            files_errors: self.inner.files_errors.load(Ordering::Relaxed),
+            events_sent: self.inner.events.sent(),
+            events_dropped: self.inner.events.dropped(),
+        }
+    }
+
+    /// What is in memory, for people: the `ServiceAccounts` that have an
+    /// annotation, and how many there are of everything else.
+    #[must_use]
+    pub fn snapshot(&self) -> Value {
+        let stats = self.stats();
+        let annotated: serde_json::Map<_, _> = {
+            let index = self.inner.lookups.index();
+            index.annotated().map(|(key, sa)| (key.to_owned(), shown(sa))).collect()
+        };
+        let config_map = match &**self.inner.config_map.known() {
+            Known::Off => "off",
+            Known::Unanswered => "not answered yet",
+            Known::Forbidden => "forbidden",
+            Known::Entries(_) => "in force",
+        };
+        json!({
+            "notReady": self.not_ready(),
+            "serviceAccounts": {
+                "known": stats.known,
+                "connected": stats.watch.connected,
+                "lastFailure": stats.watch.last_failure.as_deref(),
+                "annotated": annotated,
+            },
+            "configMap": { "state": config_map, "entries": stats.config_map_entries },
+            "containerCredentials": { "keys": stats.container_credentials_keys },
+        })
+    }
+}
+
+fn shown(sa: &ServiceAccount) -> Value {
+    let warnings: Vec<_> = sa.warnings.iter().map(ToString::to_string).collect();
+    json!({
+        "roleArn": sa.role.as_ref().map(ToString::to_string),
+        "audience": sa.audience,
+        "tokenExpiration": sa.token_expiration.map(crate::identity::Expiration::seconds),
+        "regionalSts": sa.regional_sts,
+        "region": sa.region,
+        "sessionName": sa.session_name,
+        "warnings": warnings,
+    })
+}

@@ -1,0 +1,239 @@
+//! Over a stand-in API server, where the real one can't be made to behave like
+//! that, or not quickly.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::sync::Mutex;
+
+use futures::StreamExt as _;
+use http_body_util::combinators::BoxBody;
+use http_body_util::{BodyExt as _, StreamBody};
+use hyper::body::{Bytes, Frame};
+use hyper::{Request, Response};
+use kube::client::Body;
+use serde_json::{Value, json};
+
+use super::*;
+
+/// What the stand-in answers: the status, the lines, and whether more
+/// could follow, as in a watch.
+struct Answer(u16, Vec<Value>, bool);
+
+type Asked = Arc<Mutex<Vec<String>>>;
+
+/// A client whose requests `answer` answers by path and query, and the
+/// requests that were sent. Without an answer, they hang.
+fn client(answer: impl Fn(&str) -> Option<Answer> + Send + Sync + 'static) -> (Client, Asked) {
+    let asked = Asked::default();
+    let (answer, asking) = (Arc::new(answer), Arc::clone(&asked));
+    let service = tower::service_fn(move |request: Request<Body>| {
+        let uri = request.uri().to_string();
+        let answer = answer(&uri);
+        asking.lock().expect("no panic").push(uri);
+        async move {
+            match answer {
+                Some(answer) => Ok::<_, Infallible>(answer.response()),
+                None => std::future::pending().await,
+            }
+        }
+    });
+    (Client::new(service, "default"), asked)
+}
+
+impl Answer {
+    fn response(self) -> Response<BoxBody<Bytes, Infallible>> {
+        let Self(status, lines, stays) = self;
+        let frames = lines.into_iter().map(|line| Ok(Frame::data(format!("{line}\n").into())));
+        let open = futures::stream::iter(0..i32::from(stays)).then(|_| std::future::pending());
+        let body = StreamBody::new(futures::stream::iter(frames).chain(open));
+        let response = Response::builder().status(status);
+        response.body(BoxBody::new(body.map_err(|never: Infallible| never))).expect("valid")
+    }
+}
+
+fn failure(code: u16, reason: &str) -> Value {
+    json!({"kind":"Status","apiVersion":"v1","status":"Failure","code":code,"reason":reason,
+        "message":format!("it is {reason}")})
+}
+
+fn sa(name: &str, version: &str, role: &str) -> Value {
+    json!({"kind":"PartialObjectMetadata","apiVersion":"meta.k8s.io/v1","metadata":{
+        "namespace":"shop","name":name,"resourceVersion":version,"uid":name,
+        "creationTimestamp":"2020-01-01T00:00:00Z",
+        "annotations":{"eks.amazonaws.com/role-arn":role}}})
+}
+
+fn list(version: &str, items: &[Value]) -> Value {
+    json!({"kind":"PartialObjectMetadataList","apiVersion":"meta.k8s.io/v1",
+        "metadata":{"resourceVersion":version},"items":items})
+}
+
+#[allow(clippy::unnecessary_wraps, reason = "it is what the stand-in gives")]
+fn watch(lines: Vec<Value>) -> Option<Answer> {
+    Some(Answer(200, lines, true))
+}
+
+fn is_streaming(uri: &str) -> bool {
+    uri.contains("sendInitialEvents=true")
+}
+
+async fn started(options: Options) -> (ServiceAccounts, tokio::task::JoinHandle<()>) {
+    let (accounts, tasks) = ServiceAccounts::start(options).await.expect("no files");
+    let running = tokio::spawn(async { panic!("{}", tasks.run().await.unwrap_err()) });
+    (accounts, running)
+}
+
+// The gate is there on 1.30 and 1.31; this keeps the test runs short.
+#[tokio::test(start_paused = true)]
+async fn lists_by_pages_where_streaming_is_refused() {
+    let (client, asked) = client(|uri| {
+        if is_streaming(uri) {
+            return Some(Answer(422, vec![failure(422, "Invalid")], false));
+        }
+        if uri.contains("watch=true") {
+            return watch(vec![]);
+        }
+        Some(Answer(200, vec![list("5", &[sa("app", "5", "r")])], false))
+    });
+    let (accounts, running) = started(options(Source::Cluster(client))).await;
+    accounts.ready().await;
+    assert_eq!(role(&accounts.resolve(key("shop", "app")).await), Some("r"));
+    let stats = accounts.stats();
+    assert_eq!((stats.watch.failures, stats.watch.relists, stats.hits), (0, 0, 1));
+    assert!(stats.watch.connected);
+    let metadata_only = asked.lock().expect("no panic").len();
+    assert!(metadata_only >= 2);
+    running.abort();
+}
+
+// The real one forgets versions after minutes only.
+#[tokio::test(start_paused = true)]
+async fn lists_again_where_the_version_has_expired() {
+    let expired = json!({"type":"ERROR","object":failure(410, "Expired")});
+    let end = json!({"type":"BOOKMARK","object":{"kind":"ServiceAccount","apiVersion":"v1",
+        "metadata":{"resourceVersion":"7","annotations":{"k8s.io/initial-events-end":"true"}}}});
+    let added = |name, role| json!({"type":"ADDED","object":sa(name, "6", role)});
+    let answers = Mutex::new(VecDeque::from([
+        vec![added("app", "old"), added("gone", "gone"), end.clone(), expired],
+        vec![added("app", "new"), end],
+    ]));
+    let (client, _) = client(move |uri| {
+        if is_streaming(uri) {
+            return watch(answers.lock().expect("no panic").pop_front().unwrap_or_default());
+        }
+        Some(Answer(404, vec![failure(404, "NotFound")], false))
+    });
+    let (accounts, running) = started(options(Source::Cluster(client))).await;
+    accounts.ready().await;
+    while accounts.stats().watch.relists == 0 || !accounts.stats().watch.connected {
+        tokio::time::sleep(SECOND).await;
+    }
+    assert_eq!(role(&accounts.resolve(key("shop", "app")).await), Some("new"));
+    let gone = accounts.resolve(key("shop", "gone")).await;
+    assert_eq!(gone.service_account, Fact::Absent);
+    assert_eq!(accounts.stats().live_gets.not_found, 1);
+    assert_eq!(accounts.stats().watch.last_failure.as_deref(), Some("it is Expired"));
+    running.abort();
+}
+
+// The real one answers such a version with an event as above.
+#[tokio::test(start_paused = true)]
+async fn lists_again_where_the_expired_version_is_refused_at_once() {
+    let (client, asked) = client(move |uri| {
+        if is_streaming(uri) {
+            return Some(Answer(400, vec![failure(400, "BadRequest")], false));
+        }
+        if uri.contains("watch=true") {
+            return Some(Answer(410, vec![failure(410, "Gone")], false));
+        }
+        Some(Answer(200, vec![list("5", &[])], false))
+    });
+    let (accounts, running) = started(options(Source::Cluster(client))).await;
+    while accounts.stats().watch.relists < 2 {
+        tokio::time::sleep(SECOND).await;
+    }
+    assert!(asked.lock().expect("no panic").len() < 20, "with pauses in between");
+    running.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn does_not_wait_for_ever_for_a_connection_or_a_list_that_hangs() {
+    let lists = std::sync::atomic::AtomicU64::new(0);
+    let (client, _) = client(move |uri| {
+        if is_streaming(uri) {
+            let streams = lists.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            return if streams == 0 { None } else { watch(vec![]) };
+        }
+        if uri.contains("watch=true") {
+            return watch(vec![]);
+        }
+        Some(Answer(200, vec![list("5", &[])], false))
+    });
+    let begin = tokio::time::Instant::now();
+    let (accounts, running) = started(options(Source::Cluster(client))).await;
+    accounts.ready().await;
+    assert_eq!(accounts.stats().watch.failures, 2);
+    assert!(begin.elapsed() < 150 * SECOND, "{:?}", begin.elapsed());
+    running.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn gives_up_on_a_get_that_hangs_and_on_none_of_the_others() {
+    let (client, asked) = client(|uri| {
+        let found = || Some(Answer(200, vec![sa("app", "5", "r")], false));
+        uri.contains("serviceaccounts/app").then(found).flatten()
+    });
+    let (accounts, running) = started(options(Source::Cluster(client))).await;
+    let (app, hangs, again) = tokio::join!(
+        accounts.resolve(key("shop", "app")),
+        accounts.resolve(key("shop", "hangs")),
+        accounts.resolve(key("shop", "hangs")),
+    );
+    assert_eq!(role(&app), Some("r"));
+    for hangs in [&hangs.service_account, &again.service_account] {
+        assert!(why(hangs).contains("ServiceAccount shop/hangs"), "{}", why(hangs));
+    }
+    let asked = asked.lock().expect("no panic");
+    assert_eq!(asked.iter().filter(|uri| uri.contains("/hangs")).count(), 1, "{asked:?}");
+    assert_eq!(accounts.not_ready(), ["the first list of ServiceAccounts"]);
+    running.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn names_the_right_that_is_missing() {
+    let (client, _) = client(|_| Some(Answer(403, vec![failure(403, "Forbidden")], false)));
+    let options = Options { watch_config_map: true, ..options(Source::Cluster(client)) };
+    let (accounts, running) = started(options).await;
+    let lookup = accounts.resolve(key("shop", "app")).await;
+    let why = why(&lookup.service_account);
+    assert!(why.contains("grant the webhook get, list and watch on serviceaccounts"), "{why}");
+    assert_eq!(lookup.config_map_entry, Fact::Absent, "off where it is forbidden");
+    while accounts.not_ready().len() > 1 {
+        tokio::time::sleep(SECOND).await;
+    }
+    assert_eq!(accounts.not_ready(), ["the first list of ServiceAccounts"]);
+    assert_eq!(accounts.snapshot()["configMap"]["state"], "forbidden");
+    running.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn asks_for_the_config_map_until_its_watch_has_answered() {
+    let (client, asked) = client(|uri| {
+        let config_map = json!({"kind":"ConfigMap","apiVersion":"v1",
+            "metadata":{"name":"pod-identity-webhook","namespace":"eks","resourceVersion":"1"},
+            "data":{"config":r#"{"shop/app":{"RoleARN":"r"}}"#}});
+        if uri.contains("configmaps/") {
+            return Some(Answer(200, vec![config_map], false));
+        }
+        let not_found = || Some(Answer(404, vec![failure(404, "NotFound")], false));
+        uri.contains("serviceaccounts/").then(not_found).flatten()
+    });
+    let options = Options { watch_config_map: true, ..options(Source::Cluster(client)) };
+    let (accounts, running) = started(options).await;
+    assert_eq!(role(&accounts.resolve(key("shop", "app")).await), Some("r"));
+    assert_eq!(accounts.not_ready().len(), 2);
+    tokio::time::sleep(SECOND).await;
+    let selector = "fieldSelector=metadata.name%3Dpod-identity-webhook";
+    assert!(asked.lock().expect("no panic").iter().any(|uri| uri.contains(selector)));
+    running.abort();
+}
