@@ -15,6 +15,7 @@ pub mod cli;
 pub mod config;
 pub mod identity;
 pub mod mutation;
+pub mod run;
 pub mod server;
 pub mod service_accounts;
 pub mod telemetry;

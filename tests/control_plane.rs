@@ -1,4 +1,10 @@
 //! The test harness itself: is its control plane a real one, and does it leave nothing behind?
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "test code: a panic is how a test says what went wrong"
+)]
 
 mod support;
 

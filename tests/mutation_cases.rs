@@ -1,5 +1,11 @@
 //! One YAML file per case in `tests/cases`: settings, `ServiceAccount`, pod,
 //! and what must come of them.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "test code: a panic is how a test says what went wrong"
+)]
 
 use json_patch::Patch;
 use pod_identity_webhook::admission::{self, Admission, Endpoint, Policy, decode};

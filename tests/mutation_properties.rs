@@ -1,4 +1,10 @@
 //! What must hold for every pod, whatever it has in it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "test code: a panic is how a test says what went wrong"
+)]
 
 use json_patch::PatchOperation;
 use pod_identity_webhook::admission::{Admission, Endpoint, Outcome, Policy, admit, decode};
@@ -169,9 +175,10 @@ fn lookup() -> impl Strategy<Value = Lookup> {
         Lookup {
             container_credentials: listed,
             service_account: read.map_or(Fact::Absent, |sa| Fact::Known(sa.into())),
-            config_map_entry: match entry {
-                true => Fact::Known(ConfigMapEntry::default().into()),
-                false => Fact::Absent,
+            config_map_entry: if entry {
+                Fact::Known(ConfigMapEntry::default().into())
+            } else {
+                Fact::Absent
             },
         }
     })

@@ -1,4 +1,10 @@
 //! The program without a cluster: its command lines, its answers to what is not a review, and its files.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "test code: a panic is how a test says what went wrong"
+)]
 
 mod support;
 
@@ -59,7 +65,7 @@ async fn mutates_a_pod_of_a_service_account_in_a_file() {
 #[tokio::test]
 async fn follows_the_file_of_service_accounts() {
     let (webhook, folder) = from_file(&[]).await;
-    folder.write("accounts.yaml", &ACCOUNTS.replace("role/app", "role/other")).unwrap();
+    folder.write("accounts.yaml", ACCOUNTS.replace("role/app", "role/other")).unwrap();
     eventually("the other role", Duration::from_secs(10), || async {
         let reply = webhook.send(post("/mutate", review_of(&pod("app", "app")))).await?;
         let patch = reply.json()?["response"]["patch"].as_str().unwrap_or_default().to_owned();

@@ -1,14 +1,17 @@
 //! Why arguments are no configuration.
 
 use crate::identity::AccountError;
+use crate::tls::settings::SettingsError;
 
 /// Each names the flag, what is wrong and what to do.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     #[error("invalid value '{value}' for '{flag}': {reason}")]
     Value { flag: &'static str, value: String, reason: &'static str },
     #[error("invalid value '{value}' for '{flag}': {source}")]
     Account { flag: &'static str, value: String, source: AccountError },
+    #[error(transparent)]
+    Tls(#[from] SettingsError),
     #[error("'--port' and '--metrics-port' are both {0}: give one of them another port")]
     SamePort(u16),
     #[error(

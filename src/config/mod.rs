@@ -13,11 +13,12 @@ use std::time::Duration;
 use crate::admission::Policy;
 use crate::identity::Account;
 use crate::telemetry::logs;
+use crate::tls::{self, files::PairPaths};
 
 pub use error::ConfigError;
 
 /// All of it, grouped by the component that takes it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Config {
     pub https: Https,
     pub admin: Admin,
@@ -31,23 +32,14 @@ pub struct Config {
 }
 
 /// The server that the API server calls.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Https {
     /// All addresses where none is named.
     pub address: Option<IpAddr>,
     pub port: u16,
-    pub certificate: PathBuf,
-    pub key: PathBuf,
-    pub min_version: TlsVersion,
-    /// IANA names as given, for TLS 1.2; all where none is named.
-    pub cipher_suites: Vec<String>,
+    pub certificate: PairPaths,
+    pub tls: tls::settings::Settings,
     pub max_request_bytes: usize,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum TlsVersion {
-    Tls12,
-    Tls13,
 }
 
 /// The server for probes and metrics.
@@ -78,8 +70,9 @@ pub struct Lookup {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
     pub role_names: RoleNames,
-    /// The namespace of the `ConfigMap`, where it is to be read.
-    pub config_map_namespace: Option<String>,
+    /// The namespace of the `ConfigMap`.
+    pub namespace: String,
+    pub watch_config_map: bool,
     pub container_credentials_file: Option<PathBuf>,
 }
 

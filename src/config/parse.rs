@@ -6,9 +6,7 @@ use std::time::Duration;
 use super::checks::{
     annotation_prefix, http_uri, label, mount_path, optional, path_in_volume, refuse, required,
 };
-use super::{
-    Admin, Config, ConfigError, Https, Identity, Lifecycle, Lookup, RoleNames, Source, TlsVersion,
-};
+use super::{Admin, Config, ConfigError, Https, Identity, Lifecycle, Lookup, RoleNames, Source};
 use crate::admission::Policy;
 use crate::cli::{
     ContainerCredentialsArgs, HttpsArgs, LogFormat, ManagedCertificateArgs, RoleArnArgs, ServeArgs,
@@ -17,6 +15,9 @@ use crate::cli::{
 use crate::identity::{Account, AnnotationKeys, Defaults, Expiration};
 use crate::mutation::{ContainerCredentialsSettings, Settings};
 use crate::telemetry::logs;
+use crate::tls;
+use crate::tls::files::PairPaths;
+use crate::tls::settings::{CipherSuites, MinVersion};
 
 /// What an account ID may look like, to check a partition by itself.
 const ANY_ACCOUNT_ID: &str = "000000000000";
@@ -36,7 +37,7 @@ impl Config {
             debugging_handlers: args.admin.enable_debugging_handlers,
         };
         let lookup = lookup(&args.source, &mut warnings)?;
-        let config_map_namespace = args.source.watch_config_map.then_some(namespace);
+        let watch_config_map = args.source.watch_config_map;
         let region = optional(args.web_identity.aws_default_region.clone());
         let role_names = role_names(args.role_arn, region.as_deref(), &mut warnings)?;
         let container_credentials_file =
@@ -48,7 +49,12 @@ impl Config {
             admin,
             source: source(args.source)?,
             lookup,
-            identity: Identity { role_names, config_map_namespace, container_credentials_file },
+            identity: Identity {
+                role_names,
+                namespace,
+                watch_config_map,
+                container_credentials_file,
+            },
             policy,
             lifecycle: Lifecycle {
                 shutdown_delay: args.lifecycle.shutdown_delay,
@@ -111,31 +117,20 @@ fn https(args: HttpsArgs, warnings: &mut Vec<String>) -> Result<Https, ConfigErr
     if args.max_request_bytes == 0 {
         return Err(refuse("--max-request-bytes", "0".to_owned(), "no review would fit"));
     }
-    let names = args.tls_cipher_suites.split(',').map(str::trim);
+    let (min_version, told) = MinVersion::parse(args.tls_min_version.trim())?;
+    warnings.extend(told);
+    let (cipher_suites, told) = CipherSuites::parse(&args.tls_cipher_suites, min_version)?;
+    warnings.extend(told);
     Ok(Https {
         address: args.address,
         port: args.port,
-        certificate: required("--tls-cert", args.tls_cert)?.into(),
-        key: required("--tls-key", args.tls_key)?.into(),
-        min_version: tls_version(args.tls_min_version, warnings)?,
-        cipher_suites: names.filter(|name| !name.is_empty()).map(str::to_owned).collect(),
+        certificate: PairPaths {
+            certificate: required("--tls-cert", args.tls_cert)?.into(),
+            key: required("--tls-key", args.tls_key)?.into(),
+        },
+        tls: tls::settings::Settings { min_version, cipher_suites },
         max_request_bytes: args.max_request_bytes,
     })
-}
-
-fn tls_version(value: String, warnings: &mut Vec<String>) -> Result<TlsVersion, ConfigError> {
-    match value.trim() {
-        "" | "1.2" | "VersionTLS12" => Ok(TlsVersion::Tls12),
-        "1.3" | "VersionTLS13" => Ok(TlsVersion::Tls13),
-        "1.0" | "1.1" | "VersionTLS10" | "VersionTLS11" => {
-            warnings.push(format!(
-                "--tls-min-version={value} is served as 1.2: older versions are not safe, \
-                 and no API server needs them"
-            ));
-            Ok(TlsVersion::Tls12)
-        }
-        _ => Err(refuse("--tls-min-version", value, "it must be 1.2 or 1.3")),
-    }
 }
 
 fn source(args: SourceArgs) -> Result<Source, ConfigError> {

@@ -3,6 +3,7 @@ use clap::Parser;
 use super::*;
 use crate::cli::{Cli, Command};
 use crate::identity::{AnnotationKeys, Defaults, Expiration};
+use crate::tls::settings::MinVersion;
 
 fn read(args: &[&str]) -> Result<(Config, Vec<String>), ConfigError> {
     let cli = Cli::try_parse_from([&["/webhook"], args].concat());
@@ -30,10 +31,11 @@ fn has_the_defaults_of_the_go_webhook() {
             https: Https {
                 address: None,
                 port: 443,
-                certificate: "/etc/webhook/certs/tls.crt".into(),
-                key: "/etc/webhook/certs/tls.key".into(),
-                min_version: TlsVersion::Tls12,
-                cipher_suites: Vec::new(),
+                certificate: PairPaths {
+                    certificate: "/etc/webhook/certs/tls.crt".into(),
+                    key: "/etc/webhook/certs/tls.key".into(),
+                },
+                tls: tls::settings::Settings::default(),
                 max_request_bytes: 8 << 20,
             },
             admin: Admin { address: None, port: 9999, debugging_handlers: false },
@@ -44,7 +46,8 @@ fn has_the_defaults_of_the_go_webhook() {
             },
             identity: Identity {
                 role_names: RoleNames::AsWritten,
-                config_map_namespace: None,
+                namespace: "eks".to_owned(),
+                watch_config_map: false,
                 container_credentials_file: None,
             },
             policy: Policy::default(),
@@ -66,7 +69,7 @@ fn takes_the_command_line_of_the_upstream_manifest() {
         "--token-audience=sts.amazonaws.com",
         "--logtostderr",
     ]);
-    assert_eq!(config, with(&[]).0);
+    assert_eq!(config, with(&["--namespace=default"]).0);
     assert_eq!(warnings.len(), 1, "{warnings:?}");
     assert!(warnings[0].starts_with("--logtostderr without effect"), "{warnings:?}");
 }
@@ -84,7 +87,8 @@ fn takes_the_command_line_of_the_kops_addon() {
         "--aws-default-region=eu-central-1",
         "--v=5",
     ]);
-    assert_eq!(config.identity.config_map_namespace.as_deref(), Some("kube-system"));
+    assert!(config.identity.watch_config_map);
+    assert_eq!(config.identity.namespace, "kube-system");
     assert_eq!(
         config.policy.defaults,
         Defaults {
@@ -193,18 +197,15 @@ fn replaces_the_lookup_timeout_by_a_grace_period_above_zero() {
 #[test]
 fn reads_versions_and_suites_of_tls() {
     for (value, version, warnings) in [
-        ("1.2", TlsVersion::Tls12, 0),
-        ("VersionTLS12", TlsVersion::Tls12, 0),
-        ("1.3", TlsVersion::Tls13, 0),
-        ("VersionTLS13", TlsVersion::Tls13, 0),
-        ("1.0", TlsVersion::Tls12, 1),
-        ("VersionTLS11", TlsVersion::Tls12, 1),
+        ("1.2", MinVersion::Tls12, 0),
+        ("VersionTLS13", MinVersion::Tls13, 0),
+        ("1.0", MinVersion::Tls12, 1),
     ] {
         let (config, told) = with(&[&format!("--tls-min-version={value}")]);
-        assert_eq!((config.https.min_version, told.len()), (version, warnings), "{value}");
+        assert_eq!((config.https.tls.min_version, told.len()), (version, warnings), "{value}");
     }
-    let (config, _) = with(&["--tls-cipher-suites= A, B,,"]);
-    assert_eq!(config.https.cipher_suites, ["A", "B"]);
+    let (_, told) = with(&["--tls-cipher-suites=TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, A"]);
+    assert!(told[0].contains("A in --tls-cipher-suites"), "{told:?}");
 }
 
 #[test]
@@ -213,7 +214,7 @@ fn says_what_has_no_effect_or_another_one() {
         (&["--v=2", "--log_dir=/x", "--skip_headers"][..], "--log_dir, --skip_headers without"),
         (&["--resync-period=5m"], "--resync-period is without effect"),
         (&["--token-expiration=60"], "--token-expiration=60 counts as 600"),
-        (&["--tls-min-version=1.1"], "served as 1.2"),
+        (&["--tls-min-version=1.1"], "1.2 is used instead"),
     ] {
         let (_, warnings) = with(args);
         assert_eq!(warnings.len(), 1, "{warnings:?}");
@@ -242,7 +243,6 @@ fn refuses_values_that_pods_could_not_have() {
         ("--service-name", ""),
         ("--tls-secret", ""),
         ("--tls-cert", ""),
-        ("--tls-min-version", "1.4"),
         ("--kube-api", "10.0.0.1:6443"),
         ("--aws-account-id", "1111222233"),
         ("--aws-partition", "azure"),

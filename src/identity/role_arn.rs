@@ -32,6 +32,11 @@ impl Account {
         Ok(Self { partition: partition.to_owned(), id: id.to_owned() })
     }
 
+    /// The same account in a partition that somebody knows better.
+    pub fn in_partition(&self, partition: &str) -> Result<Self, AccountError> {
+        Self::new(partition, &self.id)
+    }
+
     /// The partition that a region belongs to, by its name.
     /// <https://docs.aws.amazon.com/whitepapers/latest/aws-fault-isolation-boundaries/partitions.html>
     #[must_use]

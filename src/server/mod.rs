@@ -6,6 +6,7 @@
 //! client makes room.
 
 pub mod admin;
+pub mod admissions;
 pub mod bind;
 pub mod body;
 pub mod https;
@@ -17,6 +18,7 @@ mod accept;
 mod activity;
 mod connection;
 mod fallbacks;
+mod record;
 mod table;
 mod watched_io;
 
@@ -25,6 +27,7 @@ pub use body::{BodyError, BodyReader, RequestBody, UnsupportedContentType, requi
 pub use https::Https;
 pub use limits::{DrainLimits, Limits};
 pub use readiness::{Condition, Readiness};
+pub use record::counted;
 pub use stats::ConnectionStats;
 
 /// How a server ended: the requests that were in flight when it stopped

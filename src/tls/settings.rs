@@ -57,7 +57,7 @@ impl MinVersion {
 }
 
 /// The suites that are served.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct CipherSuites(Vec<SupportedCipherSuite>);
 
 impl Default for CipherSuites {
@@ -100,7 +100,7 @@ impl CipherSuites {
 }
 
 /// What the HTTPS server speaks.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Settings {
     pub min_version: MinVersion,
     pub cipher_suites: CipherSuites,

@@ -35,7 +35,7 @@ async fn answers_for_known_service_accounts_while_the_api_server_is_away() {
     let change = json!({"metadata": {"annotations": {crate::ROLE_ARN: format!("{ROLE}-2")}}});
     let change = kube::api::Patch::Merge(change);
     accounts.patch("known", &kube::api::PatchParams::default(), &change).await.unwrap();
-    eventually("the new role", Duration::from_secs(60), || async {
+    eventually("the new role", Duration::from_mins(1), || async {
         let stored = namespace.admit_pod(&pod("app", "known"), true).await?.object;
         anyhow::ensure!(role(&stored) == Some(&format!("{ROLE}-2")), "{:?}", role(&stored));
         Ok(())

@@ -44,7 +44,9 @@ async fn gives_the_role_to_an_ephemeral_container() {
         pods.patch_ephemeral_containers("app", &PatchParams::default(), &change).await.unwrap();
     }
     let stored = serde_json::to_value(namespace.api::<Pod>().get("app").await.unwrap()).unwrap();
-    assert_eq!(with_identity(&stored, "ephemeralContainers"), ["debug", "debug-again"]);
+    let mut debugged = with_identity(&stored, "ephemeralContainers");
+    debugged.sort();
+    assert_eq!(debugged, ["debug", "debug-again"]);
 }
 
 #[tokio::test]
@@ -110,7 +112,8 @@ async fn keeps_every_field_whether_it_knows_it_or_not() {
                 "schedulingGates": [{"name": "example.com/gate"}],
                 "resourceClaims": [{"name": "gpu", "resourceClaimTemplateName": "gpu"}],
                 "topologySpreadConstraints": [{"maxSkew": 1, "topologyKey": "zone",
-                    "whenUnsatisfiable": "DoNotSchedule", "matchLabelKeys": ["pod-template-hash"]}],
+                    "whenUnsatisfiable": "DoNotSchedule", "labelSelector": {"matchLabels": {"a": "b"}},
+                    "matchLabelKeys": ["pod-template-hash"]}],
                 "securityContext": {"supplementalGroupsPolicy": "Strict", "fsGroup": 7},
                 "containers": [{
                     "name": "app", "image": "registry.example/app:1",

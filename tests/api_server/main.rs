@@ -1,4 +1,10 @@
 //! The webhook as users run it: a process, registered with a real API server.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "test code: a panic is how a test says what went wrong"
+)]
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -19,7 +19,7 @@ async fn answers_both_versions_of_the_review() {
         };
         let failure_policy = "Fail";
         let registration =
-            Registration { review_versions, failure_policy, ..Registration::default() };
+            Registration { failure_policy, review_versions, ..Registration::default() };
         webhook.register_as(control_plane, &namespace, registration).await;
         namespace.service_account("app", ANNOTATED).await;
         let stored = namespace.admit_pod(&pod("app", "app"), false).await.unwrap().object;

@@ -1,0 +1,49 @@
+//! The composition root: from a command to its exit code.
+
+mod cluster;
+mod scrape;
+mod serve;
+mod signals;
+
+use std::process::ExitCode;
+
+use crate::cli::{Command, usage_error};
+use crate::config::Config;
+use crate::telemetry::logs;
+
+/// Does what was asked for. 0 is success, 1 failure, 2 a wrong command line.
+#[must_use]
+pub fn run(command: Command) -> ExitCode {
+    match command {
+        Command::Serve(args) => match Config::from_args(*args) {
+            Ok((config, warnings)) => begin_to_serve(config, &warnings),
+            Err(error) => {
+                let error = usage_error(&error);
+                // Where standard error is closed, the exit code must do.
+                let _ = error.print();
+                exit_code(error.exit_code())
+            }
+        },
+    }
+}
+
+fn begin_to_serve(config: Config, warnings: &[String]) -> ExitCode {
+    let ended = logs::init(&config.log).map_err(anyhow::Error::from).and_then(|()| {
+        for warning in warnings {
+            tracing::warn!("{warning}");
+        }
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        runtime.block_on(serve::serve(config))
+    });
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(error = format!("{error:#}"), "the program ends");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn exit_code(code: i32) -> ExitCode {
+    u8::try_from(code).map_or(ExitCode::FAILURE, ExitCode::from)
+}

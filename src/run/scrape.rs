@@ -1,0 +1,58 @@
+//! What is counted elsewhere, brought into the metrics at each scrape.
+
+use std::sync::Arc;
+
+use crate::server::ConnectionStats;
+use crate::service_accounts::ServiceAccounts;
+use crate::telemetry::metrics::{LiveLookup, Metrics, Reload, Watched, raise};
+use crate::tls::reload::ReloadStats;
+use crate::tls::resolver::CertificateResolver;
+
+pub(super) fn service_accounts(metrics: &Metrics, accounts: ServiceAccounts) {
+    metrics.on_scrape(move |metrics| {
+        let stats = accounts.stats();
+        let to = &metrics.accounts;
+        to.known.set(gauge(stats.known as u64));
+        to.annotated.set(gauge(stats.with_role as u64));
+        to.ready.set(i64::from(accounts.is_ready()));
+        let gets = stats.live_gets;
+        to.live_lookups.raise_to(LiveLookup::Found, gets.with_role + gets.without_role);
+        to.live_lookups.raise_to(LiveLookup::NotFound, gets.not_found);
+        to.live_lookups.raise_to(LiveLookup::Failed, gets.failed);
+        for (watched, watch) in [
+            (Watched::ServiceAccounts, &stats.watch),
+            (Watched::ConfigMap, &stats.config_map_watch),
+        ] {
+            to.relists.raise_to(watched, watch.relists);
+            to.watch_errors.raise_to(watched, watch.failures);
+        }
+        to.config_map_entries.set(gauge(stats.config_map_entries as u64));
+        raise(&to.config_map_errors, stats.config_map_errors);
+        to.container_credentials_identities.set(gauge(stats.container_credentials_keys as u64));
+        let failed = stats.container_credentials_errors;
+        to.container_credentials_reloads.raise_to(Reload::Failed, failed);
+        raise(&metrics.peer.missing_service_accounts, gets.not_found);
+        if stats.known > 0 {
+            metrics.peer.used.set(1);
+        }
+    });
+}
+
+pub(super) fn https(
+    metrics: &Metrics,
+    resolver: Arc<CertificateResolver>,
+    reloads: Arc<ReloadStats>,
+    connections: Arc<ConnectionStats>,
+) {
+    metrics.on_scrape(move |metrics| {
+        let to = &metrics.https;
+        to.certificate_not_after.set(gauge(resolver.not_after().unwrap_or_default()));
+        to.certificate_reloads.raise_to(Reload::Loaded, reloads.succeeded());
+        to.certificate_reloads.raise_to(Reload::Failed, reloads.failed());
+        to.open_connections.set(gauge(connections.open()));
+    });
+}
+
+fn gauge(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}

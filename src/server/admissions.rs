@@ -1,0 +1,130 @@
+//! The way of a request: from the bytes of a review to the bytes of its
+//! answer. Only the body and the lookup are waited for.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+
+use super::{BodyError, BodyReader, UnsupportedContentType, record, require_json};
+use crate::admission::{self, Admission, DecodeError, Endpoint, Outcome, Policy, Review};
+use crate::mutation::Jitter;
+use crate::service_accounts::ServiceAccounts;
+use crate::telemetry::metrics::Metrics;
+
+/// All that answering a review takes.
+#[derive(Debug)]
+pub struct Admissions {
+    pub service_accounts: ServiceAccounts,
+    pub policy: Policy,
+    pub metrics: Arc<Metrics>,
+    pub bodies: BodyReader,
+}
+
+/// Why a review was not answered with a review.
+#[derive(Debug, thiserror::Error)]
+enum Unanswered {
+    #[error(transparent)]
+    ContentType(#[from] UnsupportedContentType),
+    #[error(transparent)]
+    Body(#[from] BodyError),
+    #[error("failed to read the review: {0}")]
+    Review(#[from] DecodeError),
+    #[error("failed to look up ServiceAccount {key}: {reason}")]
+    Lookup { key: String, reason: String },
+    #[error("failed to write the answer: {0}")]
+    Answer(#[from] serde_json::Error),
+}
+
+/// `/mutate` and `/mutate/required`.
+pub fn router(admissions: Arc<Admissions>) -> Router {
+    let door = |endpoint: Endpoint| {
+        post(async move |State(admissions): State<Arc<Admissions>>, headers, body| {
+            admissions.serve(endpoint, headers, body).await
+        })
+    };
+    Router::new()
+        .route("/mutate", door(Endpoint::Mutate))
+        .route("/mutate/required", door(Endpoint::Required))
+        .with_state(admissions)
+}
+
+impl Admissions {
+    async fn serve(&self, endpoint: Endpoint, headers: HeaderMap, body: Body) -> Response {
+        match self.read_and_answer(endpoint, &headers, body).await {
+            Ok(answer) => ([(CONTENT_TYPE, "application/json")], answer).into_response(),
+            Err(error) => {
+                // A failed lookup has its own record, which names the pod.
+                if error.outcome() == Outcome::BadRequest {
+                    record::bad_request(&self.metrics, endpoint, &error);
+                }
+                error.into_response()
+            }
+        }
+    }
+
+    async fn read_and_answer(
+        &self,
+        endpoint: Endpoint,
+        headers: &HeaderMap,
+        body: Body,
+    ) -> Result<Vec<u8>, Unanswered> {
+        require_json(headers)?;
+        let body = self.bodies.read(body).await?;
+        self.answer(endpoint, &body).await
+    }
+
+    /// One admission.
+    async fn answer(&self, endpoint: Endpoint, body: &[u8]) -> Result<Vec<u8>, Unanswered> {
+        let begun = Instant::now();
+        let review = admission::decode(body)?;
+        let lookup = match review.lookup_key() {
+            Some(key) => Some(self.service_accounts.resolve(key).await),
+            None => None,
+        };
+        let jitter = Jitter(fastrand::i64(0..=Jitter::MAX));
+        let admission = admission::admit(&review, lookup.as_ref(), &self.policy, endpoint, jitter);
+        record::admission(&self.metrics, endpoint, &review, &admission, begun.elapsed());
+        match admission {
+            Admission { outcome: Outcome::LookupFailed, refusal: None, reason, .. } => {
+                Err(Unanswered::lookup(&review, reason))
+            }
+            admission => Ok(admission::respond(&review, &admission)?),
+        }
+    }
+}
+
+impl Unanswered {
+    fn lookup(review: &Review<'_>, reason: Option<String>) -> Self {
+        let key = review.key().map(|key| key.to_string()).unwrap_or_default();
+        Self::Lookup { key, reason: reason.unwrap_or_default() }
+    }
+
+    fn outcome(&self) -> Outcome {
+        match self {
+            Self::Lookup { .. } => Outcome::LookupFailed,
+            Self::ContentType(_) | Self::Body(_) | Self::Review(_) | Self::Answer(_) => {
+                Outcome::BadRequest
+            }
+        }
+    }
+}
+
+impl IntoResponse for Unanswered {
+    fn into_response(self) -> Response {
+        let status = match self {
+            Self::ContentType(error) => return error.into_response(),
+            Self::Body(error) => return error.into_response(),
+            Self::Review(_) => StatusCode::BAD_REQUEST,
+            Self::Lookup { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Answer(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        (status, format!("{self}\n")).into_response()
+    }
+}

@@ -1,0 +1,97 @@
+//! What is told of each admission: one log line, and the metrics.
+
+use std::fmt::Display;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::middleware::{self, Next};
+use axum::response::Response;
+use tracing::{info, warn};
+
+use crate::admission::{Admission, Endpoint, Outcome, Review};
+use crate::identity::Warning;
+use crate::telemetry::metrics::{Metrics, Path, Verb};
+
+pub(super) fn admission(
+    metrics: &Metrics,
+    endpoint: Endpoint,
+    review: &Review<'_>,
+    admission: &Admission,
+    took: Duration,
+) {
+    metrics.admission(endpoint, admission.outcome, took);
+    for warning in &admission.warnings {
+        metrics.warning(warning.kind);
+    }
+    if let (Some(method), Outcome::Mutated) = (admission.method, admission.outcome) {
+        metrics.peer.pods.inc(method);
+    }
+    if admission.refusal.is_some() {
+        metrics.denied.inc();
+    }
+    let microseconds = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+    // A macro, since a line's level is fixed where it is written.
+    macro_rules! line {
+        ($level:ident, $($field:tt)*) => {
+            $level!(
+                outcome = admission.outcome.as_str(),
+                endpoint = endpoint.as_str(),
+                namespace = &*review.namespace,
+                pod = review.pod().map(|pod| pod.name()),
+                service_account = review.key().map(|key| key.name),
+                uid = &*review.uid,
+                dry_run = review.dry_run,
+                microseconds,
+                $($field)*
+            )
+        };
+    }
+    let refused = admission.refusal.is_some();
+    if admission.outcome == Outcome::LookupFailed {
+        line!(warn, refused, reason = admission.reason.as_deref(), "admission");
+    } else if !admission.warnings.is_empty() {
+        let warnings = Joined(admission.warnings.iter().map(Warning::message));
+        line!(warn, refused, %warnings, "admission");
+    } else {
+        line!(info, refused, "admission");
+    }
+}
+
+/// A request that could not be read: nothing is known of it but why.
+pub(super) fn bad_request(metrics: &Metrics, endpoint: Endpoint, reason: &dyn Display) {
+    metrics.admission(endpoint, Outcome::BadRequest, Duration::ZERO);
+    warn!(
+        outcome = Outcome::BadRequest.as_str(),
+        endpoint = endpoint.as_str(),
+        %reason,
+        "admission"
+    );
+}
+
+/// Items with `; ` between them.
+struct Joined<I>(I);
+
+impl<'a, I: Iterator<Item = &'a str> + Clone> Display for Joined<I> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for (index, item) in self.0.clone().enumerate() {
+            f.write_str(if index == 0 { "" } else { "; " })?;
+            f.write_str(item)?;
+        }
+        Ok(())
+    }
+}
+
+/// Counts every request to a router, as the Go webhook's dashboards know it.
+pub fn counted(router: Router, metrics: Arc<Metrics>) -> Router {
+    router.layer(middleware::from_fn_with_state(metrics, count))
+}
+
+async fn count(State(metrics): State<Arc<Metrics>>, request: Request, next: Next) -> Response {
+    let verb = Verb::of(request.method().as_str());
+    let path = Path::of(request.uri().path());
+    let response = next.run(request).await;
+    metrics.peer.request(verb, path, response.status().as_u16());
+    response
+}
