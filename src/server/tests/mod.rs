@@ -44,7 +44,7 @@ fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
 }
 
-/// Limits none of which a test meets by chance.
+/// Limits that no test meets by chance.
 fn generous() -> Limits {
     Limits {
         handshake: LONG,
@@ -58,7 +58,7 @@ fn generous() -> Limits {
 }
 
 fn no_delay() -> DrainLimits {
-    DrainLimits { delay: Duration::ZERO, timeout: LONG, fresh: Duration::ZERO }
+    DrainLimits { delay: Duration::ZERO, timeout: 2 * LONG, fresh: Duration::ZERO }
 }
 
 async fn within<F: Future>(future: F) -> F::Output {
