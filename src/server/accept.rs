@@ -66,7 +66,9 @@ impl Acceptor {
             readiness.begin_shutdown();
         }
         self.shared.stage.leave();
-        self.accept_until(sleep(drain.delay)).await;
+        if !drain.delay.is_zero() {
+            self.accept_until(sleep(drain.delay)).await;
+        }
         let Self { listener, shared, mut table, held, .. } = self;
         held.into_iter().chain(waiting(listener)).for_each(|stream| {
             // Over the cap if need be: the idle ones are about to go.
