@@ -20,19 +20,23 @@ use super::{Drained, Readiness};
 /// all of them are being served.
 const RETRY: Duration = Duration::from_millis(10);
 
-const BACKLOG: usize = 1024;
+/// How often it says so while it lasts.
+const REPEAT: Duration = Duration::from_mins(1);
+
+/// How many connections it takes from the kernel when it stops listening.
+const LAST: usize = 1024;
 
 pub(super) struct Acceptor {
     listener: TcpListener,
     shared: Arc<Shared>,
     stats: Arc<ConnectionStats>,
     table: Table,
-    /// One that has come while all the others were being served.
+    /// One that has come at the cap, until there is room.
     held: Option<TcpStream>,
     /// Until when nothing is accepted.
     resting: Option<Instant>,
-    /// Whether the last accept failed: it is logged once.
-    failing: bool,
+    /// When a failure to accept was last logged.
+    failed: Option<Instant>,
 }
 
 impl Acceptor {
@@ -47,7 +51,7 @@ impl Acceptor {
         let stage = Stage::default();
         let shared = Arc::new(Shared { router, tls, limits, fresh: drain.fresh, stage });
         let table = Table::new(Arc::clone(&shared), Arc::clone(&stats));
-        Self { listener, shared, stats, table, held: None, resting: None, failing: false }
+        Self { listener, shared, stats, table, held: None, resting: None, failed: None }
     }
 
     /// Serves until the shutdown, then drains. To drop it cuts everything.
@@ -62,12 +66,12 @@ impl Acceptor {
             readiness.begin_shutdown();
         }
         self.shared.stage.leave();
-        self.accept_until(sleep(drain.delay)).await;
+        if !drain.delay.is_zero() {
+            self.accept_until(sleep(drain.delay)).await;
+        }
         let Self { listener, shared, mut table, held, .. } = self;
         held.into_iter().chain(waiting(listener)).for_each(|stream| {
-            if table.is_full() {
-                table.evict();
-            }
+            // Over the cap if need be: the idle ones are about to go.
             table.add(stream);
         });
         shared.stage.close();
@@ -95,7 +99,7 @@ impl Acceptor {
                     self.take(accepted.map(|(stream, _)| stream));
                 }
             }
-            if self.resting.is_none()
+            if (self.resting.is_none() || !self.table.is_full())
                 && let Some(stream) = self.held.take()
             {
                 self.admit(stream);
@@ -105,37 +109,47 @@ impl Acceptor {
 
     fn take(&mut self, accepted: io::Result<TcpStream>) {
         match accepted {
-            Ok(stream) => {
-                if std::mem::take(&mut self.failing) {
-                    tracing::info!("connections are accepted again");
-                }
-                self.admit(stream);
-            }
+            Ok(stream) => self.admit(stream),
             Err(error) if is_the_clients(&error) => {}
             Err(error) => {
                 self.stats.count_accept_failure();
-                if !std::mem::replace(&mut self.failing, true) {
+                let cap = if error.raw_os_error() == Some(EMFILE) {
+                    self.table.lower_cap()
+                } else {
+                    self.table.make_room();
+                    self.shared.limits.connections
+                };
+                if self.failed.is_none_or(|last| last.elapsed() > REPEAT) {
+                    self.failed = Some(Instant::now());
                     tracing::error!(
                         %error,
-                        "failed to accept a connection: idle ones make room; raise the limit of \
-                         open files (ulimit -n) if this happens again"
+                        "failed to accept a connection: idle ones make room, and there are at \
+                         most {cap} from now on; raise the limit of open files (ulimit -n), or \
+                         free memory on this node"
                     );
                 }
-                self.table.evict();
                 self.resting = Some(Instant::now() + RETRY);
             }
         }
     }
 
+    /// At the cap it is held until another has gone: at once where one waits
+    /// for its client, else when one has been served.
     fn admit(&mut self, stream: TcpStream) {
-        if self.table.is_full() && !self.table.evict() {
+        if self.table.is_full() {
+            self.table.make_room();
             self.held = Some(stream);
             self.resting = Some(Instant::now() + RETRY);
-            return;
+        } else {
+            self.table.add(stream);
+            self.resting = None;
         }
-        self.table.add(stream);
     }
 }
+
+/// Too many open files in this process.
+/// <https://man7.org/linux/man-pages/man2/accept.2.html>
+const EMFILE: i32 = 24;
 
 /// The connections that the kernel completed while the delay ended: to close the
 /// listener resets them. Asked of the kernel itself, since the runtime may not
@@ -147,8 +161,7 @@ fn waiting(listener: TcpListener) -> impl Iterator<Item = TcpStream> {
         stream.set_nonblocking(true).ok()?;
         TcpStream::from_std(stream).ok()
     };
-    // An end, however fast they come.
-    std::iter::from_fn(accept).take(BACKLOG)
+    std::iter::from_fn(accept).take(LAST)
 }
 
 /// Errors of the one connection, gone before it was accepted.

@@ -10,11 +10,15 @@ use super::activity::{Activity, Phase};
 use super::connection::Shared;
 use super::stats::{ConnectionStats, Ending};
 
+/// With fewer than these the files that are open are not connections.
+const LOWEST_CAP: usize = 16;
+
 /// Used by the accept loop alone, so without a lock.
 pub(super) struct Table {
     shared: Arc<Shared>,
     stats: Arc<ConnectionStats>,
     tasks: JoinSet<Ending>,
+    cap: usize,
     open: HashMap<Id, Open>,
 }
 
@@ -25,11 +29,20 @@ struct Open {
 
 impl Table {
     pub(super) fn new(shared: Arc<Shared>, stats: Arc<ConnectionStats>) -> Self {
-        Self { shared, stats, tasks: JoinSet::new(), open: HashMap::new() }
+        let cap = shared.limits.connections;
+        Self { shared, stats, tasks: JoinSet::new(), cap, open: HashMap::new() }
     }
 
+    /// One that was evicted takes up room, and a file, until its task has ended.
     pub(super) fn is_full(&self) -> bool {
-        self.open.len() >= self.shared.limits.connections
+        self.tasks.len() >= self.cap
+    }
+
+    /// Evicts one, unless there are some already that have not ended.
+    pub(super) fn make_room(&mut self) {
+        if self.tasks.len() == self.open.len() {
+            self.evict();
+        }
     }
 
     pub(super) fn add(&mut self, stream: TcpStream) {
@@ -42,7 +55,7 @@ impl Table {
         };
         self.open.insert(task.id(), Open { activity, task });
         self.stats.count_accepted();
-        self.stats.set_open(self.open.len());
+        self.stats.set_open(self.tasks.len());
     }
 
     /// The next connection to end; nothing where there is none. Safe to cancel.
@@ -52,19 +65,19 @@ impl Table {
             Ok((id, ending)) => (id, Some(ending)),
             Err(error) => (error.id(), ending_of(&error)),
         };
+        self.stats.set_open(self.tasks.len());
         // One that was evicted is counted already.
-        if self.open.remove(&id).is_some() {
-            self.stats.set_open(self.open.len());
-            if let Some(ending) = ending {
-                self.stats.count_ended(ending);
-            }
+        if self.open.remove(&id).is_some()
+            && let Some(ending) = ending
+        {
+            self.stats.count_ended(ending);
         }
         Some(())
     }
 
     /// Closes the connection that has waited longest for its client. False
     /// where all are being served.
-    pub(super) fn evict(&mut self) -> bool {
+    fn evict(&mut self) -> bool {
         // Another one is looked for where the client stirred in between.
         for _ in 0..3 {
             let looks = self.open.iter().map(|(id, open)| (*id, open.activity.look()));
@@ -76,11 +89,18 @@ impl Table {
             if evicted && let Some(open) = self.open.remove(&id) {
                 open.task.abort();
                 self.stats.count_ended(Ending::Evicted);
-                self.stats.set_open(self.open.len());
                 return true;
             }
         }
         false
+    }
+
+    /// The process may open no more files: fewer connections from now on, since
+    /// its other parts need some too. Returns the new cap.
+    pub(super) fn lower_cap(&mut self) -> usize {
+        self.cap = self.cap.min((self.tasks.len() / 4 * 3).max(LOWEST_CAP));
+        while self.evict() && self.open.len() >= self.cap {}
+        self.cap
     }
 
     pub(super) fn in_flight(&self) -> usize {

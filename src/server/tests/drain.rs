@@ -94,6 +94,22 @@ async fn serves_a_connection_that_was_on_its_way_to_its_first_request() {
 }
 
 #[tokio::test]
+async fn serves_connections_that_the_kernel_had_completed_when_it_stopped_listening() {
+    let rig = start(DrainLimits { fresh: LONG, ..no_delay() });
+    // Blocking, on the server's only thread: it has no chance to accept them.
+    let connect = |_| std::net::TcpStream::connect(rig.address).expect("connected");
+    let streams: Vec<_> = (0..50).map(connect).collect();
+    rig.shutdown.cancel();
+    for stream in streams {
+        stream.set_nonblocking(true).expect("set");
+        let stream = TcpStream::from_std(stream).expect("a stream");
+        let client = handshake(stream, &rig.certificate, &[], ALL_VERSIONS).await;
+        let answer = client.expect("a handshake").request().await;
+        assert_eq!((answer.status, answer.closes()), (200, true), "{answer:?}");
+    }
+}
+
+#[tokio::test]
 async fn waits_no_longer_for_a_first_request_than_it_may_take() {
     let rig = start(DrainLimits { fresh: ms(50), ..no_delay() });
     let (mut silent, mut stalled) = (rig.client().await, Client { stream: rig.tcp().await });

@@ -46,28 +46,23 @@ async fn answers_a_slow_body_with_request_timeout_and_closes() {
 }
 
 #[tokio::test]
-async fn tells_a_client_that_its_body_is_too_large_while_it_still_sends() {
-    let rig = Rig::start(generous());
-    let client = rig.client().await;
-    let (read, mut write) = tokio::io::split(client.stream);
-    let sending = tokio::spawn(async move {
-        let head =
-            format!("POST /mutate HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n", 9 << 20);
-        let _ = write.write_all(head.as_bytes()).await;
-        let piece = vec![b' '; 64 << 10];
-        // Whether all of it is taken is the server's to say.
-        for _ in 0..(9 << 20 >> 16) {
-            if write.write_all(&piece).await.is_err() {
-                return;
-            }
-        }
-        let _ = write.shutdown().await;
-    });
-    let mut client = Client { stream: tokio::io::join(read, tokio::io::sink()) };
+async fn tells_a_client_that_its_body_is_too_large_even_one_that_sends_it_all_first() {
+    let rig = Rig::start(Limits { linger: LONG, ..generous() });
+    let mut client = rig.client().await;
+    within(client.post("/mutate", &" ".repeat(9 << 20))).await;
     let answer = client.answer().await.expect("an answer");
     assert_eq!(answer.status, 413, "{answer:?}");
     assert!(answer.closes() && answer.body.contains("8388608"), "{answer:?}");
-    within(sending).await.expect("sent");
+    client.closed().await;
+}
+
+#[tokio::test]
+async fn waits_no_longer_for_a_client_to_close_than_it_may_linger() {
+    let rig = Rig::start(Limits { linger: ms(50), ..generous() });
+    let mut client = rig.client().await;
+    client.write("POST /nothing HTTP/1.1\r\nConnection: close\r\nHost: localhost\r\n\r\n").await;
+    assert_eq!(client.answer().await.expect("an answer").status, 404);
+    until(async || rig.stats.ended(Ending::Closed) == 1).await;
 }
 
 #[tokio::test]

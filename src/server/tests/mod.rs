@@ -44,21 +44,22 @@ fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
 }
 
-/// Limits none of which a test meets by chance.
+/// Limits that no test meets by chance, nor while it waits in vain.
 fn generous() -> Limits {
+    let never = 5 * LONG;
     Limits {
-        handshake: LONG,
-        first_request: LONG,
-        header: LONG,
-        body: LONG,
-        request: LONG,
-        write: LONG,
+        handshake: never,
+        first_request: never,
+        header: never,
+        body: never,
+        request: never,
+        write: never,
         ..Limits::default()
     }
 }
 
 fn no_delay() -> DrainLimits {
-    DrainLimits { delay: Duration::ZERO, timeout: LONG, fresh: Duration::ZERO }
+    DrainLimits { delay: Duration::ZERO, timeout: 5 * LONG, fresh: Duration::ZERO }
 }
 
 async fn within<F: Future>(future: F) -> F::Output {
@@ -167,6 +168,16 @@ async fn connect(
     alpn: &[&[u8]],
     versions: &[&'static SupportedProtocolVersion],
 ) -> std::io::Result<Client<TlsStream<TcpStream>>> {
+    let stream = TcpStream::connect(address).await?;
+    handshake(stream, certificate, alpn, versions).await
+}
+
+async fn handshake(
+    stream: TcpStream,
+    certificate: &CertificateDer<'static>,
+    alpn: &[&[u8]],
+    versions: &[&'static SupportedProtocolVersion],
+) -> std::io::Result<Client<TlsStream<TcpStream>>> {
     let mut roots = RootCertStore::empty();
     roots.add(certificate.clone()).expect("a root");
     let provider = Arc::new(aws_lc_rs::default_provider());
@@ -178,7 +189,6 @@ async fn connect(
     config.alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();
     config.resumption = Resumption::disabled();
     let name = ServerName::try_from("localhost").expect("a name");
-    let stream = TcpStream::connect(address).await?;
     let stream = within(TlsConnector::from(Arc::new(config)).connect(name, stream)).await?;
     Ok(Client { stream })
 }
