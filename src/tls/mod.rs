@@ -1,0 +1,3 @@
+//! What the HTTPS server shows its clients.
+
+pub mod managed;
