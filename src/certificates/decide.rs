@@ -3,23 +3,15 @@
 
 use std::sync::Arc;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::params::later;
 use super::problem::problems;
 use super::published::Spread;
+use super::repair::{BundleRepair, repairs};
 use super::{
-    Authorities, Authority, Bundle, Certificate, Configuration, Leaf, Lifetimes, Params, Problem,
-    Published, SecretView, State,
+    Authorities, Authority, Leaf, Lifetimes, Params, Problem, Published, SecretView, State,
 };
-
-/// An authority that ended this recently is no reason to write a caBundle: by
-/// another replica's clock it may not have ended.
-const GRACE: SignedDuration = SignedDuration::from_mins(5);
-
-/// The longest life of an authority that is kept in a caBundle though the
-/// Secret does not know it; else one slipped in there could stay for ever.
-const LONGEST_UNKNOWN: SignedDuration = SignedDuration::from_hours(366 * 24);
 
 /// What this process remembers.
 #[derive(Clone, Debug, Default)]
@@ -71,15 +63,6 @@ pub enum Cause {
     AuthorityNotPublished,
     OverlapPassed,
     AuthorityExpired,
-}
-
-/// The caBundle that webhooks of a configuration have to get.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BundleRepair {
-    pub configuration: String,
-    /// Place and name of each webhook.
-    pub webhooks: Vec<(usize, String)>,
-    pub bundle: Bundle,
 }
 
 /// From what is known now to what to do now.
@@ -310,58 +293,4 @@ fn serve(
         }
     };
     if take { Some(Arc::clone(&state.leaf)) } else { served.cloned() }
-}
-
-/// The webhooks whose caBundle is not as it should be.
-fn repairs(
-    now: Timestamp,
-    secret: &SecretView,
-    published: &Published,
-    params: &Params,
-) -> Vec<BundleRepair> {
-    let Some(authorities) = secret.authorities() else { return Vec::new() };
-    let bundle = desired(now, authorities, published, &params.lifetimes);
-    if bundle.iter().next().is_none() {
-        return Vec::new();
-    }
-    let mut repairs = Vec::new();
-    for (name, configuration) in &published.0 {
-        let Configuration::Entries(entries) = configuration else { continue };
-        let wrong = entries.iter().filter(|entry| !is_right(now, &entry.bundle, &bundle));
-        let webhooks: Vec<_> = wrong.map(|entry| (entry.index, entry.name.clone())).collect();
-        if !webhooks.is_empty() {
-            let (configuration, bundle) = (name.clone(), bundle.clone());
-            repairs.push(BundleRepair { configuration, webhooks, bundle });
-        }
-    }
-    repairs
-}
-
-/// The Secret's authorities, then those made here that are published already:
-/// another replica, or this one before the Secret was lost, may serve a leaf
-/// of theirs.
-fn desired(
-    now: Timestamp,
-    authorities: &Authorities,
-    published: &Published,
-    lifetimes: &Lifetimes,
-) -> Bundle {
-    let longest = LONGEST_UNKNOWN.max(lifetimes.authority() + Lifetimes::BACKDATE);
-    let mut unknown: Vec<&Certificate> = published
-        .entries()
-        .flat_map(|entry| entry.bundle.iter())
-        .filter(|found| found.is_our_authority() && found.lifetime() <= longest)
-        .collect();
-    unknown.sort_by_key(|found| (found.not_before(), found.der()));
-    let all = authorities.certificates().chain(unknown);
-    all.filter(|certificate| !certificate.expired(now)).cloned().collect()
-}
-
-fn is_right(now: Timestamp, bundle: &Bundle, desired: &Bundle) -> bool {
-    let ended_recently = |found: &Certificate| {
-        found.is_our_authority() && found.expired(now) && !found.expired(later(now, -GRACE))
-    };
-    bundle.is_clean()
-        && desired.iter().all(|wanted| bundle.contains(wanted))
-        && bundle.iter().all(|found| desired.contains(found) || ended_recently(found))
 }

@@ -21,15 +21,17 @@ mod key;
 mod params;
 mod problem;
 mod published;
+mod repair;
 mod secret;
 mod state;
 
 pub use bundle::Bundle;
 pub use certificate::{AUTHORITY_PREFIX, Certificate, CertificateError};
-pub use decide::{BundleRepair, Cause, Change, Decision, Memory, SecretStep, decide};
+pub use decide::{Cause, Change, Decision, Memory, SecretStep, decide};
 pub use key::{KeyError, PrivateKey};
 pub use params::{Lifetimes, Names, Params, ParamsError};
 pub use problem::Problem;
 pub use published::{Configuration, Entry, Published, Webhook};
+pub use repair::BundleRepair;
 pub use secret::{Flaw, MANAGED_BY, MANAGER, SecretView};
 pub use state::{Authorities, Authority, Leaf, State};

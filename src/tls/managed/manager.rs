@@ -78,7 +78,7 @@ impl Manager {
         settings.configurations.retain(|name| seen.insert(name.clone()));
         let (leaf, leaf_seen) = watch::channel(None);
         let (status, status_seen) = watch::channel(Status::default());
-        let stats = Arc::<Stats>::default();
+        let counts = Arc::<Stats>::default();
         let manager = Self {
             store: SecretStore::new(client.clone(), &settings.params),
             webhooks: Api::all(client),
@@ -88,9 +88,9 @@ impl Manager {
             failures: Failures::default(),
             leaf,
             status,
-            stats: Arc::clone(&stats),
+            stats: Arc::clone(&counts),
         };
-        (manager, ManagedCertificates { leaf: leaf_seen, status: status_seen, stats })
+        (manager, ManagedCertificates { leaf: leaf_seen, status: status_seen, stats: counts })
     }
 
     /// Manages until it is dropped.
