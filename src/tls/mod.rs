@@ -2,6 +2,7 @@
 //! while connections are served, and the protocol's settings.
 
 pub mod files;
+pub mod managed;
 pub mod reload;
 pub mod resolver;
 pub mod settings;
