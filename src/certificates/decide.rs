@@ -51,6 +51,7 @@ pub enum Change {
     IssueLeaf(Authorities),
 }
 
+/// What brought a change of the Secret about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Cause {
     Absent,
@@ -108,6 +109,19 @@ impl Change {
 }
 
 impl Cause {
+    pub const ALL: [Self; 10] = [
+        Self::Absent,
+        Self::Broken,
+        Self::LeafFlawed,
+        Self::LeafDue,
+        Self::LeafExpired,
+        Self::AuthorityDue,
+        Self::AuthorityPublished,
+        Self::AuthorityNotPublished,
+        Self::OverlapPassed,
+        Self::AuthorityExpired,
+    ];
+
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {

@@ -111,6 +111,9 @@ impl AccessError {
 }
 
 impl Operation {
+    pub const ALL: [Self; 6] =
+        [Self::Watch, Self::Get, Self::Create, Self::Update, Self::Patch, Self::Issue];
+
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
