@@ -17,3 +17,7 @@ mod fixtures;
 mod model;
 #[path = "certificates_decisions/sequences.rs"]
 mod sequences;
+#[path = "certificates_decisions/serving.rs"]
+mod serving;
+#[path = "certificates_decisions/views.rs"]
+mod views;

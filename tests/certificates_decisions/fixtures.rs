@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use pod_identity_webhook::certificates::{
-    Authorities, Authority, Bundle, Certificate, Change, Configuration, Entry, Leaf, Lifetimes,
-    MANAGER, Names, Params, Published, SecretView, State,
-};
 use pod_identity_webhook::tls::managed::{issue_authority, issue_leaf};
+
+use pod_identity_webhook::certificates::{
+    Authorities, Authority, Bundle, Certificate, Change, Configuration, Decision, Entry, Leaf,
+    Lifetimes, MANAGER, Memory, Names, Params, Published, SecretView, State, decide,
+};
 
 pub const START: i64 = 1_800_000_000;
 pub const MINUTE: i64 = 60;
@@ -99,4 +100,12 @@ pub fn read(manager: Option<&str>, data: &Data) -> SecretView {
 
 pub fn read_ours(data: &Data) -> SecretView {
     read(Some(MANAGER), data)
+}
+
+pub fn decision(now: i64, secret: &SecretView, published: &Published, memory: &Memory) -> Decision {
+    decide(at(now), secret, published, memory, &params())
+}
+
+pub fn remembering(state: &State) -> Memory {
+    Memory { state: Some(state.clone()), served: Some(Arc::clone(&state.leaf)) }
 }

@@ -16,6 +16,8 @@ pub struct World {
     pub params: Params,
     pub now: i64,
     pub secrets: Vec<Option<Data>>,
+    /// What each version of the Secret is read as.
+    views: Vec<SecretView>,
     pub bundles: Vec<Vec<Vec<u8>>>,
     pub replicas: Vec<Replica>,
 }
@@ -38,6 +40,7 @@ impl World {
             params,
             now: 0,
             secrets: vec![None],
+            views: vec![SecretView::Absent],
             bundles: vec![vec![Vec::new()]; configurations],
             replicas: vec![replica; replicas],
         }
@@ -49,9 +52,9 @@ impl World {
 
     pub fn decision(&self, replica: usize) -> Decision {
         let Replica { memory, secret, bundles, skew } = &self.replicas[replica];
-        let secret = self.view_of(*secret);
+        let secret = &self.views[*secret];
         let published = self.published(bundles);
-        decide(at(self.now + skew), &secret, &published, memory, &self.params)
+        decide(at(self.now + skew), secret, &published, memory, &self.params)
     }
 
     /// One decision, and one attempt at each of its parts.
@@ -71,7 +74,7 @@ impl World {
             if self.replicas[replica].secret + 1 == self.secrets.len() {
                 let now = at(self.now + self.replicas[replica].skew);
                 let state = carried_out(step.change, now, &self.params);
-                self.secrets.push(Some(data(&state)));
+                self.store_secret(Some(data(&state)));
             }
             self.replicas[replica].secret = self.secrets.len() - 1;
         }
@@ -116,13 +119,17 @@ impl World {
             })
     }
 
-    pub fn secret(&self) -> SecretView {
-        self.view_of(self.secrets.len() - 1)
+    pub fn secret(&self) -> &SecretView {
+        self.views.last().unwrap()
     }
 
-    fn view_of(&self, version: usize) -> SecretView {
-        let Some(data) = &self.secrets[version] else { return SecretView::Absent };
-        SecretView::read(Some(MANAGER), &self.params.names, |key| data.get(key).map(Vec::as_slice))
+    pub fn store_secret(&mut self, data: Option<Data>) {
+        let get = |key| data.as_ref()?.get(key).map(Vec::as_slice);
+        self.views.push(match data {
+            Some(_) => SecretView::read(Some(MANAGER), &self.params.names, get),
+            None => SecretView::Absent,
+        });
+        self.secrets.push(data);
     }
 
     fn published(&self, versions: &[usize]) -> Published {
@@ -140,8 +147,8 @@ impl World {
     }
 
     fn remember(&mut self, replica: usize) {
-        if let SecretView::Ours(state) = self.view_of(self.replicas[replica].secret) {
-            self.replicas[replica].memory.state = Some(state);
+        if let SecretView::Ours(state) = &self.views[self.replicas[replica].secret] {
+            self.replicas[replica].memory.state = Some(state.clone());
         }
     }
 }

@@ -128,8 +128,8 @@ mod tests {
         for name in ["webhook.example", "192.0.2.1"] {
             assert!(Bundle::parse(&pem).verifies(&leaf, name, leaf.not_before()), "{name}");
         }
-        let permissions = fs::metadata(&made.key).expect("the key").permissions().mode();
-        assert_eq!(permissions & 0o777, 0o600);
+        let permissions = fs::metadata(&made.key).expect("the key").permissions();
+        assert_eq!(permissions.mode() & 0o777, 0o600);
         let files = fs::read_dir(made.key.parent().expect("a folder")).expect("a folder");
         assert_eq!(files.count(), 3);
     }
