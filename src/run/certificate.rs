@@ -13,8 +13,7 @@ use crate::certificates::Leaf;
 use crate::config;
 use crate::server::{Condition, Readiness};
 use crate::telemetry::metrics::Metrics;
-use crate::tls::files::{PairPaths, parse};
-use crate::tls::managed::{ManagedCertificates, Manager, Settings};
+use crate::tls::managed::{ManagedCertificates, Manager, Settings, Status, certified_key};
 use crate::tls::reload::Reloader;
 use crate::tls::resolver::CertificateResolver;
 
@@ -100,7 +99,7 @@ async fn follow_leaf(
 ) {
     loop {
         let leaf = leaves.borrow_and_update().clone();
-        match leaf.as_deref().map(pair) {
+        match leaf.as_deref().map(certified_key) {
             Some(Ok(pair)) => {
                 resolver.swap(pair);
                 held.send_replace(true);
@@ -115,15 +114,7 @@ async fn follow_leaf(
     }
 }
 
-fn pair(leaf: &Leaf) -> Result<Arc<rustls::sign::CertifiedKey>, crate::tls::files::FilesError> {
-    let paths = PairPaths { certificate: "tls.crt".into(), key: "tls.key".into() };
-    parse(&paths, leaf.chain_pem().as_bytes(), leaf.key().pem().as_bytes())
-}
-
-async fn follow_status(
-    mut status: watch::Receiver<crate::tls::managed::Status>,
-    readiness: &Readiness,
-) {
+async fn follow_status(mut status: watch::Receiver<Status>, readiness: &Readiness) {
     loop {
         let now = status.borrow_and_update().clone();
         if now.ready {
