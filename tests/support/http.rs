@@ -1,6 +1,6 @@
 //! A plain HTTP/1.1 client.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{io, net::SocketAddr, sync::Arc};
 
 use anyhow::Context as _;
 use axum::{
@@ -19,7 +19,7 @@ use tokio::{
     net::TcpStream,
     task::JoinHandle,
 };
-use tokio_rustls::TlsConnector;
+use tokio_rustls::{TlsConnector, client::TlsStream};
 
 /// An answer, read to its end.
 #[derive(Debug)]
@@ -52,6 +52,39 @@ pub async fn send_tls(
     Connection::open_tls(address, ca_pem).await?.send(request).await
 }
 
+/// Opens TLS connections to one address.
+#[derive(Clone)]
+pub struct Dialer {
+    address: SocketAddr,
+    connector: TlsConnector,
+}
+
+impl Dialer {
+    pub fn new(address: SocketAddr, ca_pem: &str) -> anyhow::Result<Self> {
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_slice(ca_pem.as_bytes())?)?;
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        Ok(Self { address, connector: TlsConnector::from(Arc::new(config)) })
+    }
+
+    pub async fn tcp(&self) -> io::Result<TcpStream> {
+        TcpStream::connect(self.address).await
+    }
+
+    pub async fn tls(&self) -> io::Result<TlsStream<TcpStream>> {
+        let name = ServerName::from(self.address.ip());
+        self.connector.connect(name, self.tcp().await?).await
+    }
+
+    pub async fn http(&self) -> anyhow::Result<Connection> {
+        Connection::over(self.tls().await?, self.address).await
+    }
+}
+
 /// A connection that is kept alive between requests. It closes with this value.
 pub struct Connection {
     address: SocketAddr,
@@ -61,17 +94,7 @@ pub struct Connection {
 
 impl Connection {
     pub async fn open_tls(address: SocketAddr, ca_pem: &str) -> anyhow::Result<Self> {
-        let mut roots = RootCertStore::empty();
-        roots.add(CertificateDer::from_pem_slice(ca_pem.as_bytes())?)?;
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        let stream = TcpStream::connect(address).await?;
-        let name = ServerName::from(address.ip());
-        let stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await?;
-        Self::over(stream, address).await
+        Dialer::new(address, ca_pem)?.http().await
     }
 
     pub async fn over(
@@ -83,6 +106,11 @@ impl Connection {
         // Its errors come out of the request as well.
         let task = tokio::spawn(connection);
         Ok(Self { address, sender, task })
+    }
+
+    /// Waits until it takes a request; false where it has been closed.
+    pub async fn is_ready(&mut self) -> bool {
+        self.sender.ready().await.is_ok()
     }
 
     pub async fn send(&mut self, request: Request<Bytes>) -> anyhow::Result<Reply> {

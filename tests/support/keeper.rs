@@ -68,10 +68,19 @@ impl Process {
 
     /// Asks it to end (SIGTERM).
     pub fn terminate(&self) {
+        self.signal(Signal::TERM);
+    }
+
+    /// Asks it to end as a terminal does (SIGINT).
+    pub fn interrupt(&self) {
+        self.signal(Signal::INT);
+    }
+
+    fn signal(&self, signal: Signal) {
         let child = self.child();
         // The lock keeps the id from being reaped, and so from being another's, meanwhile.
         let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-        let _ = kill_process(pid.expect("a child has a process id"), Signal::TERM);
+        let _ = kill_process(pid.expect("a child has a process id"), signal);
     }
 
     /// Waits for it to end by itself.

@@ -20,8 +20,10 @@
     reason = "test code: see above"
 )]
 
+mod balancer;
 mod components;
 mod control_plane;
+mod footprint;
 mod http;
 mod injector;
 mod keeper;
@@ -32,11 +34,15 @@ mod poll;
 mod registration;
 mod review;
 mod scratch;
+mod transport;
 mod webhook;
 
 pub use self::{
+    balancer::Balancer,
+    components::free_port,
     control_plane::{ControlPlane, Options, control_plane},
-    http::{Connection, Reply},
+    footprint::raise_open_files,
+    http::{Connection, Dialer, Reply},
     injector::Injector,
     keeper::{Process, process_is_gone},
     namespace::{Admitted, Namespace, overlaid, pod, service_account},
@@ -45,5 +51,6 @@ pub use self::{
     registration::{Registration, register},
     review::{Answer, Reviewer, post, review},
     scratch::Scratch,
-    webhook::{Builder, Webhook},
+    transport::{Transport, Unanswered},
+    webhook::{Builder, Launched, Webhook},
 };

@@ -1,5 +1,7 @@
 //! Certificates of the tests.
 
+use std::{ops::Range, time::SystemTime};
+
 use anyhow::bail;
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
@@ -37,11 +39,14 @@ impl Authority {
 
     /// A server's certificate for these DNS names and IP addresses.
     pub fn server(&self, names: &[&str]) -> anyhow::Result<Pair> {
-        let names: Vec<String> = names.iter().map(ToString::to_string).collect();
-        let mut params = CertificateParams::new(names)?;
-        params.distinguished_name = DistinguishedName::new();
-        params.distinguished_name.push(DnType::CommonName, "server");
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        self.sign(server_params(names)?)
+    }
+
+    /// One that is valid in this time alone.
+    pub fn server_within(&self, names: &[&str], valid: Range<SystemTime>) -> anyhow::Result<Pair> {
+        let mut params = server_params(names)?;
+        params.not_before = valid.start.into();
+        params.not_after = valid.end.into();
         self.sign(params)
     }
 
@@ -75,6 +80,15 @@ impl Authority {
             key: key.serialize_pem(),
         })
     }
+}
+
+fn server_params(names: &[&str]) -> anyhow::Result<CertificateParams> {
+    let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+    let mut params = CertificateParams::new(names)?;
+    params.distinguished_name = DistinguishedName::new();
+    params.distinguished_name.push(DnType::CommonName, "server");
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    Ok(params)
 }
 
 /// A key for service-account tokens, RSA as clusters have it (tokens are then RS256): private, public.

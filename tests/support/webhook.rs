@@ -92,6 +92,13 @@ impl Builder {
 
     /// As `start`, for tests of a start that is refused.
     pub async fn try_start(self) -> anyhow::Result<Webhook> {
+        let Launched { process, log, authority, scratch } = self.launch()?;
+        let (https, admin) = serving(&process, &log).await.with_context(|| log.text())?;
+        Ok(Webhook { process, log, https, admin, authority, scratch })
+    }
+
+    /// Starts it and waits for nothing.
+    pub fn launch(self) -> anyhow::Result<Launched> {
         let authority = Authority::new("webhook-tests")?;
         let scratch = Scratch::new()?;
         let pair = authority.server(&["127.0.0.1", "localhost"])?;
@@ -120,8 +127,26 @@ impl Builder {
             command.stdout(Stdio::inherit()).stderr(Stdio::piped());
         })?;
         let log = Log::of(process.take_stderr().context("standard error is piped")?)?;
-        let (https, admin) = serving(&process, &log).await.with_context(|| log.text())?;
-        Ok(Webhook { process, log, https, admin, authority, scratch })
+        Ok(Launched { process, log, authority, scratch })
+    }
+}
+
+/// A webhook that need not serve yet.
+pub struct Launched {
+    process: Process,
+    log: Log,
+    authority: Authority,
+    scratch: Scratch,
+}
+
+impl Launched {
+    pub fn process(&self) -> &Process {
+        &self.process
+    }
+
+    /// What it has logged so far.
+    pub fn log(&self) -> String {
+        self.log.text()
     }
 }
 

@@ -1,0 +1,69 @@
+//! The webhook as a process: how it starts, how it ends, and that no client can hold it meanwhile.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "test code: a panic is how a test says what went wrong, and measurements are printed"
+)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod load;
+mod raw;
+mod rolling;
+mod signals;
+mod start;
+
+use axum::body::Bytes;
+use axum::http::Request;
+use support::{Dialer, Scratch, Webhook, pod, post, review};
+
+const ACCOUNTS: &str = "\
+apiVersion: v1
+kind: ServiceAccount
+metadata:
+  name: app
+  namespace: demo
+  annotations: {eks.amazonaws.com/role-arn: 'arn:aws:iam::111122223333:role/app'}
+";
+
+/// A folder with `ServiceAccount`s, and the argument that has the webhook read them.
+fn accounts() -> (Scratch, String) {
+    let folder = Scratch::new().unwrap();
+    let file = folder.write("accounts.yaml", ACCOUNTS).unwrap();
+    let arg = format!("--service-accounts={}", file.display());
+    (folder, arg)
+}
+
+/// A webhook that reads `ServiceAccount`s from a file in the folder given with it, ready.
+async fn from_file(args: &[&str]) -> (Webhook, Scratch) {
+    let (folder, from) = accounts();
+    let webhook = Webhook::builder().arg(from).args(args.iter().copied()).start().await;
+    webhook.ready().await;
+    (webhook, folder)
+}
+
+fn review_body() -> String {
+    review("demo", &pod("app", "app")).to_string()
+}
+
+/// The creation of a pod whose `ServiceAccount` has a role.
+fn usual_request() -> Request<Bytes> {
+    post("/mutate", review_body())
+}
+
+fn dialer(webhook: &Webhook) -> Dialer {
+    Dialer::new(webhook.https(), webhook.ca_pem()).unwrap()
+}
+
+/// It runs, serves as usual, and has met no bug of its own.
+async fn is_well(webhook: &Webhook) {
+    webhook.process().check_running().unwrap();
+    let reply = webhook.send(usual_request()).await.unwrap();
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    assert!(reply.text().contains("patch"), "{}", reply.text());
+    let panicked = |line: &String| line.contains("panicked") || line.contains("a bug");
+    assert_eq!(webhook.log().into_iter().find(panicked), None);
+}
