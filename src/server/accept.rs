@@ -62,10 +62,11 @@ impl Acceptor {
         shutdown: impl Future<Output = ()>,
     ) -> Drained {
         self.accept_until(shutdown).await;
+        // Before the probe can tell: whoever comes after that is asked to leave.
+        self.shared.stage.leave();
         if let Some(readiness) = readiness {
             readiness.begin_shutdown();
         }
-        self.shared.stage.leave();
         if !drain.delay.is_zero() {
             self.accept_until(sleep(drain.delay)).await;
         }
