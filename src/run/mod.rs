@@ -36,7 +36,10 @@ fn begin_to_serve(config: Config, warnings: &[String]) -> ExitCode {
             tracing::warn!("{warning}");
         }
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-        runtime.block_on(serve::serve(config))
+        let ended = runtime.block_on(serve::serve(config));
+        // To drop it would wait for files and names that are still being looked up.
+        runtime.shutdown_background();
+        ended
     });
     match ended {
         Ok(()) => ExitCode::SUCCESS,
