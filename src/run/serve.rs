@@ -35,18 +35,14 @@ pub(super) async fn serve(config: Config) -> anyhow::Result<()> {
     let metrics = Arc::new(Metrics::new()?);
     let waiting = [Condition::Certificate, Condition::ServiceAccounts, Condition::ConfigMap];
     let readiness = Arc::new(Readiness::waiting_for(&waiting));
-    let client = cluster::client_for(&config.source).await?;
-
-    let resolver = Arc::new(CertificateResolver::new());
-    let certificate = Certificate::open(
-        &config.https.certificate,
-        client.as_ref(),
-        Arc::clone(&resolver),
-        Arc::clone(&readiness),
-        &metrics,
-    )
-    .await?;
-    let (accounts, tasks) = known_service_accounts(&config, client).await?;
+    // Cancel-safe: signals stay until they are taken. Nothing is served yet, so there is nothing to drain.
+    let Opened { resolver, certificate, accounts, tasks } = tokio::select! {
+        opened = open(&config, &readiness, &metrics) => opened?,
+        signal = signals.next() => {
+            tracing::info!(signal, "ended before it served");
+            return Ok(());
+        }
+    };
     let connections = Arc::new(ConnectionStats::default());
     scrape::service_accounts(&metrics, accounts.clone());
     scrape::https(&metrics, Arc::clone(&resolver), Arc::clone(&connections));
@@ -104,6 +100,33 @@ pub(super) async fn serve(config: Config) -> anyhow::Result<()> {
     admin.await.context("the admin server's task failed")?;
     tracing::info!(finished = drained.finished, cut = drained.cut, "drained");
     Ok(())
+}
+
+/// What has to be read, or asked for, before anything runs.
+struct Opened {
+    resolver: Arc<CertificateResolver>,
+    certificate: Certificate,
+    accounts: ServiceAccounts,
+    tasks: Tasks,
+}
+
+async fn open(
+    config: &Config,
+    readiness: &Arc<Readiness>,
+    metrics: &Metrics,
+) -> anyhow::Result<Opened> {
+    let client = cluster::client_for(&config.source).await?;
+    let resolver = Arc::new(CertificateResolver::new());
+    let certificate = Certificate::open(
+        &config.https.certificate,
+        client.as_ref(),
+        Arc::clone(&resolver),
+        Arc::clone(readiness),
+        metrics,
+    )
+    .await?;
+    let (accounts, tasks) = known_service_accounts(config, client).await?;
+    Ok(Opened { resolver, certificate, accounts, tasks })
 }
 
 /// All that the HTTPS server is made of, before there is a certificate.

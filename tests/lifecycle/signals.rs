@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use crate::load::{ask_until_nobody_listens, transport};
 use crate::raw::Raw;
 use crate::support::{Webhook, eventually};
-use crate::{dialer, from_file, is_well, review_body};
+use crate::{accounts, dialer, from_file, is_well, review_body};
 
 const LONG: Duration = Duration::from_secs(20);
 
@@ -169,4 +169,23 @@ async fn ends_though_a_file_does_not_let_itself_be_read() {
     let begun = Instant::now();
     assert_eq!(webhook.stop().await.code(), Some(0));
     assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
+async fn ends_at_a_signal_while_it_still_starts() {
+    // Takes connections and never answers, as instance metadata behind a firewall.
+    let metadata = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}", metadata.local_addr().unwrap());
+    let (_folder, from) = accounts();
+    let webhook = crate::support::Webhook::builder()
+        .args([from, "--compose-role-arn".to_owned()])
+        .env("AWS_EC2_METADATA_SERVICE_ENDPOINT", endpoint)
+        .launch()
+        .unwrap();
+    let (_held, _) = metadata.accept().await.unwrap();
+    let begun = Instant::now();
+    webhook.process().terminate();
+    let status = webhook.process().wait(LONG).await.unwrap();
+    assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+    assert_eq!(status.code(), Some(0), "{}", webhook.log());
 }
