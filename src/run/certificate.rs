@@ -76,7 +76,7 @@ impl Certificate {
         let Self { resolver, readiness, source, held } = self;
         match source {
             Source::Files(reloader) => {
-                tokio::join!(reloader.run(INTERVAL), watch_expiry(&resolver, &readiness));
+                tokio::join!(reloader.run(INTERVAL), watch_validity(&resolver, &readiness));
             }
             Source::Managed(manager, ManagedCertificates { leaf, status, .. }) => {
                 tokio::join!(
@@ -129,18 +129,26 @@ async fn follow_status(mut status: watch::Receiver<Status>, readiness: &Readines
 }
 
 /// A certificate from files is somebody else's to renew: say when they did not.
-async fn watch_expiry(resolver: &CertificateResolver, readiness: &Readiness) {
+async fn watch_validity(resolver: &CertificateResolver, readiness: &Readiness) {
     let mut ticks = tokio::time::interval(INTERVAL);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        match resolver.not_after().filter(|end| *end < now) {
-            Some(end) => readiness.fail(
+        match resolver.validity() {
+            Some(validity) if now > *validity.end() => readiness.fail(
                 Condition::Certificate,
-                format!("the certificate expired {} s ago: renew --tls-cert", now - end),
+                format!("the certificate expired {} s ago: renew --tls-cert", now - validity.end()),
             ),
-            None => readiness.meet(Condition::Certificate),
+            Some(validity) if now < *validity.start() => readiness.fail(
+                Condition::Certificate,
+                format!(
+                    "the certificate is not valid for another {} s: check this node's clock, or \
+                     issue --tls-cert anew",
+                    validity.start() - now
+                ),
+            ),
+            _ => readiness.meet(Condition::Certificate),
         }
     }
 }

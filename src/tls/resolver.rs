@@ -1,5 +1,6 @@
 //! The certificate that new connections are shown, swapped without a lock.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
@@ -7,6 +8,7 @@ use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use x509_cert::Certificate;
 use x509_cert::der::Decode;
+use x509_cert::time::Time;
 
 /// Holds the pair in use, from whatever source it came.
 #[derive(Debug, Default)]
@@ -17,7 +19,7 @@ pub struct CertificateResolver {
 #[derive(Debug)]
 struct Held {
     pair: Arc<CertifiedKey>,
-    not_after: Option<u64>,
+    validity: Option<RangeInclusive<u64>>,
 }
 
 impl CertificateResolver {
@@ -28,8 +30,8 @@ impl CertificateResolver {
 
     /// New handshakes get this pair; connections that stand keep theirs.
     pub fn swap(&self, pair: Arc<CertifiedKey>) {
-        let not_after = not_after(&pair);
-        self.held.store(Some(Arc::new(Held { pair, not_after })));
+        let validity = validity(&pair);
+        self.held.store(Some(Arc::new(Held { pair, validity })));
     }
 
     /// Refuses new handshakes until the next [`swap`](Self::swap).
@@ -46,7 +48,13 @@ impl CertificateResolver {
     /// When the leaf held ends, in seconds since the Unix epoch.
     #[must_use]
     pub fn not_after(&self) -> Option<u64> {
-        self.held.load().as_ref()?.not_after
+        self.validity().map(|validity| *validity.end())
+    }
+
+    /// From when to when the leaf held is valid, in seconds since the Unix epoch.
+    #[must_use]
+    pub fn validity(&self) -> Option<RangeInclusive<u64>> {
+        self.held.load().as_ref()?.validity.clone()
     }
 }
 
@@ -56,12 +64,13 @@ impl ResolvesServerCert for CertificateResolver {
     }
 }
 
-/// Nothing where the leaf can't be read here: the time is for a metric, and
-/// whether the certificate is good is for the client to judge.
-fn not_after(pair: &CertifiedKey) -> Option<u64> {
+/// Nothing where the leaf can't be read here: whether such a one is good is for
+/// the client to judge.
+fn validity(pair: &CertifiedKey) -> Option<RangeInclusive<u64>> {
     let leaf = Certificate::from_der(pair.cert.first()?).ok()?;
-    let end = leaf.tbs_certificate().validity().not_after.to_unix_duration();
-    Some(end.as_secs())
+    let validity = leaf.tbs_certificate().validity();
+    let seconds = |time: &Time| time.to_unix_duration().as_secs();
+    Some(seconds(&validity.not_before)..=seconds(&validity.not_after))
 }
 
 #[cfg(test)]

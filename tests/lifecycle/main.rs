@@ -10,6 +10,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod certificate;
 mod load;
 mod raw;
 mod rolling;
