@@ -1,6 +1,8 @@
 //! Usual requests, one after the other on kept connections, as an API server sends them.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+use tokio::task::JoinSet;
 
 use crate::support::{Reply, Transport, Unanswered, Webhook};
 use crate::usual_request;
@@ -8,6 +10,7 @@ use crate::usual_request;
 /// One request and its answer.
 pub(crate) struct Answered {
     pub(crate) sent: Instant,
+    pub(crate) took: Duration,
     pub(crate) closes: bool,
 }
 
@@ -16,7 +19,7 @@ impl Answered {
         let sent = Instant::now();
         let reply = transport.send(usual_request()).await?;
         expect_mutated(&reply);
-        Ok(Self { sent, closes: reply.closes() })
+        Ok(Self { sent, took: sent.elapsed(), closes: reply.closes() })
     }
 }
 
@@ -39,4 +42,28 @@ pub(crate) async fn ask_until_nobody_listens(mut transport: Transport) -> Vec<An
             Err(Unanswered::Lost(error)) => panic!("a request was lost: {error:#}"),
         }
     }
+}
+
+/// How long `count` requests take each on `clients` kept connections, in order.
+pub(crate) async fn latencies(webhook: &Webhook, clients: usize, count: usize) -> Vec<Duration> {
+    let mut all = JoinSet::new();
+    for _ in 0..clients {
+        let mut transport = transport(webhook);
+        all.spawn(async move {
+            let mut took = Vec::with_capacity(count);
+            for _ in 0..count {
+                took.push(Answered::by(&mut transport).await.unwrap().took);
+            }
+            assert_eq!(transport.dialled(), 1, "its connection was taken from it");
+            took
+        });
+    }
+    let mut took = all.join_all().await.concat();
+    took.sort_unstable();
+    took
+}
+
+/// The value that 99 of 100 do not exceed.
+pub(crate) fn p99(sorted: &[Duration]) -> Duration {
+    sorted[sorted.len() * 99 / 100]
 }

@@ -11,10 +11,13 @@
 mod support;
 
 mod certificate;
+mod garbage;
+mod hostile;
 mod load;
 mod raw;
 mod rolling;
 mod signals;
+mod stalled;
 mod start;
 
 use axum::body::Bytes;

@@ -16,6 +16,10 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 pub(crate) struct Raw(Box<dyn Stream>);
 
 impl Raw {
+    pub(crate) async fn tcp(dialer: &Dialer) -> Self {
+        Self(Box::new(dialer.tcp().await.unwrap()))
+    }
+
     pub(crate) async fn tls(dialer: &Dialer) -> Self {
         Self(Box::new(dialer.tls().await.unwrap()))
     }
@@ -51,6 +55,13 @@ impl Raw {
     /// All that still comes, up to the end of the connection.
     pub(crate) async fn read_to_end(&mut self) -> String {
         String::from_utf8_lossy(&self.read_bytes_to_end().await).into_owned()
+    }
+
+    /// Says that nothing more comes, and waits for the other side to do so.
+    pub(crate) async fn shut_and_read(&mut self) -> Vec<u8> {
+        // It fails where the other side was first.
+        let _ = self.0.shutdown().await;
+        self.read_bytes_to_end().await
     }
 
     pub(crate) async fn read_bytes_to_end(&mut self) -> Vec<u8> {
