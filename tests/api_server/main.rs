@@ -14,6 +14,7 @@ mod config_map;
 mod container_credentials;
 mod containers;
 mod freshness;
+mod manifests;
 mod reviews;
 mod rights;
 mod scale;
