@@ -1,13 +1,13 @@
 //! How a plan is made.
 
 use super::container;
-use super::participants::participants;
+use super::participants::{Participants, participants};
 use super::plan::{Jitter, LABEL, LABEL_VALUE, LabelPlan, Plan, Scope, Status, VolumePlan};
 use super::pod::Pod;
 use super::settings::Settings;
 use super::target::Target;
 use super::volume::TokenVolume;
-use crate::identity::{Expiration, Identity, Warning, WarningKind, token_expiration};
+use crate::identity::{Expiration, Identity, Warning, WarningKind, shortened, token_expiration};
 
 /// Plans what `pod` needs to have `identity`.
 #[must_use]
@@ -25,7 +25,8 @@ pub fn plan<'p>(
     report_other_audience(&volume, &target, &mut warnings);
 
     let mut containers = Vec::new();
-    let participants = participants(pod, scope, settings, &mut warnings);
+    let Participants { containers: participants, left_out } =
+        participants(pod, scope, settings, &mut warnings);
     let pod_has_volume = volume.present.is_some();
     if matches!(scope, Scope::Creation) || pod_has_volume {
         containers.extend(participants.iter().map(|&(list, index, container)| {
@@ -51,7 +52,7 @@ pub fn plan<'p>(
     };
     let lacking = containers.iter().any(|it| it.mount || !it.env.is_empty());
     let status = match () {
-        () if !creation && participants.is_empty() => Status::Complete,
+        () if !creation && participants.is_empty() && !left_out => Status::Complete,
         () if participants.is_empty() => Status::NoContainers,
         () if containers.is_empty() => Status::NoVolume,
         () if lacking || volume.add || label.is_some() => Status::Incomplete,
@@ -99,7 +100,10 @@ fn label(pod: &Pod<'_>, warnings: &mut Vec<Warning>) -> Option<LabelPlan> {
         let value = value.as_deref().unwrap_or_default();
         warnings.push(Warning::new(
             WarningKind::OtherLabel,
-            format!("label {LABEL} stays {value:?}, where {LABEL_VALUE:?} belongs"),
+            format!(
+                "label {LABEL} stays {:?}, where {LABEL_VALUE:?} belongs",
+                shortened(value, 32)
+            ),
         ));
     }
     None
@@ -131,8 +135,10 @@ fn report_other_audience(
         warnings.push(Warning::new(
             WarningKind::OtherAudience,
             format!(
-                "volume {} keeps its audience {audience:?}, the identity's is {:?}",
-                volume.name, target.audience
+                "volume {} keeps its audience {:?}, where {:?} belongs",
+                shortened(&volume.name, 28),
+                shortened(audience, 24),
+                shortened(target.audience, 24),
             ),
         ));
     }

@@ -33,7 +33,10 @@ const POLL_INTERVAL: Duration = Duration::from_secs(1);
 pub(super) async fn serve(config: Config) -> anyhow::Result<()> {
     let mut signals = Signals::new().context("failed to listen for signals")?;
     let metrics = Arc::new(Metrics::new()?);
-    let waiting = [Condition::Certificate, Condition::ServiceAccounts, Condition::ConfigMap];
+    let mut waiting = vec![Condition::Certificate, Condition::ServiceAccounts];
+    if config.identity.watch_config_map {
+        waiting.push(Condition::ConfigMap);
+    }
     let readiness = Arc::new(Readiness::waiting_for(&waiting));
     let client = cluster::client_for(&config.source).await?;
 
@@ -204,9 +207,15 @@ fn admin_server(
 
 /// Meets the conditions when they are met, and never returns.
 async fn become_ready(accounts: &ServiceAccounts, readiness: &Readiness) -> Infallible {
-    accounts.ready().await;
-    readiness.meet(Condition::ServiceAccounts);
-    readiness.meet(Condition::ConfigMap);
+    let listed = async {
+        accounts.listed().await;
+        readiness.meet(Condition::ServiceAccounts);
+    };
+    let answered = async {
+        accounts.config_map_answered().await;
+        readiness.meet(Condition::ConfigMap);
+    };
+    tokio::join!(listed, answered);
     std::future::pending().await
 }
 

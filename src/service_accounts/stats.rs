@@ -31,6 +31,7 @@ pub struct Stats {
     pub config_map_errors: u64,
     /// Keys in force at this moment.
     pub container_credentials_keys: usize,
+    pub container_credentials_loads: u64,
     pub container_credentials_errors: u64,
     /// Changes of the files of `--service-accounts` that could not be taken.
     pub files_errors: u64,
@@ -95,6 +96,7 @@ impl ServiceAccounts {
             },
             config_map_errors: config_map.errors(),
             container_credentials_keys: container_credentials.len(),
+            container_credentials_loads: container_credentials.loads(),
             container_credentials_errors: container_credentials.errors(),
             files_errors: self.inner.files_errors.load(Ordering::Relaxed),
             events_sent: self.inner.events.sent(),

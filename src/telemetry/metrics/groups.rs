@@ -79,7 +79,7 @@ impl Accounts {
             annotated: gauge(
                 registry,
                 "pod_identity_service_accounts_annotated",
-                "ServiceAccounts in memory with an annotation that means something here.",
+                "ServiceAccounts in memory with a role.",
             )?,
             ready: gauge(
                 registry,
@@ -205,7 +205,7 @@ impl Peer {
             used: gauge(
                 registry,
                 "pod_identity_webhook_used",
-                "1 once an annotated ServiceAccount was seen.",
+                "1 once a ServiceAccount with a role was seen.",
             )?,
             pods: Counters::register(
                 registry,

@@ -99,6 +99,11 @@ impl Metrics {
         })
     }
 
+    /// A request that could not be read: there is no time that it took.
+    pub fn bad_request(&self, endpoint: Endpoint) {
+        self.admissions.inc((endpoint, Outcome::BadRequest));
+    }
+
     /// One admission: it ended so, and took so long.
     pub fn admission(&self, endpoint: Endpoint, outcome: Outcome, took: Duration) {
         self.admissions.inc((endpoint, outcome));
