@@ -16,6 +16,7 @@ use crate::identity::{Account, AnnotationKeys, Defaults, Expiration};
 use crate::mutation::{ContainerCredentialsSettings, Settings};
 use crate::telemetry::logs;
 use crate::tls;
+use crate::tls::clients::AllowedNames;
 use crate::tls::files::PairPaths;
 use crate::tls::settings::{CipherSuites, MinVersion};
 
@@ -121,6 +122,7 @@ fn https(args: HttpsArgs, warnings: &mut Vec<String>) -> Result<Https, ConfigErr
     warnings.extend(told);
     let (cipher_suites, told) = CipherSuites::parse(&args.tls_cipher_suites, min_version)?;
     warnings.extend(told);
+    let clients = clients(args.client_ca_file, args.client_allowed_names)?;
     Ok(Https {
         address: args.address,
         port: args.port,
@@ -129,8 +131,32 @@ fn https(args: HttpsArgs, warnings: &mut Vec<String>) -> Result<Https, ConfigErr
             key: required("--tls-key", args.tls_key)?.into(),
         },
         tls: tls::settings::Settings { min_version, cipher_suites },
+        clients,
         max_request_bytes: args.max_request_bytes,
     })
+}
+
+fn clients(
+    ca_file: String,
+    allowed_names: String,
+) -> Result<Option<tls::clients::Settings>, ConfigError> {
+    let allowed_names = match optional(allowed_names) {
+        Some(names) => Some(AllowedNames::parse(&names).ok_or_else(|| {
+            refuse(
+                "--client-allowed-names",
+                names,
+                "it names nobody; leave the flag out for anybody",
+            )
+        })?),
+        None => None,
+    };
+    match (optional(ca_file), allowed_names) {
+        (Some(ca_file), allowed_names) => {
+            Ok(Some(tls::clients::Settings { ca_file: ca_file.into(), allowed_names }))
+        }
+        (None, Some(_)) => Err(ConfigError::NamesWithoutAuthorities),
+        (None, None) => Ok(None),
+    }
 }
 
 fn source(args: SourceArgs) -> Result<Source, ConfigError> {

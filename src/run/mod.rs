@@ -1,5 +1,6 @@
 //! The composition root: from a command to its exit code.
 
+mod clients;
 mod cluster;
 mod scrape;
 mod serve;

@@ -12,6 +12,7 @@ use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
+use super::clients::Clients;
 use super::signals::Signals;
 use super::{cluster, scrape};
 use crate::config::{Config, Source};
@@ -25,7 +26,7 @@ use crate::telemetry::metrics::Metrics;
 use crate::tls;
 
 /// How often files are looked at.
-const POLL_INTERVAL: Duration = Duration::from_secs(1);
+pub(super) const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Serves until a signal, and drains.
 pub(super) async fn serve(config: Config) -> anyhow::Result<()> {
@@ -35,7 +36,9 @@ pub(super) async fn serve(config: Config) -> anyhow::Result<()> {
     let readiness = Arc::new(Readiness::waiting_for(&waiting));
 
     let resolver = Arc::new(tls::resolver::CertificateResolver::new());
-    let tls_config = config.https.tls.server_config(Arc::clone(&resolver) as _)?;
+    let clients = Clients::start(config.https.clients.clone(), &metrics).await?;
+    let tls_config =
+        config.https.tls.server_config(Arc::clone(&resolver) as _, clients.verifier())?;
     let mut reloader =
         tls::reload::Reloader::new(config.https.certificate.clone(), Arc::clone(&resolver));
     // Nothing listens before TLS can be served.
@@ -65,6 +68,7 @@ pub(super) async fn serve(config: Config) -> anyhow::Result<()> {
         listener: https_listener,
         router: counted(https::router(admissions::router(admissions)), metrics),
         tls: tls_config,
+        rejections: clients.rejections(),
         limits,
         drain: DrainLimits {
             delay: config.lifecycle.shutdown_delay,
@@ -93,6 +97,7 @@ pub(super) async fn serve(config: Config) -> anyhow::Result<()> {
                 Err(error) => anyhow::Error::from(error),
             },
             () = reloader.run(POLL_INTERVAL) => anyhow::anyhow!("the reload of certificates ended"),
+            () = clients.follow() => anyhow::anyhow!("the reload of --client-ca-file ended"),
             never = become_ready(&accounts, &readiness) => match never {},
         }
     };
