@@ -9,12 +9,16 @@
 mod support;
 
 use axum::{body::Bytes, http::Request};
-use rustls::SupportedProtocolVersion;
 use rustls::version::{TLS12, TLS13};
+use rustls::{AlertDescription, ClientConfig, ClientConnection, IoState, SupportedProtocolVersion};
 use serde_json::Value;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
 use std::time::Duration;
 use support::{
-    Authority, Connection, Pair, Reply, Scratch, Webhook, eventually, pod, post, review,
+    Authority, Connection, Pair, Reply, Scratch, Webhook, client_config, eventually, pod, post,
+    review,
 };
 
 const ACCOUNTS: &str = "\
@@ -124,16 +128,41 @@ async fn rejects_everyone_else_with_an_alert_a_count_and_a_reason() {
     assert!(mutated(&webhook, Some(&by_dns)).await.unwrap());
 }
 
+/// In TLS 1.3 a client has sent its request before it can know that it was rejected.
 #[tokio::test]
-async fn says_why_to_a_client_whose_request_is_large() {
-    let authority = Authority::new("clients").unwrap();
-    let (webhook, _folder) = webhook_for(&authority, &[]).await;
-    for _ in 0..20 {
-        let large = post("/mutate", "x".repeat(1 << 20));
-        let error = call(&webhook, None, &[&TLS13], large).await.expect_err("no certificate");
-        let error = format!("{error:?}");
-        assert!(error.contains("CertificateRequired"), "{error}");
+async fn closes_a_rejected_connection_without_a_reset_that_could_take_the_alert() {
+    let (webhook, _folder) = webhook_for(&Authority::new("clients").unwrap(), &[]).await;
+    let config = client_config(webhook.ca_pem(), None, &[&TLS13]).unwrap();
+    let address = webhook.https();
+    let ended = tokio::task::spawn_blocking(move || send_with_handshake(address, config));
+    match ended.await.unwrap().expect("it ends in order") {
+        Err(rustls::Error::AlertReceived(AlertDescription::CertificateRequired)) => {}
+        other => panic!("{other:?}"),
     }
+}
+
+/// Sends the end of its handshake and a large request in one go, reads to the end of the stream, and gives
+/// what the server has said by then.
+fn send_with_handshake(
+    address: SocketAddr,
+    config: ClientConfig,
+) -> std::io::Result<Result<IoState, rustls::Error>> {
+    let mut stream = TcpStream::connect(address)?;
+    let mut tls = ClientConnection::new(Arc::new(config), address.ip().into()).unwrap();
+    tls.set_buffer_limit(None);
+    tls.write_tls(&mut stream)?;
+    while tls.is_handshaking() {
+        tls.read_tls(&mut stream)?;
+        tls.process_new_packets().unwrap();
+    }
+    tls.writer().write_all(&[b'x'; 256 << 10])?;
+    while tls.wants_write() {
+        tls.write_tls(&mut stream)?;
+    }
+    let mut rest = Vec::new();
+    stream.read_to_end(&mut rest)?;
+    tls.read_tls(&mut rest.as_slice())?;
+    Ok(tls.process_new_packets())
 }
 
 #[tokio::test]

@@ -54,6 +54,27 @@ pub async fn send_tls(
     Connection::open_tls(address, ca_pem).await?.send(request).await
 }
 
+/// What a client trusts, and what it shows where it is asked.
+pub fn client_config(
+    ca_pem: &str,
+    client: Option<&Pair>,
+    versions: &[&'static SupportedProtocolVersion],
+) -> anyhow::Result<ClientConfig> {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_slice(ca_pem.as_bytes())?)?;
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(versions)?
+        .with_root_certificates(roots);
+    Ok(match client {
+        Some(pair) => config.with_client_auth_cert(
+            vec![CertificateDer::from_pem_slice(pair.certificate.as_bytes())?],
+            PrivateKeyDer::from_pem_slice(pair.key.as_bytes())?,
+        )?,
+        None => config.with_no_client_auth(),
+    })
+}
+
 /// A connection that is kept alive between requests. It closes with this value.
 pub struct Connection {
     address: SocketAddr,
@@ -73,19 +94,7 @@ impl Connection {
         client: Option<&Pair>,
         versions: &[&'static SupportedProtocolVersion],
     ) -> anyhow::Result<Self> {
-        let mut roots = RootCertStore::empty();
-        roots.add(CertificateDer::from_pem_slice(ca_pem.as_bytes())?)?;
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let config = ClientConfig::builder_with_provider(provider)
-            .with_protocol_versions(versions)?
-            .with_root_certificates(roots);
-        let config = match client {
-            Some(pair) => config.with_client_auth_cert(
-                vec![CertificateDer::from_pem_slice(pair.certificate.as_bytes())?],
-                PrivateKeyDer::from_pem_slice(pair.key.as_bytes())?,
-            )?,
-            None => config.with_no_client_auth(),
-        };
+        let config = client_config(ca_pem, client, versions)?;
         let stream = TcpStream::connect(address).await?;
         let name = ServerName::from(address.ip());
         let stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await?;
