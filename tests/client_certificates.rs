@@ -155,7 +155,7 @@ fn send_with_handshake(
         tls.read_tls(&mut stream)?;
         tls.process_new_packets().unwrap();
     }
-    tls.writer().write_all(&[b'x'; 256 << 10])?;
+    tls.writer().write_all(&vec![b'x'; 256 << 10])?;
     while tls.wants_write() {
         tls.write_tls(&mut stream)?;
     }
