@@ -39,6 +39,7 @@ lint: ## Formatting, clippy, the floors, licences and advisories
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
 	scripts/check-floors
+	scripts/manifest --check
 	@if command -v cargo-deny >/dev/null 2>&1; then \
 		cargo deny --locked check; \
 	else \

@@ -6,6 +6,7 @@
 //! Kubernetes gives pods `POD_IDENTITY_WEBHOOK_PORT=tcp://...` beside a Service
 //! of that name.
 
+mod certs;
 mod identity;
 mod klog;
 mod serve;
@@ -16,6 +17,7 @@ use std::fmt::Display;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 
+pub use certs::{CertsArgs, CertsCommand, CertsInitArgs};
 pub use identity::{ContainerCredentialsArgs, RoleArnArgs, WebIdentityArgs};
 pub use klog::KlogArgs;
 pub use serve::{
@@ -52,6 +54,8 @@ pub enum Command {
     /// Serve admissions (the default)
     // Boxed: the other commands take few arguments.
     Serve(Box<ServeArgs>),
+    /// Make certificates for a webhook outside the cluster
+    Certs(CertsArgs),
 }
 
 impl Cli {

@@ -132,6 +132,27 @@ pub struct ManagedCertificateArgs {
         default_value = "pod-identity-webhook"
     )]
     pub tls_secret: String,
+    /// MutatingWebhookConfiguration whose caBundles are kept true; may be repeated
+    #[arg(
+        long,
+        env = "PODID_WEBHOOK_CONFIG_NAME",
+        value_name = "NAME",
+        value_delimiter = ',',
+        default_value = "pod-identity-webhook"
+    )]
+    pub webhook_config_name: Vec<String>,
+    /// How long a CA lasts; a new one is made when two thirds are over
+    #[arg(long, env = "PODID_CA_LIFETIME", value_name = "DURATION", value_parser = duration,
+        default_value = "8760h")]
+    pub ca_lifetime: Duration,
+    /// How long the certificate served lasts; renewed when two thirds are over
+    #[arg(long, env = "PODID_CERT_LIFETIME", value_name = "DURATION", value_parser = duration,
+        default_value = "720h")]
+    pub cert_lifetime: Duration,
+    /// How long a new CA is published beside the old one before it signs
+    #[arg(long, env = "PODID_CA_OVERLAP", value_name = "DURATION", value_parser = duration,
+        default_value = "5m")]
+    pub ca_overlap: Duration,
 }
 
 #[derive(Args, Clone, Debug)]

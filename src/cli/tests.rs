@@ -6,7 +6,7 @@ use clap::{Arg, CommandFactory};
 use super::*;
 
 /// Every flag that takes a value, with its default and another value.
-const VALUES: [(&str, &str, &str); 48] = [
+const VALUES: [(&str, &str, &str); 52] = [
     ("--address", "", "127.0.0.1"),
     ("--port", "443", "8443"),
     ("--metrics-port", "9999", "9998"),
@@ -52,6 +52,10 @@ const VALUES: [(&str, &str, &str); 48] = [
     ("--max-request-bytes", "8Mi", "1048576"),
     ("--service-account-lookup-timeout", "1s", "0.5s"),
     ("--fresh-service-account-window", "10s", "0"),
+    ("--webhook-config-name", "pod-identity-webhook", "another"),
+    ("--ca-lifetime", "8760h", "4380h"),
+    ("--cert-lifetime", "720h", "240h"),
+    ("--ca-overlap", "5m", "10m"),
     ("--shutdown-delay", "5s", "0"),
     ("--shutdown-timeout", "20s", "1m"),
     // Booleans, written with a value.
@@ -82,7 +86,7 @@ const BOOLEANS: [&str; 5] = [
 
 fn parse(args: &[&str]) -> Result<ServeArgs, clap::Error> {
     let cli = Cli::try_parse_from([&["/webhook"], args].concat())?;
-    let Command::Serve(args) = cli.into_command();
+    let Command::Serve(args) = cli.into_command() else { panic!("not serve") };
     Ok(*args)
 }
 

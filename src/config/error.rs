@@ -1,5 +1,6 @@
 //! Why arguments are no configuration.
 
+use crate::certificates::ParamsError;
 use crate::identity::AccountError;
 use crate::tls::settings::SettingsError;
 
@@ -24,9 +25,6 @@ pub enum ConfigError {
          leave out the first for a cluster, the second for files"
     )]
     TwoSources(&'static str),
-    #[error(
-        "'--in-cluster=true' (the default): this version does not manage certificates inside the \
-         cluster yet; use '--in-cluster=false' with '--tls-cert' and '--tls-key'"
-    )]
-    InCluster,
+    #[error(transparent)]
+    Lifetimes(#[from] ParamsError),
 }

@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::admission::Policy;
+use crate::certificates::Params;
 use crate::identity::Account;
 use crate::telemetry::logs;
 use crate::tls::{self, files::PairPaths};
@@ -37,11 +38,23 @@ pub struct Https {
     /// All addresses where none is named.
     pub address: Option<IpAddr>,
     pub port: u16,
-    pub certificate: PairPaths,
+    pub certificate: Certificate,
     pub tls: tls::settings::Settings,
     /// Anyone may call where none are named.
     pub clients: Option<tls::clients::Settings>,
     pub max_request_bytes: usize,
+}
+
+/// Where the certificate that is served comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Certificate {
+    Files(PairPaths),
+    /// Made, kept in a Secret and published by the webhook itself.
+    Managed {
+        params: Params,
+        /// The `MutatingWebhookConfiguration`s whose caBundles are kept true.
+        configurations: Vec<String>,
+    },
 }
 
 /// The server for probes and metrics.

@@ -6,8 +6,11 @@ use std::time::Duration;
 use super::checks::{
     annotation_prefix, http_uri, label, mount_path, optional, path_in_volume, refuse, required,
 };
-use super::{Admin, Config, ConfigError, Https, Identity, Lifecycle, Lookup, RoleNames, Source};
+use super::{
+    Admin, Certificate, Config, ConfigError, Https, Identity, Lifecycle, Lookup, RoleNames, Source,
+};
 use crate::admission::Policy;
+use crate::certificates::{Lifetimes, Names, Params};
 use crate::cli::{
     ContainerCredentialsArgs, HttpsArgs, LogFormat, ManagedCertificateArgs, RoleArnArgs, ServeArgs,
     SourceArgs, WebIdentityArgs,
@@ -28,7 +31,8 @@ impl Config {
     /// flags without effect, values brought within bounds.
     pub fn from_args(args: ServeArgs) -> Result<(Self, Vec<String>), ConfigError> {
         let mut warnings = Vec::new();
-        let namespace = managed(args.managed, &args.source, &mut warnings)?;
+        let namespace = label("--namespace", args.managed.namespace.clone())?;
+        let certificate = certificate(args.managed, &args.https, &args.source, &mut warnings)?;
         if args.https.port == args.admin.metrics_port && args.https.port != 0 {
             return Err(ConfigError::SamePort(args.https.port));
         }
@@ -46,7 +50,7 @@ impl Config {
         let container_credentials = container_credentials(args.container_credentials)?;
         let policy = policy(args.web_identity, region, container_credentials, &mut warnings)?;
         let config = Self {
-            https: https(args.https, &mut warnings)?,
+            https: https(&args.https, certificate, &mut warnings)?,
             admin,
             source: source(args.source)?,
             lookup,
@@ -89,32 +93,43 @@ impl TryFrom<ServeArgs> for Config {
     }
 }
 
-/// The namespace; the other names are for certificates managed inside.
-fn managed(
+/// Managed inside the cluster unless files are named or needed.
+fn certificate(
     args: ManagedCertificateArgs,
+    https: &HttpsArgs,
     source: &SourceArgs,
     warnings: &mut Vec<String>,
-) -> Result<String, ConfigError> {
-    let namespace = label("--namespace", args.namespace)?;
-    required("--service-name", args.service_name)?;
-    required("--tls-secret", args.tls_secret)?;
-    let files = !source.service_accounts.trim().is_empty();
-    match args.in_cluster {
-        Some(true) if files => {
-            warnings.push(
-                "--in-cluster=true is without effect: --service-accounts needs no cluster, \
-                 the certificate is that of --tls-cert and --tls-key"
-                    .to_owned(),
-            );
-            Ok(namespace)
-        }
-        Some(true) => Err(ConfigError::InCluster),
-        None if !files => Err(ConfigError::InCluster),
-        Some(false) | None => Ok(namespace),
+) -> Result<Certificate, ConfigError> {
+    let secret = label("--tls-secret", args.tls_secret)?;
+    let service = label("--service-name", args.service_name)?;
+    let configurations = args.webhook_config_name.into_iter();
+    let configurations: Vec<_> = configurations
+        .map(|name| required("--webhook-config-name", name))
+        .collect::<Result<_, _>>()?;
+    let lifetimes = Lifetimes::new(args.ca_lifetime, args.cert_lifetime, args.ca_overlap)?;
+    let without_cluster = optional(source.service_accounts.clone()).is_some();
+    if without_cluster && args.in_cluster == Some(true) {
+        warnings.push(
+            "--in-cluster=true is without effect: --service-accounts needs no cluster, \
+             the certificate is that of --tls-cert and --tls-key"
+                .to_owned(),
+        );
     }
+    if without_cluster || args.in_cluster == Some(false) {
+        return Ok(Certificate::Files(PairPaths {
+            certificate: required("--tls-cert", https.tls_cert.clone())?.into(),
+            key: required("--tls-key", https.tls_key.clone())?.into(),
+        }));
+    }
+    let names = Names { service, namespace: args.namespace };
+    Ok(Certificate::Managed { params: Params { names, secret, lifetimes }, configurations })
 }
 
-fn https(args: HttpsArgs, warnings: &mut Vec<String>) -> Result<Https, ConfigError> {
+fn https(
+    args: &HttpsArgs,
+    certificate: Certificate,
+    warnings: &mut Vec<String>,
+) -> Result<Https, ConfigError> {
     if args.max_request_bytes == 0 {
         return Err(refuse("--max-request-bytes", "0".to_owned(), "no review would fit"));
     }
@@ -122,35 +137,27 @@ fn https(args: HttpsArgs, warnings: &mut Vec<String>) -> Result<Https, ConfigErr
     warnings.extend(told);
     let (cipher_suites, told) = CipherSuites::parse(&args.tls_cipher_suites, min_version)?;
     warnings.extend(told);
-    let clients = clients(args.client_ca_file, args.client_allowed_names)?;
+    let clients = clients(args)?;
     Ok(Https {
         address: args.address,
         port: args.port,
-        certificate: PairPaths {
-            certificate: required("--tls-cert", args.tls_cert)?.into(),
-            key: required("--tls-key", args.tls_key)?.into(),
-        },
+        certificate,
         tls: tls::settings::Settings { min_version, cipher_suites },
         clients,
         max_request_bytes: args.max_request_bytes,
     })
 }
 
-fn clients(
-    ca_file: String,
-    allowed_names: String,
-) -> Result<Option<tls::clients::Settings>, ConfigError> {
-    let allowed_names = match optional(allowed_names) {
+fn clients(args: &HttpsArgs) -> Result<Option<tls::clients::Settings>, ConfigError> {
+    let ca_file = optional(args.client_ca_file.clone());
+    let allowed_names = match optional(args.client_allowed_names.clone()) {
         Some(names) => Some(AllowedNames::parse(&names).ok_or_else(|| {
-            refuse(
-                "--client-allowed-names",
-                names,
-                "it names nobody; leave the flag out for anybody",
-            )
+            let reason = "it names nobody; leave the flag out for anybody";
+            refuse("--client-allowed-names", names, reason)
         })?),
         None => None,
     };
-    match (optional(ca_file), allowed_names) {
+    match (ca_file, allowed_names) {
         (Some(ca_file), allowed_names) => {
             Ok(Some(tls::clients::Settings { ca_file: ca_file.into(), allowed_names }))
         }

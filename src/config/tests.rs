@@ -1,6 +1,7 @@
 use clap::Parser;
 
 use super::*;
+use crate::certificates::{Lifetimes, Names, Params};
 use crate::cli::{Cli, Command};
 use crate::identity::{AnnotationKeys, Defaults, Expiration};
 use crate::tls::clients::AllowedNames;
@@ -8,7 +9,9 @@ use crate::tls::settings::MinVersion;
 
 fn read(args: &[&str]) -> Result<(Config, Vec<String>), ConfigError> {
     let cli = Cli::try_parse_from([&["/webhook"], args].concat());
-    let Command::Serve(args) = cli.expect("clap takes them").into_command();
+    let Command::Serve(args) = cli.expect("clap takes them").into_command() else {
+        panic!("not serve");
+    };
     Config::from_args(*args)
 }
 
@@ -32,10 +35,10 @@ fn has_the_defaults_of_the_go_webhook() {
             https: Https {
                 address: None,
                 port: 443,
-                certificate: PairPaths {
+                certificate: Certificate::Files(PairPaths {
                     certificate: "/etc/webhook/certs/tls.crt".into(),
                     key: "/etc/webhook/certs/tls.key".into(),
-                },
+                }),
                 tls: tls::settings::Settings::default(),
                 clients: None,
                 max_request_bytes: 8 << 20,
@@ -121,13 +124,30 @@ fn takes_the_command_line_of_the_community_chart() {
 }
 
 #[test]
-fn refuses_certificates_managed_inside_and_names_the_way_out() {
+fn manages_certificates_inside_the_cluster_unless_told_otherwise() {
     for args in [&[][..], &["--in-cluster"], &["--in-cluster=true"]] {
-        let error = read(args).expect_err("not in this version").to_string();
-        for named in ["--in-cluster=false", "--tls-cert", "--tls-key"] {
-            assert!(error.contains(named), "{error}");
-        }
+        let (config, _) = read(args).expect("good");
+        let names =
+            Names { service: "pod-identity-webhook".to_owned(), namespace: "eks".to_owned() };
+        let params = Params {
+            names,
+            secret: "pod-identity-webhook".to_owned(),
+            lifetimes: Lifetimes::default(),
+        };
+        let configurations = vec!["pod-identity-webhook".to_owned()];
+        assert_eq!(config.https.certificate, Certificate::Managed { params, configurations });
     }
+    let (config, _) = read(&["--webhook-config-name=a", "--webhook-config-name=b"]).expect("good");
+    let Certificate::Managed { configurations, .. } = config.https.certificate else {
+        panic!("not managed");
+    };
+    assert_eq!(configurations, ["a", "b"]);
+}
+
+#[test]
+fn refuses_lifetimes_that_no_rotation_fits_into() {
+    let error = read(&["--ca-lifetime=10m", "--cert-lifetime=5m"]).expect_err("an overlap of 5m");
+    assert!(error.to_string().contains("--ca-lifetime"), "{error}");
 }
 
 #[test]

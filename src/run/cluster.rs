@@ -5,13 +5,23 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use std::path::Path;
 
-use crate::config::RoleNames;
+use crate::config::{RoleNames, Source};
 use crate::identity::Account;
 use crate::service_accounts::instance_metadata;
 
+/// A client, where there is a cluster.
+pub(super) async fn client_for(source: &Source) -> anyhow::Result<Option<Client>> {
+    match source {
+        Source::Files(_) => Ok(None),
+        Source::Cluster { kubeconfig, kube_api } => {
+            client(kubeconfig.as_deref(), kube_api.as_deref()).await.map(Some)
+        }
+    }
+}
+
 /// A client for the API server that the flags name, else for the cluster that
 /// this runs in.
-pub(super) async fn client(kubeconfig: Option<&Path>, url: Option<&str>) -> anyhow::Result<Client> {
+async fn client(kubeconfig: Option<&Path>, url: Option<&str>) -> anyhow::Result<Client> {
     let mut config = match (kubeconfig, url) {
         (Some(path), _) => from_kubeconfig(path).await?,
         (None, Some(url)) => Config::new(url.parse().context("failed to read --kube-api")?),

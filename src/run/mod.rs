@@ -1,5 +1,7 @@
 //! The composition root: from a command to its exit code.
 
+mod certificate;
+mod certs;
 mod clients;
 mod cluster;
 mod scrape;
@@ -16,6 +18,7 @@ use crate::telemetry::logs;
 #[must_use]
 pub fn run(command: Command) -> ExitCode {
     match command {
+        Command::Certs(args) => certs::run(args),
         Command::Serve(args) => match Config::from_args(*args) {
             Ok((config, warnings)) => begin_to_serve(config, &warnings),
             Err(error) => {

@@ -2,9 +2,13 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
+use crate::certificates::Cause;
 use crate::server::ConnectionStats;
 use crate::service_accounts::ServiceAccounts;
 use crate::telemetry::metrics::{LiveLookup, Metrics, Reload, Watched, raise};
+use crate::tls::managed::{self, Operation};
 use crate::tls::reload::ReloadStats;
 use crate::tls::resolver::CertificateResolver;
 
@@ -41,15 +45,37 @@ pub(super) fn service_accounts(metrics: &Metrics, accounts: ServiceAccounts) {
 pub(super) fn https(
     metrics: &Metrics,
     resolver: Arc<CertificateResolver>,
-    reloads: Arc<ReloadStats>,
     connections: Arc<ConnectionStats>,
 ) {
     metrics.on_scrape(move |metrics| {
         let to = &metrics.https;
         to.certificate_not_after.set(gauge(resolver.not_after().unwrap_or_default()));
+        to.open_connections.set(gauge(connections.open()));
+    });
+}
+
+pub(super) fn reloads(metrics: &Metrics, reloads: Arc<ReloadStats>) {
+    metrics.on_scrape(move |metrics| {
+        let to = &metrics.https;
         to.certificate_reloads.raise_to(Reload::Loaded, reloads.succeeded());
         to.certificate_reloads.raise_to(Reload::Failed, reloads.failed());
-        to.open_connections.set(gauge(connections.open()));
+    });
+}
+
+pub(super) fn managed(metrics: &Metrics, stats: Arc<managed::Stats>) {
+    metrics.on_scrape(move |metrics| {
+        let to = &metrics.managed;
+        to.ca_not_after.set(stats.authority_ends().map_or(0, Timestamp::as_second));
+        let changes = stats.changes();
+        for cause in Cause::ALL {
+            to.changes.raise_to(cause, changes.get(cause.as_str()).copied().unwrap_or_default());
+        }
+        raise(&to.repairs, stats.repairs());
+        let failures = stats.failures();
+        for operation in Operation::ALL {
+            let failed = failures.get(operation.as_str()).copied().unwrap_or_default();
+            to.failures.raise_to(operation, failed);
+        }
     });
 }
 

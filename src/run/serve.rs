@@ -9,21 +9,24 @@ use anyhow::{Context as _, bail};
 use axum::Router;
 use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
+use kube::Client;
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
+use super::certificate::Certificate;
 use super::clients::Clients;
 use super::signals::Signals;
 use super::{cluster, scrape};
 use crate::config::{Config, Source};
 use crate::server::admissions::{self, Admissions};
 use crate::server::{
-    BodyReader, Condition, ConnectionStats, DrainLimits, Https, Limits, Readiness, admin, bind,
-    counted, https,
+    BodyReader, Condition, ConnectionStats, DrainLimits, Drained, Https, Limits, Readiness, admin,
+    bind, counted, https,
 };
 use crate::service_accounts::{self, ServiceAccounts, Tasks};
 use crate::telemetry::metrics::Metrics;
-use crate::tls;
+use crate::tls::clients::Rejections;
+use crate::tls::resolver::CertificateResolver;
 
 /// How often files are looked at.
 pub(super) const POLL_INTERVAL: Duration = Duration::from_secs(1);
@@ -34,51 +37,36 @@ pub(super) async fn serve(config: Config) -> anyhow::Result<()> {
     let metrics = Arc::new(Metrics::new()?);
     let waiting = [Condition::Certificate, Condition::ServiceAccounts, Condition::ConfigMap];
     let readiness = Arc::new(Readiness::waiting_for(&waiting));
+    let client = cluster::client_for(&config.source).await?;
 
-    let resolver = Arc::new(tls::resolver::CertificateResolver::new());
+    let resolver = Arc::new(CertificateResolver::new());
+    let certificate = Certificate::open(
+        &config.https.certificate,
+        client.as_ref(),
+        Arc::clone(&resolver),
+        Arc::clone(&readiness),
+        &metrics,
+    )
+    .await?;
     let clients = Clients::start(config.https.clients.clone(), &metrics).await?;
-    let tls_config =
-        config.https.tls.server_config(Arc::clone(&resolver) as _, clients.verifier())?;
-    let mut reloader =
-        tls::reload::Reloader::new(config.https.certificate.clone(), Arc::clone(&resolver));
-    // Nothing listens before TLS can be served.
-    reloader.load().await?;
-    readiness.meet(Condition::Certificate);
-    let (accounts, tasks) = known_service_accounts(&config).await?;
-
+    let (accounts, tasks) = known_service_accounts(&config, client).await?;
     let connections = Arc::new(ConnectionStats::default());
     scrape::service_accounts(&metrics, accounts.clone());
-    scrape::https(&metrics, resolver, reloader.stats(), Arc::clone(&connections));
+    scrape::https(&metrics, Arc::clone(&resolver), Arc::clone(&connections));
 
-    let address = config.https.address.unwrap_or(bind::ANY);
-    let https_listener = bind::bind(address, config.https.port, "--port")?;
-    let address = config.admin.address.unwrap_or(bind::ANY);
-    let admin_listener = bind::bind(address, config.admin.port, "--metrics-port")?;
-    let (https_address, admin_address) = (local(&https_listener)?, local(&admin_listener)?);
-
-    let admin = admin_server(&config, &metrics, &readiness, &accounts, admin_listener);
-    let limits = Limits { body_bytes: config.https.max_request_bytes, ..Limits::default() };
-    let admissions = Arc::new(Admissions {
-        service_accounts: accounts.clone(),
-        policy: config.policy,
-        metrics: Arc::clone(&metrics),
-        bodies: BodyReader::new(&limits),
-    });
-    let https = Https {
-        listener: https_listener,
-        router: counted(https::router(admissions::router(admissions)), metrics),
-        tls: tls_config,
+    let admin = admin_server(&config, &metrics, &readiness, &accounts)?;
+    let admin_address = local(&admin.listener)?;
+    let https = HttpsServer {
+        held: certificate.held(),
+        admin_address,
+        tls: config.https.tls.server_config(resolver, clients.verifier())?,
         rejections: clients.rejections(),
-        limits,
-        drain: DrainLimits {
-            delay: config.lifecycle.shutdown_delay,
-            timeout: config.lifecycle.shutdown_timeout,
-            ..DrainLimits::default()
-        },
         readiness: Arc::clone(&readiness),
-        stats: connections,
+        connections,
+        accounts: accounts.clone(),
+        metrics,
+        config,
     };
-    tracing::info!(https = %https_address, admin = %admin_address, "serving");
 
     let (drain, draining) = oneshot::channel();
     let (close_admin, admin_closes) = oneshot::channel::<()>();
@@ -86,34 +74,36 @@ pub(super) async fn serve(config: Config) -> anyhow::Result<()> {
         // An error is the sender's end, which is the program's.
         let _ = admin_closes.await;
     }));
-    let https = tokio::spawn(https.serve(async {
-        let _ = draining.await;
-    }));
+    let mut https = tokio::spawn(https.serve(draining));
     let background = async {
-        // Each runs for as long as the program; whichever ends, ends it.
+        // None of them ends while the program runs; the first that does, ends it.
         tokio::select! {
             ended = tasks.run() => match ended {
                 Ok(never) => match never {},
                 Err(error) => anyhow::Error::from(error),
             },
-            () = reloader.run(POLL_INTERVAL) => anyhow::anyhow!("the reload of certificates ended"),
-            () = clients.follow() => anyhow::anyhow!("the reload of --client-ca-file ended"),
+            never = certificate.keep() => match never {},
+            () = clients.follow() => anyhow::anyhow!("nothing follows --client-ca-file any more"),
             never = become_ready(&accounts, &readiness) => match never {},
         }
     };
     tokio::pin!(background);
 
-    // Cancel-safe: signals stay until they are taken, the background goes on below.
+    // Cancel-safe: signals stay until they are taken, the others go on below.
     let signal = tokio::select! {
         error = &mut background => return Err(error),
+        ended = &mut https => return match ended.context("the HTTPS server's task failed")? {
+            Ok(_) => Err(anyhow::anyhow!("the HTTPS server ended by itself")),
+            Err(error) => Err(error),
+        },
         signal = signals.next() => signal,
     };
-    tracing::info!(signal, delay = ?config.lifecycle.shutdown_delay, "draining");
+    tracing::info!(signal, "draining");
     let _ = drain.send(());
     let drained = tokio::select! {
         error = &mut background => return Err(error),
         again = signals.next() => bail!("{again} while draining: ended at once"),
-        drained = https => drained.context("the server's task failed")?,
+        drained = https => drained.context("the HTTPS server's task failed")??,
     };
     let _ = close_admin.send(());
     admin.await.context("the admin server's task failed")?;
@@ -121,13 +111,62 @@ pub(super) async fn serve(config: Config) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn known_service_accounts(config: &Config) -> anyhow::Result<(ServiceAccounts, Tasks)> {
-    let source = match &config.source {
-        Source::Files(path) => service_accounts::Source::Files(path.clone()),
-        Source::Cluster { kubeconfig, kube_api } => {
-            let client = cluster::client(kubeconfig.as_deref(), kube_api.as_deref()).await?;
-            service_accounts::Source::Cluster(client)
-        }
+/// All that the HTTPS server is made of, before there is a certificate.
+struct HttpsServer {
+    held: watch::Receiver<bool>,
+    admin_address: SocketAddr,
+    tls: Arc<rustls::ServerConfig>,
+    rejections: Option<Arc<Rejections>>,
+    readiness: Arc<Readiness>,
+    connections: Arc<ConnectionStats>,
+    accounts: ServiceAccounts,
+    metrics: Arc<Metrics>,
+    config: Config,
+}
+
+impl HttpsServer {
+    /// Listens when TLS can be served, and not before.
+    async fn serve(mut self, mut draining: oneshot::Receiver<()>) -> anyhow::Result<Drained> {
+        tokio::select! {
+            held = self.held.wait_for(|held| *held) => held.context("no certificate will come")?,
+            _ = &mut draining => return Ok(Drained::default()),
+        };
+        let Self { admin_address, tls, rejections, readiness, accounts, metrics, config, .. } =
+            self;
+        let address = config.https.address.unwrap_or(bind::ANY);
+        let listener = bind::bind(address, config.https.port, "--port")?;
+        tracing::info!(https = %local(&listener)?, admin = %admin_address, "serving");
+        let limits = Limits { body_bytes: config.https.max_request_bytes, ..Limits::default() };
+        let admissions = Arc::new(Admissions {
+            service_accounts: accounts,
+            policy: config.policy,
+            metrics: Arc::clone(&metrics),
+            bodies: BodyReader::new(&limits),
+        });
+        let drain = DrainLimits {
+            delay: config.lifecycle.shutdown_delay,
+            timeout: config.lifecycle.shutdown_timeout,
+            ..DrainLimits::default()
+        };
+        let router = counted(https::router(admissions::router(admissions)), metrics);
+        let stats = self.connections;
+        let server = Https { listener, router, tls, rejections, limits, drain, readiness, stats };
+        Ok(server
+            .serve(async {
+                let _ = draining.await;
+            })
+            .await)
+    }
+}
+
+async fn known_service_accounts(
+    config: &Config,
+    client: Option<Client>,
+) -> anyhow::Result<(ServiceAccounts, Tasks)> {
+    let source = match (&config.source, client) {
+        (Source::Cluster { .. }, Some(client)) => service_accounts::Source::Cluster(client),
+        (Source::Files(path), _) => service_accounts::Source::Files(path.clone()),
+        (Source::Cluster { .. }, None) => bail!("there is no client for the cluster"),
     };
     let account = cluster::account(&config.identity.role_names).await?;
     let keys = config.policy.settings.keys.clone();
@@ -150,8 +189,9 @@ fn admin_server(
     metrics: &Arc<Metrics>,
     readiness: &Arc<Readiness>,
     accounts: &ServiceAccounts,
-    listener: TcpListener,
-) -> admin::Admin {
+) -> anyhow::Result<admin::Admin> {
+    let address = config.admin.address.unwrap_or(bind::ANY);
+    let listener = bind::bind(address, config.admin.port, "--metrics-port")?;
     let mut extra = Router::new();
     if config.admin.debugging_handlers {
         let accounts = accounts.clone();
@@ -161,12 +201,12 @@ fn admin_server(
         extra = extra.route("/debug/alpha/cache", cache);
     }
     let metrics = Arc::clone(metrics);
-    admin::Admin {
+    Ok(admin::Admin {
         listener,
         router: admin::router(move || metrics.render(), Arc::clone(readiness), extra),
         limits: Limits::for_admin(),
         stats: Arc::default(),
-    }
+    })
 }
 
 /// Meets the conditions when they are met, and never returns.

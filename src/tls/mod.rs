@@ -4,6 +4,7 @@
 
 pub mod clients;
 pub mod files;
+pub mod managed;
 pub mod reload;
 pub mod resolver;
 pub mod settings;

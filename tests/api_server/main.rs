@@ -15,6 +15,7 @@ mod config_map;
 mod container_credentials;
 mod containers;
 mod freshness;
+mod manifests;
 mod reviews;
 mod rights;
 mod scale;

@@ -5,6 +5,8 @@ use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registr
 use super::Counters;
 use super::labels::{self, LiveLookup, Path, Rejection, Reload, Verb, Watched};
 use crate::admission::Method;
+use crate::certificates::Cause;
+use crate::tls::managed::Operation;
 
 /// What is known of `ServiceAccount`s, and how it came in.
 #[derive(Debug)]
@@ -32,6 +34,16 @@ pub struct Https {
     pub client_ca_reloads: Counters<Reload>,
     pub client_rejections: Counters<Rejection>,
     pub open_connections: IntGauge,
+}
+
+/// Certificates managed in the cluster; all zero where they come from files.
+#[derive(Debug)]
+pub struct Managed {
+    /// Unix time.
+    pub ca_not_after: IntGauge,
+    pub changes: Counters<Cause>,
+    pub repairs: IntCounter,
+    pub failures: Counters<Operation>,
 }
 
 /// The Go webhook's series, for dashboards that know them.
@@ -149,6 +161,45 @@ impl Https {
                 registry,
                 "pod_identity_open_connections",
                 "Connections to the HTTPS port.",
+            )?,
+        })
+    }
+}
+
+impl Managed {
+    pub(super) fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
+        Ok(Self {
+            ca_not_after: gauge(
+                registry,
+                "pod_identity_ca_not_after_timestamp_seconds",
+                "Unix time at which the CA of the managed certificates expires.",
+            )?,
+            changes: Counters::register(
+                registry,
+                (
+                    "pod_identity_certificate_changes_total",
+                    "Changes that this process made to the Secret of its certificates, by cause.",
+                ),
+                ["cause"],
+                Cause::ALL,
+                |cause: Cause| [cause.as_str()],
+                |cause| cause as usize,
+            )?,
+            repairs: counter(
+                registry,
+                "pod_identity_ca_bundle_writes_total",
+                "caBundles that this process wrote.",
+            )?,
+            failures: Counters::register(
+                registry,
+                (
+                    "pod_identity_certificate_failures_total",
+                    "Steps of the certificates' management that failed, by operation.",
+                ),
+                ["operation"],
+                Operation::ALL,
+                |operation: Operation| [operation.as_str()],
+                |operation| operation as usize,
             )?,
         })
     }

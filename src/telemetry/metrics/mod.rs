@@ -17,7 +17,7 @@ use crate::admission::{Endpoint, Outcome};
 use crate::identity::WarningKind;
 
 pub use counters::{Counters, raise};
-pub use groups::{Accounts, Https, Peer};
+pub use groups::{Accounts, Https, Managed, Peer};
 pub use labels::{LiveLookup, Path, Rejection, Reload, Verb, Watched};
 
 /// From 100 microseconds, as an answer from memory takes less, to the API
@@ -40,6 +40,7 @@ pub struct Metrics {
     pub denied: IntCounter,
     pub accounts: Accounts,
     pub https: Https,
+    pub managed: Managed,
     pub peer: Peer,
 }
 
@@ -92,6 +93,7 @@ impl Metrics {
             )?,
             accounts: Accounts::register(&registry)?,
             https: Https::register(&registry)?,
+            managed: Managed::register(&registry)?,
             peer: Peer::register(&registry)?,
             registry,
         })

@@ -1,0 +1,37 @@
+//! The certificates that the webhook manages by itself: what is in its Secret,
+//! what the API server was told to trust, and what to do about it now.
+//!
+//! Pure: the time, the Secret's data and the webhook configurations come in as
+//! values; keys are made by the caller.
+//!
+//! Why no leaf is ever served that a caBundle does not verify:
+//! 1. A process takes a leaf only when each caBundle that it sees verifies it.
+//! 2. Whoever writes a caBundle, from however old a view, keeps every authority
+//!    made here that is in it and has not expired.
+//! 3. A leaf ends before the authority that signed it.
+//!
+//! So what verified a leaf once verifies it until it ends, unless someone else
+//! overwrites the caBundle. The overlap is for the API server's own view of the
+//! configuration, which is a little behind.
+
+mod bundle;
+mod certificate;
+mod decide;
+mod key;
+mod params;
+mod problem;
+mod published;
+mod repair;
+mod secret;
+mod state;
+
+pub use bundle::Bundle;
+pub use certificate::{AUTHORITY_PREFIX, Certificate, CertificateError};
+pub use decide::{Cause, Change, Decision, Memory, SecretStep, decide};
+pub use key::{KeyError, PrivateKey};
+pub use params::{Lifetimes, Names, Params, ParamsError};
+pub use problem::Problem;
+pub use published::{Configuration, Entry, Published, Webhook};
+pub use repair::BundleRepair;
+pub use secret::{Flaw, MANAGED_BY, MANAGER, SecretView};
+pub use state::{Authorities, Authority, Leaf, State};

@@ -1,0 +1,149 @@
+//! What the flags say about the certificates.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::Certificate;
+
+/// Whom the certificates are for, and where they are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Params {
+    pub names: Names,
+    /// The name of the Secret, in the namespace of the Service.
+    pub secret: String,
+    pub lifetimes: Lifetimes,
+}
+
+/// The Service that the API server calls.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Names {
+    pub service: String,
+    pub namespace: String,
+}
+
+/// How long things last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lifetimes {
+    authority: SignedDuration,
+    leaf: SignedDuration,
+    overlap: SignedDuration,
+}
+
+/// Why lifetimes can't be kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ParamsError {
+    #[error("failed to use the lifetime {0:?}: it must be between 3 s and 100 years")]
+    CheckLifetime(Duration),
+    #[error(
+        "failed to use the lifetimes: a leaf ({leaf:?}) would outlive its CA ({authority:?}); \
+         make the leaf's the shorter one"
+    )]
+    CompareLifetimes { authority: Duration, leaf: Duration },
+    #[error(
+        "failed to use the CA overlap {overlap:?}: it must fit into the last third of the CA's \
+         lifetime ({authority:?}); shorten it or set --ca-lifetime"
+    )]
+    CheckOverlap { authority: Duration, overlap: Duration },
+}
+
+impl Names {
+    /// The name that the API server verifies.
+    #[must_use]
+    pub fn server_name(&self) -> String {
+        format!("{}.{}.svc", self.service, self.namespace)
+    }
+
+    /// All names of the leaf.
+    #[must_use]
+    pub fn all(&self) -> [String; 4] {
+        let Self { service, namespace } = self;
+        [
+            self.server_name(),
+            format!("{service}.{namespace}.svc.cluster.local"),
+            format!("{service}.{namespace}"),
+            service.clone(),
+        ]
+    }
+}
+
+impl Lifetimes {
+    /// Certificates begin this long before they are made, so that a clock that
+    /// is behind takes them.
+    pub const BACKDATE: SignedDuration = SignedDuration::from_hours(1);
+
+    const SHORTEST: Duration = Duration::from_secs(3);
+    const LONGEST: Duration = Duration::from_hours(24 * 36_525);
+
+    pub fn new(
+        authority: Duration,
+        leaf: Duration,
+        overlap: Duration,
+    ) -> Result<Self, ParamsError> {
+        for lifetime in [authority, leaf] {
+            if !(Self::SHORTEST..=Self::LONGEST).contains(&lifetime) {
+                return Err(ParamsError::CheckLifetime(lifetime));
+            }
+        }
+        if leaf > authority {
+            return Err(ParamsError::CompareLifetimes { authority, leaf });
+        }
+        if overlap >= authority / 3 {
+            return Err(ParamsError::CheckOverlap { authority, overlap });
+        }
+        let signed = |length: Duration| SignedDuration::try_from(length).unwrap_or_default();
+        Ok(Self { authority: signed(authority), leaf: signed(leaf), overlap: signed(overlap) })
+    }
+
+    #[must_use]
+    pub fn authority(&self) -> SignedDuration {
+        self.authority
+    }
+
+    #[must_use]
+    pub fn overlap(&self) -> SignedDuration {
+        self.overlap
+    }
+
+    #[must_use]
+    pub fn not_before(&self, now: Timestamp) -> Timestamp {
+        later(now, -Self::BACKDATE)
+    }
+
+    /// When an authority made now ends.
+    #[must_use]
+    pub fn authority_ends(&self, now: Timestamp) -> Timestamp {
+        later(now, self.authority)
+    }
+
+    /// When a leaf made now ends: never after the authority that signs it, so
+    /// that an authority which has ended is needed by nobody.
+    #[must_use]
+    pub fn leaf_ends(&self, now: Timestamp, authority: &Certificate) -> Timestamp {
+        later(now, self.leaf).min(authority.not_after())
+    }
+
+    /// Whether two thirds of a certificate's life are over.
+    #[must_use]
+    pub fn is_due(certificate: &Certificate, now: Timestamp) -> bool {
+        let made = later(certificate.not_before(), Self::BACKDATE);
+        let life = certificate.not_after().duration_since(made);
+        later(certificate.not_after(), -(life / 3)) <= now
+    }
+}
+
+impl Default for Lifetimes {
+    fn default() -> Self {
+        Self {
+            authority: SignedDuration::from_hours(365 * 24),
+            leaf: SignedDuration::from_hours(30 * 24),
+            overlap: SignedDuration::from_mins(5),
+        }
+    }
+}
+
+/// The end of time where it would be left.
+pub(super) fn later(time: Timestamp, by: SignedDuration) -> Timestamp {
+    let end = if by.is_negative() { Timestamp::MIN } else { Timestamp::MAX };
+    time.checked_add(by).unwrap_or(end)
+}

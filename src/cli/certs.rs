@@ -1,0 +1,36 @@
+//! `certs`: certificates for a webhook outside the cluster.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+
+use super::values::duration;
+
+#[derive(Args, Clone, Debug)]
+pub struct CertsArgs {
+    #[command(subcommand)]
+    pub command: CertsCommand,
+}
+
+#[derive(Clone, Debug, Subcommand)]
+pub enum CertsCommand {
+    /// Write a CA, a certificate and its key to a folder, and print the caBundle
+    Init(CertsInitArgs),
+}
+
+#[derive(Args, Clone, Debug)]
+pub struct CertsInitArgs {
+    /// Folder for ca.crt, tls.crt and tls.key
+    #[arg(long, value_name = "PATH", default_value = "certs")]
+    pub out: PathBuf,
+    /// DNS name or IP address that the API server calls; may be repeated
+    #[arg(long = "name", value_name = "NAME", value_delimiter = ',', required = true)]
+    pub names: Vec<String>,
+    /// How long the certificate lasts. The CA's key is not kept: after that all is made anew
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "8760h")]
+    pub lifetime: Duration,
+    /// Replace files that exist
+    #[arg(long)]
+    pub force: bool,
+}

@@ -1,0 +1,320 @@
+//! The task that watches, has it decided, and does it.
+
+use std::fmt;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use futures::stream::select_all;
+use jiff::Timestamp;
+use k8s_openapi::api::admissionregistration::v1::MutatingWebhookConfiguration;
+use k8s_openapi::api::core::v1::Secret;
+use kube::runtime::WatchStreamExt as _;
+use kube::runtime::watcher::{self, watch_object};
+use kube::{Api, Client};
+use tokio::sync::watch;
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::access::{AccessError, Failed, Operation, Target};
+use super::secret::SecretStore;
+use super::view::{Failures, View};
+use super::webhooks::{self, WebhooksApi};
+use super::{Stats, issue_authority, issue_leaf};
+use crate::certificates::{
+    BundleRepair, Configuration, Decision, Leaf, Memory, Params, SecretStep, SecretView, decide,
+};
+
+/// Short, and by wall clock: a sleep of the machine or a set clock is noticed
+/// with the next one.
+const TICK: Duration = Duration::from_secs(1);
+
+/// One after the other, changes settle in a handful of rounds; whatever keeps
+/// on conflicting waits for the next event or tick.
+const ROUNDS: usize = 8;
+
+/// What to manage.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub params: Params,
+    /// The names of the `MutatingWebhookConfiguration`s.
+    pub configurations: Vec<String>,
+}
+
+/// What the manager gives to the rest of the program.
+#[derive(Clone, Debug)]
+pub struct ManagedCertificates {
+    /// The leaf to serve: only ever one that the published caBundles verify.
+    pub leaf: watch::Receiver<Option<Arc<Leaf>>>,
+    pub status: watch::Receiver<Status>,
+    pub stats: Arc<Stats>,
+}
+
+/// Whether a valid leaf is held, and all that is not as it should be.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Status {
+    pub ready: bool,
+    /// One line each, with the next step.
+    pub problems: Vec<String>,
+}
+
+/// Not started yet: [`run`](Self::run) does.
+pub struct Manager {
+    settings: Settings,
+    store: SecretStore,
+    webhooks: WebhooksApi,
+    view: View,
+    memory: Memory,
+    failures: Failures,
+    leaf: watch::Sender<Option<Arc<Leaf>>>,
+    status: watch::Sender<Status>,
+    stats: Arc<Stats>,
+}
+
+impl Manager {
+    #[must_use]
+    pub fn new(client: Client, mut settings: Settings) -> (Self, ManagedCertificates) {
+        let mut seen = std::collections::HashSet::new();
+        settings.configurations.retain(|name| seen.insert(name.clone()));
+        let (leaf, leaf_seen) = watch::channel(None);
+        let (status, status_seen) = watch::channel(Status::default());
+        let counts = Arc::<Stats>::default();
+        let manager = Self {
+            store: SecretStore::new(client.clone(), &settings.params),
+            webhooks: Api::all(client),
+            view: View::new(&settings.configurations),
+            settings,
+            memory: Memory::default(),
+            failures: Failures::default(),
+            leaf,
+            status,
+            stats: Arc::clone(&counts),
+        };
+        (manager, ManagedCertificates { leaf: leaf_seen, status: status_seen, stats: counts })
+    }
+
+    /// Manages until it is dropped.
+    pub async fn run(mut self) {
+        let secrets = watch_object(self.store.api.clone(), self.store.name()).default_backoff();
+        let mut secrets = pin!(secrets);
+        let names = self.settings.configurations.iter().enumerate();
+        let mut configurations = select_all(names.map(|(index, name)| {
+            let watch = watch_object(self.webhooks.clone(), name).default_backoff();
+            watch.map(move |event| (index, event)).boxed()
+        }));
+        let mut ticks = interval(TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            // Each only takes what is there, so those that lose lose nothing.
+            tokio::select! {
+                Some(event) = secrets.next() => self.see_secret(event),
+                Some((index, event)) = configurations.next() => {
+                    self.see_configuration(index, event);
+                }
+                _ = ticks.tick() => {}
+            }
+            self.settle().await;
+        }
+    }
+
+    fn see_secret(&mut self, event: watcher::Result<Option<Secret>>) {
+        let target = self.store.target.clone();
+        match event {
+            Ok(object) => {
+                self.failures.clear(Operation::Watch, &target);
+                self.take_secret(object);
+            }
+            Err(error) => {
+                let unknown = self.view.secret == SecretView::Unknown;
+                self.lose_watch(&target, &error, unknown);
+            }
+        }
+    }
+
+    fn see_configuration(
+        &mut self,
+        index: usize,
+        event: watcher::Result<Option<MutatingWebhookConfiguration>>,
+    ) {
+        let Some((name, found)) = self.view.published.0.get(index) else { return };
+        let (target, unknown) =
+            (Target::Configuration(name.clone()), *found == Configuration::Unknown);
+        match event {
+            Ok(object) => {
+                self.failures.clear(Operation::Watch, &target);
+                self.take_configuration(index, object);
+            }
+            Err(error) => self.lose_watch(&target, &error, unknown),
+        }
+    }
+
+    fn lose_watch(&mut self, target: &Target, error: &watcher::Error, unknown: bool) {
+        let error = AccessError::of_watch(target, error);
+        self.stats.count_failure(Operation::Watch);
+        let shown = unknown || error.is_forbidden();
+        self.failures.record(Operation::Watch, target, &error, shown);
+    }
+
+    fn take_secret(&mut self, object: Option<Secret>) {
+        self.view.set_secret(object, |object| self.store.read(object));
+        if let SecretView::Ours(state) = &self.view.secret {
+            self.memory.state = Some(state.clone());
+        }
+    }
+
+    fn take_configuration(&mut self, index: usize, object: Option<MutatingWebhookConfiguration>) {
+        let names = &self.settings.params.names;
+        self.view.set_configuration(index, object, |object| webhooks::read(object, names));
+    }
+
+    /// Decides and acts until there is nothing left to do now.
+    async fn settle(&mut self) {
+        for _ in 0..ROUNDS {
+            let now = Timestamp::now();
+            let View { secret, published, .. } = &self.view;
+            let decision = decide(now, secret, published, &self.memory, &self.settings.params);
+            self.hand_out(&decision);
+            let mut changed = false;
+            for repair in &decision.bundles {
+                changed |= self.repair(repair).await;
+            }
+            if let Some(step) = decision.secret {
+                changed |= self.change_secret(step, now).await;
+            }
+            if !changed {
+                break;
+            }
+        }
+        self.tell();
+    }
+
+    fn hand_out(&mut self, decision: &Decision) {
+        self.memory.served.clone_from(&decision.serve);
+        self.stats.hold(self.view.secret.authorities(), decision.serve.as_deref());
+        self.leaf.send_if_modified(|held| {
+            let changed = *held != decision.serve;
+            if changed {
+                if let Some(leaf) = &decision.serve {
+                    tracing::info!(leaf = ?leaf.certificate(), "serving a certificate");
+                } else {
+                    tracing::warn!("there is no certificate to serve");
+                }
+                held.clone_from(&decision.serve);
+            }
+            changed
+        });
+    }
+
+    /// Publishes how things stand, when they have settled.
+    fn tell(&self) {
+        let View { secret, published, .. } = &self.view;
+        let now = Timestamp::now();
+        let decision = decide(now, secret, published, &self.memory, &self.settings.params);
+        let failures = self.failures.shown().map(str::to_owned);
+        let problems = decision.problems.iter().map(ToString::to_string);
+        let status = Status { ready: decision.ready, problems: failures.chain(problems).collect() };
+        self.status.send_if_modified(|held| {
+            let changed = *held != status;
+            if changed {
+                tracing::info!(ready = status.ready, %status, "the certificates' status changed");
+                held.clone_from(&status);
+            }
+            changed
+        });
+    }
+
+    /// Whether the view is another one afterwards.
+    async fn repair(&mut self, repair: &BundleRepair) -> bool {
+        let target = Target::Configuration(repair.configuration.clone());
+        let Some((index, version)) = self.view.version_of(&repair.configuration) else {
+            return false;
+        };
+        if self.failures.hold_back(Operation::Patch, &target) {
+            return false;
+        }
+        match webhooks::repair(&self.webhooks, repair, &version).await {
+            Ok(object) => {
+                tracing::info!(%target, webhooks = repair.webhooks.len(), "wrote the caBundle");
+                self.failures.clear(Operation::Patch, &target);
+                self.stats.count_repairs(repair.webhooks.len());
+                self.take_configuration(index, Some(object));
+                true
+            }
+            Err(Failed::Conflict) => {
+                match webhooks::get(&self.webhooks, &repair.configuration).await {
+                    Ok(object) => {
+                        self.failures.clear(Operation::Get, &target);
+                        self.take_configuration(index, object);
+                        true
+                    }
+                    Err(failed) => self.fail(Operation::Get, &target, failed),
+                }
+            }
+            Err(failed) => self.fail(Operation::Patch, &target, failed),
+        }
+    }
+
+    /// Whether the view is another one afterwards.
+    async fn change_secret(&mut self, step: SecretStep, now: Timestamp) -> bool {
+        let target = self.store.target.clone();
+        let object = self.view.secret_object.as_ref();
+        let operation = if object.is_some() { Operation::Update } else { Operation::Create };
+        if self.failures.hold_back(operation, &target) {
+            return false;
+        }
+        let Params { names, lifetimes, .. } = &self.settings.params;
+        let state = step.change.carry_out(
+            || issue_authority(now, lifetimes),
+            |authority| issue_leaf(now, authority, &names.all(), lifetimes),
+        );
+        let state = match state {
+            Ok(state) => state,
+            Err(error) => return self.fail(Operation::Issue, &target, Failed::Error(error.into())),
+        };
+        match self.store.put(object, &state).await {
+            Ok(object) => {
+                tracing::info!(%target, cause = step.cause.as_str(), "changed the Secret");
+                for done in [Operation::Issue, Operation::Create, Operation::Update] {
+                    self.failures.clear(done, &target);
+                }
+                self.stats.count_change(step.cause);
+                self.take_secret(Some(object));
+                true
+            }
+            Err(Failed::Conflict) => match self.store.get().await {
+                Ok(object) => {
+                    self.failures.clear(Operation::Get, &target);
+                    self.take_secret(object);
+                    true
+                }
+                Err(failed) => self.fail(Operation::Get, &target, failed),
+            },
+            Err(failed) => self.fail(operation, &target, failed),
+        }
+    }
+
+    fn fail(&mut self, operation: Operation, target: &Target, failed: Failed) -> bool {
+        // A second conflict, with a reading in between: the next event tells.
+        if let Failed::Error(error) = failed {
+            self.stats.count_failure(operation);
+            self.failures.record(operation, target, &error, true);
+        }
+        false
+    }
+}
+
+impl fmt::Debug for Manager {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Manager").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.problems.as_slice() {
+            [] if self.ready => f.write_str("ready"),
+            [] => f.write_str("not ready"),
+            problems => f.write_str(&problems.join("; ")),
+        }
+    }
+}

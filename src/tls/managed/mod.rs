@@ -1,0 +1,21 @@
+//! Certificates that the webhook makes, keeps in its Secret, publishes in the
+//! caBundles and renews, together with any number of replicas.
+//!
+//! What to do is decided in [`crate::certificates`]; here it is done.
+
+mod access;
+mod init;
+mod issue;
+mod manager;
+mod secret;
+mod serving;
+mod stats;
+mod view;
+mod webhooks;
+
+pub use access::{AccessError, Operation, Target};
+pub use init::{InitError, Initialised, init};
+pub use issue::{IssueError, issue_authority, issue_leaf};
+pub use manager::{ManagedCertificates, Manager, Settings, Status};
+pub use serving::{ServingError, certified_key};
+pub use stats::Stats;

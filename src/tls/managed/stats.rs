@@ -1,0 +1,78 @@
+//! Counts and times for whoever owns the metrics.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use jiff::Timestamp;
+
+use super::Operation;
+use crate::certificates::{Authorities, Cause, Leaf};
+
+/// What the manager did, and when what it holds ends.
+#[derive(Debug, Default)]
+pub struct Stats(Mutex<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    authority_ends: Option<Timestamp>,
+    leaf_ends: Option<Timestamp>,
+    changes: BTreeMap<&'static str, u64>,
+    repairs: u64,
+    failures: BTreeMap<&'static str, u64>,
+}
+
+impl Stats {
+    /// When the current CA ends.
+    #[must_use]
+    pub fn authority_ends(&self) -> Option<Timestamp> {
+        self.with(|inner| inner.authority_ends)
+    }
+
+    /// When the leaf that is served ends.
+    #[must_use]
+    pub fn leaf_ends(&self) -> Option<Timestamp> {
+        self.with(|inner| inner.leaf_ends)
+    }
+
+    /// Changes that this process made to the Secret, by [`Cause::as_str`].
+    #[must_use]
+    pub fn changes(&self) -> BTreeMap<&'static str, u64> {
+        self.with(|inner| inner.changes.clone())
+    }
+
+    /// caBundles that this process wrote.
+    #[must_use]
+    pub fn repairs(&self) -> u64 {
+        self.with(|inner| inner.repairs)
+    }
+
+    /// Failures by [`Operation::as_str`]. A conflict is not one.
+    #[must_use]
+    pub fn failures(&self) -> BTreeMap<&'static str, u64> {
+        self.with(|inner| inner.failures.clone())
+    }
+
+    pub(super) fn hold(&self, authorities: Option<&Authorities>, leaf: Option<&Leaf>) {
+        self.with(|inner| {
+            inner.authority_ends = authorities.map(|all| all.current.certificate.not_after());
+            inner.leaf_ends = leaf.map(|leaf| leaf.certificate().not_after());
+        });
+    }
+
+    pub(super) fn count_change(&self, cause: Cause) {
+        self.with(|inner| *inner.changes.entry(cause.as_str()).or_default() += 1);
+    }
+
+    pub(super) fn count_repairs(&self, repaired: usize) {
+        self.with(|inner| inner.repairs += u64::try_from(repaired).unwrap_or(u64::MAX));
+    }
+
+    pub(super) fn count_failure(&self, operation: Operation) {
+        self.with(|inner| *inner.failures.entry(operation.as_str()).or_default() += 1);
+    }
+
+    fn with<T>(&self, act: impl FnOnce(&mut Inner) -> T) -> T {
+        // Whole at any time: each act is one assignment.
+        act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}

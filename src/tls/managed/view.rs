@@ -1,0 +1,137 @@
+//! What the API server showed last, and what failed since.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use k8s_openapi::api::admissionregistration::v1::MutatingWebhookConfiguration;
+use k8s_openapi::api::core::v1::Secret;
+use kube::ResourceExt;
+use tokio::time::Instant;
+
+use super::{AccessError, Operation, Target};
+use crate::certificates::{Configuration, Published, SecretView};
+
+/// The objects as they were read, and what they mean.
+pub(super) struct View {
+    pub(super) secret: SecretView,
+    pub(super) secret_object: Option<Secret>,
+    pub(super) published: Published,
+    configurations: Vec<Option<MutatingWebhookConfiguration>>,
+}
+
+/// Failures that last, each by itself.
+#[derive(Default)]
+pub(super) struct Failures(BTreeMap<(Target, Operation), Failure>);
+
+struct Failure {
+    message: String,
+    /// A lost watch of something that is known is no problem yet.
+    shown: bool,
+    count: u32,
+    retry: Instant,
+}
+
+const SHORTEST_RETRY: Duration = Duration::from_secs(1);
+const LONGEST_RETRY: Duration = Duration::from_secs(30);
+
+impl View {
+    pub(super) fn new(configurations: &[String]) -> Self {
+        let unknown = configurations.iter().map(|name| (name.clone(), Configuration::Unknown));
+        Self {
+            secret: SecretView::Unknown,
+            secret_object: None,
+            published: Published(unknown.collect()),
+            configurations: vec![None; configurations.len()],
+        }
+    }
+
+    /// `read` says what the object means.
+    pub(super) fn set_secret(
+        &mut self,
+        object: Option<Secret>,
+        read: impl FnOnce(Option<&Secret>) -> SecretView,
+    ) {
+        if !is_older(object.as_ref(), self.secret_object.as_ref()) {
+            self.secret = read(object.as_ref());
+            self.secret_object = object;
+        }
+    }
+
+    pub(super) fn set_configuration(
+        &mut self,
+        index: usize,
+        object: Option<MutatingWebhookConfiguration>,
+        read: impl FnOnce(Option<&MutatingWebhookConfiguration>) -> Configuration,
+    ) {
+        let (Some(held), Some((_, meaning))) =
+            (self.configurations.get_mut(index), self.published.0.get_mut(index))
+        else {
+            return;
+        };
+        if !is_older(object.as_ref(), held.as_ref()) {
+            *meaning = read(object.as_ref());
+            *held = object;
+        }
+    }
+
+    /// The place of a configuration and the version of it that was read.
+    pub(super) fn version_of(&self, name: &str) -> Option<(usize, String)> {
+        let index = self.published.0.iter().position(|(found, _)| found == name)?;
+        let object = self.configurations.get(index)?.as_ref()?;
+        Some((index, object.resource_version()?))
+    }
+}
+
+/// A watch may still bring what a write of our own has replaced. Versions are
+/// compared as numbers where they are; where not, the worst is a conflict.
+fn is_older<K: ResourceExt>(new: Option<&K>, held: Option<&K>) -> bool {
+    let (Some(new), Some(held)) = (new, held) else { return false };
+    let version = |object: &K| object.resource_version()?.parse::<u128>().ok();
+    match (version(new), version(held)) {
+        (Some(was), Some(is)) => new.uid() == held.uid() && was < is,
+        _ => false,
+    }
+}
+
+impl Failures {
+    /// Says so in the log where it is news.
+    pub(super) fn record(
+        &mut self,
+        operation: Operation,
+        target: &Target,
+        error: &AccessError,
+        shown: bool,
+    ) {
+        let message = error.to_string();
+        let key = (target.clone(), operation);
+        let former = self.0.remove(&key);
+        if former.as_ref().is_none_or(|former| former.message != message) {
+            tracing::warn!(%message, "the certificates can't be managed as they should");
+        }
+        let count = former.map_or(0, |former| former.count).saturating_add(1);
+        let failure = Failure { message, shown, count, retry: Instant::now() + delay(count) };
+        self.0.insert(key, failure);
+    }
+
+    pub(super) fn clear(&mut self, operation: Operation, target: &Target) {
+        if self.0.remove(&(target.clone(), operation)).is_some() {
+            tracing::info!(%operation, %target, "it works again");
+        }
+    }
+
+    /// Whether it failed too lately to be tried again.
+    pub(super) fn hold_back(&self, operation: Operation, target: &Target) -> bool {
+        let failure = self.0.get(&(target.clone(), operation));
+        failure.is_some_and(|failure| Instant::now() < failure.retry)
+    }
+
+    pub(super) fn shown(&self) -> impl Iterator<Item = &str> {
+        self.0.values().filter(|failure| failure.shown).map(|failure| failure.message.as_str())
+    }
+}
+
+/// Doubled each time; between half and all of it, so that replicas part.
+fn delay(count: u32) -> Duration {
+    let doubled = SHORTEST_RETRY.saturating_mul(1 << count.saturating_sub(1).min(5));
+    doubled.min(LONGEST_RETRY).mul_f64(0.5 + fastrand::f64() / 2.0)
+}
