@@ -2,6 +2,7 @@
 
 mod certificate;
 mod certs;
+mod clients;
 mod cluster;
 mod scrape;
 mod serve;

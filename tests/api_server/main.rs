@@ -10,6 +10,7 @@
 mod support;
 
 mod away;
+mod client_certificates;
 mod config_map;
 mod container_credentials;
 mod containers;

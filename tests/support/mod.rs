@@ -35,8 +35,9 @@ mod scratch;
 mod webhook;
 
 pub use self::{
+    components::free_port,
     control_plane::{ControlPlane, Options, control_plane},
-    http::{Connection, Reply},
+    http::{Connection, Reply, client_config},
     injector::Injector,
     keeper::{Process, process_is_gone},
     namespace::{Admitted, Namespace, overlaid, pod, service_account},

@@ -22,7 +22,7 @@ use super::{
     namespace::Namespace,
     pki::Authority,
     poll::poll,
-    registration::{Registration, register},
+    registration::{self, Registration, register},
     scratch::Scratch,
 };
 
@@ -208,6 +208,17 @@ impl Webhook {
     ) -> String {
         let url = format!("https://{}", self.https);
         register(control_plane, namespace, &url, self.ca_pem(), registration).await
+    }
+
+    /// As `register_as`, for an API server that it does not answer: nothing is waited for.
+    pub async fn store_registration(
+        &self,
+        control_plane: &ControlPlane,
+        namespace: &Namespace,
+        registration: Registration,
+    ) {
+        let url = format!("https://{}", self.https);
+        registration::store(control_plane, namespace, &url, self.ca_pem(), registration).await;
     }
 
     /// The lines it has logged so far.

@@ -3,7 +3,7 @@
 use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
 use super::Counters;
-use super::labels::{self, LiveLookup, Path, Reload, Verb, Watched};
+use super::labels::{self, LiveLookup, Path, Rejection, Reload, Verb, Watched};
 use crate::admission::Method;
 use crate::certificates::Cause;
 use crate::tls::managed::Operation;
@@ -25,12 +25,14 @@ pub struct Accounts {
     pub container_credentials_reloads: Counters<Reload>,
 }
 
-/// The HTTPS server's certificate and connections.
+/// The HTTPS server's certificate, clients and connections.
 #[derive(Debug)]
 pub struct Https {
     /// Unix time.
     pub certificate_not_after: IntGauge,
     pub certificate_reloads: Counters<Reload>,
+    pub client_ca_reloads: Counters<Reload>,
+    pub client_rejections: Counters<Rejection>,
     pub open_connections: IntGauge,
 }
 
@@ -138,6 +140,22 @@ impl Https {
                 registry,
                 "pod_identity_certificate_reloads_total",
                 "Times that the certificate was read, by result.",
+            )?,
+            client_ca_reloads: reloads(
+                registry,
+                "pod_identity_client_ca_reloads_total",
+                "Times that the authorities of clients were read, by result.",
+            )?,
+            client_rejections: Counters::register(
+                registry,
+                (
+                    "pod_identity_client_rejections_total",
+                    "Clients rejected in the TLS handshake for want of a good certificate, by reason.",
+                ),
+                ["reason"],
+                Rejection::ALL,
+                |reason| [reason.as_str()],
+                |reason| reason as usize,
             )?,
             open_connections: gauge(
                 registry,

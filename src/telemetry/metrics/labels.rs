@@ -36,6 +36,18 @@ pub enum Watched {
     ConfigMap,
 }
 
+/// Why the TLS handshake of a client was not completed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rejection {
+    NoCertificate,
+    UnknownAuthority,
+    /// Or not valid yet.
+    Expired,
+    WrongPurpose,
+    WrongName,
+    Other,
+}
+
 /// How reading a file again ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reload {
@@ -103,6 +115,29 @@ impl Watched {
         match self {
             Self::ServiceAccounts => "service-accounts",
             Self::ConfigMap => "config-map",
+        }
+    }
+}
+
+impl Rejection {
+    pub const ALL: [Self; 6] = [
+        Self::NoCertificate,
+        Self::UnknownAuthority,
+        Self::Expired,
+        Self::WrongPurpose,
+        Self::WrongName,
+        Self::Other,
+    ];
+
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NoCertificate => "no-certificate",
+            Self::UnknownAuthority => "unknown-authority",
+            Self::Expired => "expired",
+            Self::WrongPurpose => "wrong-purpose",
+            Self::WrongName => "wrong-name",
+            Self::Other => "other",
         }
     }
 }

@@ -21,6 +21,7 @@ fn the_index_of_a_label_is_its_place() {
     places(&labels::METHODS.map(|value| value as usize));
     places(&LiveLookup::ALL.map(|value| value as usize));
     places(&Watched::ALL.map(|value| value as usize));
+    places(&Rejection::ALL.map(|value| value as usize));
     places(&Reload::ALL.map(|value| value as usize));
 }
 
@@ -76,6 +77,11 @@ fn every_series_is_there_from_the_start() {
         expected.push(format!(
             r#"pod_identity_container_credentials_reloads_total{{result="{result}"}} 0"#
         ));
+        expected.push(format!(r#"pod_identity_client_ca_reloads_total{{result="{result}"}} 0"#));
+    }
+    for reason in Rejection::ALL {
+        let reason = reason.as_str();
+        expected.push(format!(r#"pod_identity_client_rejections_total{{reason="{reason}"}} 0"#));
     }
     let lines: Vec<&str> = text.lines().collect();
     for line in expected {
