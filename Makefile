@@ -1,6 +1,6 @@
 # `make` lists what there is.
 .DEFAULT_GOAL := help
-.PHONY: help setup run try test lint fmt clean
+.PHONY: help setup run try demo test lint fmt clean
 
 # Where rustup and Go's own archive put their programs, for shells that do not
 # have them on their path yet.
@@ -29,6 +29,12 @@ run: ## Serve the example ServiceAccounts on this machine, without a cluster
 
 try: ## Send the example pod (POD=file for another) to it, show what is added
 	@RUST_BACKTRACE=0 cargo run --quiet --locked --example try -- $(POD) https://$(ADDRESS):$(PORT)/mutate certs/ca.crt
+
+demo: ## The same on a real API server, which is built once (minutes): what it stores
+	@scripts/setup test
+	@tests/control-plane/build.sh >/dev/null
+	@cargo build --locked --bin pod-identity-webhook --example demo
+	@RUST_BACKTRACE=0 cargo run --quiet --locked --example demo
 
 test: ## All tests, on a real control plane that is built once (minutes)
 	@scripts/setup test
