@@ -1,5 +1,6 @@
 //! Sends a pod to a webhook as an API server would, and shows what becomes of
-//! it: `make try` calls it for the one that `make run` started.
+//! it: `make try` calls it for the one that `make run` started. A manifest of
+//! something that makes pods (a Deployment) stands for its pod.
 //!
 //!     cargo run --example try -- deploy/examples/pod.yaml \
 //!         [https://127.0.0.1:8443/mutate [certs/ca.crt]]
@@ -33,8 +34,11 @@ async fn main() -> anyhow::Result<()> {
 
     let text =
         fs::read_to_string(&manifest).with_context(|| format!("failed to read {manifest}"))?;
-    let pod: Value = serde_saphyr::from_str(&text)
+    let object: Value = serde_saphyr::from_str(&text)
         .with_context(|| format!("failed to read {manifest} as YAML"))?;
+    let pod = pod_of(object).with_context(|| {
+        format!("{manifest} holds no Pod and nothing that makes Pods: name another file")
+    })?;
     let answer = post(&url.parse().context("the URL")?, &authority, &review(&pod)).await?;
     let response = &answer["response"];
 
@@ -47,6 +51,9 @@ async fn main() -> anyhow::Result<()> {
     println!("{manifest} as {url} answers it; + is what the webhook adds\n");
     show::additions(&pod, &mutated)?;
     println!();
+    if mutated == pod {
+        println!("Nothing was added.");
+    }
     show::field("allowed", &response["allowed"]);
     for (key, value) in response["auditAnnotations"].as_object().into_iter().flatten() {
         show::field(key, value);
@@ -58,6 +65,22 @@ async fn main() -> anyhow::Result<()> {
         show::field("warning", warning);
     }
     Ok(())
+}
+
+/// A Pod, or the one that a Deployment or the like would make: the webhook sees
+/// Pods alone.
+fn pod_of(object: Value) -> Option<Value> {
+    if object["kind"] == "Pod" {
+        return Some(object);
+    }
+    let paths = ["/spec/template", "/spec/jobTemplate/spec/template"];
+    let mut pod = paths.iter().find_map(|path| object.pointer(path))?.clone();
+    let metadata = &object["metadata"];
+    pod["apiVersion"] = "v1".into();
+    pod["kind"] = "Pod".into();
+    pod["metadata"]["generateName"] = format!("{}-", metadata["name"].as_str()?).into();
+    pod["metadata"]["namespace"] = metadata["namespace"].clone();
+    Some(pod)
 }
 
 /// What an API server asks when somebody creates the pod.
