@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use crate::certificates::Cause;
 use crate::server::ConnectionStats;
 use crate::service_accounts::ServiceAccounts;
-use crate::telemetry::metrics::{LiveLookup, Metrics, Reload, Watched, raise};
+use crate::telemetry::metrics::{EventResult, LiveLookup, Metrics, Reload, Watched, raise};
 use crate::tls::managed::{self, Operation};
 use crate::tls::reload::ReloadStats;
 use crate::tls::resolver::CertificateResolver;
@@ -23,6 +23,9 @@ pub(super) fn service_accounts(metrics: &Metrics, accounts: ServiceAccounts) {
         to.live_lookups.raise_to(LiveLookup::Found, gets.with_role + gets.without_role);
         to.live_lookups.raise_to(LiveLookup::NotFound, gets.not_found);
         to.live_lookups.raise_to(LiveLookup::Failed, gets.failed);
+        to.events.raise_to(EventResult::Sent, stats.events.sent);
+        to.events.raise_to(EventResult::Present, stats.events.present);
+        to.events.raise_to(EventResult::Dropped, stats.events.dropped);
         for (watched, watch) in [
             (Watched::ServiceAccounts, &stats.watch),
             (Watched::ConfigMap, &stats.config_map_watch),

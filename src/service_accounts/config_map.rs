@@ -17,7 +17,8 @@ use crate::identity::{Account, ConfigMapIdentities};
 pub(super) const NAME: &str = "pod-identity-webhook";
 /// What is watched, in the log.
 const PLURAL: &str = "the ConfigMap pod-identity-webhook";
-const RIGHT: &str = "get, list and watch on this ConfigMap (a Role in its namespace)";
+const RIGHT: &str = "get, list and watch on this ConfigMap (a Role in its namespace), or leave out \
+                     --watch-config-map";
 
 /// What is known of it, swapped as a whole.
 #[derive(Debug)]
@@ -90,14 +91,11 @@ impl ConfigMapEntries {
         }
     }
 
+    /// Whoever follows it says so in the log.
     fn forbid(&self) {
         // One that was read before stays: the right may come back.
         if matches!(**self.known(), Known::Off | Known::Unanswered) {
             self.known.store(Arc::new(Known::Forbidden));
-            tracing::warn!(
-                config_map = format!("{}/{NAME}", self.namespace),
-                "--watch-config-map has no effect: reading it is forbidden; grant the webhook {RIGHT}"
-            );
         }
     }
 
@@ -127,7 +125,8 @@ impl ConfigMapEntries {
             }
             changed();
         };
-        follow(PLURAL, api, config, state, tell).await;
+        let asked = Asked { what: PLURAL, right: RIGHT };
+        follow(asked, api, config, state, tell).await;
     }
 
     /// Asks for it once, for as long as the watch has not answered.

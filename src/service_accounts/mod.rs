@@ -27,7 +27,7 @@ use kube::Client;
 use tokio::time::{Instant, timeout};
 
 pub use files::FilesError;
-pub use stats::{LiveGets, Stats, WatchStats};
+pub use stats::{EventStats, LiveGets, Stats, WatchStats};
 pub use tasks::{TaskEnded, Tasks};
 
 use crate::identity::{

@@ -3,7 +3,7 @@
 use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
 use super::Counters;
-use super::labels::{self, LiveLookup, Path, Rejection, Reload, Verb, Watched};
+use super::labels::{self, EventResult, LiveLookup, Path, Rejection, Reload, Verb, Watched};
 use crate::admission::Method;
 use crate::certificates::Cause;
 use crate::tls::managed::Operation;
@@ -16,6 +16,7 @@ pub struct Accounts {
     /// 1 when the first list is complete.
     pub ready: IntGauge,
     pub live_lookups: Counters<LiveLookup>,
+    pub events: Counters<EventResult>,
     pub relists: Counters<Watched>,
     pub watch_errors: Counters<Watched>,
     pub config_map_entries: IntGauge,
@@ -96,6 +97,17 @@ impl Accounts {
                 ),
                 ["result"],
                 LiveLookup::ALL,
+                |result| [result.as_str()],
+                |result| result as usize,
+            )?,
+            events: Counters::register(
+                registry,
+                (
+                    "pod_identity_events_total",
+                    "Events on ServiceAccounts that are wrong, by what became of them.",
+                ),
+                ["result"],
+                EventResult::ALL,
                 |result| [result.as_str()],
                 |result| result as usize,
             )?,

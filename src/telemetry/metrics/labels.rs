@@ -29,6 +29,15 @@ pub enum LiveLookup {
     Failed,
 }
 
+/// What became of an Event on a `ServiceAccount`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EventResult {
+    Sent,
+    /// The API server had it already, from another replica, say.
+    Present,
+    Dropped,
+}
+
 /// What is watched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Watched {
@@ -104,6 +113,18 @@ impl LiveLookup {
             Self::Found => "found",
             Self::NotFound => "not-found",
             Self::Failed => "failed",
+        }
+    }
+}
+
+impl EventResult {
+    pub(super) const ALL: [Self; 3] = [Self::Sent, Self::Present, Self::Dropped];
+
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Sent => "sent",
+            Self::Present => "present",
+            Self::Dropped => "dropped",
         }
     }
 }

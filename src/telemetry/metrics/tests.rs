@@ -20,6 +20,7 @@ fn the_index_of_a_label_is_its_place() {
     let places = |places: &[usize]| assert!(places.iter().copied().eq(0..places.len()));
     places(&labels::METHODS.map(|value| value as usize));
     places(&LiveLookup::ALL.map(|value| value as usize));
+    places(&EventResult::ALL.map(|value| value as usize));
     places(&Watched::ALL.map(|value| value as usize));
     places(&Rejection::ALL.map(|value| value as usize));
     places(&Reload::ALL.map(|value| value as usize));
@@ -67,6 +68,9 @@ fn every_series_is_there_from_the_start() {
     }
     for result in ["found", "not-found", "failed"] {
         expected.push(format!(r#"pod_identity_live_lookups_total{{result="{result}"}} 0"#));
+    }
+    for result in ["sent", "present", "dropped"] {
+        expected.push(format!(r#"pod_identity_events_total{{result="{result}"}} 0"#));
     }
     for resource in ["service-accounts", "config-map"] {
         expected.push(format!(r#"pod_identity_watch_relists_total{{resource="{resource}"}} 0"#));

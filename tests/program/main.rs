@@ -6,7 +6,10 @@
     reason = "test code: a panic is how a test says what went wrong"
 )]
 
+#[path = "../support/mod.rs"]
 mod support;
+
+mod role_names;
 
 use axum::body::Bytes;
 use axum::http::Request;
