@@ -11,8 +11,8 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::client::conn::http1::SendRequest;
 use hyper_util::rt::TokioIo;
 use rustls::{
-    ClientConfig, RootCertStore,
-    pki_types::{CertificateDer, ServerName, pem::PemObject as _},
+    ClientConfig, RootCertStore, SupportedProtocolVersion,
+    pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject as _},
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -20,6 +20,8 @@ use tokio::{
     task::JoinHandle,
 };
 use tokio_rustls::{TlsConnector, client::TlsStream};
+
+use super::pki::Pair;
 
 /// An answer, read to its end.
 #[derive(Debug)]
@@ -61,14 +63,12 @@ pub struct Dialer {
 
 impl Dialer {
     pub fn new(address: SocketAddr, ca_pem: &str) -> anyhow::Result<Self> {
-        let mut roots = RootCertStore::empty();
-        roots.add(CertificateDer::from_pem_slice(ca_pem.as_bytes())?)?;
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        Ok(Self { address, connector: TlsConnector::from(Arc::new(config)) })
+        let config = client_config(ca_pem, None, rustls::DEFAULT_VERSIONS)?;
+        Ok(Self::with(address, config))
+    }
+
+    pub fn with(address: SocketAddr, config: ClientConfig) -> Self {
+        Self { address, connector: TlsConnector::from(Arc::new(config)) }
     }
 
     pub async fn tcp(&self) -> io::Result<TcpStream> {
@@ -85,6 +85,27 @@ impl Dialer {
     }
 }
 
+/// What a client trusts, and what it shows where it is asked.
+pub fn client_config(
+    ca_pem: &str,
+    client: Option<&Pair>,
+    versions: &[&'static SupportedProtocolVersion],
+) -> anyhow::Result<ClientConfig> {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_slice(ca_pem.as_bytes())?)?;
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(versions)?
+        .with_root_certificates(roots);
+    Ok(match client {
+        Some(pair) => config.with_client_auth_cert(
+            vec![CertificateDer::from_pem_slice(pair.certificate.as_bytes())?],
+            PrivateKeyDer::from_pem_slice(pair.key.as_bytes())?,
+        )?,
+        None => config.with_no_client_auth(),
+    })
+}
+
 /// A connection that is kept alive between requests. It closes with this value.
 pub struct Connection {
     address: SocketAddr,
@@ -94,7 +115,18 @@ pub struct Connection {
 
 impl Connection {
     pub async fn open_tls(address: SocketAddr, ca_pem: &str) -> anyhow::Result<Self> {
-        Dialer::new(address, ca_pem)?.http().await
+        Self::open_tls_as(address, ca_pem, None, rustls::DEFAULT_VERSIONS).await
+    }
+
+    /// Shows a certificate where the server asks for one.
+    pub async fn open_tls_as(
+        address: SocketAddr,
+        ca_pem: &str,
+        client: Option<&Pair>,
+        versions: &[&'static SupportedProtocolVersion],
+    ) -> anyhow::Result<Self> {
+        let config = client_config(ca_pem, client, versions)?;
+        Dialer::with(address, config).http().await
     }
 
     pub async fn over(

@@ -68,15 +68,24 @@ impl Process {
 
     /// Asks it to end (SIGTERM).
     pub fn terminate(&self) {
-        self.signal(Signal::TERM);
+        self.send(Signal::TERM);
     }
 
     /// Asks it to end as a terminal does (SIGINT).
     pub fn interrupt(&self) {
-        self.signal(Signal::INT);
+        self.send(Signal::INT);
     }
 
-    fn signal(&self, signal: Signal) {
+    /// Stops the time for it (SIGSTOP).
+    pub fn freeze(&self) {
+        self.send(Signal::STOP);
+    }
+
+    pub fn thaw(&self) {
+        self.send(Signal::CONT);
+    }
+
+    fn send(&self, signal: Signal) {
         let child = self.child();
         // The lock keeps the id from being reaped, and so from being another's, meanwhile.
         let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);

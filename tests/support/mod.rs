@@ -42,7 +42,7 @@ pub use self::{
     components::free_port,
     control_plane::{ControlPlane, Options, control_plane},
     footprint::raise_open_files,
-    http::{Connection, Dialer, Reply},
+    http::{Connection, Dialer, Reply, client_config},
     injector::Injector,
     keeper::{Process, process_is_gone},
     namespace::{Admitted, Namespace, overlaid, pod, service_account},

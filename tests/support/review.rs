@@ -90,7 +90,12 @@ impl Reviewer {
     }
 
     pub async fn review(&mut self, namespace: &Namespace, pod: &Value) -> Answer {
-        let body = review(namespace.name(), pod).to_string();
+        self.review_in(namespace.name(), pod).await
+    }
+
+    /// The same without a control plane, where a namespace is only a name.
+    pub async fn review_in(&mut self, namespace: &str, pod: &Value) -> Answer {
+        let body = review(namespace, pod).to_string();
         let reply = self.connection.send(post("/mutate", body)).await;
         let reply = reply.unwrap_or_else(|error| panic!("no answer: {error:#}"));
         Answer { reply, pod: pod.clone() }
@@ -101,6 +106,10 @@ impl Webhook {
     /// Has it review a pod's creation, over a connection of its own.
     pub async fn review(&self, namespace: &Namespace, pod: &Value) -> Answer {
         self.reviewer().await.review(namespace, pod).await
+    }
+
+    pub async fn review_in(&self, namespace: &str, pod: &Value) -> Answer {
+        self.reviewer().await.review_in(namespace, pod).await
     }
 
     pub async fn reviewer(&self) -> Reviewer {

@@ -4,7 +4,7 @@ use std::{
     ffi::OsString,
     io::{BufRead as _, BufReader, Read},
     net::SocketAddr,
-    path::Path,
+    path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
     sync::{Arc, Mutex, PoisonError},
     thread,
@@ -22,11 +22,12 @@ use super::{
     namespace::Namespace,
     pki::Authority,
     poll::poll,
-    registration::{Registration, register},
+    registration::{self, Registration, register},
     scratch::Scratch,
 };
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_pod-identity-webhook");
+/// Cargo tells it to tests; an example has to tell where it is.
+const PROGRAM: Option<&str> = option_env!("CARGO_BIN_EXE_pod-identity-webhook");
 
 const START_DEADLINE: Duration = Duration::from_secs(20);
 
@@ -45,12 +46,20 @@ pub struct Webhook {
 
 /// The command line and environment to be.
 pub struct Builder {
+    program: Option<PathBuf>,
     subcommand: Option<&'static str>,
     args: Vec<String>,
     env: Vec<(String, OsString)>,
 }
 
 impl Builder {
+    /// Starts this file, where cargo does not tell one.
+    #[must_use]
+    pub fn program(mut self, path: PathBuf) -> Self {
+        self.program = Some(path);
+        self
+    }
+
     /// Leaves out `serve`, as the command lines of the Go webhook do.
     #[must_use]
     pub fn without_subcommand(mut self) -> Self {
@@ -115,7 +124,8 @@ impl Builder {
         let defaults = defaults
             .into_iter()
             .filter(|default| !self.args.iter().any(|arg| flag(arg) == flag(default)));
-        let process = Process::start("pod-identity-webhook", Path::new(PROGRAM), |command| {
+        let program = self.program.context("an example has to name the program")?;
+        let process = Process::start("pod-identity-webhook", &program, |command| {
             command.args(self.subcommand).args(defaults).args(&self.args).env_clear();
             // PATH: for setpriv. The profile file: for coverage builds.
             for name in ["PATH", "LLVM_PROFILE_FILE"] {
@@ -152,7 +162,8 @@ impl Launched {
 
 impl Webhook {
     pub fn builder() -> Builder {
-        Builder { subcommand: Some("serve"), args: Vec::new(), env: Vec::new() }
+        let program = PROGRAM.map(PathBuf::from);
+        Builder { program, subcommand: Some("serve"), args: Vec::new(), env: Vec::new() }
     }
 
     /// Waits until `/readyz` of the admin server answers 200.
@@ -233,6 +244,17 @@ impl Webhook {
     ) -> String {
         let url = format!("https://{}", self.https);
         register(control_plane, namespace, &url, self.ca_pem(), registration).await
+    }
+
+    /// As `register_as`, for an API server that it does not answer: nothing is waited for.
+    pub async fn store_registration(
+        &self,
+        control_plane: &ControlPlane,
+        namespace: &Namespace,
+        registration: Registration,
+    ) {
+        let url = format!("https://{}", self.https);
+        registration::store(control_plane, namespace, &url, self.ca_pem(), registration).await;
     }
 
     /// The lines it has logged so far.
