@@ -10,6 +10,8 @@ mod signals;
 
 use std::process::ExitCode;
 
+use rustix::process::{Resource, getrlimit, setrlimit};
+
 use crate::cli::{Command, usage_error};
 use crate::config::Config;
 use crate::telemetry::logs;
@@ -36,6 +38,7 @@ fn begin_to_serve(config: Config, warnings: &[String]) -> ExitCode {
         for warning in warnings {
             tracing::warn!("{warning}");
         }
+        raise_open_files();
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let ended = runtime.block_on(serve::serve(config));
         // To drop it would wait for files and names that are still being looked up.
@@ -48,6 +51,17 @@ fn begin_to_serve(config: Config, warnings: &[String]) -> ExitCode {
             tracing::error!(error = told(&error), "the program ends");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// To as many files as the system allows: each connection is one, and container
+/// runtimes start processes with a soft limit that is made for `select`.
+fn raise_open_files() {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        // The server lowers its cap when it runs out of files.
+        tracing::debug!(%error, "the limit of open files stays as it is");
     }
 }
 

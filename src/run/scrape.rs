@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use crate::certificates::Cause;
 use crate::server::ConnectionStats;
 use crate::service_accounts::ServiceAccounts;
-use crate::telemetry::metrics::{EventResult, LiveLookup, Metrics, Reload, Watched, raise};
+use crate::telemetry::metrics::{Ending, EventResult, LiveLookup, Metrics, Reload, Watched, raise};
 use crate::tls::managed::{self, Operation};
 use crate::tls::reload::ReloadStats;
 use crate::tls::resolver::CertificateResolver;
@@ -56,6 +56,11 @@ pub(super) fn https(
         let to = &metrics.https;
         to.certificate_not_after.set(gauge(resolver.not_after().unwrap_or_default()));
         to.open_connections.set(gauge(connections.open()));
+        raise(&to.accepted_connections, connections.accepted());
+        raise(&to.accept_failures, connections.accept_failures());
+        for ending in Ending::ALL {
+            to.ended_connections.raise_to(ending, connections.ended(ending));
+        }
     });
 }
 

@@ -33,7 +33,7 @@ pub struct Limits {
     /// twice, and JSON may be larger than what etcd stores.
     pub body_bytes: usize,
     /// All bodies together that are being read or answered, beyond the first
-    /// 64 KiB of each.
+    /// 64 KiB of each. Counted in length: buffers that grow may hold twice that.
     pub body_memory: usize,
     /// Connections, whatever they do.
     pub connections: usize,
@@ -52,7 +52,7 @@ impl Default for Limits {
             linger: Duration::from_secs(1),
             header_bytes: 64 << 10,
             body_bytes: 8 << 20,
-            body_memory: 64 << 20,
+            body_memory: 32 << 20,
             connections: 1024,
         }
     }

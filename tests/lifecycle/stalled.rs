@@ -188,7 +188,6 @@ async fn lets_usual_clients_in_where_stalled_ones_take_all_connections() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "takes half a minute: the longest deadline of a connection"]
 async fn closes_a_thousand_connections_on_which_no_request_comes() {
     raise_open_files();
     let (webhook, _folder) = from_file(&[]).await;

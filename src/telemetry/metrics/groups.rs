@@ -3,7 +3,9 @@
 use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
 use super::Counters;
-use super::labels::{self, EventResult, LiveLookup, Path, Rejection, Reload, Verb, Watched};
+use super::labels::{
+    self, Ending, EventResult, LiveLookup, Path, Rejection, Reload, Verb, Watched,
+};
 use crate::admission::Method;
 use crate::certificates::Cause;
 use crate::tls::managed::Operation;
@@ -35,6 +37,9 @@ pub struct Https {
     pub client_ca_reloads: Counters<Reload>,
     pub client_rejections: Counters<Rejection>,
     pub open_connections: IntGauge,
+    pub accepted_connections: IntCounter,
+    pub accept_failures: IntCounter,
+    pub ended_connections: Counters<Ending>,
 }
 
 /// Certificates managed in the cluster; all zero where they come from files.
@@ -168,6 +173,24 @@ impl Https {
                 Rejection::ALL,
                 |reason| [reason.as_str()],
                 |reason| reason as usize,
+            )?,
+            accepted_connections: counter(
+                registry,
+                "pod_identity_connections_accepted_total",
+                "Connections accepted on the HTTPS port.",
+            )?,
+            accept_failures: counter(
+                registry,
+                "pod_identity_connection_accept_failures_total",
+                "Connections that the system refused, for want of files say.",
+            )?,
+            ended_connections: Counters::register(
+                registry,
+                ("pod_identity_connections_ended_total", "Connections that ended, by how."),
+                ["ending"],
+                Ending::ALL,
+                |ending: Ending| [ending.as_str()],
+                |ending| ending as usize,
             )?,
             open_connections: gauge(
                 registry,

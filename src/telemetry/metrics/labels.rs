@@ -64,6 +64,37 @@ pub enum Reload {
     Failed,
 }
 
+/// Why a connection ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// As HTTP has it, by either side.
+    Closed,
+    /// The client went away in the middle, or spoke no HTTP.
+    Failed,
+    /// No TLS handshake came about.
+    Handshake,
+    /// A limit of time was over, that of idle connections aside.
+    TimedOut,
+    /// It made room for a new one.
+    Evicted,
+}
+
+impl Ending {
+    pub const ALL: [Self; 5] =
+        [Self::Closed, Self::Failed, Self::Handshake, Self::TimedOut, Self::Evicted];
+
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::Failed => "failed",
+            Self::Handshake => "handshake",
+            Self::TimedOut => "timed-out",
+            Self::Evicted => "evicted",
+        }
+    }
+}
+
 impl Path {
     /// Of a URI, without its query.
     #[must_use]

@@ -18,7 +18,7 @@ use crate::identity::WarningKind;
 
 pub use counters::{Counters, raise};
 pub use groups::{Accounts, Https, Managed, Peer};
-pub use labels::{EventResult, LiveLookup, Path, Rejection, Reload, Verb, Watched};
+pub use labels::{Ending, EventResult, LiveLookup, Path, Rejection, Reload, Verb, Watched};
 
 /// From 100 microseconds, as an answer from memory takes less, to the API
 /// server's longest patience for a webhook and beyond.
