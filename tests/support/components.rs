@@ -206,7 +206,7 @@ const CONTROLLERS: &[&str] = &[
 
 /// A port of 127.0.0.1 that nobody listens on, below those that the kernel gives to outgoing
 /// connections: it must still be free when a killed API server comes back.
-fn free_port() -> anyhow::Result<u16> {
+pub fn free_port() -> anyhow::Result<u16> {
     const TRIES: usize = 100;
     (0..TRIES)
         .map(|_| fastrand::u16(10_000..32_000))

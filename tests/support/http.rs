@@ -61,15 +61,25 @@ pub struct Connection {
 
 impl Connection {
     pub async fn open_tls(address: SocketAddr, ca_pem: &str) -> anyhow::Result<Self> {
+        Self::open_tls_as(address, ServerName::from(address.ip()), ca_pem).await
+    }
+
+    /// Verifies this name, by one of the authorities in `ca_pem`.
+    pub async fn open_tls_as(
+        address: SocketAddr,
+        name: ServerName<'static>,
+        ca_pem: &str,
+    ) -> anyhow::Result<Self> {
         let mut roots = RootCertStore::empty();
-        roots.add(CertificateDer::from_pem_slice(ca_pem.as_bytes())?)?;
+        for authority in CertificateDer::pem_slice_iter(ca_pem.as_bytes()) {
+            roots.add(authority?)?;
+        }
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()?
             .with_root_certificates(roots)
             .with_no_client_auth();
         let stream = TcpStream::connect(address).await?;
-        let name = ServerName::from(address.ip());
         let stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await?;
         Self::over(stream, address).await
     }

@@ -20,12 +20,14 @@
     reason = "test code: see above"
 )]
 
+mod balancer;
 mod components;
 mod control_plane;
 mod http;
 mod injector;
 mod keeper;
 mod kubeconfig;
+mod manifests;
 mod namespace;
 mod pki;
 mod poll;
@@ -35,10 +37,12 @@ mod scratch;
 mod webhook;
 
 pub use self::{
+    balancer::Balancer,
     control_plane::{ControlPlane, Options, control_plane},
     http::{Connection, Reply},
     injector::Injector,
     keeper::{Process, process_is_gone},
+    manifests::{apply, cluster_name, grant_shipped, shipped},
     namespace::{Admitted, Namespace, overlaid, pod, service_account},
     pki::{Authority, Pair},
     poll::{eventually, poll},

@@ -7,6 +7,7 @@ use axum::{
     http::{Request, StatusCode},
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use rustls::pki_types::ServerName;
 use serde_json::{Value, json};
 
 use super::{
@@ -87,6 +88,12 @@ pub struct Reviewer {
 impl Reviewer {
     pub async fn connect(address: SocketAddr, ca_pem: &str) -> anyhow::Result<Self> {
         Ok(Self { connection: Connection::open_tls(address, ca_pem).await? })
+    }
+
+    /// As the API server connects to a Service: `name` is SERVICE.NAMESPACE.svc.
+    pub async fn connect_as(address: SocketAddr, name: &str, ca_pem: &str) -> anyhow::Result<Self> {
+        let name = ServerName::try_from(name.to_owned())?;
+        Ok(Self { connection: Connection::open_tls_as(address, name, ca_pem).await? })
     }
 
     pub async fn review(&mut self, namespace: &Namespace, pod: &Value) -> Answer {

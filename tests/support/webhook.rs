@@ -3,7 +3,7 @@
 use std::{
     ffi::OsString,
     io::{BufRead as _, BufReader, Read},
-    net::SocketAddr,
+    net::{Ipv4Addr, SocketAddr},
     path::Path,
     process::{ExitStatus, Stdio},
     sync::{Arc, Mutex, PoisonError},
@@ -16,6 +16,7 @@ use axum::{body::Bytes, http::Request};
 use serde_json::Value;
 
 use super::{
+    components::free_port,
     control_plane::ControlPlane,
     http::{self, Reply},
     keeper::Process,
@@ -37,8 +38,8 @@ const STOP_DEADLINE: Duration = Duration::from_mins(1);
 pub struct Webhook {
     process: Process,
     log: Log,
-    https: SocketAddr,
-    admin: SocketAddr,
+    https: Option<SocketAddr>,
+    admin: Option<SocketAddr>,
     authority: Authority,
     scratch: Scratch,
 }
@@ -92,6 +93,30 @@ impl Builder {
 
     /// As `start`, for tests of a start that is refused.
     pub async fn try_start(self) -> anyhow::Result<Webhook> {
+        let mut webhook = self.spawn()?;
+        let addresses = serving(&webhook.process, &webhook.log).await;
+        let (https, admin) = addresses.with_context(|| webhook.log.text())?;
+        (webhook.https, webhook.admin) = (Some(https), Some(admin));
+        Ok(webhook)
+    }
+
+    /// Starts it and waits for its admin server alone: without a certificate it listens on no other port.
+    pub async fn start_without_certificate(self) -> Webhook {
+        let port = free_port().unwrap_or_else(|error| panic!("{error:#}"));
+        let webhook = self.arg(format!("--metrics-port={port}")).spawn();
+        let mut webhook = webhook.unwrap_or_else(|error| panic!("it did not start: {error:#}"));
+        webhook.admin = Some((Ipv4Addr::LOCALHOST, port).into());
+        let answers = poll("the admin server to answer", START_DEADLINE, || async {
+            webhook.process.check_running()?;
+            webhook.get_admin("/livez").await
+        });
+        if let Err(error) = answers.await {
+            panic!("{error:#}");
+        }
+        webhook
+    }
+
+    fn spawn(self) -> anyhow::Result<Webhook> {
         let authority = Authority::new("webhook-tests")?;
         let scratch = Scratch::new()?;
         let pair = authority.server(&["127.0.0.1", "localhost"])?;
@@ -120,8 +145,7 @@ impl Builder {
             command.stdout(Stdio::inherit()).stderr(Stdio::piped());
         })?;
         let log = Log::of(process.take_stderr().context("standard error is piped")?)?;
-        let (https, admin) = serving(&process, &log).await.with_context(|| log.text())?;
-        Ok(Webhook { process, log, https, admin, authority, scratch })
+        Ok(Webhook { process, log, https: None, admin: None, authority, scratch })
     }
 }
 
@@ -151,12 +175,12 @@ impl Webhook {
 
     /// The address of the HTTPS server.
     pub fn https(&self) -> SocketAddr {
-        self.https
+        self.https.expect("it was started with a certificate")
     }
 
     /// The address of the admin server.
     pub fn admin(&self) -> SocketAddr {
-        self.admin
+        self.admin.expect("its admin server was waited for")
     }
 
     /// The authority that signed its certificate.
@@ -186,12 +210,12 @@ impl Webhook {
 
     /// GET from the admin server.
     pub async fn get_admin(&self, path: &str) -> anyhow::Result<Reply> {
-        http::send(self.admin, Request::get(path).body(Bytes::new())?).await
+        http::send(self.admin(), Request::get(path).body(Bytes::new())?).await
     }
 
     /// Any request to the HTTPS server.
     pub async fn send(&self, request: Request<Bytes>) -> anyhow::Result<Reply> {
-        http::send_tls(self.https, self.ca_pem(), request).await
+        http::send_tls(self.https(), self.ca_pem(), request).await
     }
 
     /// Registers it as users do, for the pods of one namespace, and waits until that is in force.
@@ -206,7 +230,7 @@ impl Webhook {
         namespace: &Namespace,
         registration: Registration,
     ) -> String {
-        let url = format!("https://{}", self.https);
+        let url = format!("https://{}", self.https());
         register(control_plane, namespace, &url, self.ca_pem(), registration).await
     }
 
@@ -247,7 +271,11 @@ impl Drop for Webhook {
     fn drop(&mut self) {
         if thread::panicking() {
             self.process.kill();
-            eprintln!("--- the webhook's log:\n{}", self.log.text());
+            // Thousands, and in none of them anything went wrong.
+            let mutated = |line: &String| line.contains(r#""outcome":"mutated""#);
+            let lines = self.log.lines().into_iter().filter(|line| !mutated(line));
+            let lines: Vec<_> = lines.collect();
+            eprintln!("--- the webhook's log, without mutated pods:\n{}", lines.join("\n"));
         }
     }
 }
