@@ -24,5 +24,7 @@ mod interference;
 mod load;
 mod refused;
 mod scene;
+mod soak;
+mod soak_table;
 
 mod start;
