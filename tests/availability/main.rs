@@ -22,6 +22,7 @@ mod support;
 mod away;
 mod interference;
 mod load;
+mod log;
 mod refused;
 mod scene;
 mod soak;
