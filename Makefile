@@ -1,10 +1,13 @@
 # `make` lists what there is.
 .DEFAULT_GOAL := help
-.PHONY: help setup run try test soak lint fmt clean
+.PHONY: help setup run try demo test soak lint fmt clean
 
 # Where rustup and Go's own archive put their programs, for shells that do not
 # have them on their path yet.
 export PATH := $(PATH):$(HOME)/.cargo/bin:/usr/local/go/bin
+
+# Where the program is after a build, whatever cargo's own settings say.
+export CARGO_TARGET_DIR ?= $(CURDIR)/target
 
 ADDRESS ?= 127.0.0.1
 PORT ?= 8443
@@ -18,18 +21,25 @@ help: ## List these
 setup: ## Check what building and testing need, install what is missing
 	@scripts/setup test
 
-run: ## Serve the example ServiceAccounts on this machine, without a cluster
+# One profile and one build, which `make test` then builds on: a release beside
+# it would compile every dependency twice.
+run: ## Serve the example ServiceAccounts here, without a cluster (PORT, METRICS_PORT: others)
 	@scripts/setup
-	@cargo build --locked --release
+	@cargo build --locked --bin pod-identity-webhook --example dev-certificate --example try
 	@cargo run --quiet --locked --example dev-certificate -- certs
-	@cargo build --quiet --locked --example try
 	@printf '\nIn a second terminal: make try%s\n\n' '$(if $(filter-out 8443,$(PORT)), PORT=$(PORT))'
-	@exec cargo run --quiet --locked --release -- serve --service-accounts deploy/examples \
-		--tls-cert certs/tls.crt --tls-key certs/tls.key \
-		--address $(ADDRESS) --port $(PORT) --metrics-port $(METRICS_PORT) --log-format text
+	@exec "$$CARGO_TARGET_DIR/debug/pod-identity-webhook" serve --service-accounts deploy/examples \
+		--tls-cert certs/tls.crt --tls-key certs/tls.key --address $(ADDRESS) --port $(PORT) \
+		--metrics-port $(METRICS_PORT) --shutdown-delay 0s --log-format text
 
 try: ## Send the example pod (POD=file for another) to it, show what is added
 	@RUST_BACKTRACE=0 cargo run --quiet --locked --example try -- $(POD) https://$(ADDRESS):$(PORT)/mutate certs/ca.crt
+
+demo: ## The same on a real API server, which is built once (minutes): what it stores
+	@scripts/setup test
+	@tests/control-plane/build.sh >/dev/null
+	@cargo build --locked --bin pod-identity-webhook --example demo
+	@RUST_BACKTRACE=0 cargo run --quiet --locked --example demo
 
 test: ## All tests, on a real control plane that is built once (minutes)
 	@scripts/setup test
@@ -45,6 +55,7 @@ lint: ## Formatting, clippy, the floors, licences and advisories
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
 	scripts/check-floors
+	scripts/manifest --check
 	@if command -v cargo-deny >/dev/null 2>&1; then \
 		cargo deny --locked check; \
 	else \

@@ -1,12 +1,14 @@
 //! Sends a pod to a webhook as an API server would, and shows what becomes of
-//! it: `make try` calls it for the one that `make run` started.
+//! it: `make try` calls it for the one that `make run` started. A manifest of
+//! something that makes pods (a Deployment) stands for its pod.
 //!
 //!     cargo run --example try -- deploy/examples/pod.yaml \
 //!         [https://127.0.0.1:8443/mutate [certs/ca.crt]]
 #![allow(clippy::print_stdout, reason = "what it shows is its output")]
 
+mod show;
+
 use std::fs;
-use std::io::{IsTerminal as _, stdout};
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
@@ -20,7 +22,6 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use serde_json::{Value, json};
-use similar::{ChangeTag, TextDiff};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
@@ -33,8 +34,11 @@ async fn main() -> anyhow::Result<()> {
 
     let text =
         fs::read_to_string(&manifest).with_context(|| format!("failed to read {manifest}"))?;
-    let pod: Value = serde_saphyr::from_str(&text)
+    let object: Value = serde_saphyr::from_str(&text)
         .with_context(|| format!("failed to read {manifest} as YAML"))?;
+    let pod = pod_of(object).with_context(|| {
+        format!("{manifest} holds no Pod and nothing that makes Pods: name another file")
+    })?;
     let answer = post(&url.parse().context("the URL")?, &authority, &review(&pod)).await?;
     let response = &answer["response"];
 
@@ -45,19 +49,38 @@ async fn main() -> anyhow::Result<()> {
         json_patch::patch(&mut mutated, &patch).context("the patch does not apply")?;
     }
     println!("{manifest} as {url} answers it; + is what the webhook adds\n");
-    show(&pod, &mutated)?;
+    show::additions(&pod, &mutated)?;
     println!();
-    println!("allowed   {}", response["allowed"]);
-    for (key, value) in response["auditAnnotations"].as_object().into_iter().flatten() {
-        println!("{key:<9} {}", value.as_str().unwrap_or_default());
+    if mutated == pod {
+        println!("Nothing was added.");
     }
-    if let Some(reason) = response["status"]["message"].as_str() {
-        println!("reason    {reason}");
+    show::field("allowed", &response["allowed"]);
+    for (key, value) in response["auditAnnotations"].as_object().into_iter().flatten() {
+        show::field(key, value);
+    }
+    if !response["status"]["message"].is_null() {
+        show::field("reason", &response["status"]["message"]);
     }
     for warning in response["warnings"].as_array().into_iter().flatten() {
-        println!("warning   {}", warning.as_str().unwrap_or_default());
+        show::field("warning", warning);
     }
     Ok(())
+}
+
+/// A Pod, or the one that a Deployment or the like would make: the webhook sees
+/// Pods alone.
+fn pod_of(object: Value) -> Option<Value> {
+    if object["kind"] == "Pod" {
+        return Some(object);
+    }
+    let paths = ["/spec/template", "/spec/jobTemplate/spec/template"];
+    let mut pod = paths.iter().find_map(|path| object.pointer(path))?.clone();
+    let metadata = &object["metadata"];
+    pod["apiVersion"] = "v1".into();
+    pod["kind"] = "Pod".into();
+    pod["metadata"]["generateName"] = format!("{}-", metadata["name"].as_str()?).into();
+    pod["metadata"]["namespace"] = metadata["namespace"].clone();
+    Some(pod)
 }
 
 /// What an API server asks when somebody creates the pod.
@@ -125,24 +148,4 @@ fn client(authority: &str) -> anyhow::Result<ClientConfig> {
     let config =
         ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
     Ok(config.with_root_certificates(roots).with_no_client_auth())
-}
-
-/// The mutated pod as YAML, every line that was not in the original marked.
-fn show(pod: &Value, mutated: &Value) -> anyhow::Result<()> {
-    let (before, after) = (serde_saphyr::to_string(pod)?, serde_saphyr::to_string(mutated)?);
-    let colour = stdout().is_terminal();
-    for change in TextDiff::from_lines(&before, &after).iter_all_changes() {
-        let (sign, paint) = match change.tag() {
-            ChangeTag::Equal => (' ', ""),
-            ChangeTag::Insert => ('+', "\x1b[32m"),
-            ChangeTag::Delete => ('-', "\x1b[31m"),
-        };
-        let line = change.value().trim_end_matches('\n');
-        if colour && !paint.is_empty() {
-            println!("{paint}{sign} {line}\x1b[0m");
-        } else {
-            println!("{sign} {line}");
-        }
-    }
-    Ok(())
 }

@@ -8,7 +8,7 @@
 )]
 
 use json_patch::Patch;
-use pod_identity_webhook::admission::{self, Admission, Endpoint, Policy, decode};
+use pod_identity_webhook::admission::{self, Admission, Endpoint, Policy, Way, decode};
 use pod_identity_webhook::identity::{
     Account, AnnotationKeys, ConfigMapIdentities, ContainerCredentialsKeys, Expiration, Fact, Key,
     Lookup, ServiceAccountReader,
@@ -118,10 +118,10 @@ impl Case {
             self.settings.compose_role_arn.as_ref().map(|id| Account::new("aws", id).unwrap());
         let reader = ServiceAccountReader::new(policy.settings.keys.clone(), account.clone());
         let annotations = self.service_account.iter().map(|(k, v)| (k.as_str(), v.as_str()));
-        let config = self.config_map.as_ref().map(Value::to_string).unwrap_or_default();
+        let config = self.config_map.as_ref().map_or_else(|| "{}".to_owned(), Value::to_string);
         let (entries, _) = ConfigMapIdentities::parse(&config, account.as_ref()).unwrap();
         let listed = self.container_credentials.as_ref().map(Value::to_string).unwrap_or_default();
-        let listed = ContainerCredentialsKeys::parse(listed.as_bytes()).unwrap();
+        let (listed, _) = ContainerCredentialsKeys::parse(listed.as_bytes()).unwrap();
         Lookup {
             container_credentials: listed.contains(key),
             service_account: match &self.lookup_failed {
@@ -136,9 +136,14 @@ impl Case {
         let policy = self.settings.policy();
         let body = self.review(pod);
         let review = decode(&body).unwrap();
-        let lookup = review.lookup_key().map(|key| self.lookup(key, &policy));
         let endpoint = if self.required { Endpoint::Required } else { Endpoint::Mutate };
-        admission::admit(&review, lookup.as_ref(), &policy, endpoint, Jitter(self.jitter))
+        match review.way() {
+            Way::Settled(outcome) => Admission::of(outcome),
+            Way::Lookup(candidate) => {
+                let lookup = self.lookup(candidate.key, &policy);
+                candidate.admit(&lookup, &policy, endpoint, Jitter(self.jitter))
+            }
+        }
     }
 
     fn check(&self) {

@@ -6,7 +6,7 @@ use json_patch::Patch;
 use super::required::{Refusal, refuse};
 use super::{Outcome, Review, Subject};
 use crate::identity::{Defaults, Identity, Key, Lookup, Warning};
-use crate::mutation::{Jitter, Plan, Scope, Settings, Status, plan};
+use crate::mutation::{Jitter, Plan, Pod, Scope, Settings, Status, plan};
 
 /// The flags that decide about an admission.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -42,68 +42,72 @@ pub struct Admission {
     pub reason: Option<String>,
 }
 
-impl Review<'_> {
-    /// The `ServiceAccount` to look up, where the answer depends on one.
-    #[must_use]
-    pub fn lookup_key(&self) -> Option<Key<'_>> {
-        match self.settled() {
-            Some(_) => None,
-            None => self.key(),
-        }
-    }
+/// How a review is answered.
+#[derive(Clone, Debug)]
+pub enum Way<'r> {
+    /// At once: it is of nothing that could get an identity.
+    Settled(Outcome),
+    /// When the pod's `ServiceAccount` has been looked up.
+    Lookup(Candidate<'r>),
+}
 
-    /// The outcome that needs no lookup.
-    fn settled(&self) -> Option<Outcome> {
-        match &self.subject {
-            Subject::NotAPod => Some(Outcome::NotAPod),
-            Subject::NotServed => Some(Outcome::NotServed),
-            Subject::Creation(pod) | Subject::EphemeralContainers(pod, _) => {
-                pod.is_mirror().then_some(Outcome::MirrorPod)
-            }
+/// A pod that gets the identity of a `ServiceAccount`, if it has one.
+#[derive(Clone, Debug)]
+pub struct Candidate<'r> {
+    /// The `ServiceAccount` to look up.
+    pub key: Key<'r>,
+    pod: &'r Pod<'r>,
+    scope: Scope<'r>,
+}
+
+impl<'a> Review<'a> {
+    #[must_use]
+    pub fn way(&'a self) -> Way<'a> {
+        let (pod, scope) = match &self.subject {
+            Subject::Creation(pod) => (pod, Scope::Creation),
+            Subject::EphemeralContainers(pod, old) => (pod, Scope::EphemeralContainers(old)),
+            Subject::NotAPod => return Way::Settled(Outcome::NotAPod),
+            Subject::NotServed => return Way::Settled(Outcome::NotServed),
+        };
+        if pod.is_mirror() {
+            return Way::Settled(Outcome::MirrorPod);
         }
+        let key = Key { namespace: &self.namespace, name: pod.service_account_name() };
+        Way::Lookup(Candidate { key, pod, scope })
     }
 }
 
-/// Ends an admission. `lookup` is what was found under [`Review::lookup_key`];
-/// without it only a review that needs none can be answered.
-#[must_use]
-pub fn admit(
-    review: &Review<'_>,
-    lookup: Option<&Lookup>,
-    policy: &Policy,
-    endpoint: Endpoint,
-    jitter: Jitter,
-) -> Admission {
-    if let Some(outcome) = review.settled() {
-        return Admission::of(outcome);
-    }
-    let (pod, scope) = match &review.subject {
-        Subject::Creation(pod) => (pod, Scope::Creation),
-        Subject::EphemeralContainers(pod, old) => (pod, Scope::EphemeralContainers(old)),
-        Subject::NotAPod | Subject::NotServed => return Admission::of(Outcome::NotAPod),
-    };
-    let Some(lookup) = lookup else { return Admission::of(Outcome::LookupFailed) };
-    let mut admission = Admission::of(Outcome::NotConfigured);
-    admission.warnings = lookup.warnings();
-    let mut uncovered = Vec::new();
-    match lookup.identity(&policy.defaults) {
-        Err(failed) => {
-            admission.outcome = Outcome::LookupFailed;
-            admission.reason = Some(failed.to_string());
+impl Candidate<'_> {
+    /// Ends the admission with what was found under [`key`](Self::key).
+    #[must_use]
+    pub fn admit(
+        &self,
+        lookup: &Lookup,
+        policy: &Policy,
+        endpoint: Endpoint,
+        jitter: Jitter,
+    ) -> Admission {
+        let Self { key, pod, scope } = self;
+        let mut admission = Admission::of(Outcome::NotConfigured);
+        admission.warnings = lookup.warnings();
+        let mut uncovered = Vec::new();
+        match lookup.identity(&policy.defaults) {
+            Err(failed) => {
+                admission.outcome = Outcome::LookupFailed;
+                admission.reason = Some(failed.to_string());
+            }
+            Ok(None) => {}
+            Ok(Some(identity)) => {
+                let plan = plan(pod, *scope, &identity, &policy.settings, jitter);
+                uncovered.extend(plan.uncovered().map(str::to_owned));
+                admission.take(&identity, plan);
+            }
         }
-        Ok(None) => {}
-        Ok(Some(identity)) => {
-            let plan = plan(pod, scope, &identity, &policy.settings, jitter);
-            uncovered.extend(plan.uncovered().map(str::to_owned));
-            admission.take(&identity, plan);
+        if endpoint == Endpoint::Required && matches!(scope, Scope::Creation) {
+            admission.require(*key, &uncovered);
         }
+        admission
     }
-    if endpoint == Endpoint::Required && matches!(scope, Scope::Creation) {
-        let key = review.key().map(|key| key.to_string()).unwrap_or_default();
-        admission.refusal =
-            refuse(admission.outcome, &uncovered, &key, admission.reason.as_deref());
-    }
-    admission
 }
 
 impl Admission {
@@ -116,6 +120,17 @@ impl Admission {
             warnings: Vec::new(),
             refusal: None,
             reason: None,
+        }
+    }
+
+    /// Holds it to an identity for every container that takes part.
+    fn require(&mut self, key: Key<'_>, uncovered: &[String]) {
+        if !uncovered.is_empty() {
+            self.outcome = Outcome::NoCredentials;
+        }
+        self.refusal = refuse(self.outcome, key, uncovered, self.reason.as_deref());
+        if self.refusal.is_some() {
+            self.patch = Patch::default();
         }
     }
 

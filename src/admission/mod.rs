@@ -9,7 +9,7 @@ mod required;
 mod respond;
 mod review;
 
-pub use admit::{Admission, Endpoint, Method, Policy, admit};
+pub use admit::{Admission, Candidate, Endpoint, Method, Policy, Way};
 pub use outcome::Outcome;
 pub use required::Refusal;
 pub use respond::respond;

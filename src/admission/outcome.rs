@@ -15,6 +15,9 @@ pub enum Outcome {
     /// There is an identity, and `skip-containers` or `include-containers`
     /// leaves no container that takes part.
     NoContainers,
+    /// `/mutate/required` refused the pod: a container that takes part would
+    /// run without credentials.
+    NoCredentials,
     /// An ephemeral container of a pod that was admitted without the volume.
     NoVolume,
     /// A static pod's mirror is left alone.
@@ -30,11 +33,12 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Mutated,
         Self::AlreadyComplete,
         Self::NotConfigured,
         Self::NoContainers,
+        Self::NoCredentials,
         Self::NoVolume,
         Self::MirrorPod,
         Self::NotAPod,
@@ -50,6 +54,7 @@ impl Outcome {
             Self::AlreadyComplete => "already-complete",
             Self::NotConfigured => "not-configured",
             Self::NoContainers => "no-containers",
+            Self::NoCredentials => "no-credentials",
             Self::NoVolume => "no-volume",
             Self::MirrorPod => "mirror-pod",
             Self::NotAPod => "not-a-pod",

@@ -2,6 +2,7 @@
 //! refuses.
 
 use super::Outcome;
+use crate::identity::Key;
 
 /// Why a pod is refused, and the next step.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,23 +17,21 @@ impl Refusal {
 
 /// Whether a pod's creation is refused: it is unless it ends with an identity
 /// for every container that takes part. `uncovered` names those that would run
-/// without credentials, `key` the `ServiceAccount`, `reason` what failed.
+/// without credentials, `reason` what failed.
 #[must_use]
 pub(super) fn refuse(
     outcome: Outcome,
+    key: Key<'_>,
     uncovered: &[String],
-    key: &str,
     reason: Option<&str>,
 ) -> Option<Refusal> {
     let why = match outcome {
-        Outcome::Mutated | Outcome::AlreadyComplete if uncovered.is_empty() => return None,
-        // Not the creation of a pod: nothing that could be required of it.
-        Outcome::MirrorPod | Outcome::NotAPod | Outcome::NotServed | Outcome::NoVolume => {
+        Outcome::Mutated | Outcome::AlreadyComplete | Outcome::MirrorPod => return None,
+        // Not the creation of a pod, or nothing that could be answered.
+        Outcome::NotAPod | Outcome::NotServed | Outcome::NoVolume | Outcome::BadRequest => {
             return None;
         }
-        // Answered as an HTTP error; there is no review to answer.
-        Outcome::BadRequest => return None,
-        Outcome::Mutated | Outcome::AlreadyComplete => format!(
+        Outcome::NoCredentials => format!(
             "container {} would run without credentials: remove what stands at the token's mount \
              path or in its AWS_ variables, or skip the container by annotation",
             uncovered.join(", ")
@@ -57,31 +56,28 @@ pub(super) fn refuse(
 mod tests {
     use super::*;
 
+    const APP: Key<'static> = Key { namespace: "demo", name: "app" };
+
     #[test]
     fn refuses_what_it_must_and_nothing_else() {
         for outcome in Outcome::ALL {
             let must = matches!(
                 outcome,
-                Outcome::NotConfigured | Outcome::NoContainers | Outcome::LookupFailed
+                Outcome::NotConfigured
+                    | Outcome::NoContainers
+                    | Outcome::NoCredentials
+                    | Outcome::LookupFailed
             );
-            let refusal = refuse(outcome, &[], "demo/app", None);
-            assert_eq!(refusal.is_some(), must, "{outcome}");
+            assert_eq!(refuse(outcome, APP, &[], None).is_some(), must, "{outcome}");
         }
     }
 
     #[test]
-    fn refuses_a_pod_that_leaves_a_container_without_credentials() {
+    fn names_the_containers_and_what_failed() {
         let uncovered = ["app".to_owned(), "sidecar".to_owned()];
-        for outcome in [Outcome::Mutated, Outcome::AlreadyComplete] {
-            let refusal = refuse(outcome, &uncovered, "demo/app", None);
-            let message = refusal.expect("two containers lack credentials").0;
-            assert!(message.contains("app, sidecar"), "{message}");
-        }
-    }
-
-    #[test]
-    fn says_why_the_lookup_failed() {
-        let refusal = refuse(Outcome::LookupFailed, &[], "demo/app", Some("timed out"));
-        assert!(refusal.expect("refused").0.contains("timed out"));
+        let refusal = refuse(Outcome::NoCredentials, APP, &uncovered, None).expect("refused");
+        assert!(refusal.message().contains("app, sidecar"), "{refusal:?}");
+        let refusal = refuse(Outcome::LookupFailed, APP, &[], Some("timed out")).expect("refused");
+        assert!(refusal.message().contains("timed out"), "{refusal:?}");
     }
 }

@@ -155,7 +155,8 @@ mod tests {
 
     #[test]
     fn refuses_with_a_reason_and_without_a_patch() {
-        let refusal = required::refuse(Outcome::NotConfigured, &[], "demo/app", None);
+        let key = crate::identity::Key { namespace: "demo", name: "app" };
+        let refusal = required::refuse(Outcome::NotConfigured, key, &[], None);
         let refused = Admission { patch: patch(), refusal, ..mutated() };
         let response = json_of(&refused)["response"].take();
         assert_eq!(response["allowed"], false);

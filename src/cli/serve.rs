@@ -73,6 +73,26 @@ pub struct HttpsArgs {
         hide_default_value = true
     )]
     pub tls_cipher_suites: String,
+    /// Authorities in PEM: only a client with a certificate of one of them may connect;
+    /// reloaded when it changes [default: any client may]
+    #[arg(
+        long,
+        env = "PODID_CLIENT_CA_FILE",
+        value_name = "PATH",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub client_ca_file: String,
+    /// Names, comma-separated: a client's certificate must have one of them as its common name
+    /// or as a DNS name [default: any will do]
+    #[arg(
+        long,
+        env = "PODID_CLIENT_ALLOWED_NAMES",
+        value_name = "NAMES",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub client_allowed_names: String,
     /// Largest review taken, in bytes; Ki and Mi may follow the number
     #[arg(
         long,

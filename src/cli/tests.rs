@@ -6,7 +6,7 @@ use clap::{Arg, CommandFactory};
 use super::*;
 
 /// Every flag that takes a value, with its default and another value.
-const VALUES: [(&str, &str, &str); 50] = [
+const VALUES: [(&str, &str, &str); 52] = [
     ("--address", "", "127.0.0.1"),
     ("--port", "443", "8443"),
     ("--metrics-port", "9999", "9998"),
@@ -16,6 +16,8 @@ const VALUES: [(&str, &str, &str); 50] = [
     ("--tls-key", "/etc/webhook/certs/tls.key", "/c/tls.key"),
     ("--tls-min-version", "1.2", "VersionTLS13"),
     ("--tls-cipher-suites", "", "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256"),
+    ("--client-ca-file", "", "/c/clients.crt"),
+    ("--client-allowed-names", "", "kube-apiserver,other"),
     ("--service-name", "pod-identity-webhook", "webhook"),
     ("--namespace", "eks", "kube-system"),
     ("--tls-secret", "pod-identity-webhook", "certificates"),

@@ -13,6 +13,11 @@ pub enum ConfigError {
     Account { flag: &'static str, value: String, source: AccountError },
     #[error(transparent)]
     Tls(#[from] SettingsError),
+    #[error(
+        "'--client-allowed-names' without '--client-ca-file': anyone can write a name into a \
+         certificate; give the file with the authorities too, or leave out the names"
+    )]
+    NamesWithoutAuthorities,
     #[error("'--port' and '--metrics-port' are both {0}: give one of them another port")]
     SamePort(u16),
     #[error(

@@ -40,6 +40,8 @@ pub struct Https {
     pub port: u16,
     pub certificate: Certificate,
     pub tls: tls::settings::Settings,
+    /// Anyone may call where none are named.
+    pub clients: Option<tls::clients::Settings>,
     pub max_request_bytes: usize,
 }
 

@@ -19,6 +19,7 @@ use crate::identity::{Account, AnnotationKeys, Defaults, Expiration};
 use crate::mutation::{ContainerCredentialsSettings, Settings};
 use crate::telemetry::logs;
 use crate::tls;
+use crate::tls::clients::AllowedNames;
 use crate::tls::files::PairPaths;
 use crate::tls::settings::{CipherSuites, MinVersion};
 
@@ -136,13 +137,33 @@ fn https(
     warnings.extend(told);
     let (cipher_suites, told) = CipherSuites::parse(&args.tls_cipher_suites, min_version)?;
     warnings.extend(told);
+    let clients = clients(args)?;
     Ok(Https {
         address: args.address,
         port: args.port,
         certificate,
         tls: tls::settings::Settings { min_version, cipher_suites },
+        clients,
         max_request_bytes: args.max_request_bytes,
     })
+}
+
+fn clients(args: &HttpsArgs) -> Result<Option<tls::clients::Settings>, ConfigError> {
+    let ca_file = optional(args.client_ca_file.clone());
+    let allowed_names = match optional(args.client_allowed_names.clone()) {
+        Some(names) => Some(AllowedNames::parse(&names).ok_or_else(|| {
+            let reason = "it names nobody; leave the flag out for anybody";
+            refuse("--client-allowed-names", names, reason)
+        })?),
+        None => None,
+    };
+    match (ca_file, allowed_names) {
+        (Some(ca_file), allowed_names) => {
+            Ok(Some(tls::clients::Settings { ca_file: ca_file.into(), allowed_names }))
+        }
+        (None, Some(_)) => Err(ConfigError::NamesWithoutAuthorities),
+        (None, None) => Ok(None),
+    }
 }
 
 fn source(args: SourceArgs) -> Result<Source, ConfigError> {

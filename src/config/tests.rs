@@ -4,6 +4,7 @@ use super::*;
 use crate::certificates::{Lifetimes, Names, Params};
 use crate::cli::{Cli, Command};
 use crate::identity::{AnnotationKeys, Defaults, Expiration};
+use crate::tls::clients::AllowedNames;
 use crate::tls::settings::MinVersion;
 
 fn read(args: &[&str]) -> Result<(Config, Vec<String>), ConfigError> {
@@ -39,6 +40,7 @@ fn has_the_defaults_of_the_go_webhook() {
                     key: "/etc/webhook/certs/tls.key".into(),
                 }),
                 tls: tls::settings::Settings::default(),
+                clients: None,
                 max_request_bytes: 8 << 20,
             },
             admin: Admin { address: None, port: 9999, debugging_handlers: false },
@@ -226,6 +228,20 @@ fn reads_versions_and_suites_of_tls() {
     }
     let (_, told) = with(&["--tls-cipher-suites=TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, A"]);
     assert!(told[0].contains("A in --tls-cipher-suites"), "{told:?}");
+}
+
+#[test]
+fn takes_the_names_of_clients_with_their_authorities_alone() {
+    let clients = |args| with(args).0.https.clients;
+    assert_eq!(clients(&["--client-ca-file=", "--client-allowed-names="]), None);
+    let any = clients(&["--client-ca-file=/c/ca.crt"]).expect("clients");
+    assert_eq!((any.ca_file, any.allowed_names), ("/c/ca.crt".into(), None));
+    let named = clients(&["--client-ca-file=/c/ca.crt", "--client-allowed-names=a, b,"]);
+    assert_eq!(named.expect("clients").allowed_names, AllowedNames::parse("a,b"));
+    let error = refused(&["--client-allowed-names=a"]);
+    assert!(error.contains("'--client-allowed-names' without '--client-ca-file'"), "{error}");
+    let error = refused(&["--client-ca-file=/c/ca.crt", "--client-allowed-names=,"]);
+    assert!(error.starts_with("invalid value ',' for '--client-allowed-names'"), "{error}");
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! The annotations that are read, and how their values are read.
 
+use std::num::IntErrorKind;
+
 use super::Warning;
 
 /// The seconds that a projected token lives.
@@ -74,10 +76,14 @@ pub(super) fn set(value: &str) -> Option<&str> {
 /// # Errors
 /// The warning to report where the value is not a whole number of seconds.
 pub fn token_expiration(key: &str, value: &str) -> Result<Expiration, Warning> {
-    value
-        .parse::<i64>()
-        .map(Expiration::from_seconds)
-        .map_err(|_| Warning::unreadable(key, value, "not a whole number of seconds"))
+    match value.parse::<i64>() {
+        Ok(seconds) => Ok(Expiration::from_seconds(seconds)),
+        Err(error) => match error.kind() {
+            IntErrorKind::PosOverflow => Ok(Expiration::MAX),
+            IntErrorKind::NegOverflow => Ok(Expiration::MIN),
+            _ => Err(Warning::unreadable(key, value, "not a whole number of seconds")),
+        },
+    }
 }
 
 /// The words of Go's `strconv.ParseBool`.
@@ -98,14 +104,15 @@ pub fn container_names(key: &str, value: &str) -> Result<Vec<String>, Warning> {
     if value.matches('"').count() % 2 == 1 {
         return Err(unreadable("a quote is not closed"));
     }
-    // No name has a space in it, and CSV knows a quote only right after a comma.
-    let spaceless = value.replace([' ', '\t'], "");
-    let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(spaceless.as_bytes());
+    // CSV knows a quote only right after a comma.
+    let fields: Vec<_> = value.split(',').map(str::trim).collect();
+    let trimmed = fields.join(",");
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(trimmed.as_bytes());
     match reader.records().next() {
         None => Ok(Vec::new()),
         Some(Err(_)) => Err(unreadable("not a comma-separated list")),
         Some(Ok(record)) => {
-            let names = record.iter().filter(|name| !name.is_empty());
+            let names = record.iter().map(str::trim).filter(|name| !name.is_empty());
             Ok(names.map(str::to_owned).collect())
         }
     }
@@ -117,14 +124,20 @@ mod tests {
 
     #[test]
     fn brings_an_expiration_within_the_bounds_of_the_api_server() {
-        for (given, kept) in [("599", 600), ("-5", 600), ("600", 600), ("4294967297", 1 << 32)] {
+        for (given, kept) in [
+            ("599", 600),
+            ("-5", 600),
+            ("600", 600),
+            ("4294967297", 1 << 32),
+            ("99999999999999999999", 1 << 32),
+        ] {
             assert_eq!(token_expiration("k", given).map(Expiration::seconds), Ok(kept), "{given}");
         }
     }
 
     #[test]
     fn reports_an_expiration_that_is_not_a_number() {
-        for given in ["1h", "600.0", " 600", "99999999999999999999"] {
+        for given in ["1h", "600.0", " 600"] {
             let warning = token_expiration("eks.amazonaws.com/token-expiration", given);
             let warning = warning.expect_err(given).to_string();
             assert!(warning.contains("not a whole number"), "{warning}");
@@ -138,6 +151,7 @@ mod tests {
             (" a , b ", vec!["a", "b"]),
             (r#""a", "b" "#, vec!["a", "b"]),
             ("a,,b,", vec!["a", "b"]),
+            ("web app", vec!["web app"]),
             ("", vec![]),
         ] {
             let expected = names.into_iter().map(str::to_owned).collect();

@@ -41,8 +41,8 @@ pub enum ConfigMapError {
 }
 
 impl ConfigMapIdentities {
-    /// Reads `data.config`, and says which entries it skipped. An absent or
-    /// blank document has no entries.
+    /// Reads `data.config`, and says which entries it skipped. A blank document
+    /// is none: deleting the `ConfigMap` is what empties the map.
     ///
     /// # Errors
     /// [`ConfigMapError::Document`] where it is not a JSON object.
@@ -52,9 +52,6 @@ impl ConfigMapIdentities {
     ) -> Result<(Self, Vec<ConfigMapError>), ConfigMapError> {
         let mut read = Self::default();
         let mut skipped = Vec::new();
-        if config.trim().is_empty() {
-            return Ok((read, skipped));
-        }
         let Members(members) = serde_json::from_str(config).map_err(ConfigMapError::Document)?;
         for (key, value) in members {
             if let Err(why) = read.insert(&key, &value, account) {
@@ -245,9 +242,9 @@ mod tests {
     }
 
     #[test]
-    fn has_no_entries_without_a_document_and_refuses_one_that_is_not_json() {
-        assert!(parse("").0.is_empty());
-        for bad in ["{", "[]", "null", "\"x\""] {
+    fn refuses_a_document_that_is_not_a_json_object() {
+        assert!(parse("{}").0.is_empty());
+        for bad in ["", " ", "{", "[]", "null", "\"x\""] {
             assert!(ConfigMapIdentities::parse(bad, None).is_err(), "{bad}");
         }
     }

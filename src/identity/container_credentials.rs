@@ -1,8 +1,9 @@
 //! The file that lists who gets EKS Pod Identity's container credentials.
 
-use serde::Deserialize;
-use serde::de::Error as _;
+use serde_json::{Map, Value};
 use std::collections::{HashMap, HashSet};
+
+use ContainerCredentialsError::{Document, Entry};
 
 use super::Key;
 
@@ -10,41 +11,47 @@ use super::Key;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ContainerCredentialsKeys(HashMap<String, HashSet<String>>);
 
+/// Why a file, or one entry of it, could not be taken.
 #[derive(Debug, thiserror::Error)]
-#[error("failed to read the container credentials file as JSON: {0}; the last good one stays")]
-pub struct ContainerCredentialsError(#[from] serde_json::Error);
-
-#[derive(Deserialize)]
-struct File {
-    #[serde(default)]
-    identities: Option<Vec<Listed>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Listed {
-    namespace: String,
-    service_account: String,
+pub enum ContainerCredentialsError {
+    #[error("failed to read the container credentials file as JSON: {0}; the last good one stays")]
+    Json(#[from] serde_json::Error),
+    #[error("failed to read the container credentials file: {0}; the last good one stays")]
+    Document(&'static str),
+    #[error("entry {0} of the container credentials file is skipped: {1}")]
+    Entry(usize, &'static str),
 }
 
 impl ContainerCredentialsKeys {
-    /// An empty file lists nobody.
+    /// Reads the file, and says which entries it skipped. An empty file lists
+    /// nobody; member names ignore case, as in Go.
     ///
     /// # Errors
-    /// Anything else that is not the document above.
-    pub fn parse(file: &[u8]) -> Result<Self, ContainerCredentialsError> {
-        let mut keys = Self::default();
-        match file.trim_ascii().first() {
-            None => return Ok(keys),
-            Some(b'{') => {}
-            // serde would take an array for a struct's members in order.
-            Some(_) => return Err(serde_json::Error::custom("it is not a JSON object").into()),
+    /// Anything that is not the document above.
+    pub fn parse(
+        file: &[u8],
+    ) -> Result<(Self, Vec<ContainerCredentialsError>), ContainerCredentialsError> {
+        let (mut keys, mut skipped) = (Self::default(), Vec::new());
+        if file.trim_ascii().is_empty() {
+            return Ok((keys, skipped));
         }
-        let file: File = serde_json::from_slice(file)?;
-        for Listed { namespace, service_account } in file.identities.unwrap_or_default() {
-            keys.0.entry(namespace).or_default().insert(service_account);
+        let file: Value = serde_json::from_slice(file)?;
+        let file = file.as_object().ok_or(Document("it is not a JSON object"))?;
+        let identities = match member(file, "identities") {
+            None | Some(Value::Null) => return Ok((keys, skipped)),
+            Some(identities) => identities.as_array().ok_or(Document("identities is no list"))?,
+        };
+        for (index, identity) in identities.iter().enumerate() {
+            let text = |name| identity.as_object().and_then(|it| member(it, name)?.as_str());
+            match (text("namespace"), text("serviceAccount")) {
+                (Some(namespace), Some(name)) => {
+                    keys.0.entry(namespace.to_owned()).or_default().insert(name.to_owned());
+                }
+                (None, _) => skipped.push(Entry(index, "it has no namespace")),
+                (_, None) => skipped.push(Entry(index, "it has no serviceAccount")),
+            }
         }
-        Ok(keys)
+        Ok((keys, skipped))
     }
 
     #[must_use]
@@ -63,25 +70,49 @@ impl ContainerCredentialsKeys {
     }
 }
 
+fn member<'a>(object: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
+    object.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const APP: Key<'static> = Key { namespace: "a", name: "b" };
+
+    fn parse(file: &str) -> (ContainerCredentialsKeys, Vec<String>) {
+        let (keys, skipped) = ContainerCredentialsKeys::parse(file.as_bytes()).expect(file);
+        (keys, skipped.iter().map(ToString::to_string).collect())
+    }
+
     #[test]
-    fn lists_keys() {
-        let file = br#"{"identities":[{"namespace":"a","serviceAccount":"b","more":1}]}"#;
-        let keys = ContainerCredentialsKeys::parse(file).expect("a good file");
-        assert!(keys.contains(Key { namespace: "a", name: "b" }));
-        assert!(!keys.contains(Key { namespace: "b", name: "a" }));
+    fn lists_keys_whatever_the_case_of_the_members() {
+        for file in [
+            r#"{"identities":[{"namespace":"a","serviceAccount":"b","more":1}]}"#,
+            r#"{"Identities":[{"Namespace":"a","serviceaccount":"b"}]}"#,
+        ] {
+            let (keys, skipped) = parse(file);
+            assert!(keys.contains(APP) && skipped.is_empty(), "{file}");
+            assert!(!keys.contains(Key { namespace: "b", name: "a" }));
+        }
+    }
+
+    #[test]
+    fn skips_a_bad_entry_and_loads_the_others() {
+        let (keys, skipped) = parse(
+            r#"{"identities":[{"namespace":"x"},7,{"serviceAccount":"b"},{"namespace":"a","serviceAccount":"b"}]}"#,
+        );
+        assert!(keys.contains(APP));
+        assert_eq!(skipped.len(), 3, "{skipped:?}");
+        assert!(skipped[0].contains("entry 0") && skipped[0].contains("serviceAccount"));
     }
 
     #[test]
     fn is_empty_for_an_empty_file_and_an_error_for_a_bad_one() {
         for empty in ["", "  \n", "{}", r#"{"identities":[]}"#, r#"{"identities":null}"#] {
-            let keys = ContainerCredentialsKeys::parse(empty.as_bytes());
-            assert!(keys.expect(empty).is_empty(), "{empty}");
+            assert!(parse(empty).0.is_empty(), "{empty}");
         }
-        for bad in ["{", "[]", r#"{"identities":[{"namespace":"a"}]}"#] {
+        for bad in ["{", "[]", r#"{"identities":{}}"#] {
             assert!(ContainerCredentialsKeys::parse(bad.as_bytes()).is_err(), "{bad}");
         }
     }

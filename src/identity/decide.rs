@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{ConfigMapEntry, Defaults, Expiration, ServiceAccount, Warning, WarningKind};
+use super::{ConfigMapEntry, Defaults, Expiration, RoleArn, ServiceAccount, Warning, WarningKind};
 
 /// What became known of one thing that was looked up.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,28 +92,37 @@ impl Lookup {
             Fact::Known(sa) => sa.warnings.clone(),
             Fact::Absent | Fact::Unknown(_) => Vec::new(),
         };
-        if self.container_credentials && self.is_incomplete() {
+        if !self.container_credentials && !self.is_annotated() {
+            let role = self.config_map_entry.known().and_then(|entry| entry.role.as_ref());
+            warnings.extend(role.and_then(RoleArn::oddity));
+        }
+        let unknown = match (&self.service_account, &self.config_map_entry) {
+            (Fact::Unknown(_), _) => Some("ServiceAccount"),
+            (_, Fact::Unknown(_)) => Some("ConfigMap"),
+            _ => None,
+        };
+        if let (true, Some(what)) = (self.container_credentials, unknown) {
             warnings.push(Warning::new(
                 WarningKind::LookupFailed,
-                "the ServiceAccount could not be looked up: the flags' expiration and region apply",
+                format!(
+                    "the {what} could not be looked up: the flags' expiration and region apply"
+                ),
             ));
         }
         warnings
     }
 
-    fn is_incomplete(&self) -> bool {
-        matches!(self.service_account, Fact::Unknown(_))
-            || matches!(self.config_map_entry, Fact::Unknown(_))
+    fn is_annotated(&self) -> bool {
+        self.service_account.known().is_some_and(|sa| sa.role.is_some())
     }
 
     /// Each value from the `ServiceAccount`, else the `ConfigMap` entry, else
-    /// the flag; from the flags alone where one of the two is unknown.
+    /// the flag; from the flags alone where the `ServiceAccount`, which would
+    /// win over the entry, is unknown.
     fn container_credentials_values<'a>(&'a self, defaults: &'a Defaults) -> Shared<'a> {
-        let (mut sa, mut entry) = (None, None);
-        if !self.is_incomplete() {
-            sa = self.service_account.known();
-            entry = self.config_map_entry.known();
-        }
+        let sa = self.service_account.known();
+        let sa_is_unknown = matches!(self.service_account, Fact::Unknown(_));
+        let entry = self.config_map_entry.known().filter(|_| !sa_is_unknown);
         Shared {
             token_expiration: sa
                 .and_then(|sa| sa.token_expiration)
@@ -175,7 +184,6 @@ impl<'a> Identity<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::RoleArn;
     use super::*;
 
     fn sa(role: Option<&str>) -> Fact<Arc<ServiceAccount>> {
@@ -251,6 +259,16 @@ mod tests {
         assert_eq!(shared.token_expiration.seconds(), 700);
         assert!(shared.regional_sts);
         assert_eq!(shared.region, Some("eu-west-1"));
+    }
+
+    #[test]
+    fn keeps_what_the_service_account_says_where_the_config_map_is_unknown() {
+        let defaults = Defaults::default();
+        let lookup = lookup(true, sa(None), unknown());
+        let identity = lookup.identity(&defaults).expect("known").expect("listed");
+        assert_eq!(identity.shared().token_expiration.seconds(), 700);
+        assert_eq!(identity.shared().region, Some("eu-west-1"));
+        assert!(lookup.warnings()[0].message().starts_with("the ConfigMap"));
     }
 
     #[test]

@@ -21,7 +21,7 @@ pub use decide::{ContainerCredentials, Fact, Identity, Lookup, LookupFailed, Sha
 pub use manifests::{ConfigMapManifest, ManifestError, Manifests, ServiceAccountManifest};
 pub use role_arn::{Account, AccountError, RoleArn};
 pub use service_account::{ServiceAccount, ServiceAccountReader};
-pub use warning::{Warning, WarningKind};
+pub use warning::{Warning, WarningKind, shortened};
 
 /// A `ServiceAccount` by namespace and name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

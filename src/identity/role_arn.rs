@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::warning::{Warning, WarningKind, shortened};
+
 /// The partition and account that complete a bare role name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
@@ -88,6 +90,17 @@ impl RoleArn {
     #[must_use]
     pub fn looks_like_iam(&self) -> bool {
         looks_like_iam(&self.0)
+    }
+
+    /// What there is to report of it.
+    #[must_use]
+    pub fn oddity(&self) -> Option<Warning> {
+        if self.looks_like_iam() {
+            return None;
+        }
+        let shown = shortened(&self.0, 48);
+        let message = format!("role {shown:?} does not look like arn:aws:iam::ACCOUNT:role/NAME");
+        Some(Warning::new(WarningKind::OddRoleArn, message))
     }
 }
 

@@ -2,7 +2,7 @@
 //! when it arrives, so that an admission only copies a pointer.
 
 use super::annotations::{boolean, set, token_expiration};
-use super::warning::{Warning, WarningKind, shortened};
+use super::warning::Warning;
 use super::{Account, AnnotationKeys, Expiration, RoleArn, near_miss};
 
 /// The annotations of one `ServiceAccount` that mean something here.
@@ -51,14 +51,12 @@ impl ServiceAccountReader {
                 read.warnings.push(warning);
             }
         }
-        match &read.role {
-            Some(role) if !role.looks_like_iam() => read.warnings.push(odd_role_arn(role)),
-            Some(_) => {}
-            None => {
-                let misses = annotations
-                    .filter_map(|(key, value)| near_miss::check(key, value, &self.keys.role_arn));
-                read.warnings.extend(misses);
-            }
+        if let Some(role) = &read.role {
+            read.warnings.extend(role.oddity());
+        } else {
+            let misses = annotations
+                .filter_map(|(key, value)| near_miss::check(key, value, &self.keys.role_arn));
+            read.warnings.extend(misses);
         }
         (read != ServiceAccount::default()).then_some(read)
     }
@@ -95,16 +93,9 @@ fn session_name(key: &str, value: &str) -> Result<bool, Warning> {
     Err(Warning::unreadable(key, value, "the one value it takes is pod-name"))
 }
 
-fn odd_role_arn(role: &RoleArn) -> Warning {
-    let shown = shortened(role.as_str(), 48);
-    Warning::new(
-        WarningKind::OddRoleArn,
-        format!("role {shown:?} does not look like arn:aws:iam::ACCOUNT:role/NAME"),
-    )
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::WarningKind;
     use super::*;
 
     fn read(annotations: &[(&str, &str)]) -> Option<ServiceAccount> {

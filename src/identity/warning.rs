@@ -83,7 +83,8 @@ impl fmt::Display for Warning {
 
 /// `text` itself, or as much of its start as fits `max` characters with an
 /// ellipsis: warnings are to stay under 120 characters.
-pub(super) fn shortened(text: &str, max: usize) -> String {
+#[must_use]
+pub fn shortened(text: &str, max: usize) -> String {
     if text.chars().count() <= max {
         return text.to_owned();
     }

@@ -1,10 +1,10 @@
 //! What one container lacks.
 
-use super::plan::{ContainerPlan, EnvVar, List};
-use super::pod::{Container, Pod, VolumeMount};
+use super::plan::{ContainerPlan, EnvSource, EnvVar, List};
+use super::pod::{Container, Pod, Variable, VolumeMount};
 use super::target::{Target, WEB_IDENTITY};
 use super::volume::{TokenVolume, ours, projected_token};
-use crate::identity::{Warning, WarningKind};
+use crate::identity::{Warning, WarningKind, shortened};
 
 const ACCESS_KEY: &str = "AWS_ACCESS_KEY_ID";
 const REGIONS: [&str; 2] = ["AWS_DEFAULT_REGION", "AWS_REGION"];
@@ -85,22 +85,29 @@ fn mounted<'p>(
         return Mounted::OurVolume;
     }
     let with_token = !mount.is_sub_path()
-        && source.is_some_and(|it| projected_token(it, target.token_path).is_some());
+        && source
+            .and_then(|it| projected_token(it, target.token_path))
+            .is_some_and(|token| token.audience.as_deref().unwrap_or_default() == target.audience);
     Mounted::Taken { by: &mount.name, with_token }
 }
 
 /// Whether the container has credentials once the plan is carried out.
 fn is_covered(container: &Container<'_>, mounted: &Mounted<'_>, target: &Target<'_>) -> bool {
     let [first, second] = &target.credentials;
-    match (container.has(first.name), container.has(second.name)) {
-        (false, false) => {
-            !matches!(mounted, Mounted::Taken { with_token: false, .. })
-                || container.has(ACCESS_KEY)
+    let has_token = !matches!(mounted, Mounted::Taken { with_token: false, .. });
+    let by_identity = match (container.has(first.name), container.has(second.name)) {
+        (false, false) => has_token,
+        // A token file where ours would be counts with what is mounted there:
+        // an earlier pass of this webhook leaves it so.
+        (true, true) => {
+            container.is_set(first.name)
+                && container.is_set(second.name)
+                && (has_token || !container.says(second))
         }
-        (true, true) => true,
-        (true, false) => target.is_first_enough() || container.has(ACCESS_KEY),
-        (false, true) => container.has(ACCESS_KEY),
-    }
+        (true, false) => target.is_first_enough() && container.is_set(first.name),
+        (false, true) => false,
+    };
+    by_identity || container.is_set(ACCESS_KEY)
 }
 
 fn report(
@@ -109,11 +116,14 @@ fn report(
     target: &Target<'_>,
     warnings: &mut Vec<Warning>,
 ) {
-    let name = &*container.name;
+    let name = shortened(&container.name, 28);
     if let Mounted::Taken { by, .. } = mounted {
         warnings.push(Warning::new(
             WarningKind::MountPathTaken,
-            format!("container {name}: volume {by} is mounted where the token belongs, and stays"),
+            format!(
+                "container {name:?}: volume {:?} stays where the token belongs",
+                shortened(by, 28)
+            ),
         ));
     }
     let stronger = [ACCESS_KEY, WEB_IDENTITY[0], WEB_IDENTITY[1]];
@@ -122,7 +132,7 @@ fn report(
     if let Some(own) = stronger.iter().find(|own| container.has(own)) {
         warnings.push(Warning::new(
             WarningKind::OwnCredentials,
-            format!("container {name}: its own {own} beats the injected identity in most SDKs"),
+            format!("container {name:?}: its own {own} beats the injected identity"),
         ));
     }
 }
@@ -130,6 +140,24 @@ fn report(
 impl Container<'_> {
     fn has(&self, name: &str) -> bool {
         self.env.iter().flatten().any(|variable| &*variable.name == name)
+    }
+
+    /// Whether it has a value, be it one that is only known later.
+    fn is_set(&self, name: &str) -> bool {
+        self.variable(name).is_some_and(|it| {
+            it.value_from.is_some() || it.value.as_deref().is_some_and(|value| !value.is_empty())
+        })
+    }
+
+    /// Whether it has the very value that would be injected.
+    fn says(&self, injected: &EnvVar<'_>) -> bool {
+        let own = self.variable(injected.name).and_then(|it| it.value.as_deref());
+        matches!(&injected.source, EnvSource::Value(value) if own == Some(&**value))
+    }
+
+    /// Of two with one name Kubernetes takes the last.
+    fn variable(&self, name: &str) -> Option<&Variable<'_>> {
+        self.env.iter().flatten().rev().find(|variable| &*variable.name == name)
     }
 
     fn has_any(&self, names: [&str; 2]) -> bool {

@@ -8,6 +8,7 @@ mod container;
 mod participants;
 mod patch;
 mod plan;
+mod planner;
 mod pod;
 mod settings;
 mod target;
@@ -17,8 +18,8 @@ mod windows;
 
 pub use plan::{
     ContainerPlan, EnvSource, EnvVar, Jitter, LabelPlan, List, Plan, Scope, Status, VolumePlan,
-    plan,
 };
+pub use planner::plan;
 pub use pod::{ExistingEphemeralContainers, Pod};
 pub use settings::{ContainerCredentialsSettings, Settings};
 pub use text::Text;

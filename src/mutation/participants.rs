@@ -5,13 +5,20 @@ use super::pod::{Container, Pod};
 use super::settings::Settings;
 use crate::identity::{Warning, container_names};
 
-/// The containers that take part, with their places in the pod.
+/// The containers that a request may change.
+pub(super) struct Participants<'p> {
+    /// Those that take part, with their places in the pod.
+    pub(super) containers: Vec<(List, usize, &'p Container<'p>)>,
+    /// Whether annotations leave any out.
+    pub(super) left_out: bool,
+}
+
 pub(super) fn participants<'p>(
     pod: &'p Pod<'p>,
     scope: Scope<'_>,
     settings: &Settings,
     warnings: &mut Vec<Warning>,
-) -> Vec<(List, usize, &'p Container<'p>)> {
+) -> Participants<'p> {
     let mut names_in = |key: &str| {
         let value = pod.annotation(key)?;
         container_names(key, &value).map_err(|warning| warnings.push(warning)).ok()
@@ -32,13 +39,18 @@ pub(super) fn participants<'p>(
             vec![(List::EphemeralContainers, &spec.ephemeral_containers)]
         }
     };
-    let mut participants = Vec::new();
+    let mut participants = Participants { containers: Vec::new(), left_out: false };
     for (list, containers) in lists {
         for (index, container) in containers.iter().flatten().enumerate() {
             let fixed = matches!(scope, Scope::EphemeralContainers(existing)
                 if existing.contains(&container.name));
-            if !fixed && takes_part(container) {
-                participants.push((list, index, container));
+            if fixed {
+                continue;
+            }
+            if takes_part(container) {
+                participants.containers.push((list, index, container));
+            } else {
+                participants.left_out = true;
             }
         }
     }

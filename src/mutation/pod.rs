@@ -2,6 +2,7 @@
 //! else is skipped, and never written back.
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use super::text::{Entries, Text};
 
@@ -57,16 +58,28 @@ pub(super) struct Container<'a> {
     #[serde(borrow, default)]
     pub(super) name: Text<'a>,
     #[serde(borrow, default)]
-    pub(super) env: Option<Vec<Named<'a>>>,
+    pub(super) env: Option<Vec<Variable<'a>>>,
     #[serde(borrow, default)]
     pub(super) volume_mounts: Option<Vec<VolumeMount<'a>>>,
 }
 
-/// An environment variable: its name is all that matters.
+/// An environment variable: its name decides what is added, its value only
+/// whether the container has credentials.
 #[derive(Clone, Debug, Deserialize)]
-pub(super) struct Named<'a> {
+#[serde(rename_all = "camelCase")]
+pub(super) struct Variable<'a> {
     #[serde(borrow, default)]
     pub(super) name: Text<'a>,
+    #[serde(borrow, default)]
+    pub(super) value: Option<Text<'a>>,
+    #[serde(default)]
+    pub(super) value_from: Option<IgnoredAny>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct Named<'a> {
+    #[serde(borrow, default)]
+    name: Text<'a>,
 }
 
 #[derive(Clone, Debug, Deserialize)]

@@ -2,6 +2,7 @@
 
 mod certificate;
 mod certs;
+mod clients;
 mod cluster;
 mod scrape;
 mod serve;
@@ -41,12 +42,39 @@ fn begin_to_serve(config: Config, warnings: &[String]) -> ExitCode {
     match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tracing::error!(error = format!("{error:#}"), "the program ends");
+            tracing::error!(error = told(&error), "the program ends");
             ExitCode::FAILURE
         }
     }
 }
 
+/// The error and its causes, but for those that it has told already: our own
+/// messages name their cause, with the next step behind it.
+fn told(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if text.is_empty() {
+            text = cause;
+        } else if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
+}
+
 fn exit_code(code: i32) -> ExitCode {
     u8::try_from(code).map_or(ExitCode::FAILURE, ExitCode::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tells_each_cause_once() {
+        let error = anyhow::anyhow!("not found").context("failed to read a: not found; mount it");
+        assert_eq!(told(&error), "failed to read a: not found; mount it");
+        let error = error.context("failed to start");
+        assert_eq!(told(&error), "failed to start: failed to read a: not found; mount it");
+    }
 }

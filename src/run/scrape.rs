@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use crate::certificates::Cause;
 use crate::server::ConnectionStats;
 use crate::service_accounts::ServiceAccounts;
-use crate::telemetry::metrics::{LiveLookup, Metrics, Reload, Watched, raise};
+use crate::telemetry::metrics::{EventResult, LiveLookup, Metrics, Reload, Watched, raise};
 use crate::tls::managed::{self, Operation};
 use crate::tls::reload::ReloadStats;
 use crate::tls::resolver::CertificateResolver;
@@ -18,11 +18,14 @@ pub(super) fn service_accounts(metrics: &Metrics, accounts: ServiceAccounts) {
         let to = &metrics.accounts;
         to.known.set(gauge(stats.known as u64));
         to.annotated.set(gauge(stats.with_role as u64));
-        to.ready.set(i64::from(accounts.is_ready()));
+        to.ready.set(i64::from(accounts.is_listed()));
         let gets = stats.live_gets;
         to.live_lookups.raise_to(LiveLookup::Found, gets.with_role + gets.without_role);
         to.live_lookups.raise_to(LiveLookup::NotFound, gets.not_found);
         to.live_lookups.raise_to(LiveLookup::Failed, gets.failed);
+        to.events.raise_to(EventResult::Sent, stats.events.sent);
+        to.events.raise_to(EventResult::Present, stats.events.present);
+        to.events.raise_to(EventResult::Dropped, stats.events.dropped);
         for (watched, watch) in [
             (Watched::ServiceAccounts, &stats.watch),
             (Watched::ConfigMap, &stats.config_map_watch),
@@ -33,10 +36,12 @@ pub(super) fn service_accounts(metrics: &Metrics, accounts: ServiceAccounts) {
         to.config_map_entries.set(gauge(stats.config_map_entries as u64));
         raise(&to.config_map_errors, stats.config_map_errors);
         to.container_credentials_identities.set(gauge(stats.container_credentials_keys as u64));
-        let failed = stats.container_credentials_errors;
+        let (loads, failed) =
+            (stats.container_credentials_loads, stats.container_credentials_errors);
+        to.container_credentials_reloads.raise_to(Reload::Loaded, loads);
         to.container_credentials_reloads.raise_to(Reload::Failed, failed);
         raise(&metrics.peer.missing_service_accounts, gets.not_found);
-        if stats.known > 0 {
+        if stats.with_role > 0 {
             metrics.peer.used.set(1);
         }
     });

@@ -14,6 +14,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{oneshot, watch};
 
 use super::certificate::Certificate;
+use super::clients::Clients;
 use super::signals::Signals;
 use super::{cluster, scrape};
 use crate::config::{Config, Source};
@@ -24,16 +25,20 @@ use crate::server::{
 };
 use crate::service_accounts::{self, ServiceAccounts, Tasks};
 use crate::telemetry::metrics::Metrics;
+use crate::tls::clients::Rejections;
 use crate::tls::resolver::CertificateResolver;
 
 /// How often files are looked at.
-const POLL_INTERVAL: Duration = Duration::from_secs(1);
+pub(super) const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Serves until a signal, and drains.
 pub(super) async fn serve(config: Config) -> anyhow::Result<()> {
     let mut signals = Signals::new().context("failed to listen for signals")?;
     let metrics = Arc::new(Metrics::new()?);
-    let waiting = [Condition::Certificate, Condition::ServiceAccounts, Condition::ConfigMap];
+    let mut waiting = vec![Condition::Certificate, Condition::ServiceAccounts];
+    if config.identity.watch_config_map {
+        waiting.push(Condition::ConfigMap);
+    }
     let readiness = Arc::new(Readiness::waiting_for(&waiting));
     let client = cluster::client_for(&config.source).await?;
 
@@ -46,6 +51,7 @@ pub(super) async fn serve(config: Config) -> anyhow::Result<()> {
         &metrics,
     )
     .await?;
+    let clients = Clients::start(config.https.clients.clone(), &metrics).await?;
     let (accounts, tasks) = known_service_accounts(&config, client).await?;
     let connections = Arc::new(ConnectionStats::default());
     scrape::service_accounts(&metrics, accounts.clone());
@@ -56,7 +62,8 @@ pub(super) async fn serve(config: Config) -> anyhow::Result<()> {
     let https = HttpsServer {
         held: certificate.held(),
         admin_address,
-        tls: config.https.tls.server_config(resolver)?,
+        tls: config.https.tls.server_config(resolver, clients.verifier())?,
+        rejections: clients.rejections(),
         readiness: Arc::clone(&readiness),
         connections,
         accounts: accounts.clone(),
@@ -79,6 +86,7 @@ pub(super) async fn serve(config: Config) -> anyhow::Result<()> {
                 Err(error) => anyhow::Error::from(error),
             },
             never = certificate.keep() => match never {},
+            () = clients.follow() => anyhow::anyhow!("nothing follows --client-ca-file any more"),
             never = become_ready(&accounts, &readiness) => match never {},
         }
     };
@@ -111,6 +119,7 @@ struct HttpsServer {
     held: watch::Receiver<bool>,
     admin_address: SocketAddr,
     tls: Arc<rustls::ServerConfig>,
+    rejections: Option<Arc<Rejections>>,
     readiness: Arc<Readiness>,
     connections: Arc<ConnectionStats>,
     accounts: ServiceAccounts,
@@ -125,7 +134,7 @@ impl HttpsServer {
             held = self.held.wait_for(|held| *held) => held.context("no certificate will come")?,
             _ = &mut draining => return Ok(Drained::default()),
         };
-        let Self { admin_address, tls, readiness, connections, accounts, metrics, config, .. } =
+        let Self { admin_address, tls, rejections, readiness, accounts, metrics, config, .. } =
             self;
         let address = config.https.address.unwrap_or(bind::ANY);
         let listener = bind::bind(address, config.https.port, "--port")?;
@@ -143,7 +152,8 @@ impl HttpsServer {
             ..DrainLimits::default()
         };
         let router = counted(https::router(admissions::router(admissions)), metrics);
-        let server = Https { listener, router, tls, limits, drain, readiness, stats: connections };
+        let stats = self.connections;
+        let server = Https { listener, router, tls, rejections, limits, drain, readiness, stats };
         Ok(server
             .serve(async {
                 let _ = draining.await;
@@ -204,9 +214,15 @@ fn admin_server(
 
 /// Meets the conditions when they are met, and never returns.
 async fn become_ready(accounts: &ServiceAccounts, readiness: &Readiness) -> Infallible {
-    accounts.ready().await;
-    readiness.meet(Condition::ServiceAccounts);
-    readiness.meet(Condition::ConfigMap);
+    let listed = async {
+        accounts.listed().await;
+        readiness.meet(Condition::ServiceAccounts);
+    };
+    let answered = async {
+        accounts.config_map_answered().await;
+        readiness.meet(Condition::ConfigMap);
+    };
+    tokio::join!(listed, answered);
     std::future::pending().await
 }
 

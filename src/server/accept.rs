@@ -8,9 +8,8 @@ use std::time::Duration;
 use axum::Router;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
-use tokio_rustls::TlsAcceptor;
 
-use super::connection::{Shared, Stage};
+use super::connection::{Shared, Stage, Tls};
 use super::limits::{DrainLimits, Limits};
 use super::stats::ConnectionStats;
 use super::table::Table;
@@ -43,7 +42,7 @@ impl Acceptor {
     pub(super) fn new(
         listener: TcpListener,
         router: Router,
-        tls: Option<TlsAcceptor>,
+        tls: Option<Tls>,
         limits: Limits,
         drain: &DrainLimits,
         stats: Arc<ConnectionStats>,

@@ -2,7 +2,6 @@
 //! answer. Only the body and the lookup are waited for.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use axum::Router;
 use axum::body::Body;
@@ -12,8 +11,9 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 
-use super::{BodyError, BodyReader, UnsupportedContentType, record, require_json};
-use crate::admission::{self, Admission, DecodeError, Endpoint, Outcome, Policy, Review};
+use super::record::{self, Record};
+use super::{BodyError, BodyReader, UnsupportedContentType, require_json};
+use crate::admission::{self, Admission, DecodeError, Endpoint, Outcome, Policy, Review, Way};
 use crate::mutation::Jitter;
 use crate::service_accounts::ServiceAccounts;
 use crate::telemetry::metrics::Metrics;
@@ -82,15 +82,19 @@ impl Admissions {
 
     /// One admission.
     async fn answer(&self, endpoint: Endpoint, body: &[u8]) -> Result<Vec<u8>, Unanswered> {
-        let begun = Instant::now();
+        let record = Record::begin(&self.metrics, endpoint);
         let review = admission::decode(body)?;
-        let lookup = match review.lookup_key() {
-            Some(key) => Some(self.service_accounts.resolve(key).await),
-            None => None,
+        let admission = match review.way() {
+            Way::Settled(outcome) => Admission::of(outcome),
+            Way::Lookup(candidate) => {
+                let waiting = record.waits_for(&review);
+                let lookup = self.service_accounts.resolve(candidate.key).await;
+                waiting.end();
+                let jitter = Jitter(fastrand::i64(0..=Jitter::MAX));
+                candidate.admit(&lookup, &self.policy, endpoint, jitter)
+            }
         };
-        let jitter = Jitter(fastrand::i64(0..=Jitter::MAX));
-        let admission = admission::admit(&review, lookup.as_ref(), &self.policy, endpoint, jitter);
-        record::admission(&self.metrics, endpoint, &review, &admission, begun.elapsed());
+        record.end(&review, &admission);
         match admission {
             Admission { outcome: Outcome::LookupFailed, refusal: None, reason, .. } => {
                 Err(Unanswered::lookup(&review, reason))

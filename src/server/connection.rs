@@ -1,5 +1,6 @@
 //! One connection, from its accept to its end.
 
+use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,7 +15,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio_rustls::TlsAcceptor;
@@ -24,14 +25,22 @@ use super::activity::{Activity, Phase};
 use super::limits::Limits;
 use super::stats::Ending;
 use super::watched_io::WatchedIo;
+use crate::tls::clients::Rejections;
 
 /// What all connections of a listener have in common.
 pub(super) struct Shared {
     pub(super) router: Router,
-    pub(super) tls: Option<TlsAcceptor>,
+    pub(super) tls: Option<Tls>,
     pub(super) limits: Limits,
     pub(super) fresh: Duration,
     pub(super) stage: Stage,
+}
+
+/// How a handshake goes.
+pub(super) struct Tls {
+    pub(super) acceptor: TlsAcceptor,
+    /// Where clients need a certificate.
+    pub(super) rejections: Option<Arc<Rejections>>,
 }
 
 /// How far the server's end has come.
@@ -63,16 +72,44 @@ impl Shared {
         let Some(tls) = &self.tls else {
             return self.serve_http(stream, activity).await;
         };
-        match self.supervise(pin!(tls.accept(stream)), &activity).await {
+        match self.supervise(pin!(tls.acceptor.accept(stream).into_fallible()), &activity).await {
             Ok(Ok(stream)) => {
                 activity.advance(&[Phase::Handshake], Phase::FirstRequest);
                 self.serve_http(stream, activity).await
             }
-            Ok(Err(error)) => {
+            Ok(Err((error, stream))) => {
                 tracing::debug!(%error, "failed to complete a TLS handshake");
+                if let Some(rejections) = &tls.rejections {
+                    self.let_go(&error, rejections, stream, activity).await;
+                }
                 Ending::Handshake
             }
             Err(_) => Ending::TimedOut,
+        }
+    }
+
+    /// Ends a connection whose client was rejected. In TLS 1.3 it learns of
+    /// that when it has sent its request: to drop the socket with those bytes
+    /// unread resets it, and with that the client may lose the alert that says
+    /// why.
+    async fn let_go(
+        &self,
+        error: &io::Error,
+        rejections: &Rejections,
+        stream: TcpStream,
+        activity: Arc<Activity>,
+    ) {
+        match error.get_ref().and_then(|error| error.downcast_ref()) {
+            Some(rustls::Error::NoCertificatesPresented) => {
+                rejections.no_certificate(stream.peer_addr().ok());
+            }
+            // Its verifier has told already.
+            Some(rustls::Error::InvalidCertificate(_)) => {}
+            _ => return,
+        }
+        if activity.enter(Phase::Closing) {
+            let mut io = WatchedIo::new(stream, Arc::clone(&activity));
+            let _ = self.supervise(pin!(io.shutdown()), &activity).await;
         }
     }
 

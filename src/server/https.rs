@@ -9,8 +9,10 @@ use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
 use super::accept::Acceptor;
+use super::connection::Tls;
 use super::fallbacks::{alive, with_fallbacks};
 use super::{ConnectionStats, DrainLimits, Drained, Limits, Readiness};
+use crate::tls::clients::Rejections;
 
 /// A listener and all it needs to serve.
 #[derive(Debug)]
@@ -18,6 +20,8 @@ pub struct Https {
     pub listener: TcpListener,
     pub router: Router,
     pub tls: Arc<ServerConfig>,
+    /// Where `tls` asks clients for a certificate.
+    pub rejections: Option<Arc<Rejections>>,
     pub limits: Limits,
     pub drain: DrainLimits,
     pub readiness: Arc<Readiness>,
@@ -30,8 +34,8 @@ impl Https {
     /// listening, closes idle connections and gives requests in flight the
     /// drain's timeout. To drop the future cuts everything.
     pub async fn serve(self, shutdown: impl Future<Output = ()>) -> Drained {
-        let Self { listener, router, tls, limits, drain, readiness, stats } = self;
-        let tls = Some(TlsAcceptor::from(tls));
+        let Self { listener, router, tls, rejections, limits, drain, readiness, stats } = self;
+        let tls = Some(Tls { acceptor: TlsAcceptor::from(tls), rejections });
         let acceptor = Acceptor::new(listener, router, tls, limits, &drain, stats);
         acceptor.run(drain, Some(&readiness), shutdown).await
     }

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::Instant;
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -14,54 +14,94 @@ use crate::admission::{Admission, Endpoint, Outcome, Review};
 use crate::identity::Warning;
 use crate::telemetry::metrics::{Metrics, Path, Verb};
 
-pub(super) fn admission(
-    metrics: &Metrics,
+/// One admission, from its first byte to its end.
+#[derive(Debug)]
+pub(super) struct Record<'a> {
+    metrics: &'a Metrics,
     endpoint: Endpoint,
-    review: &Review<'_>,
-    admission: &Admission,
-    took: Duration,
-) {
-    metrics.admission(endpoint, admission.outcome, took);
-    for warning in &admission.warnings {
-        metrics.warning(warning.kind);
+    begun: Instant,
+}
+
+/// An admission that waits for a lookup. Dropped before it is over, the client
+/// has left: an API server does when its patience for the webhook ends, and the
+/// pod is then admitted or refused without us.
+#[derive(Debug)]
+pub(super) struct Waiting<'a, 'r> {
+    record: &'a Record<'a>,
+    review: &'a Review<'r>,
+    over: bool,
+}
+
+impl<'a> Record<'a> {
+    pub(super) fn begin(metrics: &'a Metrics, endpoint: Endpoint) -> Self {
+        Self { metrics, endpoint, begun: Instant::now() }
     }
-    if let (Some(method), Outcome::Mutated) = (admission.method, admission.outcome) {
-        metrics.peer.pods.inc(method);
+
+    pub(super) fn waits_for<'w, 'r>(&'w self, review: &'w Review<'r>) -> Waiting<'w, 'r> {
+        Waiting { record: self, review, over: false }
     }
-    if admission.refusal.is_some() {
-        metrics.denied.inc();
+
+    pub(super) fn end(&self, review: &Review<'_>, admission: &Admission) {
+        let (metrics, endpoint, took) = (self.metrics, self.endpoint, self.begun.elapsed());
+        metrics.admission(endpoint, admission.outcome, took);
+        for warning in &admission.warnings {
+            metrics.warning(warning.kind);
+        }
+        if let (Some(method), Outcome::Mutated) = (admission.method, admission.outcome) {
+            metrics.peer.pods.inc(method);
+        }
+        let refused = admission.refusal.is_some();
+        if refused {
+            metrics.denied.inc();
+        }
+        let microseconds = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        // A macro, since a line's level is fixed where it is written.
+        macro_rules! line {
+            ($level:ident, $($field:tt)*) => {
+                $level!(
+                    outcome = admission.outcome.as_str(),
+                    endpoint = endpoint.as_str(),
+                    namespace = &*review.namespace,
+                    pod = review.pod().map(|pod| pod.name()),
+                    service_account = review.key().map(|key| key.name),
+                    uid = &*review.uid,
+                    dry_run = review.dry_run,
+                    microseconds,
+                    $($field)*
+                )
+            };
+        }
+        let failed = admission.outcome == Outcome::LookupFailed;
+        if failed || !admission.warnings.is_empty() {
+            let reason = admission.reason.as_deref();
+            let warnings = Joined(admission.warnings.iter().map(Warning::message));
+            line!(warn, refused, reason, %warnings, "admission");
+        } else {
+            line!(info, refused, "admission");
+        }
     }
-    let microseconds = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-    // A macro, since a line's level is fixed where it is written.
-    macro_rules! line {
-        ($level:ident, $($field:tt)*) => {
-            $level!(
-                outcome = admission.outcome.as_str(),
-                endpoint = endpoint.as_str(),
-                namespace = &*review.namespace,
-                pod = review.pod().map(|pod| pod.name()),
-                service_account = review.key().map(|key| key.name),
-                uid = &*review.uid,
-                dry_run = review.dry_run,
-                microseconds,
-                $($field)*
-            )
-        };
+}
+
+impl Waiting<'_, '_> {
+    pub(super) fn end(mut self) {
+        self.over = true;
     }
-    let refused = admission.refusal.is_some();
-    if admission.outcome == Outcome::LookupFailed {
-        line!(warn, refused, reason = admission.reason.as_deref(), "admission");
-    } else if !admission.warnings.is_empty() {
-        let warnings = Joined(admission.warnings.iter().map(Warning::message));
-        line!(warn, refused, %warnings, "admission");
-    } else {
-        line!(info, refused, "admission");
+}
+
+impl Drop for Waiting<'_, '_> {
+    fn drop(&mut self) {
+        if !self.over {
+            let reason = format!("the client left after {:?}", self.record.begun.elapsed());
+            let mut left = Admission::of(Outcome::LookupFailed);
+            left.reason = Some(reason);
+            self.record.end(self.review, &left);
+        }
     }
 }
 
 /// A request that could not be read: nothing is known of it but why.
 pub(super) fn bad_request(metrics: &Metrics, endpoint: Endpoint, reason: &dyn Display) {
-    metrics.admission(endpoint, Outcome::BadRequest, Duration::ZERO);
+    metrics.bad_request(endpoint);
     warn!(
         outcome = Outcome::BadRequest.as_str(),
         endpoint = endpoint.as_str(),

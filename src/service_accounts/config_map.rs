@@ -17,7 +17,8 @@ use crate::identity::{Account, ConfigMapIdentities};
 pub(super) const NAME: &str = "pod-identity-webhook";
 /// What is watched, in the log.
 const PLURAL: &str = "the ConfigMap pod-identity-webhook";
-const RIGHT: &str = "get, list and watch on this ConfigMap (a Role in its namespace)";
+const RIGHT: &str = "get, list and watch on this ConfigMap (a Role in its namespace), or leave out \
+                     --watch-config-map";
 
 /// What is known of it, swapped as a whole.
 #[derive(Debug)]
@@ -58,9 +59,10 @@ impl ConfigMapEntries {
     }
 
     /// Takes `data.config` as it is now, nothing for a `ConfigMap` that is not
-    /// there or has none. One that can't be read leaves the last good one.
+    /// there. One that can't be read leaves the last good one.
     pub(super) fn take(&self, config: Option<&str>) {
         if let Some(entries) = self.read(config) {
+            tracing::info!(entries = entries.len(), "took the ConfigMap");
             self.known.store(Arc::new(Known::Entries(Arc::new(entries))));
         } else if !matches!(**self.known(), Known::Entries(_)) {
             // There is no last good one. It was answered all the same: waiting
@@ -71,8 +73,9 @@ impl ConfigMapEntries {
 
     /// Nothing where it can't be read. What is wrong is logged and counted.
     pub(super) fn read(&self, config: Option<&str>) -> Option<ConfigMapIdentities> {
+        let Some(config) = config else { return Some(ConfigMapIdentities::default()) };
         let of = || format!("{}/{NAME}", self.namespace);
-        match ConfigMapIdentities::parse(config.unwrap_or_default(), self.account.as_ref()) {
+        match ConfigMapIdentities::parse(config, self.account.as_ref()) {
             Ok((entries, skipped)) => {
                 for error in &skipped {
                     self.errors.fetch_add(1, Ordering::Relaxed);
@@ -88,14 +91,11 @@ impl ConfigMapEntries {
         }
     }
 
+    /// Whoever follows it says so in the log.
     fn forbid(&self) {
         // One that was read before stays: the right may come back.
         if matches!(**self.known(), Known::Off | Known::Unanswered) {
             self.known.store(Arc::new(Known::Forbidden));
-            tracing::warn!(
-                config_map = format!("{}/{NAME}", self.namespace),
-                "--watch-config-map has no effect: reading it is forbidden; grant the webhook {RIGHT}"
-            );
         }
     }
 
@@ -111,9 +111,11 @@ impl ConfigMapEntries {
                 News::Event(Event::Init) => listed = false,
                 News::Event(Event::InitApply(config_map)) => {
                     listed = true;
-                    self.take(config_of(&config_map));
+                    self.take(Some(config_of(&config_map)));
                 }
-                News::Event(Event::Apply(config_map)) => self.take(config_of(&config_map)),
+                News::Event(Event::Apply(config_map)) => {
+                    self.take(Some(config_of(&config_map)));
+                }
                 News::Event(Event::InitDone) if listed => {}
                 News::Event(Event::InitDone | Event::Delete(_)) => self.take(None),
                 News::Failed(error) if status(error).is_some_and(is_forbidden) => {
@@ -123,7 +125,8 @@ impl ConfigMapEntries {
             }
             changed();
         };
-        follow(PLURAL, api, config, state, tell).await;
+        let asked = Asked { what: PLURAL, right: RIGHT };
+        follow(asked, api, config, state, tell).await;
     }
 
     /// Asks for it once, for as long as the watch has not answered.
@@ -138,7 +141,7 @@ impl ConfigMapEntries {
                 AskError::new(Asked { what: &self.what(), right: RIGHT }, &error)
             })?,
         };
-        let config = config_map.as_ref().and_then(config_of);
+        let config = config_map.as_ref().map(config_of);
         Ok(Arc::new(self.read(config).unwrap_or_default()))
     }
 
@@ -147,8 +150,11 @@ impl ConfigMapEntries {
     }
 }
 
-fn config_of(config_map: &ConfigMap) -> Option<&str> {
-    config_map.data.as_ref()?.get("config").map(String::as_str)
+/// A `ConfigMap` without one has a blank one, which can't be read: only its
+/// deletion means that there are no entries.
+fn config_of(config_map: &ConfigMap) -> &str {
+    let config = config_map.data.as_ref().and_then(|data| data.get("config"));
+    config.map(String::as_str).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use crate::watched_file::{Change, WatchedFile};
 #[derive(Debug, Default)]
 pub(super) struct ContainerCredentialsFile {
     keys: ArcSwap<ContainerCredentialsKeys>,
+    loads: AtomicU64,
     errors: AtomicU64,
 }
 
@@ -25,7 +26,12 @@ impl ContainerCredentialsFile {
         self.keys.load().len()
     }
 
-    /// How often it could not be read.
+    /// How often it was taken.
+    pub(super) fn loads(&self) -> u64 {
+        self.loads.load(Ordering::Relaxed)
+    }
+
+    /// How often it could not be read, and entries that were skipped.
     pub(super) fn errors(&self) -> u64 {
         self.errors.load(Ordering::Relaxed)
     }
@@ -54,13 +60,18 @@ impl ContainerCredentialsFile {
             Change::Content(bytes) => {
                 ContainerCredentialsKeys::parse(&bytes).map_err(|error| error.to_string())
             }
-            Change::Missing => Ok(ContainerCredentialsKeys::default()),
+            Change::Missing => Ok((ContainerCredentialsKeys::default(), Vec::new())),
             Change::Unreadable(error) => Err(format!(
                 "failed to read the container credentials file: {error}; the last good one stays"
             )),
         };
         match read {
-            Ok(keys) => {
+            Ok((keys, skipped)) => {
+                for error in &skipped {
+                    self.errors.fetch_add(1, Ordering::Relaxed);
+                    tracing::warn!(%path, "{error}; correct it in the file");
+                }
+                self.loads.fetch_add(1, Ordering::Relaxed);
                 tracing::info!(%path, keys = keys.len(), "took the container credentials file");
                 self.keys.store(Arc::new(keys));
             }

@@ -15,6 +15,7 @@ use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
 
 use super::failure::{is_forbidden, why};
+use super::stats::EventStats;
 use crate::identity::{Warning, WarningKind};
 
 /// Enough for a cluster where a thousand are wrong at the start.
@@ -35,6 +36,7 @@ pub(super) struct Events {
 #[derive(Debug, Default)]
 struct EventCounts {
     sent: AtomicU64,
+    present: AtomicU64,
     dropped: AtomicU64,
 }
 
@@ -60,17 +62,18 @@ impl Events {
         for warning in warnings {
             let report = Report { object: object.clone(), warning: warning.clone() };
             if self.queue.try_send(report).is_err() {
-                self.drop_one();
+                add(&self.counts.dropped);
             }
         }
     }
 
-    pub(super) fn sent(&self) -> u64 {
-        self.counts.sent.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn dropped(&self) -> u64 {
-        self.counts.dropped.load(Ordering::Relaxed)
+    pub(super) fn stats(&self) -> EventStats {
+        let EventCounts { sent, present, dropped } = &self.counts;
+        EventStats {
+            sent: sent.load(Ordering::Relaxed),
+            present: present.load(Ordering::Relaxed),
+            dropped: dropped.load(Ordering::Relaxed),
+        }
     }
 
     /// Sends what is offered, one after the other, for ever.
@@ -98,29 +101,26 @@ impl Events {
         let api: Api<Event> = Api::namespaced(client.clone(), namespace);
         let event = event(report, Timestamp::now());
         match api.create(&PostParams::default(), &event).await {
-            // Where it is there already, another replica sent it, or this one
-            // before its last restart.
-            Ok(_) => self.count_one(),
-            Err(kube::Error::Api(status)) if status.is_already_exists() => {}
+            Ok(_) => add(&self.counts.sent),
+            // Another replica sent it, or this one before its last restart.
+            Err(kube::Error::Api(status)) if status.is_already_exists() => {
+                add(&self.counts.present);
+            }
             Err(kube::Error::Api(status)) if is_forbidden(&status) && !is_terminating(&status) => {
-                self.drop_one();
+                add(&self.counts.dropped);
                 return Sending::Forbidden(why(&kube::Error::Api(status)));
             }
             Err(error) => {
-                self.drop_one();
+                add(&self.counts.dropped);
                 tracing::debug!(namespace, "failed to send an Event: {}", why(&error));
             }
         }
         Sending::Done
     }
+}
 
-    fn count_one(&self) {
-        self.counts.sent.fetch_add(1, Ordering::Relaxed);
-    }
-
-    fn drop_one(&self) {
-        self.counts.dropped.fetch_add(1, Ordering::Relaxed);
-    }
+fn add(count: &AtomicU64) {
+    count.fetch_add(1, Ordering::Relaxed);
 }
 
 /// Nothing can be created in a namespace that goes away; that is no missing right.
@@ -220,7 +220,7 @@ mod tests {
         for _ in 0..QUEUE + 2 {
             events.offer(&object("app", "1"), &[warning("odd")]);
         }
-        assert_eq!(events.dropped(), 2);
+        assert_eq!(events.stats(), EventStats { dropped: 2, ..EventStats::default() });
     }
 
     #[test]

@@ -16,7 +16,7 @@ use kube::{Api, Client, Resource};
 use serde::de::DeserializeOwned;
 use tokio::time::{Instant, timeout};
 
-use super::failure;
+use super::failure::{self, Asked, is_forbidden};
 
 /// The API server itself gives up on a request after a minute.
 const ANSWER_TIMEOUT: Duration = Duration::from_mins(1);
@@ -58,10 +58,9 @@ pub(super) fn observed(client: Client, plural: &'static str, state: Arc<WatchSta
     Client::new(service, namespace)
 }
 
-/// Never returns. `plural` names the objects in the log; the client of `api` is
-/// an [`observed`] one.
+/// Never returns. The client of `api` is an [`observed`] one.
 pub(super) async fn follow<K>(
-    plural: &str,
+    asked: Asked<'_>,
     api: Api<K>,
     mut config: watcher::Config,
     state: &WatchState,
@@ -99,7 +98,7 @@ pub(super) async fn follow<K>(
                 Ok(Some(Err(error))) => error,
                 Ok(None) => break,
                 Err(_) => {
-                    state.failed(plural, "the list brings nothing any more");
+                    state.failed(asked.what, "the list brings nothing any more", "");
                     // Perhaps something on the way holds the stream back.
                     config.initial_list_strategy = InitialListStrategy::ListWatch;
                     break;
@@ -109,12 +108,13 @@ pub(super) async fn follow<K>(
                 && refuses_streaming(&error)
             {
                 tracing::info!(
-                    "the API server has no streaming lists: {plural} are listed by pages"
+                    "the API server has no streaming lists: {} are listed by pages",
+                    asked.what
                 );
                 config.initial_list_strategy = InitialListStrategy::ListWatch;
                 break;
             }
-            state.failed(plural, &why(&error));
+            state.failed(asked.what, &why(&error), &next_step(asked, &error));
             tell(News::Failed(&error));
             if last_failure.elapsed() > CALM {
                 delays = self::delays();
@@ -169,6 +169,17 @@ fn why(error: &watcher::Error) -> String {
     }
 }
 
+/// What to do about it, where that is not to wait.
+fn next_step(asked: Asked<'_>, error: &watcher::Error) -> String {
+    match status(error) {
+        Some(status) if is_forbidden(status) => format!("grant the webhook {}; ", asked.right),
+        Some(Status { code: 401, .. }) => {
+            "check the credentials that the webhook uses; ".to_owned()
+        }
+        _ => String::new(),
+    }
+}
+
 impl WatchState {
     pub(super) fn is_connected(&self) -> bool {
         self.connected.load(Ordering::Relaxed)
@@ -197,13 +208,15 @@ impl WatchState {
         }
     }
 
-    fn failed(&self, plural: &str, why: &str) {
+    fn failed(&self, plural: &str, why: &str, next_step: &str) {
         self.failures.fetch_add(1, Ordering::Relaxed);
         let was_connected = self.connected.swap(false, Ordering::Relaxed);
         let mut last = self.last_failure.lock().unwrap_or_else(PoisonError::into_inner);
         // One line for an API server that is away, not one for each attempt.
         if was_connected || last.as_deref() != Some(why) {
-            tracing::warn!("failed to watch {plural}: {why}; what is known is served meanwhile");
+            tracing::warn!(
+                "failed to watch {plural}: {why}; {next_step}what is known is served meanwhile"
+            );
         } else {
             tracing::debug!("failed to watch {plural} again: {why}");
         }

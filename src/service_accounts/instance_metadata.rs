@@ -1,7 +1,7 @@
 //! The account and partition that this EC2 instance runs in, by `IMDSv2`.
 //! <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html>
 
-use std::error::Error as _;
+use std::error::Error;
 use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable as _};
@@ -18,10 +18,11 @@ use crate::identity::{Account, AccountError};
 /// Where it is on every instance; over IPv6 it is `http://[fd00:ec2::254]`.
 pub const ENDPOINT: &str = "http://169.254.169.254";
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
-/// For one request. The service is on the host: it answers in milliseconds.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
-const RETRIES: usize = 3;
+/// For one request, from its connection on. The service is on the host: it
+/// answers in milliseconds. Where it is silent (outside EC2, or with a hop limit
+/// of 1), the start is to fail within some four seconds.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(1);
+const RETRIES: usize = 2;
 const FIRST_DELAY: Duration = Duration::from_millis(200);
 /// The token is used once, at once.
 const TOKEN_SECONDS: &str = "60";
@@ -99,9 +100,7 @@ impl Service {
         if !uri.is_some_and(|uri| uri.scheme_str() == Some("http") && uri.host().is_some()) {
             return Err(InstanceMetadataError::Endpoint { endpoint: endpoint.to_owned() });
         }
-        let mut connector = HttpConnector::new();
-        connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
-        let client = Client::builder(TokioExecutor::new()).build(connector);
+        let client = Client::builder(TokioExecutor::new()).build(HttpConnector::new());
         Ok(Self { client, endpoint: endpoint.to_owned() })
     }
 
@@ -126,10 +125,8 @@ impl Service {
         let request = Request::builder().method(method).uri(&uri).header(header, value);
         let request = request.body(Empty::new()).map_err(|error| failed(error.to_string()))?;
         let asking = async {
-            let answer = self.client.request(request).await.map_err(|error| {
-                let cause = error.source().map(ToString::to_string);
-                failed(cause.unwrap_or_else(|| error.to_string()))
-            })?;
+            let answer = self.client.request(request).await;
+            let answer = answer.map_err(|error| failed(innermost(&error).to_string()))?;
             let status = answer.status();
             if status != StatusCode::OK {
                 return Err(InstanceMetadataError::Refused { uri: uri.clone(), status });
@@ -140,6 +137,14 @@ impl Service {
         let late = |_| Err(failed(format!("no answer within {} s", REQUEST_TIMEOUT.as_secs())));
         tokio::time::timeout(REQUEST_TIMEOUT, asking).await.unwrap_or_else(late)
     }
+}
+
+/// The cause of the causes: the others say where it happened.
+fn innermost<'a>(mut error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
+    while let Some(source) = error.source() {
+        error = source;
+    }
+    error
 }
 
 #[cfg(test)]

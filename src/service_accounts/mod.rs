@@ -24,10 +24,10 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use kube::Client;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 pub use files::FilesError;
-pub use stats::{LiveGets, Stats, WatchStats};
+pub use stats::{EventStats, LiveGets, Stats, WatchStats};
 pub use tasks::{TaskEnded, Tasks};
 
 use crate::identity::{
@@ -103,14 +103,16 @@ impl ServiceAccounts {
     /// All that is known about the key. From memory without waiting, where
     /// that is enough.
     pub async fn resolve(&self, key: Key<'_>) -> Lookup {
+        let begun = Instant::now();
         let container_credentials = self.inner.container_credentials.contains(key);
         let service_account = self.inner.lookups.service_account(key).await;
         // A role of its own wins over the ConfigMap's, which then counts for
-        // container credentials alone.
-        let config_map_entry = if has_role(&service_account) && !container_credentials {
+        // container credentials alone; and what might win is waited for first.
+        let decides = has_role(&service_account) && !container_credentials;
+        let config_map_entry = if decides || matches!(service_account, Fact::Unknown(_)) {
             Fact::Absent
         } else {
-            self.config_map_entry(key).await
+            self.config_map_entry(key, begun).await
         };
         Lookup { container_credentials, service_account, config_map_entry }
     }
@@ -127,14 +129,25 @@ impl ServiceAccounts {
         self.inner.pending.borrow().words()
     }
 
-    /// Waits until [`Self::is_ready`]. Once ready, it stays so: what is known
-    /// is good while the API server is away.
-    pub async fn ready(&self) {
-        // It can't fail: this handle holds the sender.
-        let _ = self.inner.pending.subscribe().wait_for(|pending| pending.is_empty()).await;
+    /// Whether the first list of `ServiceAccounts` is complete.
+    #[must_use]
+    pub fn is_listed(&self) -> bool {
+        !self.inner.pending.borrow().service_accounts
     }
 
-    async fn config_map_entry(&self, key: Key<'_>) -> Fact<Arc<ConfigMapEntry>> {
+    /// Waits until the first list of `ServiceAccounts` is complete. It stays
+    /// so: what is known is good while the API server is away.
+    pub async fn listed(&self) {
+        // It can't fail: this handle holds the sender.
+        let _ = self.inner.pending.subscribe().wait_for(|pending| !pending.service_accounts).await;
+    }
+
+    /// Waits until the `ConfigMap` was answered for, where it is watched.
+    pub async fn config_map_answered(&self) {
+        let _ = self.inner.pending.subscribe().wait_for(|pending| !pending.config_map).await;
+    }
+
+    async fn config_map_entry(&self, key: Key<'_>, begun: Instant) -> Fact<Arc<ConfigMapEntry>> {
         let of = |entries: &ConfigMapIdentities| {
             entries.get(key).map_or(Fact::Absent, |entry| Fact::Known(Arc::clone(entry)))
         };
@@ -144,15 +157,20 @@ impl ServiceAccounts {
             Known::Unanswered => {}
         }
         let Some(DebugClient(client)) = &self.inner.client else { return Fact::Absent };
-        match self.ask_config_map(client).await {
+        match self.ask_config_map(client, begun).await {
             Ok(entries) => of(&entries),
             Err(why) => Fact::Unknown(why),
         }
     }
 
-    async fn ask_config_map(&self, client: &Client) -> Result<Arc<ConfigMapIdentities>, Arc<str>> {
+    /// In what is left of the time that the lookup, begun then, may take.
+    async fn ask_config_map(
+        &self,
+        client: &Client,
+        begun: Instant,
+    ) -> Result<Arc<ConfigMapIdentities>, Arc<str>> {
         let Inner { config_map, lookup_timeout, config_map_flights, .. } = &*self.inner;
-        let limit = *lookup_timeout;
+        let limit = lookup_timeout.saturating_sub(begun.elapsed());
         let what = config_map.what();
         let ask = {
             let (config_map, client) = (Arc::clone(config_map), client.clone());

@@ -31,11 +31,11 @@ pub struct Stats {
     pub config_map_errors: u64,
     /// Keys in force at this moment.
     pub container_credentials_keys: usize,
+    pub container_credentials_loads: u64,
     pub container_credentials_errors: u64,
     /// Changes of the files of `--service-accounts` that could not be taken.
     pub files_errors: u64,
-    pub events_sent: u64,
-    pub events_dropped: u64,
+    pub events: EventStats,
 }
 
 /// Live GETs by their result.
@@ -45,6 +45,16 @@ pub struct LiveGets {
     pub without_role: u64,
     pub not_found: u64,
     pub failed: u64,
+}
+
+/// Events on `ServiceAccounts` that are wrong.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EventStats {
+    pub sent: u64,
+    /// Not sent, since the API server had them: from another replica, say.
+    pub present: u64,
+    /// Lost: forbidden, failed, or too many at once.
+    pub dropped: u64,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -95,10 +105,10 @@ impl ServiceAccounts {
             },
             config_map_errors: config_map.errors(),
             container_credentials_keys: container_credentials.len(),
+            container_credentials_loads: container_credentials.loads(),
             container_credentials_errors: container_credentials.errors(),
             files_errors: self.inner.files_errors.load(Ordering::Relaxed),
-            events_sent: self.inner.events.sent(),
-            events_dropped: self.inner.events.dropped(),
+            events: self.inner.events.stats(),
         }
     }
 

@@ -35,8 +35,8 @@ pub struct TaskEnded {
 /// What is not there yet.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Pending {
-    service_accounts: bool,
-    config_map: bool,
+    pub(super) service_accounts: bool,
+    pub(super) config_map: bool,
 }
 
 impl Pending {

@@ -40,7 +40,8 @@ pub(super) async fn watch(
     };
     let config = watcher::Config::default().streaming_lists();
     let client = observed(client, PLURAL, Arc::clone(state));
-    follow(PLURAL, Api::all(client), config, state, tell).await;
+    let asked = Asked { what: PLURAL, right: RIGHT };
+    follow(asked, Api::all(client), config, state, tell).await;
 }
 
 fn feed(

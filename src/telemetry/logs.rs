@@ -48,8 +48,9 @@ where
     // A dependency's debug events can hold bodies and tokens: they stay off at
     // every verbosity.
     let levels = Targets::new()
-        .with_target(env!("CARGO_CRATE_NAME"), level(settings.verbosity))
-        .with_default(LevelFilter::WARN);
+        .with_default(LevelFilter::WARN)
+        .with_targets(TOLD_BY_US)
+        .with_target(env!("CARGO_CRATE_NAME"), level(settings.verbosity));
     // Without it, a closed standard error makes the layer report its failure
     // to standard error, which panics.
     let lines = fmt::layer().with_writer(writer).log_internal_errors(false);
@@ -62,6 +63,17 @@ where
     };
     Registry::default().with(lines.with_filter(levels))
 }
+
+/// What kube says of a failed request, a watch above all: at each attempt, with
+/// the error as a debug dump or the whole body of the answer. Our own lines say
+/// it once and with the next step. The longest name that fits counts.
+const TOLD_BY_US: [(&str, LevelFilter); 4] = [
+    ("kube_runtime", LevelFilter::ERROR),
+    ("kube_client::client", LevelFilter::ERROR),
+    ("kube_client::client::builder", LevelFilter::OFF),
+    // Nobody else knows that the file of the API server's authorities is bad.
+    ("kube_client::client::tls", LevelFilter::WARN),
+];
 
 fn level(verbosity: i32) -> Level {
     match verbosity {
@@ -124,6 +136,22 @@ mod tests {
     fn writes_text_for_people() {
         let text = written(Format::Text, 0, || tracing::warn!(port = 443, "listening"));
         assert!(text.contains("WARN listening port=443"), "{text}");
+    }
+
+    #[test]
+    fn leaves_out_what_kube_says_of_each_failed_request_and_nothing_more() {
+        let text = written(Format::Json, 5, || {
+            tracing::warn!(target: "kube_runtime::watcher", "watcher error 403: Api(Status");
+            tracing::warn!(target: "kube_client::client", "a body, Error(");
+            tracing::error!(target: "kube_client::client::builder", "failed with error refused");
+            tracing::error!(target: "kube_runtime::watcher", "a bug");
+            tracing::warn!(target: "kube_client::client::tls", "stale roots");
+            tracing::warn!(target: "kube_client::config", "overriding cluster URL");
+        });
+        let told: Vec<Value> =
+            text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+        let told: Vec<_> = told.iter().map(|line| &line["message"]).collect();
+        assert_eq!(told, ["a bug", "stale roots", "overriding cluster URL"]);
     }
 
     #[test]

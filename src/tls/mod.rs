@@ -1,6 +1,8 @@
-//! What the HTTPS server shows its clients: a certificate that can be swapped
-//! while connections are served, and the protocol's settings.
+//! What the HTTPS server shows its clients and asks of them: certificates and
+//! authorities that can be swapped while connections are served, and the
+//! protocol's settings.
 
+pub mod clients;
 pub mod files;
 pub mod managed;
 pub mod reload;

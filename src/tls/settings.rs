@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{NoServerSessionStorage, ResolvesServerCert};
 use rustls::{ServerConfig, SupportedCipherSuite, SupportedProtocolVersion, version};
 
@@ -107,11 +108,15 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// `clients` judges their certificates: without any,
+    /// `WebPkiClientVerifier::no_client_auth()`.
+    ///
     /// The provider is named, so that nothing depends on which one the process
     /// has installed.
     pub fn server_config(
         &self,
         resolver: Arc<dyn ResolvesServerCert>,
+        clients: Arc<dyn ClientCertVerifier>,
     ) -> Result<Arc<ServerConfig>, SettingsError> {
         let provider = CryptoProvider {
             cipher_suites: self.cipher_suites.0.clone(),
@@ -119,7 +124,7 @@ impl Settings {
         };
         let mut config = ServerConfig::builder_with_provider(Arc::new(provider))
             .with_protocol_versions(self.min_version.versions())?
-            .with_no_client_auth()
+            .with_client_cert_verifier(clients)
             .with_cert_resolver(resolver);
         // The API server calls webhooks over HTTP/1.1 alone.
         config.alpn_protocols = vec![b"http/1.1".to_vec()];

@@ -10,10 +10,13 @@
 mod support;
 
 mod away;
+mod client_certificates;
 mod config_map;
 mod container_credentials;
 mod containers;
+mod events;
 mod freshness;
+mod manifests;
 mod reviews;
 mod rights;
 mod scale;
@@ -64,4 +67,15 @@ fn with_identity(pod: &Value, list: &str) -> Vec<String> {
 fn role(pod: &Value) -> Option<&str> {
     let env = pod["spec"]["containers"][0]["env"].as_array()?;
     env.iter().find(|it| it["name"] == "AWS_ROLE_ARN")?["value"].as_str()
+}
+
+/// The sum of a metric's series; the one series where the name has its labels.
+fn metric(page: &str, name: &str) -> usize {
+    let lines = page
+        .lines()
+        .filter(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with([' ', '{'])));
+    let values: Vec<usize> =
+        lines.filter_map(|line| line.rsplit(' ').next()?.parse().ok()).collect();
+    assert!(!values.is_empty(), "no metric {name} in\n{page}");
+    values.iter().sum()
 }

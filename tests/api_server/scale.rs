@@ -2,8 +2,8 @@
 
 use futures::{StreamExt as _, stream};
 
-use crate::ANNOTATED;
 use crate::support::{ControlPlane, Options, Webhook, pod};
+use crate::{ANNOTATED, metric};
 
 const ACCOUNTS: usize = 20_000;
 
@@ -38,15 +38,4 @@ async fn is_not_ready_before_20000_service_accounts_are_listed_and_right_for_eac
     }
     let gets = metric(&webhook.metrics().await, "pod_identity_live_lookups_total");
     assert_eq!(gets, 0, "{gets} lookups left the memory");
-}
-
-/// The sum of a metric's series.
-fn metric(page: &str, name: &str) -> usize {
-    let lines = page
-        .lines()
-        .filter(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with([' ', '{'])));
-    let values: Vec<usize> =
-        lines.filter_map(|line| line.rsplit(' ').next()?.parse().ok()).collect();
-    assert!(!values.is_empty(), "no metric {name} in\n{page}");
-    values.iter().sum()
 }

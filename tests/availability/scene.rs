@@ -11,11 +11,14 @@ use k8s_openapi::api::admissionregistration::v1::MutatingWebhookConfiguration;
 use k8s_openapi::api::core::v1::{Secret, Service};
 use kube::Api;
 use kube::api::{DeleteParams, Patch, PatchParams};
+use rustls::pki_types::ServerName;
 use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
 
 use crate::support::{
-    Balancer, Builder, ControlPlane, Namespace, Reviewer, Webhook, apply, cluster_name, eventually,
-    grant_shipped, pod, shipped,
+    Balancer, Builder, Connection, ControlPlane, Namespace, Reviewer, Webhook, apply,
+    client_config, cluster_name, eventually, grant_shipped, pod, shipped,
 };
 
 /// Generous: nothing is measured by it.
@@ -100,15 +103,20 @@ impl<'a> Scene<'a> {
         Webhook::builder().kubeconfig(&self.kubeconfig).args(self.args.iter().cloned())
     }
 
-    /// Starts replicas at once, and waits until all there are get connections.
+    /// Starts replicas at once, and waits until they get connections.
     pub async fn start(&self, replicas: usize) -> Vec<Webhook> {
+        self.start_beside(0, replicas).await
+    }
+
+    /// Beside those that stand.
+    pub async fn start_beside(&self, standing: usize, replicas: usize) -> Vec<Webhook> {
         let started = join_all((0..replicas).map(|_| self.builder().start())).await;
         for replica in &started {
             self.balancer.add(replica);
         }
         eventually("replicas that get connections", SOON, || async {
-            let waiting = self.balancer.waiting();
-            ensure!(waiting == 0, "{waiting} do not");
+            let ready = self.balancer.ready();
+            ensure!(ready == standing + replicas, "{ready} do");
             Ok(())
         })
         .await;
@@ -124,8 +132,11 @@ impl<'a> Scene<'a> {
     /// A connection to this replica, verified as the API server does.
     pub async fn reviewer(&self, replica: &Webhook) -> anyhow::Result<Reviewer> {
         let bundle = String::from_utf8(self.bundle().await?)?;
-        let name = format!("{NAME}.{}.svc", self.home);
-        Reviewer::connect_as(replica.https(), &name, &bundle).await
+        let config = client_config(&bundle, None, rustls::DEFAULT_VERSIONS)?;
+        let name = ServerName::try_from(format!("{NAME}.{}.svc", self.home))?;
+        let stream = TcpStream::connect(replica.https()).await?;
+        let stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await?;
+        Ok(Reviewer::over(Connection::over(stream, replica.https()).await?))
     }
 
     fn configurations(&self) -> Api<MutatingWebhookConfiguration> {

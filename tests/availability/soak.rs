@@ -114,7 +114,8 @@ impl Soak<'_> {
         let ended = replica.stop().await;
         assert!(ended.success(), "{ended}");
         self.scene.balancer.remove(&replica);
-        self.replicas.extend(self.scene.start(1).await);
+        let standing = self.replicas.len();
+        self.replicas.extend(self.scene.start_beside(standing, 1).await);
     }
 
     async fn restart_control_plane(&mut self) {

@@ -1,8 +1,12 @@
-//! What a Service is to its replicas: one port, and behind it whoever is ready.
+//! A TCP balancer on loopback, as a Service with readiness probes would be: new connections go in turn to
+//! the backends that are ready, and those that stand stay where they are.
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -10,34 +14,30 @@ use axum::{body::Bytes, http::Request};
 use tokio::{
     io::copy_bidirectional,
     net::{TcpListener, TcpStream},
-    task::JoinHandle,
-    time::{interval, timeout},
+    task::{JoinHandle, JoinSet},
+    time::{MissedTickBehavior, interval, timeout},
 };
 
 use super::{http, webhook::Webhook};
 
-/// Far shorter than a kubelet's, as the drains of the tests are.
-const PROBE_INTERVAL: Duration = Duration::from_millis(100);
-const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
+/// Well below any `--shutdown-delay` of a test: a backend that goes is left in time.
+const PROBE_INTERVAL: Duration = Duration::from_millis(50);
+const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// A TCP balancer on loopback. As with a Service's endpoints, a new connection goes to a replica
-/// whose `/readyz` answered 200 a moment ago, in turn, and one that is open is left alone. It ends
-/// with this value; open connections end with the test's runtime.
+/// It ends with this value, and with it the connections through it.
 pub struct Balancer {
     address: SocketAddr,
-    backends: Backends,
+    shared: Arc<Shared>,
     tasks: [JoinHandle<()>; 2],
 }
 
-#[derive(Clone, Default)]
-struct Backends(Arc<Mutex<Turn>>);
-
 #[derive(Default)]
-struct Turn {
-    list: Vec<Backend>,
-    next: usize,
+struct Shared {
+    backends: Mutex<Vec<Backend>>,
+    turn: AtomicUsize,
 }
 
+#[derive(Clone, Copy)]
 struct Backend {
     https: SocketAddr,
     admin: SocketAddr,
@@ -47,32 +47,33 @@ struct Backend {
 impl Balancer {
     pub async fn start() -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port");
-        let address = listener.local_addr().expect("a bound listener has an address");
-        let backends = Backends::default();
+        let address = listener.local_addr().expect("an address");
+        let shared = Arc::new(Shared::default());
         let tasks = [
-            tokio::spawn(accept(listener, backends.clone())),
-            tokio::spawn(probe(backends.clone())),
+            tokio::spawn(accept(listener, Arc::clone(&shared))),
+            tokio::spawn(probe(Arc::clone(&shared))),
         ];
-        Self { address, backends, tasks }
+        Self { address, shared, tasks }
     }
 
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// It gets connections from when it is found ready.
+    /// Sends connections to it once its probe says so.
     pub fn add(&self, webhook: &Webhook) {
         let backend = Backend { https: webhook.https(), admin: webhook.admin(), ready: false };
-        self.backends.lock().list.push(backend);
+        self.shared.backends().push(backend);
     }
 
+    /// Forgets one that has ended.
     pub fn remove(&self, webhook: &Webhook) {
-        self.backends.lock().list.retain(|it| it.https != webhook.https());
+        self.shared.backends().retain(|backend| backend.https != webhook.https());
     }
 
-    /// How many get no connections now.
-    pub fn waiting(&self) -> usize {
-        self.backends.lock().list.iter().filter(|it| !it.ready).count()
+    /// How many backends it sends connections to.
+    pub fn ready(&self) -> usize {
+        self.shared.ready().len()
     }
 }
 
@@ -82,52 +83,67 @@ impl Drop for Balancer {
     }
 }
 
-impl Backends {
-    fn lock(&self) -> MutexGuard<'_, Turn> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+impl Shared {
+    fn backends(&self) -> MutexGuard<'_, Vec<Backend>> {
+        self.backends.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whose turn it is.
-    fn take(&self) -> Option<SocketAddr> {
-        let mut turn = self.lock();
-        turn.next = turn.next.wrapping_add(1);
-        let ready: Vec<_> = turn.list.iter().filter(|it| it.ready).map(|it| it.https).collect();
-        let index = turn.next.checked_rem(ready.len())?;
-        ready.get(index).copied()
+    fn ready(&self) -> Vec<SocketAddr> {
+        self.backends().iter().filter(|it| it.ready).map(|it| it.https).collect()
     }
-}
 
-async fn accept(listener: TcpListener, backends: Backends) {
-    while let Ok((mut client, _)) = listener.accept().await {
-        // Nobody ready: the client finds its connection closed.
-        let Some(https) = backends.take() else { continue };
-        tokio::spawn(async move {
-            // What fails here, the client sees as well.
-            if let Ok(mut server) = TcpStream::connect(https).await {
-                let _ = copy_bidirectional(&mut client, &mut server).await;
-            }
-        });
+    /// The backend whose turn it is, then the others.
+    fn in_turn(&self) -> Vec<SocketAddr> {
+        let mut ready = self.ready();
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        if !ready.is_empty() {
+            let first = turn % ready.len();
+            ready.rotate_left(first);
+        }
+        ready
     }
 }
 
-async fn probe(backends: Backends) {
+async fn accept(listener: TcpListener, shared: Arc<Shared>) {
+    // Dropped with the task, and the connections with it.
+    let mut connections = JoinSet::new();
+    while let Ok((stream, _)) = listener.accept().await {
+        connections.spawn(forward(stream, shared.in_turn()));
+        while connections.try_join_next().is_some() {}
+    }
+}
+
+async fn forward(mut client: TcpStream, backends: Vec<SocketAddr>) {
+    for address in backends {
+        if let Ok(mut backend) = TcpStream::connect(address).await {
+            let _ = (client.set_nodelay(true), backend.set_nodelay(true));
+            // An end in the middle is for the two sides to judge.
+            let _ = copy_bidirectional(&mut client, &mut backend).await;
+            return;
+        }
+    }
+}
+
+async fn probe(shared: Arc<Shared>) {
     let mut ticks = interval(PROBE_INTERVAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        let admins: Vec<_> = backends.lock().list.iter().map(|it| it.admin).collect();
-        for admin in admins {
-            let ready = is_ready(admin).await;
-            for backend in &mut backends.lock().list {
-                if backend.admin == admin {
-                    backend.ready = ready;
-                }
+        let backends = shared.backends().clone();
+        for backend in backends {
+            let ready = is_ready(backend.admin).await;
+            let mut backends = shared.backends();
+            if let Some(known) = backends.iter_mut().find(|it| it.https == backend.https) {
+                known.ready = ready;
             }
         }
     }
 }
 
 async fn is_ready(admin: SocketAddr) -> bool {
-    let request = Request::get("/readyz").body(Bytes::new()).expect("a valid request");
-    let answer = timeout(PROBE_TIMEOUT, http::send(admin, request)).await;
-    matches!(answer, Ok(Ok(reply)) if reply.status.is_success())
+    let Ok(request) = Request::get("/readyz").body(Bytes::new()) else {
+        return false;
+    };
+    let reply = timeout(PROBE_TIMEOUT, http::send(admin, request)).await;
+    reply.is_ok_and(|reply| reply.is_ok_and(|reply| reply.status.is_success()))
 }

@@ -16,6 +16,7 @@ use k8s_openapi::api::{
     core::v1::{Namespace as NamespaceObject, ServiceAccount},
 };
 use kube::{Api, Client, Config, api::PostParams};
+use serde_json::json;
 use tokio::{net::UnixStream, sync::OnceCell};
 
 use super::{
@@ -178,7 +179,12 @@ impl ControlPlane {
 
     /// A new namespace, its name made from `prefix`, in which pods can be created.
     pub async fn namespace(&self, prefix: &str) -> Namespace {
-        Namespace::create(self.client(), prefix).await
+        Namespace::create(self.client(), &json!({ "generateName": format!("{prefix}-") })).await
+    }
+
+    /// A new namespace of this very name.
+    pub async fn namespace_named(&self, name: &str) -> Namespace {
+        Namespace::create(self.client(), &json!({ "name": name })).await
     }
 
     pub fn url(&self) -> String {

@@ -11,8 +11,8 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::client::conn::http1::SendRequest;
 use hyper_util::rt::TokioIo;
 use rustls::{
-    ClientConfig, RootCertStore,
-    pki_types::{CertificateDer, ServerName, pem::PemObject as _},
+    ClientConfig, RootCertStore, SupportedProtocolVersion,
+    pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject as _},
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -20,6 +20,8 @@ use tokio::{
     task::JoinHandle,
 };
 use tokio_rustls::TlsConnector;
+
+use super::pki::Pair;
 
 /// An answer, read to its end.
 #[derive(Debug)]
@@ -52,6 +54,29 @@ pub async fn send_tls(
     Connection::open_tls(address, ca_pem).await?.send(request).await
 }
 
+/// What a client trusts, and what it shows where it is asked.
+pub fn client_config(
+    ca_pem: &str,
+    client: Option<&Pair>,
+    versions: &[&'static SupportedProtocolVersion],
+) -> anyhow::Result<ClientConfig> {
+    let mut roots = RootCertStore::empty();
+    for authority in CertificateDer::pem_slice_iter(ca_pem.as_bytes()) {
+        roots.add(authority?)?;
+    }
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(versions)?
+        .with_root_certificates(roots);
+    Ok(match client {
+        Some(pair) => config.with_client_auth_cert(
+            vec![CertificateDer::from_pem_slice(pair.certificate.as_bytes())?],
+            PrivateKeyDer::from_pem_slice(pair.key.as_bytes())?,
+        )?,
+        None => config.with_no_client_auth(),
+    })
+}
+
 /// A connection that is kept alive between requests. It closes with this value.
 pub struct Connection {
     address: SocketAddr,
@@ -61,25 +86,19 @@ pub struct Connection {
 
 impl Connection {
     pub async fn open_tls(address: SocketAddr, ca_pem: &str) -> anyhow::Result<Self> {
-        Self::open_tls_as(address, ServerName::from(address.ip()), ca_pem).await
+        Self::open_tls_as(address, ca_pem, None, rustls::DEFAULT_VERSIONS).await
     }
 
-    /// Verifies this name, by one of the authorities in `ca_pem`.
+    /// Shows a certificate where the server asks for one.
     pub async fn open_tls_as(
         address: SocketAddr,
-        name: ServerName<'static>,
         ca_pem: &str,
+        client: Option<&Pair>,
+        versions: &[&'static SupportedProtocolVersion],
     ) -> anyhow::Result<Self> {
-        let mut roots = RootCertStore::empty();
-        for authority in CertificateDer::pem_slice_iter(ca_pem.as_bytes()) {
-            roots.add(authority?)?;
-        }
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+        let config = client_config(ca_pem, client, versions)?;
         let stream = TcpStream::connect(address).await?;
+        let name = ServerName::from(address.ip());
         let stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await?;
         Self::over(stream, address).await
     }

@@ -68,10 +68,23 @@ impl Process {
 
     /// Asks it to end (SIGTERM).
     pub fn terminate(&self) {
+        self.send(Signal::TERM);
+    }
+
+    /// Stops the time for it (SIGSTOP).
+    pub fn freeze(&self) {
+        self.send(Signal::STOP);
+    }
+
+    pub fn thaw(&self) {
+        self.send(Signal::CONT);
+    }
+
+    fn send(&self, signal: Signal) {
         let child = self.child();
         // The lock keeps the id from being reaped, and so from being another's, meanwhile.
         let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-        let _ = kill_process(pid.expect("a child has a process id"), Signal::TERM);
+        let _ = kill_process(pid.expect("a child has a process id"), signal);
     }
 
     /// Waits for it to end by itself.

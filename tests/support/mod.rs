@@ -38,8 +38,9 @@ mod webhook;
 
 pub use self::{
     balancer::Balancer,
+    components::free_port,
     control_plane::{ControlPlane, Options, control_plane},
-    http::{Connection, Reply},
+    http::{Connection, Reply, client_config},
     injector::Injector,
     keeper::{Process, process_is_gone},
     manifests::{apply, cluster_name, grant_shipped, shipped},
@@ -49,5 +50,5 @@ pub use self::{
     registration::{Registration, register},
     review::{Answer, Reviewer, post, review},
     scratch::Scratch,
-    webhook::{Builder, Webhook},
+    webhook::{Builder, Launched, Webhook},
 };

@@ -58,12 +58,12 @@ pub struct Namespace {
 }
 
 impl Namespace {
-    pub(super) async fn create(client: Client, prefix: &str) -> Self {
+    /// `metadata` gives it a name, or has the API server make one.
+    pub(super) async fn create(client: Client, metadata: &Value) -> Self {
         let api: Api<NamespaceObject> = Api::all(client.clone());
-        let wanted = json!({ "metadata": { "generateName": format!("{prefix}-") } });
-        let wanted = serde_json::from_value(wanted).expect("a namespace");
+        let wanted = serde_json::from_value(json!({ "metadata": metadata })).expect("a namespace");
         let made = api.create(&PostParams::default(), &wanted).await;
-        let made = made.unwrap_or_else(|error| panic!("no namespace {prefix}-…: {error}"));
+        let made = made.unwrap_or_else(|error| panic!("no namespace of {metadata}: {error}"));
         let name = made.metadata.name.expect("a stored namespace has a name");
         let namespace = Self { name, client };
         // Admission refuses pods whose ServiceAccount is missing. The controller that makes `default` may

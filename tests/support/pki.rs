@@ -3,7 +3,7 @@
 use anyhow::bail;
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
-    Issuer, KeyPair, KeyUsagePurpose, PKCS_RSA_SHA256, RsaKeySize,
+    Issuer, KeyPair, KeyUsagePurpose, PKCS_RSA_SHA256, RsaKeySize, date_time_ymd,
 };
 
 /// A certificate and its key, both PEM.
@@ -63,6 +63,17 @@ impl Authority {
             params.distinguished_name.push(organization, *group);
         }
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        self.sign(params)
+    }
+
+    /// A client's certificate by these DNS names too, which ends with the first of January of a year.
+    pub fn client_until(&self, year: i32, name: &str, dns: &[&str]) -> anyhow::Result<Pair> {
+        let dns: Vec<String> = dns.iter().map(ToString::to_string).collect();
+        let mut params = CertificateParams::new(dns)?;
+        params.distinguished_name = DistinguishedName::new();
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        params.not_after = date_time_ymd(year, 1, 1);
         self.sign(params)
     }
 

@@ -58,15 +58,7 @@ pub async fn register(
     ca_pem: &str,
     registration: Registration,
 ) -> String {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    let name = format!("{number:04}-{namespace}");
-    let webhook = format!("{name}.pod-identity.test");
-    let configuration = configuration(&name, &webhook, namespace, base_url, ca_pem, &registration);
-    let configuration = serde_json::from_value(configuration).expect("a valid registration");
-    let api: Api<MutatingWebhookConfiguration> = Api::all(control_plane.client());
-    let created = api.create(&PostParams::default(), &configuration).await;
-    created.unwrap_or_else(|error| panic!("failed to register {base_url}: {error}"));
+    let (name, webhook) = store(control_plane, namespace, base_url, ca_pem, registration).await;
     let in_force = poll("the API server to call the webhook", Duration::from_secs(30), || async {
         // It fails while the API server can't reach the webhook, if that is the failure policy.
         namespace.admit_pod(&pod("registration-probe", "default"), true).await?;
@@ -77,6 +69,27 @@ pub async fn register(
     .await;
     in_force.unwrap_or_else(|error| panic!("{base_url} is registered without effect: {error:#}"));
     name
+}
+
+/// As `register`, without waiting: for a server that does not answer the API server. Gives the names of
+/// the configuration and of the webhook in it.
+pub async fn store(
+    control_plane: &ControlPlane,
+    namespace: &Namespace,
+    base_url: &str,
+    ca_pem: &str,
+    registration: Registration,
+) -> (String, String) {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    let name = format!("{number:04}-{namespace}");
+    let webhook = format!("{name}.pod-identity.test");
+    let configuration = configuration(&name, &webhook, namespace, base_url, ca_pem, &registration);
+    let configuration = serde_json::from_value(configuration).expect("a valid registration");
+    let api: Api<MutatingWebhookConfiguration> = Api::all(control_plane.client());
+    let created = api.create(&PostParams::default(), &configuration).await;
+    created.unwrap_or_else(|error| panic!("failed to register {base_url}: {error}"));
+    (name, webhook)
 }
 
 fn configuration(

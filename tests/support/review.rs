@@ -7,7 +7,6 @@ use axum::{
     http::{Request, StatusCode},
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use rustls::pki_types::ServerName;
 use serde_json::{Value, json};
 
 use super::{
@@ -90,14 +89,17 @@ impl Reviewer {
         Ok(Self { connection: Connection::open_tls(address, ca_pem).await? })
     }
 
-    /// As the API server connects to a Service: `name` is SERVICE.NAMESPACE.svc.
-    pub async fn connect_as(address: SocketAddr, name: &str, ca_pem: &str) -> anyhow::Result<Self> {
-        let name = ServerName::try_from(name.to_owned())?;
-        Ok(Self { connection: Connection::open_tls_as(address, name, ca_pem).await? })
+    pub fn over(connection: Connection) -> Self {
+        Self { connection }
     }
 
     pub async fn review(&mut self, namespace: &Namespace, pod: &Value) -> Answer {
-        let body = review(namespace.name(), pod).to_string();
+        self.review_in(namespace.name(), pod).await
+    }
+
+    /// The same without a control plane, where a namespace is only a name.
+    pub async fn review_in(&mut self, namespace: &str, pod: &Value) -> Answer {
+        let body = review(namespace, pod).to_string();
         let reply = self.connection.send(post("/mutate", body)).await;
         let reply = reply.unwrap_or_else(|error| panic!("no answer: {error:#}"));
         Answer { reply, pod: pod.clone() }
@@ -108,6 +110,10 @@ impl Webhook {
     /// Has it review a pod's creation, over a connection of its own.
     pub async fn review(&self, namespace: &Namespace, pod: &Value) -> Answer {
         self.reviewer().await.review(namespace, pod).await
+    }
+
+    pub async fn review_in(&self, namespace: &str, pod: &Value) -> Answer {
+        self.reviewer().await.review_in(namespace, pod).await
     }
 
     pub async fn reviewer(&self) -> Reviewer {

@@ -3,8 +3,8 @@
 use std::{
     ffi::OsString,
     io::{BufRead as _, BufReader, Read},
-    net::{Ipv4Addr, SocketAddr},
-    path::Path,
+    net::SocketAddr,
+    path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
     sync::{Arc, Mutex, PoisonError},
     thread,
@@ -16,18 +16,18 @@ use axum::{body::Bytes, http::Request};
 use serde_json::Value;
 
 use super::{
-    components::free_port,
     control_plane::ControlPlane,
     http::{self, Reply},
     keeper::Process,
     namespace::Namespace,
     pki::Authority,
     poll::poll,
-    registration::{Registration, register},
+    registration::{self, Registration, register},
     scratch::Scratch,
 };
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_pod-identity-webhook");
+/// Cargo tells it to tests; an example has to tell where it is.
+const PROGRAM: Option<&str> = option_env!("CARGO_BIN_EXE_pod-identity-webhook");
 
 const START_DEADLINE: Duration = Duration::from_secs(20);
 
@@ -38,20 +38,28 @@ const STOP_DEADLINE: Duration = Duration::from_mins(1);
 pub struct Webhook {
     process: Process,
     log: Log,
-    https: Option<SocketAddr>,
-    admin: Option<SocketAddr>,
+    https: SocketAddr,
+    admin: SocketAddr,
     authority: Authority,
     scratch: Scratch,
 }
 
 /// The command line and environment to be.
 pub struct Builder {
+    program: Option<PathBuf>,
     subcommand: Option<&'static str>,
     args: Vec<String>,
     env: Vec<(String, OsString)>,
 }
 
 impl Builder {
+    /// Starts this file, where cargo does not tell one.
+    #[must_use]
+    pub fn program(mut self, path: PathBuf) -> Self {
+        self.program = Some(path);
+        self
+    }
+
     /// Leaves out `serve`, as the command lines of the Go webhook do.
     #[must_use]
     pub fn without_subcommand(mut self) -> Self {
@@ -93,30 +101,13 @@ impl Builder {
 
     /// As `start`, for tests of a start that is refused.
     pub async fn try_start(self) -> anyhow::Result<Webhook> {
-        let mut webhook = self.spawn()?;
-        let addresses = serving(&webhook.process, &webhook.log).await;
-        let (https, admin) = addresses.with_context(|| webhook.log.text())?;
-        (webhook.https, webhook.admin) = (Some(https), Some(admin));
-        Ok(webhook)
+        let Launched { process, log, authority, scratch } = self.launch()?;
+        let (https, admin) = serving(&process, &log).await.with_context(|| log.text())?;
+        Ok(Webhook { process, log, https, admin, authority, scratch })
     }
 
-    /// Starts it and waits for its admin server alone: without a certificate it listens on no other port.
-    pub async fn start_without_certificate(self) -> Webhook {
-        let port = free_port().unwrap_or_else(|error| panic!("{error:#}"));
-        let webhook = self.arg(format!("--metrics-port={port}")).spawn();
-        let mut webhook = webhook.unwrap_or_else(|error| panic!("it did not start: {error:#}"));
-        webhook.admin = Some((Ipv4Addr::LOCALHOST, port).into());
-        let answers = poll("the admin server to answer", START_DEADLINE, || async {
-            webhook.process.check_running()?;
-            webhook.get_admin("/livez").await
-        });
-        if let Err(error) = answers.await {
-            panic!("{error:#}");
-        }
-        webhook
-    }
-
-    fn spawn(self) -> anyhow::Result<Webhook> {
+    /// Starts it and waits for nothing.
+    pub fn launch(self) -> anyhow::Result<Launched> {
         let authority = Authority::new("webhook-tests")?;
         let scratch = Scratch::new()?;
         let pair = authority.server(&["127.0.0.1", "localhost"])?;
@@ -133,7 +124,8 @@ impl Builder {
         let defaults = defaults
             .into_iter()
             .filter(|default| !self.args.iter().any(|arg| flag(arg) == flag(default)));
-        let process = Process::start("pod-identity-webhook", Path::new(PROGRAM), |command| {
+        let program = self.program.context("an example has to name the program")?;
+        let process = Process::start("pod-identity-webhook", &program, |command| {
             command.args(self.subcommand).args(defaults).args(&self.args).env_clear();
             // PATH: for setpriv. The profile file: for coverage builds.
             for name in ["PATH", "LLVM_PROFILE_FILE"] {
@@ -145,13 +137,33 @@ impl Builder {
             command.stdout(Stdio::inherit()).stderr(Stdio::piped());
         })?;
         let log = Log::of(process.take_stderr().context("standard error is piped")?)?;
-        Ok(Webhook { process, log, https: None, admin: None, authority, scratch })
+        Ok(Launched { process, log, authority, scratch })
+    }
+}
+
+/// A webhook that need not serve yet.
+pub struct Launched {
+    process: Process,
+    log: Log,
+    authority: Authority,
+    scratch: Scratch,
+}
+
+impl Launched {
+    pub fn process(&self) -> &Process {
+        &self.process
+    }
+
+    /// What it has logged so far.
+    pub fn log(&self) -> String {
+        self.log.text()
     }
 }
 
 impl Webhook {
     pub fn builder() -> Builder {
-        Builder { subcommand: Some("serve"), args: Vec::new(), env: Vec::new() }
+        let program = PROGRAM.map(PathBuf::from);
+        Builder { program, subcommand: Some("serve"), args: Vec::new(), env: Vec::new() }
     }
 
     /// Waits until `/readyz` of the admin server answers 200.
@@ -175,12 +187,12 @@ impl Webhook {
 
     /// The address of the HTTPS server.
     pub fn https(&self) -> SocketAddr {
-        self.https.expect("it was started with a certificate")
+        self.https
     }
 
     /// The address of the admin server.
     pub fn admin(&self) -> SocketAddr {
-        self.admin.expect("its admin server was waited for")
+        self.admin
     }
 
     /// The authority that signed its certificate.
@@ -210,12 +222,12 @@ impl Webhook {
 
     /// GET from the admin server.
     pub async fn get_admin(&self, path: &str) -> anyhow::Result<Reply> {
-        http::send(self.admin(), Request::get(path).body(Bytes::new())?).await
+        http::send(self.admin, Request::get(path).body(Bytes::new())?).await
     }
 
     /// Any request to the HTTPS server.
     pub async fn send(&self, request: Request<Bytes>) -> anyhow::Result<Reply> {
-        http::send_tls(self.https(), self.ca_pem(), request).await
+        http::send_tls(self.https, self.ca_pem(), request).await
     }
 
     /// Registers it as users do, for the pods of one namespace, and waits until that is in force.
@@ -230,8 +242,19 @@ impl Webhook {
         namespace: &Namespace,
         registration: Registration,
     ) -> String {
-        let url = format!("https://{}", self.https());
+        let url = format!("https://{}", self.https);
         register(control_plane, namespace, &url, self.ca_pem(), registration).await
+    }
+
+    /// As `register_as`, for an API server that it does not answer: nothing is waited for.
+    pub async fn store_registration(
+        &self,
+        control_plane: &ControlPlane,
+        namespace: &Namespace,
+        registration: Registration,
+    ) {
+        let url = format!("https://{}", self.https);
+        registration::store(control_plane, namespace, &url, self.ca_pem(), registration).await;
     }
 
     /// The lines it has logged so far.

@@ -18,6 +18,7 @@ use axum::routing::{get, post};
 use rustls::client::Resumption;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::{CertificateDer, ServerName, pem::PemObject};
+use rustls::server::WebPkiClientVerifier;
 use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion, version};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -122,7 +123,10 @@ impl Rig {
         let https = Https {
             listener,
             router: https::router(handlers(&limits, &hold)),
-            tls: settings.server_config(Arc::clone(&resolver) as _).expect("a configuration"),
+            tls: settings
+                .server_config(Arc::clone(&resolver) as _, WebPkiClientVerifier::no_client_auth())
+                .expect("a configuration"),
+            rejections: None,
             limits,
             drain,
             readiness: Arc::clone(&readiness),

@@ -96,7 +96,8 @@ async fn lists_by_pages_where_streaming_is_refused() {
         Some(Answer(200, vec![list("5", &[sa("app", "5", "r")])], false))
     });
     let (accounts, running) = started(options(Source::Cluster(client))).await;
-    accounts.ready().await;
+    accounts.listed().await;
+    accounts.config_map_answered().await;
     assert_eq!(role(&accounts.resolve(key("shop", "app")).await), Some("r"));
     let stats = accounts.stats();
     assert_eq!((stats.watch.failures, stats.watch.relists, stats.hits), (0, 0, 1));
@@ -124,7 +125,8 @@ async fn lists_again_where_the_version_has_expired() {
         Some(Answer(404, vec![failure(404, "NotFound")], false))
     });
     let (accounts, running) = started(options(Source::Cluster(client))).await;
-    accounts.ready().await;
+    accounts.listed().await;
+    accounts.config_map_answered().await;
     while accounts.stats().watch.relists == 0 || !accounts.stats().watch.connected {
         tokio::time::sleep(SECOND).await;
     }
@@ -171,7 +173,8 @@ async fn does_not_wait_for_ever_for_a_connection_or_a_list_that_hangs() {
     });
     let begin = tokio::time::Instant::now();
     let (accounts, running) = started(options(Source::Cluster(client))).await;
-    accounts.ready().await;
+    accounts.listed().await;
+    accounts.config_map_answered().await;
     assert_eq!(accounts.stats().watch.failures, 2);
     assert!(begin.elapsed() < 150 * SECOND, "{:?}", begin.elapsed());
     running.abort();

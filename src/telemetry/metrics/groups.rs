@@ -3,7 +3,7 @@
 use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
 use super::Counters;
-use super::labels::{self, LiveLookup, Path, Reload, Verb, Watched};
+use super::labels::{self, EventResult, LiveLookup, Path, Rejection, Reload, Verb, Watched};
 use crate::admission::Method;
 use crate::certificates::Cause;
 use crate::tls::managed::Operation;
@@ -16,6 +16,7 @@ pub struct Accounts {
     /// 1 when the first list is complete.
     pub ready: IntGauge,
     pub live_lookups: Counters<LiveLookup>,
+    pub events: Counters<EventResult>,
     pub relists: Counters<Watched>,
     pub watch_errors: Counters<Watched>,
     pub config_map_entries: IntGauge,
@@ -25,12 +26,14 @@ pub struct Accounts {
     pub container_credentials_reloads: Counters<Reload>,
 }
 
-/// The HTTPS server's certificate and connections.
+/// The HTTPS server's certificate, clients and connections.
 #[derive(Debug)]
 pub struct Https {
     /// Unix time.
     pub certificate_not_after: IntGauge,
     pub certificate_reloads: Counters<Reload>,
+    pub client_ca_reloads: Counters<Reload>,
+    pub client_rejections: Counters<Rejection>,
     pub open_connections: IntGauge,
 }
 
@@ -79,7 +82,7 @@ impl Accounts {
             annotated: gauge(
                 registry,
                 "pod_identity_service_accounts_annotated",
-                "ServiceAccounts in memory with an annotation that means something here.",
+                "ServiceAccounts in memory with a role.",
             )?,
             ready: gauge(
                 registry,
@@ -94,6 +97,17 @@ impl Accounts {
                 ),
                 ["result"],
                 LiveLookup::ALL,
+                |result| [result.as_str()],
+                |result| result as usize,
+            )?,
+            events: Counters::register(
+                registry,
+                (
+                    "pod_identity_events_total",
+                    "Events on ServiceAccounts that are wrong, by what became of them.",
+                ),
+                ["result"],
+                EventResult::ALL,
                 |result| [result.as_str()],
                 |result| result as usize,
             )?,
@@ -138,6 +152,22 @@ impl Https {
                 registry,
                 "pod_identity_certificate_reloads_total",
                 "Times that the certificate was read, by result.",
+            )?,
+            client_ca_reloads: reloads(
+                registry,
+                "pod_identity_client_ca_reloads_total",
+                "Times that the authorities of clients were read, by result.",
+            )?,
+            client_rejections: Counters::register(
+                registry,
+                (
+                    "pod_identity_client_rejections_total",
+                    "Clients rejected in the TLS handshake for want of a good certificate, by reason.",
+                ),
+                ["reason"],
+                Rejection::ALL,
+                |reason| [reason.as_str()],
+                |reason| reason as usize,
             )?,
             open_connections: gauge(
                 registry,
@@ -205,7 +235,7 @@ impl Peer {
             used: gauge(
                 registry,
                 "pod_identity_webhook_used",
-                "1 once an annotated ServiceAccount was seen.",
+                "1 once a ServiceAccount with a role was seen.",
             )?,
             pods: Counters::register(
                 registry,

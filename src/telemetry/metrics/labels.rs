@@ -29,11 +29,32 @@ pub enum LiveLookup {
     Failed,
 }
 
+/// What became of an Event on a `ServiceAccount`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EventResult {
+    Sent,
+    /// The API server had it already, from another replica, say.
+    Present,
+    Dropped,
+}
+
 /// What is watched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Watched {
     ServiceAccounts,
     ConfigMap,
+}
+
+/// Why the TLS handshake of a client was not completed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rejection {
+    NoCertificate,
+    UnknownAuthority,
+    /// Or not valid yet.
+    Expired,
+    WrongPurpose,
+    WrongName,
+    Other,
 }
 
 /// How reading a file again ended.
@@ -96,6 +117,18 @@ impl LiveLookup {
     }
 }
 
+impl EventResult {
+    pub(super) const ALL: [Self; 3] = [Self::Sent, Self::Present, Self::Dropped];
+
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Sent => "sent",
+            Self::Present => "present",
+            Self::Dropped => "dropped",
+        }
+    }
+}
+
 impl Watched {
     pub(super) const ALL: [Self; 2] = [Self::ServiceAccounts, Self::ConfigMap];
 
@@ -103,6 +136,29 @@ impl Watched {
         match self {
             Self::ServiceAccounts => "service-accounts",
             Self::ConfigMap => "config-map",
+        }
+    }
+}
+
+impl Rejection {
+    pub const ALL: [Self; 6] = [
+        Self::NoCertificate,
+        Self::UnknownAuthority,
+        Self::Expired,
+        Self::WrongPurpose,
+        Self::WrongName,
+        Self::Other,
+    ];
+
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NoCertificate => "no-certificate",
+            Self::UnknownAuthority => "unknown-authority",
+            Self::Expired => "expired",
+            Self::WrongPurpose => "wrong-purpose",
+            Self::WrongName => "wrong-name",
+            Self::Other => "other",
         }
     }
 }

@@ -18,7 +18,7 @@ use crate::identity::WarningKind;
 
 pub use counters::{Counters, raise};
 pub use groups::{Accounts, Https, Managed, Peer};
-pub use labels::{LiveLookup, Path, Reload, Verb, Watched};
+pub use labels::{EventResult, LiveLookup, Path, Rejection, Reload, Verb, Watched};
 
 /// From 100 microseconds, as an answer from memory takes less, to the API
 /// server's longest patience for a webhook and beyond.
@@ -97,6 +97,11 @@ impl Metrics {
             peer: Peer::register(&registry)?,
             registry,
         })
+    }
+
+    /// A request that could not be read: there is no time that it took.
+    pub fn bad_request(&self, endpoint: Endpoint) {
+        self.admissions.inc((endpoint, Outcome::BadRequest));
     }
 
     /// One admission: it ended so, and took so long.

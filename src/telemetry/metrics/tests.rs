@@ -20,7 +20,9 @@ fn the_index_of_a_label_is_its_place() {
     let places = |places: &[usize]| assert!(places.iter().copied().eq(0..places.len()));
     places(&labels::METHODS.map(|value| value as usize));
     places(&LiveLookup::ALL.map(|value| value as usize));
+    places(&EventResult::ALL.map(|value| value as usize));
     places(&Watched::ALL.map(|value| value as usize));
+    places(&Rejection::ALL.map(|value| value as usize));
     places(&Reload::ALL.map(|value| value as usize));
 }
 
@@ -67,6 +69,9 @@ fn every_series_is_there_from_the_start() {
     for result in ["found", "not-found", "failed"] {
         expected.push(format!(r#"pod_identity_live_lookups_total{{result="{result}"}} 0"#));
     }
+    for result in ["sent", "present", "dropped"] {
+        expected.push(format!(r#"pod_identity_events_total{{result="{result}"}} 0"#));
+    }
     for resource in ["service-accounts", "config-map"] {
         expected.push(format!(r#"pod_identity_watch_relists_total{{resource="{resource}"}} 0"#));
         expected.push(format!(r#"pod_identity_watch_errors_total{{resource="{resource}"}} 0"#));
@@ -76,6 +81,11 @@ fn every_series_is_there_from_the_start() {
         expected.push(format!(
             r#"pod_identity_container_credentials_reloads_total{{result="{result}"}} 0"#
         ));
+        expected.push(format!(r#"pod_identity_client_ca_reloads_total{{result="{result}"}} 0"#));
+    }
+    for reason in Rejection::ALL {
+        let reason = reason.as_str();
+        expected.push(format!(r#"pod_identity_client_rejections_total{{reason="{reason}"}} 0"#));
     }
     let lines: Vec<&str> = text.lines().collect();
     for line in expected {

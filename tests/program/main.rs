@@ -6,7 +6,10 @@
     reason = "test code: a panic is how a test says what went wrong"
 )]
 
+#[path = "../support/mod.rs"]
 mod support;
+
+mod role_names;
 
 use axum::body::Bytes;
 use axum::http::Request;
@@ -156,6 +159,38 @@ async fn refuses_what_is_required_and_nothing_else() {
         // The other door never denies.
         let reply = answer(&webhook, post("/mutate", body)).await;
         assert_eq!(reply.json().unwrap()["response"]["allowed"], true);
+    }
+}
+
+#[tokio::test]
+async fn tells_of_an_admission_whose_client_left() {
+    // In place of an API server that hangs, which a real one can't be made to do.
+    let hung = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("--kube-api=http://{}", hung.local_addr().unwrap());
+    let patience = "--service-account-lookup-timeout=1m";
+    let webhook = Webhook::builder().args([url.as_str(), patience]).start().await;
+    // The first connection is the watch's, the second shows that the lookup has begun.
+    let _watch = hung.accept().await.unwrap();
+    let asking = webhook.send(post("/mutate", review_of(&pod("app", "app"))));
+    tokio::select! {
+        _ = asking => panic!("answered without an API server"),
+        _ = hung.accept() => {}
+    }
+    let line = webhook.logged("the admission", |line| line["outcome"] == "lookup-failed").await;
+    assert!(line["reason"].as_str().unwrap().contains("the client left"), "{line}");
+    assert_eq!(line["service_account"], "app");
+    let metrics = webhook.metrics().await;
+    let counted = r#"pod_identity_admissions_total{endpoint="mutate",outcome="lookup-failed"} 1"#;
+    assert!(metrics.contains(counted), "{metrics}");
+}
+
+#[tokio::test]
+async fn takes_no_name_that_would_lead_elsewhere_at_the_api_server() {
+    let (webhook, _folder) = from_file(&[]).await;
+    for name in ["app?watch=1", "app/token", "../app", "App", "a\nb", &"a".repeat(254)] {
+        let reply = answer(&webhook, post("/mutate", review_of(&pod("app", name)))).await;
+        assert_eq!(reply.status, 400, "{name}: {}", reply.text());
+        assert_eq!(reply.text().trim_end().lines().count(), 1, "{name}");
     }
 }
 

@@ -1,0 +1,137 @@
+//! What is told of the clients that were turned away: a count of all, a log
+//! line of some.
+
+use std::fmt::Display;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::telemetry::metrics::{Metrics, Rejection};
+
+/// How long a reason is not told again, however often it comes up: strangers
+/// must not be able to fill the log.
+const INTERVAL: Duration = Duration::from_secs(10);
+
+/// Tells them.
+#[derive(Debug)]
+pub struct Rejections {
+    metrics: Arc<Metrics>,
+    started: Instant,
+    /// By [`Rejection`].
+    lines: [Line; Rejection::ALL.len()],
+}
+
+impl Rejections {
+    #[must_use]
+    pub fn new(metrics: Arc<Metrics>) -> Self {
+        Self { metrics, started: Instant::now(), lines: Default::default() }
+    }
+
+    /// The server's part: where no certificate comes, the verifier is not asked.
+    pub fn no_certificate(&self, client: Option<SocketAddr>) {
+        self.metrics.https.client_rejections.inc(Rejection::NoCertificate);
+        if let Some(unlogged) = self.due(Rejection::NoCertificate) {
+            tracing::warn!(
+                reason = Rejection::NoCertificate.as_str(),
+                client = client.map(tracing::field::display),
+                unlogged,
+                "rejected a client: {}",
+                advice(Rejection::NoCertificate)
+            );
+        }
+    }
+
+    pub(super) fn certificate(
+        &self,
+        reason: Rejection,
+        subject: impl FnOnce() -> Option<String>,
+        error: &dyn Display,
+    ) {
+        self.metrics.https.client_rejections.inc(reason);
+        if let Some(unlogged) = self.due(reason) {
+            tracing::warn!(
+                reason = reason.as_str(),
+                subject = subject(),
+                %error,
+                unlogged,
+                "rejected a client: {}",
+                advice(reason)
+            );
+        }
+    }
+
+    fn due(&self, reason: Rejection) -> Option<u64> {
+        self.lines[reason as usize].due(self.started.elapsed())
+    }
+}
+
+fn advice(reason: Rejection) -> &'static str {
+    match reason {
+        Rejection::NoCertificate => {
+            "it showed no certificate; name one for this webhook in the file of the API server's \
+             --admission-control-config-file, and let probes ask --metrics-port"
+        }
+        Rejection::UnknownAuthority => {
+            "no authority in --client-ca-file signed its certificate; add the one that did, or \
+             give the client another certificate"
+        }
+        Rejection::Expired => {
+            "its certificate is not valid now; renew it, and compare the clocks of both ends"
+        }
+        Rejection::WrongPurpose => {
+            "its certificate is not one for clients; issue it with the extended key usage clientAuth"
+        }
+        Rejection::WrongName => {
+            "neither the common name nor a DNS name of its certificate is in \
+             --client-allowed-names; add one, or give the client another certificate"
+        }
+        Rejection::Other => "its certificate can't be used; issue it anew",
+    }
+}
+
+/// When a reason may be told again, and how often it was not.
+#[derive(Debug, Default)]
+struct Line {
+    /// In milliseconds, as the times given.
+    next: AtomicU64,
+    unlogged: AtomicU64,
+}
+
+impl Line {
+    /// How many were left out since the last one, if another is due.
+    fn due(&self, now: Duration) -> Option<u64> {
+        let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        let later = |next| (next <= millis(now)).then_some(millis(now + INTERVAL));
+        // Of several at once one is the first to move it.
+        if self.next.fetch_update(Ordering::AcqRel, Ordering::Acquire, later).is_ok() {
+            return Some(self.unlogged.swap(0, Ordering::AcqRel));
+        }
+        self.unlogged.fetch_add(1, Ordering::AcqRel);
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tells_the_first_at_once_and_then_some_with_the_number_left_out() {
+        let line = Line::default();
+        assert_eq!(line.due(Duration::ZERO), Some(0));
+        for _ in 0..1000 {
+            assert_eq!(line.due(INTERVAL / 2), None);
+        }
+        assert_eq!(line.due(INTERVAL), Some(1000));
+        assert_eq!(line.due(INTERVAL), None);
+        assert_eq!(line.due(5 * INTERVAL), Some(1));
+    }
+
+    #[test]
+    fn advises_in_words_that_name_a_next_step() {
+        for reason in Rejection::ALL {
+            assert!(advice(reason).contains("; "), "{}", advice(reason));
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! Follows the file with the authorities.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Authorities, AuthoritiesError, ClientVerifier, Rejections, Settings};
+use crate::telemetry::metrics::{Metrics, Reload};
+use crate::watched_file::{Change, WatchedFile};
+
+/// Puts each good content of the file into a verifier.
+#[derive(Debug)]
+pub struct Reloader {
+    file: WatchedFile,
+    verifier: Arc<ClientVerifier>,
+    metrics: Arc<Metrics>,
+    /// What was read, until it is found unchanged: a file that is being
+    /// written may look like one with fewer authorities.
+    news: Option<Change>,
+}
+
+impl Reloader {
+    /// Reads the file for the first time: without authorities nobody could call.
+    pub async fn start(
+        settings: Settings,
+        rejections: Arc<Rejections>,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, AuthoritiesError> {
+        let mut file = WatchedFile::new(settings.ca_file);
+        let read = file.poll().await.unwrap_or(Change::Missing);
+        let authorities = parse(&file, read);
+        count(&metrics, authorities.is_ok());
+        let verifier = ClientVerifier::new(authorities?, settings.allowed_names, rejections);
+        Ok(Self { file, verifier: Arc::new(verifier), metrics, news: None })
+    }
+
+    /// The verifier that it keeps up to date.
+    #[must_use]
+    pub fn verifier(&self) -> Arc<ClientVerifier> {
+        Arc::clone(&self.verifier)
+    }
+
+    /// Follows the file until it is dropped.
+    pub async fn run(mut self, interval: Duration) {
+        let mut ticks = tokio::time::interval(interval);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            self.step().await;
+        }
+    }
+
+    async fn step(&mut self) {
+        let news = self.file.poll().await;
+        if news.is_some() {
+            self.news = news;
+        } else if let Some(settled) = self.news.take() {
+            self.take(settled);
+        }
+    }
+
+    fn take(&mut self, change: Change) {
+        let authorities = parse(&self.file, change);
+        count(&self.metrics, authorities.is_ok());
+        let file = self.file.path().display();
+        match authorities {
+            Ok(authorities) => {
+                let certificates = authorities.count();
+                self.verifier.swap(authorities);
+                tracing::info!(%file, certificates, "loaded the authorities of clients");
+            }
+            Err(error) => tracing::error!(
+                %file,
+                %error,
+                "failed to load the authorities of clients: the old ones stay in use"
+            ),
+        }
+    }
+}
+
+fn parse(file: &WatchedFile, change: Change) -> Result<Authorities, AuthoritiesError> {
+    let source = match change {
+        Change::Content(bytes) => return Authorities::parse(file.path(), &bytes),
+        Change::Missing => io::ErrorKind::NotFound.into(),
+        Change::Unreadable(error) => error,
+    };
+    Err(AuthoritiesError::Read { path: file.path().to_owned(), source })
+}
+
+fn count(metrics: &Metrics, good: bool) {
+    let result = if good { Reload::Loaded } else { Reload::Failed };
+    metrics.https.client_ca_reloads.inc(result);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use rustls::pki_types::UnixTime;
+    use rustls::server::danger::ClientCertVerifier as _;
+
+    use super::*;
+    use crate::tls::clients::test_authority::{Authority, YEAR_2040};
+
+    struct Rig {
+        _folder: tempfile::TempDir,
+        path: PathBuf,
+        metrics: Arc<Metrics>,
+        reloader: Reloader,
+    }
+
+    async fn start(path: PathBuf) -> Result<Reloader, AuthoritiesError> {
+        let metrics = Arc::new(Metrics::new().expect("metrics"));
+        let rejections = Arc::new(Rejections::new(Arc::clone(&metrics)));
+        Reloader::start(Settings { ca_file: path, allowed_names: None }, rejections, metrics).await
+    }
+
+    impl Rig {
+        async fn with(authority: &Authority) -> Self {
+            let folder = tempfile::tempdir().expect("a folder");
+            let path = folder.path().join("ca.crt");
+            std::fs::write(&path, authority.pem()).expect("written");
+            let reloader = start(path.clone()).await.expect("authorities");
+            let metrics = Arc::clone(&reloader.metrics);
+            Self { _folder: folder, path, metrics, reloader }
+        }
+
+        async fn write(&mut self, text: &str) {
+            std::fs::write(&self.path, text).expect("written");
+            self.reloader.step().await;
+        }
+
+        fn trusts(&self, authority: &Authority) -> bool {
+            let now = UnixTime::since_unix_epoch(Duration::from_secs(YEAR_2040));
+            let client = authority.client("client", &[]);
+            self.reloader.verifier.verify_client_cert(&client, &[], now).is_ok()
+        }
+
+        fn counts(&self) -> (u64, u64) {
+            let reloads = &self.metrics.https.client_ca_reloads;
+            (reloads.get(Reload::Loaded), reloads.get(Reload::Failed))
+        }
+    }
+
+    #[tokio::test]
+    async fn takes_other_authorities_when_they_stand_for_a_reading() {
+        let (old, new) = (Authority::new("old"), Authority::new("new"));
+        let mut rig = Rig::with(&old).await;
+        rig.write(&new.pem()).await;
+        assert!(rig.trusts(&old) && !rig.trusts(&new));
+        rig.reloader.step().await;
+        assert!(!rig.trusts(&old) && rig.trusts(&new));
+        rig.reloader.step().await;
+        assert_eq!(rig.counts(), (2, 0), "an unchanged file is not loaded again");
+    }
+
+    #[tokio::test]
+    async fn passes_over_a_file_half_written() {
+        let (old, new) = (Authority::new("old"), Authority::new("new"));
+        let mut rig = Rig::with(&old).await;
+        let both = format!("{}{}", new.pem(), old.pem());
+        for half in [&new.pem()[..100], &new.pem(), &both] {
+            rig.write(half).await;
+            assert!(rig.trusts(&old));
+        }
+        rig.reloader.step().await;
+        assert!(rig.trusts(&old) && rig.trusts(&new));
+        assert_eq!(rig.counts(), (2, 0));
+    }
+
+    #[tokio::test]
+    async fn keeps_the_last_good_authorities_and_tells_each_bad_content_once() {
+        let authority = Authority::new("authority");
+        let mut rig = Rig::with(&authority).await;
+        rig.write("no certificate").await;
+        for _ in 0..5 {
+            rig.reloader.step().await;
+        }
+        assert!(rig.trusts(&authority));
+        assert_eq!(rig.counts(), (1, 1));
+        std::fs::remove_file(&rig.path).expect("removed");
+        for _ in 0..5 {
+            rig.reloader.step().await;
+        }
+        assert!(rig.trusts(&authority));
+        assert_eq!(rig.counts(), (1, 2));
+    }
+
+    #[tokio::test]
+    async fn does_not_start_without_authorities() {
+        let message = start("nowhere/ca.crt".into()).await.expect_err("no file").to_string();
+        assert!(message.contains("--client-ca-file \"nowhere/ca.crt\""), "{message}");
+    }
+}
