@@ -1,6 +1,6 @@
 # `make` lists what there is.
 .DEFAULT_GOAL := help
-.PHONY: help setup run try demo test lint fmt clean
+.PHONY: help setup run try demo test soak lint fmt clean
 
 # Where rustup and Go's own archive put their programs, for shells that do not
 # have them on their path yet.
@@ -13,6 +13,7 @@ ADDRESS ?= 127.0.0.1
 PORT ?= 8443
 METRICS_PORT ?= 9999
 POD ?= deploy/examples/pod.yaml
+MINUTES ?= 5
 
 help: ## List these
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +45,11 @@ test: ## All tests, on a real control plane that is built once (minutes)
 	@scripts/setup test
 	@tests/control-plane/build.sh >/dev/null
 	cargo test --locked
+
+soak: ## Disturb it in every way under load for MINUTES (5), report what was lost
+	@scripts/setup test
+	@tests/control-plane/build.sh >/dev/null
+	SOAK_SECONDS=$$(( $(MINUTES) * 60 )) cargo test --locked --test availability nothing_is_lost -- --nocapture
 
 lint: ## Formatting, clippy, the floors, licences and advisories
 	cargo fmt --check

@@ -5,7 +5,7 @@ use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::{Value, json};
 use std::time::Duration;
 
-use crate::support::{Namespace, control_plane, eventually, pod};
+use crate::support::{Namespace, control_plane, eventually, grant_shipped, pod};
 use crate::{metric, ready, role};
 
 const SOON: Duration = Duration::from_secs(10);
@@ -70,7 +70,7 @@ async fn follows_the_config_map_with_globs_while_it_runs() {
 async fn is_off_and_says_so_once_without_the_right_to_read_the_config_map() {
     let control_plane = control_plane().await;
     let home = control_plane.namespace("home").await;
-    crate::rights::grant_shipped(control_plane, &home, &["Role"]).await;
+    grant_shipped(control_plane, &home, &["configmaps"]).await;
     let kubeconfig =
         control_plane.kubeconfig_for_service_account(home.name(), "pod-identity-webhook").await;
     let here = format!("--namespace={home}");

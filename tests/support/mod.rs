@@ -28,6 +28,7 @@ mod http;
 mod injector;
 mod keeper;
 mod kubeconfig;
+mod manifests;
 mod namespace;
 mod pki;
 mod poll;
@@ -45,6 +46,7 @@ pub use self::{
     http::{Connection, Dialer, Reply, client_config},
     injector::Injector,
     keeper::{Process, process_is_gone},
+    manifests::{apply, cluster_name, grant_shipped, shipped},
     namespace::{Admitted, Namespace, overlaid, pod, service_account},
     pki::{Authority, Pair},
     poll::{eventually, poll},

@@ -89,6 +89,10 @@ impl Reviewer {
         Ok(Self { connection: Connection::open_tls(address, ca_pem).await? })
     }
 
+    pub fn over(connection: Connection) -> Self {
+        Self { connection }
+    }
+
     pub async fn review(&mut self, namespace: &Namespace, pod: &Value) -> Answer {
         self.review_in(namespace.name(), pod).await
     }

@@ -234,7 +234,7 @@ impl Manager {
         }
         match webhooks::repair(&self.webhooks, repair, &version).await {
             Ok(object) => {
-                tracing::info!(%target, webhooks = repair.webhooks.len(), "wrote the caBundle");
+                tracing::info!(object = %target, webhooks = repair.webhooks.len(), "wrote the caBundle");
                 self.failures.clear(Operation::Patch, &target);
                 self.stats.count_repairs(repair.webhooks.len());
                 self.take_configuration(index, Some(object));
@@ -273,7 +273,7 @@ impl Manager {
         };
         match self.store.put(object, &state).await {
             Ok(object) => {
-                tracing::info!(%target, cause = step.cause.as_str(), "changed the Secret");
+                tracing::info!(object = %target, cause = step.cause.as_str(), "changed the Secret");
                 for done in [Operation::Issue, Operation::Create, Operation::Update] {
                     self.failures.clear(done, &target);
                 }

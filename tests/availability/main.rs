@@ -1,0 +1,31 @@
+//! No dropped and no unmutated pod, with certificates managed inside: whole
+//! programs with the shipped rights behind a Service of a real API server, whose
+//! `failurePolicy` is Fail, so that whatever is missed is seen.
+//!
+//! The Service needs no cluster network: it is of type `ExternalName` with
+//! `externalName: localhost`, and `clientConfig.service.port` is a loopback
+//! balancer's. The API server resolves such a Service by itself and verifies
+//! SERVICE.NAMESPACE.svc as it does with any other.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    missing_debug_implementations,
+    unreachable_pub,
+    reason = "test code: a panic is how it fails, and measurements are printed"
+)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod away;
+mod interference;
+mod load;
+mod log;
+mod refused;
+mod scene;
+mod soak;
+mod soak_table;
+
+mod start;
