@@ -1,6 +1,6 @@
 # `make` lists what there is.
 .DEFAULT_GOAL := help
-.PHONY: help setup run try demo test soak lint fmt clean
+.PHONY: help setup run try demo test soak lint fmt image clean
 
 # Where rustup and Go's own archive put their programs, for shells that do not
 # have them on their path yet.
@@ -13,6 +13,7 @@ ADDRESS ?= 127.0.0.1
 PORT ?= 8443
 METRICS_PORT ?= 9999
 POD ?= deploy/examples/pod.yaml
+IMAGE ?= pod-identity-webhook:0.1.0
 MINUTES ?= 5
 
 help: ## List these
@@ -50,6 +51,9 @@ soak: ## Disturb it in every way under load for MINUTES (5), report what was los
 	@scripts/setup test
 	@tests/control-plane/build.sh >/dev/null
 	SOAK_SECONDS=$$(( $(MINUTES) * 60 )) cargo test --locked --test availability nothing_is_lost -- --nocapture
+
+image: ## Build the container image (IMAGE=name, RUST_IMAGE=base) with docker, podman or buildah
+	@scripts/image $(IMAGE)
 
 lint: ## Formatting, clippy, the floors, licences and advisories
 	cargo fmt --check
