@@ -87,12 +87,17 @@ pub fn token_expiration(key: &str, value: &str) -> Result<Expiration, Warning> {
 }
 
 /// The words of Go's `strconv.ParseBool`.
-pub(super) fn boolean(key: &str, value: &str) -> Result<bool, Warning> {
-    match value {
-        "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
-        "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
-        _ => Err(Warning::unreadable(key, value, "neither true nor false")),
+#[must_use]
+pub fn parse_bool(text: &str) -> Option<bool> {
+    match text {
+        "1" | "t" | "T" | "true" | "TRUE" | "True" => Some(true),
+        "0" | "f" | "F" | "false" | "FALSE" | "False" => Some(false),
+        _ => None,
     }
+}
+
+pub(super) fn boolean(key: &str, value: &str) -> Result<bool, Warning> {
+    parse_bool(value).ok_or_else(|| Warning::unreadable(key, value, "neither true nor false"))
 }
 
 /// Container names from one line of CSV, spaces around each trimmed.

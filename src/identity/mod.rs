@@ -14,7 +14,7 @@ mod role_arn;
 mod service_account;
 mod warning;
 
-pub use annotations::{AnnotationKeys, Expiration, container_names, token_expiration};
+pub use annotations::{AnnotationKeys, Expiration, container_names, parse_bool, token_expiration};
 pub use config_map::{ConfigMapEntry, ConfigMapError, ConfigMapIdentities};
 pub use container_credentials::{ContainerCredentialsError, ContainerCredentialsKeys};
 pub use decide::{ContainerCredentials, Fact, Identity, Lookup, LookupFailed, Shared, WebIdentity};

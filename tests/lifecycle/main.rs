@@ -22,32 +22,7 @@ mod start;
 
 use axum::body::Bytes;
 use axum::http::Request;
-use support::{Dialer, Scratch, Webhook, pod, post, review};
-
-const ACCOUNTS: &str = "\
-apiVersion: v1
-kind: ServiceAccount
-metadata:
-  name: app
-  namespace: demo
-  annotations: {eks.amazonaws.com/role-arn: 'arn:aws:iam::111122223333:role/app'}
-";
-
-/// A folder with `ServiceAccount`s, and the argument that has the webhook read them.
-fn accounts() -> (Scratch, String) {
-    let folder = Scratch::new().unwrap();
-    let file = folder.write("accounts.yaml", ACCOUNTS).unwrap();
-    let arg = format!("--service-accounts={}", file.display());
-    (folder, arg)
-}
-
-/// A webhook that reads `ServiceAccount`s from a file in the folder given with it, ready.
-async fn from_file(args: &[&str]) -> (Webhook, Scratch) {
-    let (folder, from) = accounts();
-    let webhook = Webhook::builder().arg(from).args(args.iter().copied()).start().await;
-    webhook.ready().await;
-    (webhook, folder)
-}
+use support::{Dialer, Webhook, accounts, from_file, pod, post, review};
 
 fn review_body() -> String {
     review("demo", &pod("app", "app")).to_string()

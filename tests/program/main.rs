@@ -15,30 +15,10 @@ use axum::body::Bytes;
 use axum::http::Request;
 use serde_json::{Value, json};
 use std::time::Duration;
-use support::{Builder, Reply, Scratch, Webhook, control_plane, eventually, pod, post, review};
-
-const ACCOUNTS: &str = "\
-apiVersion: v1
-kind: ServiceAccount
-metadata:
-  name: app
-  namespace: demo
-  annotations: {eks.amazonaws.com/role-arn: 'arn:aws:iam::111122223333:role/app'}
----
-apiVersion: v1
-kind: ServiceAccount
-metadata: {name: default, namespace: demo}
-";
-
-/// A webhook that reads `ServiceAccount`s from a file in the folder given with it.
-async fn from_file(args: &[&str]) -> (Webhook, Scratch) {
-    let folder = Scratch::new().unwrap();
-    let file = folder.write("accounts.yaml", ACCOUNTS).unwrap();
-    let builder = Webhook::builder().arg(format!("--service-accounts={}", file.display()));
-    let webhook = builder.args(args.iter().copied()).start().await;
-    webhook.ready().await;
-    (webhook, folder)
-}
+use support::{
+    ACCOUNTS, Builder, Reply, Scratch, Webhook, control_plane, eventually, from_file, pod, post,
+    review,
+};
 
 async fn answer(webhook: &Webhook, request: Request<Bytes>) -> Reply {
     let reply = webhook.send(request).await;

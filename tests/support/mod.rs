@@ -24,6 +24,7 @@ mod balancer;
 mod components;
 mod control_plane;
 mod footprint;
+mod from_file;
 mod http;
 mod injector;
 mod keeper;
@@ -43,6 +44,7 @@ pub use self::{
     components::free_port,
     control_plane::{ControlPlane, Options, control_plane},
     footprint::raise_open_files,
+    from_file::{ACCOUNTS, accounts, from_file},
     http::{Connection, Dialer, Reply, client_config},
     injector::Injector,
     keeper::{Process, process_is_gone},
