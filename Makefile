@@ -47,10 +47,11 @@ test: ## All tests, on a real control plane that is built once (minutes)
 	@tests/control-plane/build.sh >/dev/null
 	cargo test --locked
 
-soak: ## Disturb it in every way under load for MINUTES (5), report what was lost
+soak: ## Disturb it in every way under load, then rotate certificates, each for MINUTES (5)
 	@scripts/setup test
 	@tests/control-plane/build.sh >/dev/null
 	SOAK_SECONDS=$$(( $(MINUTES) * 60 )) cargo test --locked --test availability nothing_is_lost -- --nocapture
+	ROTATION_SECONDS=$$(( $(MINUTES) * 60 )) cargo test --locked --test availability rotation -- --nocapture
 
 image: ## Build the container image (IMAGE=name, RUST_IMAGE=base) with docker, podman or buildah
 	@scripts/image $(IMAGE)

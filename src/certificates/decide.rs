@@ -278,16 +278,19 @@ fn serve(
     params: &Params,
 ) -> Option<Arc<Leaf>> {
     let served = memory.served.as_ref().filter(|leaf| !leaf.certificate().expired(now));
+    let name = params.names.server_name();
+    let verified = |leaf: &Leaf| published.verifies(leaf.certificate(), &name, now);
     let state = match secret {
         SecretView::Foreign(Ok(leaf)) if !leaf.certificate().expired(now) => {
-            return Some(Arc::clone(leaf));
+            // One that works is not given up for one that the API server refuses.
+            let works = served.filter(|served| verified(served) && !verified(leaf));
+            return Some(Arc::clone(works.unwrap_or(leaf)));
         }
         SecretView::Ours(state) => state,
         _ => return served.cloned(),
     };
-    let name = params.names.server_name();
-    let verified = |leaf: &Leaf| published.verifies(leaf.certificate(), &name, now);
     let leaf = state.leaf.certificate();
+    let begun = |leaf: &Leaf| leaf.certificate().not_before() <= now;
     if leaf.expired(now) || !verified(&state.leaf) {
         return served.cloned();
     }
@@ -295,6 +298,9 @@ fn serve(
         // Who has served nothing yet waits for every configuration: "ready"
         // means that the API server can call.
         None => published.is_complete(),
+        // A replica whose clock is ahead made it: the API server refuses what is
+        // still to begin.
+        Some(served) if begun(served) && !begun(&state.leaf) && verified(served) => false,
         Some(served) => {
             leaf.has_issuer_of(served.certificate())
                 || !verified(served)

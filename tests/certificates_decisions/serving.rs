@@ -32,6 +32,31 @@ fn serves_a_foreign_secret_while_it_is_valid_and_changes_nothing() {
 }
 
 #[test]
+fn keeps_a_leaf_that_works_where_a_foreign_secret_comes_that_no_bundle_verifies() {
+    let held = state(at(0));
+    let foreign = state(at(DAY));
+    let all = data(&foreign);
+    let view = read(None, &all);
+    let memory = remembering(&held);
+    let before = decision(DAY + 1, &view, &all_of(&held), &memory);
+    assert_eq!(before.serve.as_ref(), Some(&held.leaf), "the bundles have ours alone");
+    let after = decision(DAY + 1, &view, &all_of(&foreign), &memory);
+    assert_eq!(after.serve.as_ref(), Some(&foreign.leaf), "somebody published it");
+}
+
+#[test]
+fn keeps_the_leaf_it_serves_until_that_of_a_clock_ahead_has_begun() {
+    let held = state(at(0));
+    // A leaf begins an hour before it is made: this one an hour after now.
+    let ahead = leaf(&held.authorities.current, at(DAY + 2 * HOUR));
+    let renewed = SecretView::Ours(State { leaf: ahead.clone(), ..held.clone() });
+    let (published, memory) = (all_of(&held), remembering(&held));
+    let serves = |now| decision(now, &renewed, &published, &memory).serve;
+    assert_eq!(serves(DAY).as_ref(), Some(&held.leaf));
+    assert_eq!(serves(DAY + HOUR).as_ref(), Some(&ahead));
+}
+
+#[test]
 fn serves_only_what_every_bundle_verifies() {
     let held = state(at(0));
     let secret = SecretView::Ours(held.clone());
