@@ -108,8 +108,8 @@ async fn a_configuration_applied_later_is_waited_for() {
     let replica = scene.start();
     replica.complains(&["does not exist", &scene.name, "--webhook-config-name"]).await;
     assert!(!replica.ready() && replica.leaf().is_none());
-    // The Secret is there all the same.
-    scene.state().await.unwrap();
+    // The Secret is made all the same: by another watch, so perhaps a moment later.
+    eventually("the Secret", SOON, || async { scene.state().await.map(drop) }).await;
     scene.apply_configuration(&json!({})).await;
     scene.all_ready(std::slice::from_ref(&replica)).await;
     // Deleted again it is named, and the leaf stays.
