@@ -152,10 +152,11 @@ async fn tells_of_an_admission_whose_client_left() {
     // The first connection is the watch's, the second shows that the lookup has begun.
     let _watch = hung.accept().await.unwrap();
     let asking = webhook.send(post("/mutate", review_of(&pod("app", "app"))));
-    tokio::select! {
+    // It is kept: closed, it would answer the lookup before the client has left.
+    let _lookup = tokio::select! {
         _ = asking => panic!("answered without an API server"),
-        _ = hung.accept() => {}
-    }
+        lookup = hung.accept() => lookup.unwrap(),
+    };
     let line = webhook.logged("the admission", |line| line["outcome"] == "lookup-failed").await;
     assert!(line["reason"].as_str().unwrap().contains("the client left"), "{line}");
     assert_eq!(line["service_account"], "app");
