@@ -1,6 +1,8 @@
 #!/bin/sh
-# Prints the folder that holds etcd, kube-apiserver and kube-controller-manager
-# for the tests, building them first where they are not built yet. Variables:
+# build.sh [COMPONENT…]: prints the folder that holds etcd, kube-apiserver and
+# kube-controller-manager for the tests, and the components named beside them
+# (kubectl, kubelet, kube-proxy, kube-scheduler), building first what is not
+# built yet. Variables:
 #
 #   K8S_VERSION          another version than the pinned one: 1.30 or 1.30.14
 #   CONTROL_PLANE_CACHE  where builds are kept; the default is
@@ -25,7 +27,7 @@ here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 if [ -n "${KUBEBUILDER_ASSETS:-}" ]; then
     # Downloaded assets come without kube-controller-manager; the tests that
     # want it say so themselves.
-    for binary in etcd kube-apiserver; do
+    for binary in etcd kube-apiserver "$@"; do
         [ -x "$KUBEBUILDER_ASSETS/$binary" ] ||
             fail "KUBEBUILDER_ASSETS=$KUBEBUILDER_ASSETS holds no executable '$binary'; correct the variable, or unset it to have one built"
     done
@@ -82,32 +84,63 @@ version=$(sed -n 's|^[[:space:]]*k8s.io/kubernetes \(v[0-9.]*\).*|\1|p' "$module
 name=$version-$(hash_of "$module/go.mod" "$module/go.sum")
 built=$cache/$name
 
-# A folder of this name is complete: it is renamed into place when all is built.
-if [ ! -d "$built" ]; then
+# Builds the Go packages given into the folder of this version; each binary is
+# renamed into place whole, so that one that is there is complete.
+build() {
     need go "$go_hint"
     lock "$name"
-    if [ ! -d "$built" ]; then
-        printf 'control plane: building etcd, kube-apiserver and kube-controller-manager %s once (minutes) into %s\n' "$version" "$built" >&2
-        partial=$(mktemp -d "$cache/$name.partial.XXXXXX")
-        trap 'rm -rf "$partial"' EXIT
-        trap 'exit 1' HUP INT TERM
+    missing=
+    for package in "$@"; do
+        [ -x "$built/$(binary_of "$package")" ] || missing="$missing $package"
+    done
+    [ -n "$missing" ] || return 0
+    printf 'control plane: building%s %s once (minutes) into %s\n' "$(printf '%s' "$missing" | sed 's|[^ ]*/||g; s| v3| etcd|')" "$version" "$built" >&2
+    partial=$(mktemp -d "$cache/$name.partial.XXXXXX")
+    trap 'rm -rf "$partial"' EXIT
+    trap 'exit 1' HUP INT TERM
 
-        # An unstamped build calls itself v0.0.0-master: /version and every
-        # check of the server's version would be wrong.
-        minor=${version#v1.}
-        stamp=k8s.io/component-base/version
-        cd "$module"
-        GOWORK=off CGO_ENABLED=0 go build -mod=readonly -trimpath -o "$partial/" \
-            -ldflags "-s -w -X $stamp.gitVersion=$version -X $stamp.gitMajor=1 -X $stamp.gitMinor=${minor%%.*} -X $stamp.gitTreeState=clean" \
-            go.etcd.io/etcd/server/v3 \
-            k8s.io/kubernetes/cmd/kube-apiserver \
-            k8s.io/kubernetes/cmd/kube-controller-manager >&2 ||
-            fail "building Kubernetes $version failed (see above); mend what go says, or set KUBEBUILDER_ASSETS to a folder with ready binaries"
-        # go names a binary after the last folder of its package.
-        mv "$partial/server" "$partial/etcd"
-        chmod 755 "$partial"
-        mv "$partial" "$built"
-        printf 'control plane: built %s\n' "$built" >&2
-    fi
+    # An unstamped build calls itself v0.0.0-master: /version and every check
+    # of the server's version would be wrong.
+    minor=${version#v1.}
+    stamp=k8s.io/component-base/version
+    cd "$module"
+    # shellcheck disable=SC2086 # the packages are to be split
+    GOWORK=off CGO_ENABLED=0 go build -mod=readonly -trimpath -o "$partial/" \
+        -ldflags "-s -w -X $stamp.gitVersion=$version -X $stamp.gitMajor=1 -X $stamp.gitMinor=${minor%%.*} -X $stamp.gitTreeState=clean" \
+        $missing >&2 ||
+        fail "building Kubernetes $version failed (see above); mend what go says, or set KUBEBUILDER_ASSETS to a folder with ready binaries"
+    mkdir -p "$built"
+    for package in $missing; do
+        # go names a binary after the last folder of its package, be it a version.
+        made=${package##*/}
+        [ "$made" != v3 ] || made=server
+        mv "$partial/$made" "$built/$(binary_of "$package")"
+    done
+    printf 'control plane: built in %s\n' "$built" >&2
+}
+
+binary_of() {
+    case $1 in
+        go.etcd.io/*) printf 'etcd\n' ;;
+        *) printf '%s\n' "${1##*/}" ;;
+    esac
+}
+
+package_of() {
+    case $1 in
+        etcd) printf 'go.etcd.io/etcd/server/v3\n' ;;
+        *) printf 'k8s.io/kubernetes/cmd/%s\n' "$1" ;;
+    esac
+}
+
+packages=
+missing=
+for component in etcd kube-apiserver kube-controller-manager "$@"; do
+    packages="$packages $(package_of "$component")"
+    [ -x "$built/$component" ] || missing=yes
+done
+if [ -n "$missing" ]; then
+    # shellcheck disable=SC2086 # the packages are to be split
+    build $packages
 fi
 printf '%s\n' "$built"

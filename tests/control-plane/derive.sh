@@ -55,6 +55,10 @@ staging=v0.${version#v1.}
     printf '\tgo.etcd.io/etcd/server/v3\n'
     printf '\tk8s.io/kubernetes/cmd/kube-apiserver\n'
     printf '\tk8s.io/kubernetes/cmd/kube-controller-manager\n'
+    printf '\tk8s.io/kubernetes/cmd/kube-proxy\n'
+    printf '\tk8s.io/kubernetes/cmd/kube-scheduler\n'
+    printf '\tk8s.io/kubernetes/cmd/kubectl\n'
+    printf '\tk8s.io/kubernetes/cmd/kubelet\n'
     printf ')\n\n'
     printf 'require k8s.io/kubernetes %s\n\n' "$version"
     printf 'replace (\n'
