@@ -194,10 +194,9 @@ fn not_asked(variables: Variables, policy: &Policy) -> Line {
                 format!("neither {} nor --sts-regional-endpoint asks for it", keys.regional_sts)
             },
         ),
-        Variables::Region => (
-            "AWS_REGION",
-            format!("neither {} nor --aws-default-region names one", keys.region),
-        ),
+        Variables::Region => {
+            ("AWS_REGION", format!("neither {} nor --aws-default-region names one", keys.region))
+        }
         // They are what an identity is.
         Variables::Credentials => ("credentials", String::new()),
         Variables::SessionName => (

@@ -8,6 +8,7 @@
 
 mod certs;
 mod identity;
+mod inject;
 mod klog;
 mod serve;
 mod values;
@@ -18,7 +19,8 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 
 pub use certs::{CertsArgs, CertsCommand, CertsInitArgs};
-pub use identity::{ContainerCredentialsArgs, RoleArnArgs, WebIdentityArgs};
+pub use identity::{ContainerCredentialsArgs, RoleArnArgs, SettingsArgs, WebIdentityArgs};
+pub use inject::{ClusterArgs, InjectArgs, InjectOutput, ReadSourceArgs};
 pub use klog::KlogArgs;
 pub use serve::{
     AdminArgs, HttpsArgs, LifecycleArgs, LogArgs, ManagedCertificateArgs, ServeArgs, SourceArgs,
@@ -56,6 +58,8 @@ pub enum Command {
     Serve(Box<ServeArgs>),
     /// Make certificates for a webhook outside the cluster
     Certs(CertsArgs),
+    /// Show what the webhook would make of manifests
+    Inject(Box<InjectArgs>),
 }
 
 impl Cli {
