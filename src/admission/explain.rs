@@ -163,23 +163,12 @@ fn lines(container: &ContainerPlan<'_>, plan: &Plan<'_>, policy: &Policy) -> Vec
         }
     }
     let path = plan.mount_path();
-    lines.push(match container.mounted {
-        Mounted::Nothing => Line {
-            mark: Mark::Added,
-            what: format!("mount {path}"),
-            why: format!("volume {}, read-only", plan.volume.name),
-        },
-        Mounted::OurVolume => Line {
-            mark: Mark::There,
-            what: format!("mount {path}"),
-            why: "the token's volume is mounted there".to_owned(),
-        },
-        Mounted::Taken { by, .. } => Line {
-            mark: Mark::NotAdded,
-            what: format!("mount {path}"),
-            why: format!("volume {by} is mounted there"),
-        },
-    });
+    let (mark, why) = match container.mounted {
+        Mounted::Nothing => (Mark::Added, format!("{path}, volume {}", plan.volume.name)),
+        Mounted::OurVolume => (Mark::There, format!("{path}, the token's volume")),
+        Mounted::Taken { by, .. } => (Mark::NotAdded, format!("{path} has volume {by}")),
+    };
+    lines.push(Line { mark, what: "mount".to_owned(), why });
     lines
 }
 

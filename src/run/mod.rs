@@ -4,6 +4,7 @@ mod certificate;
 mod certs;
 mod clients;
 mod cluster;
+mod documents;
 mod inject;
 mod scrape;
 mod serve;
@@ -23,6 +24,8 @@ use crate::telemetry::logs;
 pub fn run(command: Command) -> ExitCode {
     match command {
         Command::Certs(args) => certs::run(args),
+        Command::Completion(args) => documents::completion(args),
+        Command::Man(args) => documents::man(&args),
         Command::Inject(args) => inject::run(*args),
         Command::Serve(args) => match Config::from_args(*args) {
             Ok((config, warnings)) => begin_to_serve(config, &warnings),
