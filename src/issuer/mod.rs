@@ -16,6 +16,7 @@ mod algorithm;
 mod check;
 mod discovery;
 mod fetched;
+pub mod hosting;
 mod jwk;
 mod jwks;
 mod key;
