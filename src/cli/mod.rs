@@ -10,6 +10,7 @@ mod certs;
 mod documents;
 mod identity;
 mod inject;
+mod issuer;
 mod klog;
 mod serve;
 mod values;
@@ -25,6 +26,9 @@ pub use certs::{CertsArgs, CertsCommand, CertsInitArgs};
 pub use documents::{CompletionArgs, ManArgs};
 pub use identity::{ContainerCredentialsArgs, RoleArnArgs, SettingsArgs, WebIdentityArgs};
 pub use inject::{ClusterArgs, InjectArgs, InjectOutput, ReadSourceArgs};
+pub use issuer::{
+    DocumentsArgs, HostingPlace, IssuerArgs, IssuerCommand, ReportFormat, VerifyArgs,
+};
 pub use klog::KlogArgs;
 pub use serve::{
     AdminArgs, HttpsArgs, LifecycleArgs, LogArgs, ManagedCertificateArgs, ServeArgs, SourceArgs,
@@ -64,6 +68,8 @@ pub enum Command {
     Certs(CertsArgs),
     /// Show what the webhook would make of manifests
     Inject(Box<InjectArgs>),
+    /// Publish, check, rotate and move a self-hosted issuer
+    Issuer(Box<IssuerArgs>),
     /// Print a shell's completions
     Completion(CompletionArgs),
     /// Write the manual pages to a folder

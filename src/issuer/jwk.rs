@@ -17,6 +17,7 @@ pub struct Jwk {
     /// `use`.
     pub usage: Option<String>,
     pub key: JwkKey,
+    private: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -74,6 +75,22 @@ impl Jwk {
         }
     }
 
+    /// Whether its private half was published with it.
+    #[must_use]
+    pub fn is_private(&self) -> bool {
+        self.private
+    }
+
+    pub(super) fn of(key: &PublicKey) -> Self {
+        Self {
+            kid: Some(key.kid().to_owned()),
+            algorithm: Some(key.algorithm().name().to_owned()),
+            usage: Some("sig".to_owned()),
+            key: JwkKey::Usable(key.clone()),
+            private: false,
+        }
+    }
+
     /// How messages name it.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -82,19 +99,22 @@ impl Jwk {
 
     /// Never an error: what can't be used is told where it is asked for.
     pub(super) fn read(raw: Value) -> Self {
+        // `k` is a shared secret (RFC 7518, 6).
+        let private = raw.get("d").is_some() || raw.get("k").is_some();
         match Read::deserialize(&raw) {
             Ok(read) => {
                 let key = match public_key(&read) {
                     Ok(key) => JwkKey::Usable(key),
                     Err(why) => JwkKey::Unusable { why, raw },
                 };
-                Self { kid: read.kid, algorithm: read.alg, usage: read.usage, key }
+                Self { kid: read.kid, algorithm: read.alg, usage: read.usage, key, private }
             }
             Err(error) => Self {
                 kid: raw.get("kid").and_then(Value::as_str).map(str::to_owned),
                 algorithm: None,
                 usage: None,
                 key: JwkKey::Unusable { why: format!("it can't be read: {error}"), raw },
+                private,
             },
         }
     }

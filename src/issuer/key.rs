@@ -15,7 +15,7 @@ use x509_cert::der::Encode as _;
 use x509_cert::der::asn1::{AnyRef, BitStringRef, ObjectIdentifier, UintRef};
 use x509_cert::spki::{AlgorithmIdentifier, SubjectPublicKeyInfo};
 
-use super::{Algorithm, Jwk, JwkKey, KeyFlaw};
+use super::{Algorithm, Jwk, KeyFlaw};
 
 pub(super) const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
 pub(super) const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
@@ -98,12 +98,7 @@ impl PublicKey {
     /// The form that the API server publishes.
     #[must_use]
     pub fn to_jwk(&self) -> Jwk {
-        Jwk {
-            kid: Some(self.kid.clone()),
-            algorithm: Some(self.algorithm().name().to_owned()),
-            usage: Some("sig".to_owned()),
-            key: JwkKey::Usable(self.clone()),
-        }
+        Jwk::of(self)
     }
 
     /// Whether the key signed the message so. None where it never signs with

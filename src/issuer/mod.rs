@@ -13,22 +13,30 @@
 //!   are not equal.
 
 mod algorithm;
+mod check;
 mod discovery;
+mod fetched;
+pub mod hosting;
 mod jwk;
 mod jwks;
 mod key;
 mod pem_keys;
 #[cfg(test)]
 mod test_keys;
+mod thumbprint;
 mod token;
 mod url;
+pub mod verify;
 
 pub use algorithm::Algorithm;
+pub use check::{Check, Outcome};
 pub use discovery::{Discovery, DiscoveryError};
+pub use fetched::{Answer, FetchFailure, Fetched, Published};
 pub use jwk::{Jwk, JwkKey};
 pub use jwks::{Jwks, JwksError, VerifyError};
 pub use key::{Curve, PublicKey};
 pub use pem_keys::{KeyFlaw, KeyForm, PemError, PemKey};
+pub use thumbprint::Thumbprint;
 pub use token::{Token, TokenError};
 pub use url::{IssuerUrl, UrlError, difference};
 

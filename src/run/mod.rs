@@ -6,6 +6,7 @@ mod clients;
 mod cluster;
 mod documents;
 mod inject;
+mod issuer;
 mod scrape;
 mod serve;
 mod signals;
@@ -27,6 +28,7 @@ pub fn run(command: Command) -> ExitCode {
         Command::Completion(args) => documents::completion(args),
         Command::Man(args) => documents::man(&args),
         Command::Inject(args) => inject::run(*args),
+        Command::Issuer(args) => issuer::run(*args),
         Command::Serve(args) => match Config::from_args(*args) {
             Ok((config, warnings)) => begin_to_serve(config, &warnings),
             Err(error) => misused(&error),
