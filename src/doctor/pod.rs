@@ -80,7 +80,7 @@ impl Case<'_> {
         if pods.is_empty() {
             return Finding::Nothing("no pod of it runs".to_owned());
         }
-        let lacking = pods.iter().filter_map(|pod| Some((pod, self.lacks(pod)?))).next();
+        let lacking = pods.iter().find_map(|pod| Some((pod, self.lacks(pod)?)));
         let Some((pod, why)) = lacking else {
             return Finding::pass(format!("{} as it would be if created now", count(pods.len())));
         };

@@ -168,8 +168,8 @@ impl Case<'_> {
             return Finding::pass(format!("{entry} selects the pod{open}{conditions}"));
         }
         let labels = &self.facts.subject.labels;
-        let called = self.entries.iter().filter(|entry| entry.is_called_for_pods());
-        match called.filter_map(|entry| entry.keeps_out(&namespace, labels)).next() {
+        let mut called = self.entries.iter().filter(|entry| entry.is_called_for_pods());
+        match called.find_map(|entry| entry.keeps_out(&namespace, labels)) {
             Some(why) => Finding::fail(why, "change the label, or the selector"),
             None => Finding::Unknown("no entry of the webhook is called for pods".to_owned()),
         }
