@@ -6,6 +6,7 @@
 //! Kubernetes gives pods `POD_IDENTITY_WEBHOOK_PORT=tcp://...` beside a Service
 //! of that name.
 
+mod audit;
 mod certs;
 mod doctor;
 mod documents;
@@ -23,6 +24,7 @@ use std::path::{Path, PathBuf};
 use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches as _, Parser, Subcommand};
 
+pub use audit::AuditArgs;
 pub use certs::{CertsArgs, CertsCommand, CertsInitArgs};
 pub use doctor::{DoctorArgs, DoctorOutput, WebhookArgs};
 pub use documents::{CompletionArgs, ManArgs};
@@ -74,6 +76,8 @@ pub enum Command {
     Issuer(Box<IssuerArgs>),
     /// Say which link is broken between a pod and its AWS credentials
     Doctor(Box<DoctorArgs>),
+    /// Find running pods that lack what they would get now
+    Audit(Box<AuditArgs>),
     /// Print a shell's completions
     Completion(CompletionArgs),
     /// Write the manual pages to a folder

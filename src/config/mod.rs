@@ -2,6 +2,7 @@
 //!
 //! Parsed once at the start, so that nothing behind it checks a value again.
 
+mod audit;
 mod checks;
 mod doctor;
 mod error;
@@ -18,6 +19,7 @@ use crate::identity::Account;
 use crate::telemetry::logs;
 use crate::tls::{self, files::PairPaths};
 
+pub use audit::{Auditing, Namespaces};
 pub use doctor::{Evidence, Examination};
 pub use error::ConfigError;
 pub use inject::{Injection, ReadSource, UserCluster};

@@ -5,6 +5,7 @@
 //! that failed is skipped, so that the broken link is named and no other.
 
 mod account;
+mod audit;
 mod aws;
 mod check;
 mod facts;
@@ -17,9 +18,10 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+pub use audit::{Audit, Lacking, audit};
 pub use check::{Check, Finding, Report, Status};
 pub use facts::{DryRun, Fact, Facts, Fetched, Probe, Subject, TokenFact};
-pub use pod::{probe_pod, probe_review};
+pub use pod::{bare, probe_pod, probe_review};
 pub use webhook::{Address, Entry, entries};
 
 use crate::admission::Policy;

@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 use super::probe;
 use super::target::{Kind, Target};
 use crate::doctor::{
-    Address, DryRun, Entry, Fact, Facts, Fetched, Probe, Settings, Subject, TokenFact, entries,
-    probe_pod, probe_review, token_audience,
+    Address, DryRun, Entry, Fact, Facts, Fetched, Probe, Settings, Subject, TokenFact, bare,
+    entries, probe_pod, probe_review, token_audience,
 };
 use crate::fetch::Fetcher;
 use crate::issuer::{Answer, Discovery, IssuerUrl, Jwks, Token};
@@ -80,8 +80,7 @@ impl Gatherer<'_> {
         facts.namespace = self.get(&format!("/api/v1/namespaces/{namespace}")).await;
         facts.service_account = self.get(&account_path).await;
         if let Some(home) = self.config_map_in {
-            let path = format!("/api/v1/namespaces/{home}/configmaps/pod-identity-webhook");
-            facts.config_map = self.get(&path).await;
+            facts.config_map = config_map(self.client, home).await;
         }
         self.webhook(&mut facts).await;
         if matches!(facts.service_account, Fact::Known(_)) {
@@ -120,7 +119,7 @@ impl Gatherer<'_> {
             .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
             .collect();
         facts.pods = match self.target.kind {
-            Kind::Pod => Fact::Known(vec![object]),
+            Kind::Pod => Fact::Known(vec![bare(&object)]),
             _ => self.pods(&object["spec"]["selector"]["matchLabels"]).await,
         };
         Ok(())
@@ -139,7 +138,7 @@ impl Gatherer<'_> {
         let path = format!("/api/v1/namespaces/{namespace}/pods?labelSelector={query}");
         let list: Fact<Value> = self.get(&path).await;
         list.map(|mut list| match list["items"].take() {
-            Value::Array(items) => items,
+            Value::Array(items) => items.iter().map(bare).collect(),
             _ => Vec::new(),
         })
     }
@@ -261,21 +260,30 @@ impl Gatherer<'_> {
     }
 
     async fn get(&self, path: &str) -> Fact<Value> {
-        let request = match Request::get(path).body(Vec::new()) {
-            Ok(request) => request,
-            Err(error) => return Fact::Unknown(error.to_string()),
-        };
-        match self.client.request(request).await {
-            Ok(object) => Fact::Known(object),
-            Err(kube::Error::Api(status)) if status.code == 404 => Fact::Absent,
-            Err(error) => Fact::Unknown(why(&error)),
-        }
+        get(self.client, path).await
     }
 
     async fn post(&self, path: &str, object: &Value) -> kube::Result<Value> {
         let body = serde_json::to_vec(object).map_err(kube::Error::SerdeError)?;
         let request = Request::post(path).header("content-type", "application/json").body(body);
         self.client.request(request.map_err(kube::Error::HttpError)?).await
+    }
+}
+
+/// The `ConfigMap` of identities, in the webhook's namespace.
+pub async fn config_map(client: &Client, namespace: &str) -> Fact<Value> {
+    get(client, &format!("/api/v1/namespaces/{namespace}/configmaps/pod-identity-webhook")).await
+}
+
+async fn get(client: &Client, path: &str) -> Fact<Value> {
+    let request = match Request::get(path).body(Vec::new()) {
+        Ok(request) => request,
+        Err(error) => return Fact::Unknown(error.to_string()),
+    };
+    match client.request(request).await {
+        Ok(object) => Fact::Known(object),
+        Err(kube::Error::Api(status)) if status.code == 404 => Fact::Absent,
+        Err(error) => Fact::Unknown(why(&error)),
     }
 }
 
@@ -291,7 +299,7 @@ fn is_denied_right(status: &kube::core::Status) -> bool {
     status.code == 401 || (status.code == 403 && status.message.contains("cannot create"))
 }
 
-fn why(error: &kube::Error) -> String {
+pub(super) fn why(error: &kube::Error) -> String {
     let text = match error {
         kube::Error::Api(status) if status.message.is_empty() => {
             format!("{} {}", status.code, status.reason)

@@ -2,10 +2,12 @@
 //! the webhook itself, or read from a folder in which all that was saved.
 
 mod cluster;
+mod everything;
 mod folder;
 mod probe;
 mod target;
 
-pub use cluster::{GatherError, Gatherer};
+pub use cluster::{GatherError, Gatherer, config_map};
+pub use everything::{ListError, everything};
 pub use folder::{FolderError, load, save};
 pub use target::{Target, TargetError};

@@ -1,5 +1,6 @@
 //! The composition root: from a command to its exit code.
 
+mod audit;
 mod certificate;
 mod certs;
 mod clients;
@@ -27,6 +28,7 @@ pub fn run(command: Command) -> ExitCode {
     match command {
         Command::Certs(args) => certs::run(args),
         Command::Doctor(args) => doctor::run(*args),
+        Command::Audit(args) => audit::run(*args),
         Command::Completion(args) => documents::completion(args),
         Command::Man(args) => documents::man(&args),
         Command::Inject(args) => inject::run(*args),

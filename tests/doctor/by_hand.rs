@@ -1,9 +1,13 @@
 //! A folder that somebody filled with kubectl, curl and the AWS CLI.
 
-use serde_json::json;
+use std::time::{Duration, SystemTime};
 
-use crate::scene::{ROLE, ROLE_ARN, program};
-use crate::support::{Scratch, pod, service_account};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+
+use crate::scene::{ROLE, ROLE_ARN, Said, program};
+use crate::support::{Authority, Scratch, pod, service_account};
 
 #[test]
 fn goes_by_what_is_there_and_says_what_it_cannot_say() {
@@ -33,4 +37,64 @@ fn tells_a_wrong_command_line_from_a_wrong_cluster() {
     let said = program(&["doctor", "--from-dir", "/nowhere/at/all"])();
     assert_eq!(said.exit, 2);
     assert!(said.errors.contains("/nowhere/at/all"), "{}", said.errors);
+}
+
+/// A webhook behind a Service, of whose certificate the Secret alone tells.
+#[test]
+fn judges_a_webhook_in_the_cluster_by_its_endpoints_and_its_secret() {
+    let host = "pod-identity-webhook.kube-system.svc";
+    let (ours, other) = (Authority::new("ours").unwrap(), Authority::new("other").unwrap());
+    let good = ours.server(&[host]).unwrap().certificate;
+    let past = SystemTime::now() - Duration::from_hours(48);
+    let ended = ours.server_within(&[host], past..past + Duration::from_hours(24)).unwrap();
+    let (bundle, none) = (ours.pem(), "");
+    for (what, bundle, certificate, ready, broken) in [
+        ("all is well", bundle, good.clone(), 2, None),
+        ("no ready pod", bundle, good.clone(), 0, Some("webhook-reachable")),
+        ("no caBundle yet", none, good.clone(), 2, Some("webhook-chain")),
+        ("another caBundle", other.pem(), good, 2, Some("webhook-chain")),
+        ("it has ended", bundle, ended.certificate, 2, Some("webhook-chain")),
+        (
+            "another name",
+            bundle,
+            ours.server(&["webhook.kube-system.svc"]).unwrap().certificate,
+            2,
+            Some("webhook-chain"),
+        ),
+    ] {
+        let said = in_the_cluster(bundle, &certificate, ready);
+        let failed: Vec<_> = broken.into_iter().map(str::to_owned).collect();
+        assert_eq!(said.failed(), failed, "{what}: {:#}\n{}", said.report, said.errors);
+    }
+}
+
+fn in_the_cluster(bundle: &str, certificate: &str, ready: usize) -> Said {
+    let folder = Scratch::new().unwrap();
+    let put = |name: &str, value: Value| folder.write(name, value.to_string()).unwrap();
+    let mut account = service_account("app", &[(ROLE_ARN, ROLE)]);
+    account["metadata"]["namespace"] = "demo".into();
+    put("service-account.json", account);
+    put("namespace.json", json!({"metadata": {"labels": {"kubernetes.io/metadata.name": "demo"}}}));
+    put(
+        "webhooks.json",
+        json!({"items": [{
+            "metadata": {"name": "pod-identity-webhook"},
+            "webhooks": [{
+                "name": "pod-identity-webhook.amazonaws.com",
+                "clientConfig": {
+                    "caBundle": STANDARD.encode(bundle),
+                    "service": {"namespace": "kube-system", "name": "pod-identity-webhook"},
+                },
+                "rules": [{"operations": ["CREATE"], "apiGroups": [""], "apiVersions": ["v1"],
+                    "resources": ["pods"]}],
+            }],
+        }]}),
+    );
+    put(
+        "probes.json",
+        json!({"pod-identity-webhook.amazonaws.com": {"service": {
+            "ready_endpoints": {"known": ready}, "certificate": {"known": certificate},
+        }}}),
+    );
+    program(&["doctor", "--from-dir", folder.path().to_str().unwrap(), "-o", "json"])()
 }

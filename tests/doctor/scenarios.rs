@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Service, ServiceAccount};
 use kube::api::{Patch, PatchParams};
 use serde_json::json;
 
 use crate::published::{DISCOVERY, Document, JWKS};
-use crate::scene::{Question, ROLE, ROLE_ARN, Scene, another_ca, silence};
+use crate::scene::{Question, ROLE, ROLE_ARN, Scene, another_ca, program, silence};
 use crate::support::{Registration, eventually, pod};
 
 async fn names(scene: &Scene, what: &str, question: &Question, broken: &str) {
@@ -27,6 +28,20 @@ async fn names_exactly_the_broken_link() {
     let said = scene.ask(&healthy).await;
     assert_eq!(said.with_status("pass").len(), 17, "{:#}\n{}", said.report, said.errors);
     assert_eq!(said.exit, 0);
+
+    // The pods of a workload are found by its selector; nothing here makes them, so one is made by hand.
+    let labels = json!({"app": "web"});
+    let mut web = pod("web", "app");
+    web["metadata"]["labels"] = labels.clone();
+    scene.namespace.pod(&web).await;
+    let deployment = json!({
+        "metadata": {"name": "web"},
+        "spec": {"selector": {"matchLabels": labels}, "template": web},
+    });
+    scene.namespace.create_object::<Deployment>(&deployment).await.unwrap();
+    "deployment/web".clone_into(&mut healthy.target);
+    let said = scene.ask(&healthy).await;
+    assert_eq!(said.with_status("pass").len(), 17, "{:#}\n{}", said.report, said.errors);
 
     provider_and_audience(&scene).await;
     verification_key(&scene).await;
@@ -213,6 +228,20 @@ async fn running_pod(scene: &Scene) {
     let mut question = scene.question(&scene.namespace, "moved");
     "pod/moved".clone_into(&mut question.target);
     names(scene, "with the old role", &question, "running-pod").await;
+
+    // And all at once: those two, and none of the others.
+    let kubeconfig = format!("--kubeconfig={}", scene.control_plane.kubeconfig().display());
+    let args = ["audit", "-n", scene.namespace.name(), "-o", "json", &kubeconfig];
+    let said = tokio::task::spawn_blocking(program(&args)).await.unwrap();
+    let found = said.report["found"].as_array().into_iter().flatten();
+    let found: Vec<_> = found.map(|it| it["pod"].as_str().unwrap()).collect();
+    assert_eq!(
+        (said.exit, found),
+        (1, vec!["late", "moved"]),
+        "{:#}\n{}",
+        said.report,
+        said.errors
+    );
 }
 
 /// Annotates, and waits until the webhook has seen it.

@@ -1,0 +1,75 @@
+//! `audit`: what all pods of a cluster lack.
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+
+use super::{cluster, misused, told};
+use crate::cli::{AuditArgs, DoctorOutput};
+use crate::config::{Auditing, Namespaces};
+use crate::doctor::{self, Audit, Fact, Settings};
+use crate::evidence::{config_map, everything};
+use crate::identity::ServiceAccountReader;
+
+/// 0: no pod lacks anything; 1: some do; 2: it can't be said.
+const CANT_SAY: u8 = 2;
+
+pub(super) fn run(args: AuditArgs) -> ExitCode {
+    let (auditing, warnings) = match Auditing::from_args(args) {
+        Ok(read) => read,
+        Err(error) => return misused(&error),
+    };
+    let mut errors = std::io::stderr().lock();
+    for warning in warnings {
+        let _ = writeln!(errors, "warning: {warning}");
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let audited = runtime
+        .context("failed to start the runtime")
+        .and_then(|runtime| runtime.block_on(audit(&auditing)))
+        .and_then(|audit| print(&audit, auditing.output).map(|()| audit));
+    match audited {
+        Ok(audit) if audit.found.is_empty() => ExitCode::SUCCESS,
+        Ok(_) => ExitCode::FAILURE,
+        Err(error) => {
+            // Where standard error is closed, the exit code must do.
+            let _ = writeln!(errors, "error: {}", told(&error));
+            ExitCode::from(CANT_SAY)
+        }
+    }
+}
+
+async fn audit(auditing: &Auditing) -> anyhow::Result<Audit> {
+    let account = cluster::account(&auditing.role_names).await?;
+    let policy = auditing.policy.clone();
+    let settings = Settings {
+        reader: ServiceAccountReader::new(policy.settings.keys.clone(), account),
+        policy,
+        configurations: Vec::new(),
+    };
+    let (client, current) = cluster::user_client(&auditing.cluster).await?;
+    let namespace = match &auditing.namespaces {
+        Namespaces::All => None,
+        Namespaces::One(name) => Some(name),
+        Namespaces::Current => Some(&current),
+    };
+    let (pods, accounts) = everything(&client, namespace.map(String::as_str)).await?;
+    let config_map = match &auditing.config_map_in {
+        Some(home) => config_map(&client, home).await,
+        None => Fact::NotAsked,
+    };
+    if let Fact::Unknown(why) = &config_map {
+        anyhow::bail!("failed to get the ConfigMap: {why}");
+    }
+    Ok(doctor::audit(&pods, &accounts, &config_map, &settings))
+}
+
+fn print(audit: &Audit, output: DoctorOutput) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    match output {
+        DoctorOutput::Text => write!(out, "{audit}"),
+        DoctorOutput::Json => writeln!(out, "{}", serde_json::to_string_pretty(audit)?),
+    }
+    .context("failed to print what was found")
+}
