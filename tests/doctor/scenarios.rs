@@ -1,5 +1,6 @@
 //! One broken link at a time.
 
+use std::process::Command;
 use std::time::Duration;
 
 use k8s_openapi::api::apps::v1::Deployment;
@@ -49,6 +50,7 @@ async fn names_exactly_the_broken_link() {
     annotation(&scene).await;
     webhook(&scene).await;
     cluster(&scene).await;
+    by_kubectl(&scene).await;
     running_pod(&scene).await;
 }
 
@@ -209,6 +211,33 @@ async fn cluster(scene: &Scene) {
     let folder = crate::support::Scratch::new().unwrap();
     question.kubeconfig = folder.write("kubeconfig", kubeconfig.to_string()).unwrap();
     names(scene, "Unauthorized", &question, "api-server").await;
+}
+
+/// The folder that the guide has people fill with kubectl and curl.
+async fn by_kubectl(scene: &Scene) {
+    let guide = include_str!("../../docs/diagnosis.md");
+    let (_, rest) = guide.split_once("```sh\n").unwrap();
+    let (lines, _) = rest.split_once("```").unwrap();
+    let binaries = Command::new("tests/control-plane/build.sh").arg("kubectl").output().unwrap();
+    let binaries = String::from_utf8(binaries.stdout).unwrap();
+    let folder = crate::support::Scratch::new().unwrap();
+    let authority = folder.write("ca.pem", scene.published.ca_pem()).unwrap();
+    let path = format!("{}:{}", binaries.trim_end(), std::env::var("PATH").unwrap());
+    let mut shell = Command::new("bash");
+    shell.args(["-euc", lines]).current_dir(folder.path()).env("PATH", path);
+    shell.env("KUBECONFIG", scene.control_plane.kubeconfig()).env("CURL_CA_BUNDLE", authority);
+    shell.env("NAMESPACE", scene.namespace.name()).env("ACCOUNT", "app");
+    shell.env("ISSUER", scene.published.url());
+    let filled = tokio::task::spawn_blocking(move || shell.output()).await.unwrap().unwrap();
+    assert!(filled.status.success(), "{}", String::from_utf8_lossy(&filled.stderr));
+    let question = scene.healthy();
+    folder.write("role.json", question.role.to_string()).unwrap();
+    folder.write("provider.json", question.provider.to_string()).unwrap();
+    let args = ["doctor", "--from-dir", folder.path().to_str().unwrap(), "-o", "json"];
+    let said = tokio::task::spawn_blocking(program(&args)).await.unwrap();
+    assert_eq!(said.exit, 0, "{:#}\n{}", said.report, said.errors);
+    // Nobody called the webhook for itself.
+    assert_eq!(said.with_status("skipped"), ["webhook-reachable", "webhook-chain"]);
 }
 
 /// Pods that were there before.
