@@ -12,10 +12,10 @@ const STS: &str = "sts.amazonaws.com";
 impl Case<'_> {
     /// Partition of the role against that of the region.
     pub(super) fn partition(&self) -> Finding {
-        let (Some(role), Some(identity)) = (self.role_arn(), self.identity()) else {
+        let Some(role) = self.role_arn() else {
             return Finding::Nothing("no role is known".to_owned());
         };
-        let Some(region) = identity.shared().region else {
+        let Some(region) = self.region() else {
             return Finding::Nothing("no region is set for the pods".to_owned());
         };
         let (partition, of_region) = (partition(role), Account::partition_of_region(region));

@@ -90,16 +90,29 @@ impl Case<'_> {
         self.lookup.identity(&self.settings.policy.defaults).ok().flatten()
     }
 
+    /// By the annotation, else by what the webhook gives: it may have the role
+    /// from its `ConfigMap`.
     fn role_arn(&self) -> Option<&str> {
-        match self.identity()? {
-            Identity::WebIdentity(web) => Some(web.role_arn),
-            Identity::ContainerCredentials(_) => None,
+        match self.identity() {
+            Some(Identity::WebIdentity(web)) => Some(web.role_arn),
+            Some(Identity::ContainerCredentials(_)) => None,
+            None => self.came_back().and_then(pod::role),
         }
+    }
+
+    fn region(&self) -> Option<&str> {
+        let asked = self.identity().and_then(|identity| identity.shared().region);
+        asked.or_else(|| self.came_back().and_then(pod::region))
     }
 
     /// The audience that the pods' tokens have.
     fn wanted_audience(&self) -> String {
-        audience(&self.lookup, self.settings)
+        token_audience(self.facts, self.settings)
+    }
+
+    /// The pod of the dry run.
+    fn came_back(&self) -> Option<&Value> {
+        came_back(self.facts)
     }
 
     fn warnings(&self) -> Vec<Warning> {
@@ -107,16 +120,24 @@ impl Case<'_> {
     }
 }
 
-/// The audience that the tokens of a `ServiceAccount`'s pods have.
+/// The audience that the tokens of a `ServiceAccount`'s pods have: that of the
+/// pod that came back from the dry run, since the webhook's flags are not seen
+/// from here; else what the annotation and the settings say.
 #[must_use]
 pub fn token_audience(facts: &Facts, settings: &Settings) -> String {
-    audience(&lookup(facts, settings), settings)
-}
-
-fn audience(lookup: &Lookup, settings: &Settings) -> String {
-    match lookup.identity(&settings.policy.defaults) {
+    if let Some(audience) = came_back(facts).and_then(pod::audience) {
+        return audience.to_owned();
+    }
+    match lookup(facts, settings).identity(&settings.policy.defaults) {
         Ok(Some(Identity::WebIdentity(web))) => web.audience.to_owned(),
         _ => settings.policy.defaults.audience.clone(),
+    }
+}
+
+fn came_back(facts: &Facts) -> Option<&Value> {
+    match &facts.dry_run {
+        Fact::Known(DryRun::Admitted { pod, .. }) => Some(pod),
+        _ => None,
     }
 }
 

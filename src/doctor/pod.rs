@@ -74,7 +74,22 @@ fn review(pod: &Value, namespace: &str) -> Option<Vec<u8>> {
 /// The role that a pod's containers were given, else the address of the agent
 /// that they get credentials from.
 pub(super) fn given(pod: &Value) -> Option<&str> {
-    variable(pod, "AWS_ROLE_ARN").or_else(|| variable(pod, "AWS_CONTAINER_CREDENTIALS_FULL_URI"))
+    role(pod).or_else(|| variable(pod, "AWS_CONTAINER_CREDENTIALS_FULL_URI"))
+}
+
+pub(super) fn role(pod: &Value) -> Option<&str> {
+    variable(pod, "AWS_ROLE_ARN")
+}
+
+pub(super) fn region(pod: &Value) -> Option<&str> {
+    variable(pod, "AWS_REGION")
+}
+
+/// Of the token that web identity uses.
+pub(super) fn audience(pod: &Value) -> Option<&str> {
+    let mut volumes = pod["spec"]["volumes"].as_array()?.iter();
+    let ours = |it: &&Value| it["name"].as_str().is_some_and(|it| it.starts_with("aws-iam-token"));
+    volumes.find(ours)?["projected"]["sources"][0]["serviceAccountToken"]["audience"].as_str()
 }
 
 fn variable<'a>(pod: &'a Value, name: &str) -> Option<&'a str> {

@@ -98,3 +98,34 @@ fn in_the_cluster(bundle: &str, certificate: &str, ready: usize) -> Said {
     );
     program(&["doctor", "--from-dir", folder.path().to_str().unwrap(), "-o", "json"])()
 }
+
+/// kOps gives its webhook another audience, and a `ConfigMap`.
+#[test]
+fn goes_by_what_the_webhook_gave_the_pod_of_the_dry_run() {
+    let folder = Scratch::new().unwrap();
+    let put = |name: &str, value: Value| folder.write(name, value.to_string()).unwrap();
+    let mut account = service_account("app", &[]);
+    account["metadata"]["namespace"] = "demo".into();
+    put("service-account.json", account);
+    let mut pod = pod("doctor", "app");
+    pod["spec"]["containers"][0]["env"] = json!([
+        {"name": "AWS_ROLE_ARN", "value": ROLE}, {"name": "AWS_REGION", "value": "cn-north-1"},
+    ]);
+    pod["spec"]["volumes"] = json!([{"name": "aws-iam-token", "projected": {"sources": [
+        {"serviceAccountToken": {"audience": "amazonaws.com", "path": "token"}},
+    ]}}]);
+    put("dry-run.json", pod);
+    put("provider.json", json!({"Url": "oidc.example.com", "ClientIDList": ["amazonaws.com"]}));
+    put(
+        "token.json",
+        json!({
+            "issuer": "https://oidc.example.com", "subject": "system:serviceaccount:demo:app",
+            "audiences": ["amazonaws.com"], "kid": "k", "algorithm": "RS256", "verified": null,
+        }),
+    );
+    let said = program(&["doctor", "--from-dir", folder.path().to_str().unwrap(), "-o", "json"])();
+    assert_eq!(said.failed(), ["partition"], "{:#}\n{}", said.report, said.errors);
+    for id in ["role-annotation", "dry-run", "token", "provider", "audience"] {
+        assert_eq!(said.check(id)["status"], "pass", "{:#}", said.report);
+    }
+}

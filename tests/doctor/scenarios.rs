@@ -4,13 +4,14 @@ use std::process::Command;
 use std::time::Duration;
 
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::{Service, ServiceAccount};
+use k8s_openapi::api::core::v1::{Secret, Service, ServiceAccount};
+use k8s_openapi::api::discovery::v1::EndpointSlice;
 use kube::api::{Patch, PatchParams};
 use serde_json::json;
 
 use crate::published::{DISCOVERY, Document, JWKS};
 use crate::scene::{Question, ROLE, ROLE_ARN, Scene, another_ca, program, silence};
-use crate::support::{Registration, eventually, pod};
+use crate::support::{Authority, Registration, eventually, pod};
 
 async fn names(scene: &Scene, what: &str, question: &Question, broken: &str) {
     let said = scene.ask(question).await;
@@ -50,6 +51,7 @@ async fn names_exactly_the_broken_link() {
     annotation(&scene).await;
     webhook(&scene).await;
     cluster(&scene).await;
+    without_rights(&scene).await;
     by_kubectl(&scene).await;
     running_pod(&scene).await;
 }
@@ -200,6 +202,32 @@ async fn webhook(scene: &Scene) {
     });
     scene.namespace.create_object::<Service>(&service).await.unwrap();
     names(scene, "no endpoints", &question, "webhook-reachable").await;
+
+    let slice = json!({
+        "metadata": {"name": "a", "labels": {"kubernetes.io/service-name": "pod-identity-webhook"}},
+        "addressType": "IPv4",
+        "endpoints": [{"addresses": ["192.0.2.1"], "conditions": {"ready": true}}],
+        "ports": [{"port": 8443}],
+    });
+    scene.namespace.create_object::<EndpointSlice>(&slice).await.unwrap();
+    let another = Authority::new("another").unwrap();
+    let pair = another.server(&[&format!("pod-identity-webhook.{}.svc", scene.namespace)]).unwrap();
+    let secret = json!({
+        "metadata": {"name": "pod-identity-webhook"},
+        "stringData": {"tls.crt": pair.certificate, "tls.key": pair.key},
+    });
+    scene.namespace.create_object::<Secret>(&secret).await.unwrap();
+    names(scene, "a Secret of another CA", &question, "webhook-chain").await;
+}
+
+/// What somebody may not see is no fault.
+async fn without_rights(scene: &Scene) {
+    let mut question = scene.healthy();
+    question.kubeconfig = scene.control_plane.kubeconfig_for("somebody", &[]);
+    let said = scene.ask(&question).await;
+    assert_eq!((said.failed(), said.exit), (vec![], 2), "{:#}\n{}", said.report, said.errors);
+    let seen = said.check("service-account")["seen"].as_str().unwrap_or_default();
+    assert!(seen.contains("forbidden"), "{:#}", said.report);
 }
 
 /// "Unauthorized", after the issuer or its key was replaced in one step.
