@@ -7,6 +7,7 @@
 //! of that name.
 
 mod certs;
+mod iam;
 mod identity;
 mod klog;
 mod serve;
@@ -18,6 +19,9 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 
 pub use certs::{CertsArgs, CertsCommand, CertsInitArgs};
+pub use iam::{
+    IamArgs, IamCommand, IamLintArgs, IamRoleArgs, IamSimulateArgs, OutputFormat, RoleFormat,
+};
 pub use identity::{ContainerCredentialsArgs, RoleArnArgs, WebIdentityArgs};
 pub use klog::KlogArgs;
 pub use serve::{
@@ -56,6 +60,8 @@ pub enum Command {
     Serve(Box<ServeArgs>),
     /// Make certificates for a webhook outside the cluster
     Certs(CertsArgs),
+    /// Write, lint and evaluate IAM policies
+    Iam(IamArgs),
 }
 
 impl Cli {

@@ -21,7 +21,12 @@ const MOST_NODES: usize = 200_000;
 pub(super) fn read(source: &Source) -> Result<Vec<Node>, YamlError> {
     let text = source.text(0..source.len());
     let options = granit_parser::options! { emit_comments: false };
-    let mut builder = Builder { source, events: Parser::new_from_str_with_options(&text, options), anchors: HashMap::new(), nodes: 0 };
+    let mut builder = Builder {
+        source,
+        events: Parser::new_from_str_with_options(&text, options),
+        anchors: HashMap::new(),
+        nodes: 0,
+    };
     let mut documents = Vec::new();
     while let Some((event, span)) = builder.next()? {
         match event {
@@ -145,7 +150,9 @@ fn scalar(text: &str, style: ScalarStyle, tagged: bool) -> Kind {
         "" | "~" | "null" | "Null" | "NULL" => Kind::Null,
         "true" | "True" | "TRUE" => Kind::Bool(true),
         "false" | "False" | "FALSE" => Kind::Bool(false),
-        _ if text.parse::<f64>().is_ok() && text.starts_with(|c: char| c == '-' || c.is_ascii_digit()) => {
+        _ if text.parse::<f64>().is_ok()
+            && text.starts_with(|c: char| c == '-' || c.is_ascii_digit()) =>
+        {
             Kind::Number(text.to_owned())
         }
         _ => Kind::Text(text.to_owned()),
@@ -158,7 +165,9 @@ mod tests {
 
     #[test]
     fn keeps_places_and_tags() {
-        let source = Source::new("a: !Sub\n  - |\n    {\n      \"k\": 1}\n  - b: &x [1, y]\nc: *x\r\nd: !GetAtt R.Arn\n");
+        let source = Source::new(
+            "a: !Sub\n  - |\n    {\n      \"k\": 1}\n  - b: &x [1, y]\nc: *x\r\nd: !GetAtt R.Arn\n",
+        );
         let documents = read(&source).expect("good YAML");
         let root = &documents[0];
         let sub = root.get("a").expect("a");
@@ -170,7 +179,10 @@ mod tests {
         assert_eq!(inner.at(key), Position { line: 4, column: 8 });
         assert_eq!(root.get("c").map(|c| c.items().len()), Some(2));
         let last = root.get("d").expect("d");
-        assert_eq!((last.at, last.tag.as_deref()), (Position { line: 7, column: 12 }, Some("GetAtt")));
+        assert_eq!(
+            (last.at, last.tag.as_deref()),
+            (Position { line: 7, column: 12 }, Some("GetAtt"))
+        );
     }
 
     #[test]

@@ -4,6 +4,7 @@ mod certificate;
 mod certs;
 mod clients;
 mod cluster;
+mod iam;
 mod scrape;
 mod serve;
 mod signals;
@@ -21,6 +22,7 @@ use crate::telemetry::logs;
 pub fn run(command: Command) -> ExitCode {
     match command {
         Command::Certs(args) => certs::run(args),
+        Command::Iam(args) => iam::run(args),
         Command::Serve(args) => match Config::from_args(*args) {
             Ok((config, warnings)) => begin_to_serve(config, &warnings),
             Err(error) => {

@@ -1,10 +1,10 @@
 //! ARNs, wherever they stand: partition, account, and what was left to fill in.
 
 use crate::iam::finding::{Code, Finding};
+use crate::iam::near::nearest;
 use crate::iam::partition::PARTITIONS;
 use crate::iam::place::Position;
 use crate::iam::policy::Text;
-use crate::iam::reader::nearest;
 
 /// A text that begins as an ARN.
 pub(super) fn check(text: &Text) -> Option<Finding> {
@@ -17,7 +17,9 @@ pub(super) fn in_text(text: &str, at: Position) -> Vec<Finding> {
     for (index, _) in text.match_indices("arn:") {
         let begins = text[..index].chars().next_back().is_none_or(|c| !c.is_ascii_alphanumeric());
         let arn = &text[index..];
-        let end = arn.find(|c: char| c.is_whitespace() || "\"'`,;)\u{201d}".contains(c)).unwrap_or(arn.len());
+        let end = arn
+            .find(|c: char| c.is_whitespace() || "\"'`,;)\u{201d}".contains(c))
+            .unwrap_or(arn.len());
         let arn = &arn[..end];
         let service = arn.split(':').nth(2);
         if begins && matches!(service, Some("iam" | "sts")) {
@@ -64,7 +66,8 @@ fn check_arn(arn: &str, at: Position) -> Option<Finding> {
         return Some(Finding::new(Code::AccountId, at, message));
     }
     // Managed policies and origin access identities have such owners.
-    if matches!(account, "aws" | "cloudfront" | "aws-managed") || !matches!(service, "iam" | "sts") {
+    if matches!(account, "aws" | "cloudfront" | "aws-managed") || !matches!(service, "iam" | "sts")
+    {
         return None;
     }
     if is_placeholder_word(account) {
@@ -123,7 +126,8 @@ fn is_placeholder_word(word: &str) -> bool {
     let is_shouted = word == word.to_ascii_uppercase();
     is_shouted
         && (upper.starts_with("YOUR_")
-            || ["ACCOUNT_ID", "AWS_ACCOUNT_ID", "ACCOUNTID", "AWS_ACCOUNT"].contains(&upper.as_str())
+            || ["ACCOUNT_ID", "AWS_ACCOUNT_ID", "ACCOUNTID", "AWS_ACCOUNT"]
+                .contains(&upper.as_str())
             || (word.len() > 3 && word.chars().all(|c| c == 'X')))
 }
 

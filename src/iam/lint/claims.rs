@@ -3,11 +3,11 @@
 use crate::iam::condition::Operator;
 use crate::iam::finding::{Code, Finding};
 use crate::iam::glob::is_glob;
+use crate::iam::near::nearest;
 use crate::iam::node::Node;
 use crate::iam::partition::AUDIENCE;
 use crate::iam::policy::{Condition, Effect, Statement, Text};
 use crate::iam::provider::ProviderArn;
-use crate::iam::reader::nearest;
 
 const SUBJECT: &str = "system:serviceaccount:";
 
@@ -54,7 +54,12 @@ pub(super) fn findings(statement: &Statement, principals: &[&Text]) -> Vec<Findi
 }
 
 /// What any token of the provider would pass.
-fn untested(statement: &Statement, principals: &[&Text], tests_sub: bool, tests_aud: bool) -> Vec<Finding> {
+fn untested(
+    statement: &Statement,
+    principals: &[&Text],
+    tests_sub: bool,
+    tests_aud: bool,
+) -> Vec<Finding> {
     let mut found = Vec::new();
     let Some(provider) = principals.iter().find_map(|name| provider_of(name.as_str())) else {
         return found;
@@ -80,7 +85,8 @@ fn provider_of(arn: &str) -> Option<&str> {
 }
 
 fn bare(name: &str) -> &str {
-    let name = name.strip_prefix("https://").or_else(|| name.strip_prefix("http://")).unwrap_or(name);
+    let name =
+        name.strip_prefix("https://").or_else(|| name.strip_prefix("http://")).unwrap_or(name);
     name.trim_end_matches('/')
 }
 
@@ -109,26 +115,34 @@ impl<'a> Key<'a> {
             found.push(Finding::new(Code::ProviderMismatch, text.at, message).fixed(fix));
             return found;
         }
-        let names: Vec<&str> =
-            principals.iter().filter_map(|name| name.value.split_once(":oidc-provider/")).map(|(_, name)| name).collect();
+        let names: Vec<&str> = principals
+            .iter()
+            .filter_map(|name| name.value.split_once(":oidc-provider/"))
+            .map(|(_, name)| name)
+            .collect();
         let is_open = |name: &str| name.contains("${") && !names.contains(&provider);
         if names.is_empty() || is_open(provider) || names.iter().any(|name| is_open(name)) {
             return found;
         }
         let same = |name: &&str| name.eq_ignore_ascii_case(provider);
-        if names.iter().any(|name| same(&name)) {
+        if names.iter().any(same) {
             return found;
         }
         let close = names.iter().find(|name| bare(name).eq_ignore_ascii_case(bare(provider)));
         if let Some(name) = close {
             // The ARN's scheme is told there; here it is the slash.
             if provider.ends_with('/') != name.ends_with('/') && !name.contains("://") {
-                let message = format!("the key's provider {provider:?} and the principal's {name:?} must be the same to the letter, slashes and all");
+                let message = format!(
+                    "the key's provider {provider:?} and the principal's {name:?} must be the same to the letter, slashes and all"
+                );
                 found.push(Finding::new(Code::TrailingSlash, text.at, message).fixed(mended));
             }
             return found;
         }
-        let message = format!("the key is of {provider:?}, the principal is {:?}: no request has both, and the condition never holds", names[0]);
+        let message = format!(
+            "the key is of {provider:?}, the principal is {:?}: no request has both, and the condition never holds",
+            names[0]
+        );
         let fix = format!("\"{}:{claim}\"", bare(names[0]));
         found.push(Finding::new(Code::ProviderMismatch, text.at, message).fixed(fix));
         found
@@ -141,7 +155,9 @@ impl<'a> Key<'a> {
         if !ours || is_ci(provider) {
             return None;
         }
-        let message = format!("STS takes sub, aud and amr from a cluster's token; a condition on {claim:?} finds no such key");
+        let message = format!(
+            "STS takes sub, aud and amr from a cluster's token; a condition on {claim:?} finds no such key"
+        );
         let finding = Finding::new(Code::ConditionKey, text.at, message);
         let meant = match claim.to_ascii_lowercase().as_str() {
             "subject" | "subj" | "user" | "username" => Some("sub"),
@@ -167,7 +183,9 @@ fn subject(condition: &Condition, key: Key<'_>, value: &Text) -> Vec<Finding> {
     let mut found = shape(condition, key, value);
     let lower = text.trim().to_ascii_lowercase();
     if lower.starts_with("sts.") && lower.contains("amazon") {
-        let message = format!("{text:?} is an audience: it belongs to :aud, and :sub holds {SUBJECT}NAMESPACE:NAME");
+        let message = format!(
+            "{text:?} is an audience: it belongs to :aud, and :sub holds {SUBJECT}NAMESPACE:NAME"
+        );
         let fix = format!("\"{}:aud\": {text:?}", key.provider);
         found.push(Finding::new(Code::SubjectTestedForAudience, value.at, message).fixed(fix));
         return found;
@@ -175,7 +193,12 @@ fn subject(condition: &Condition, key: Key<'_>, value: &Text) -> Vec<Finding> {
     let is_open = value.template || text.contains("${");
     let parts: Vec<&str> = text.split(':').collect();
     let is_like = Operator::parse(&condition.operator.value).is_ok_and(Operator::takes_wildcards);
-    if is_like && matches!(text, "*" | "system:*" | "system:serviceaccount:*" | "system:serviceaccount:*:*") {
+    if is_like
+        && matches!(
+            text,
+            "*" | "system:*" | "system:serviceaccount:*" | "system:serviceaccount:*:*"
+        )
+    {
         let message = format!("{text:?} lets every ServiceAccount of the cluster have this role");
         let fix = format!("\"{SUBJECT}NAMESPACE:*\"");
         found.push(Finding::new(Code::SubjectTooWide, value.at, message).fixed(fix));
@@ -184,7 +207,9 @@ fn subject(condition: &Condition, key: Key<'_>, value: &Text) -> Vec<Finding> {
             && (parts.len() == 4 || (is_glob(text) && parts.len() <= 4))
             && parts[2..].iter().all(|part| is_name(part.trim()));
         if !is_right {
-            let message = format!("{text:?} is no subject that a cluster gives: they are {SUBJECT}NAMESPACE:NAME, to the letter");
+            let message = format!(
+                "{text:?} is no subject that a cluster gives: they are {SUBJECT}NAMESPACE:NAME, to the letter"
+            );
             let finding = Finding::new(Code::SubjectMalformed, value.at, message);
             found.push(match mended_subject(text) {
                 Some(mended) => finding.fixed(format!("\"{mended}\"")),
@@ -213,7 +238,8 @@ fn is_name(part: &str) -> bool {
 fn mended_subject(text: &str) -> Option<String> {
     let parts: Vec<&str> = text.trim().split([':', '/']).filter(|part| !part.is_empty()).collect();
     let [.., namespace, name] = parts.as_slice() else { return None };
-    let is_prefix = |part: &&str| part.to_ascii_lowercase().contains("service") || *part == "system";
+    let is_prefix =
+        |part: &&str| part.to_ascii_lowercase().contains("service") || *part == "system";
     (!is_prefix(namespace) && !is_prefix(name) && is_name(namespace) && is_name(name))
         .then(|| format!("{SUBJECT}{namespace}:{name}"))
 }
@@ -222,11 +248,16 @@ fn audience(condition: &Condition, key: Key<'_>, value: &Text) -> Vec<Finding> {
     let text = value.as_str();
     let mut found = shape(condition, key, value);
     if text.trim().to_ascii_lowercase().starts_with("system:serviceaccount") {
-        let message = format!("{text:?} is a subject: :aud holds the token's audience ({AUDIENCE}), so the condition never holds");
+        let message = format!(
+            "{text:?} is a subject: :aud holds the token's audience ({AUDIENCE}), so the condition never holds"
+        );
         let fix = format!("\"{}:sub\": {text:?}", key.provider);
         found.push(Finding::new(Code::AudienceTestedForSubject, value.at, message).fixed(fix));
     } else if let Some(message) = misspelt(text) {
-        found.push(Finding::new(Code::AudienceMisspelt, value.at, message).fixed(format!("\"{AUDIENCE}\"")));
+        found.push(
+            Finding::new(Code::AudienceMisspelt, value.at, message)
+                .fixed(format!("\"{AUDIENCE}\"")),
+        );
     }
     found
 }
@@ -237,13 +268,18 @@ fn shape(condition: &Condition, key: Key<'_>, value: &Text) -> Vec<Finding> {
     let mut found = Vec::new();
     if text != text.trim() {
         let message = format!("{text:?} has white space around it, which counts: no token has it");
-        found.push(Finding::new(Code::SpaceInValue, value.at, message).fixed(format!("{:?}", text.trim())));
+        found.push(
+            Finding::new(Code::SpaceInValue, value.at, message).fixed(format!("{:?}", text.trim())),
+        );
     }
     let operator = &condition.operator;
     let takes = Operator::parse(&operator.value).map_or(true, Operator::takes_wildcards);
     if is_glob(text) && !takes && operator.value.contains("String") {
         let name = if operator.value.contains("Not") { "StringNotLike" } else { "StringLike" };
-        let message = format!("{} takes * and ? as they are, and no token has them: wildcards need {name}", operator.value);
+        let message = format!(
+            "{} takes * and ? as they are, and no token has them: wildcards need {name}",
+            operator.value
+        );
         let fix = format!("\"{name}\": {{\"{}:{}\": {text:?}}}", key.provider, key.claim);
         found.push(Finding::new(Code::WildcardNotExpanded, value.at, message).fixed(fix));
     }
@@ -256,7 +292,14 @@ fn misspelt(text: &str) -> Option<String> {
     let bare = trimmed.trim_start_matches("https://").trim_end_matches('/');
     let is_right = [AUDIENCE, "sts.amazonaws.com.cn", "amazonaws.com"].contains(&trimmed);
     let is_near = nearest(bare, &[AUDIENCE]).is_some()
-        || ["sts.amazon.com", "sts.aws.com", "sts.aws.amazon.com", "sts.amazonaws.cn", "sts.amazoneaws.com"].contains(&bare);
+        || [
+            "sts.amazon.com",
+            "sts.aws.com",
+            "sts.aws.amazon.com",
+            "sts.amazonaws.cn",
+            "sts.amazoneaws.com",
+        ]
+        .contains(&bare);
     (!is_right && is_near).then(|| {
         format!("{text:?} is not the audience that AWS's SDKs and this webhook ask for: {AUDIENCE}")
     })
@@ -268,11 +311,19 @@ pub(super) fn client_ids(list: &Node) -> Vec<Finding> {
     for node in list.each() {
         let Some(text) = node.text() else { continue };
         if text != text.trim() {
-            let message = format!("the client ID {text:?} has white space around it, which counts: no token has that audience");
-            found.push(Finding::new(Code::SpaceInValue, node.at, message).fixed(format!("{:?}", text.trim())));
+            let message = format!(
+                "the client ID {text:?} has white space around it, which counts: no token has that audience"
+            );
+            found.push(
+                Finding::new(Code::SpaceInValue, node.at, message)
+                    .fixed(format!("{:?}", text.trim())),
+            );
         }
         if let Some(message) = misspelt(text) {
-            found.push(Finding::new(Code::AudienceMisspelt, node.at, message).fixed(format!("\"{AUDIENCE}\"")));
+            found.push(
+                Finding::new(Code::AudienceMisspelt, node.at, message)
+                    .fixed(format!("\"{AUDIENCE}\"")),
+            );
         }
     }
     found

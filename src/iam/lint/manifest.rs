@@ -2,21 +2,28 @@
 
 use super::arns;
 use crate::iam::finding::{Code, Finding};
+use crate::iam::near::nearest;
 use crate::iam::node::{Kind, Node};
 use crate::iam::place::Position;
-use crate::iam::reader::nearest;
 use crate::identity::RoleArn;
 
 const DOMAIN: &str = "eks.amazonaws.com";
-const NAMES: [&str; 6] =
-    ["role-arn", "audience", "sts-regional-endpoints", "token-expiration", "region", "role-session-name"];
+const NAMES: [&str; 6] = [
+    "role-arn",
+    "audience",
+    "sts-regional-endpoints",
+    "token-expiration",
+    "region",
+    "role-session-name",
+];
 
 pub(super) fn is_service_account(node: &Node) -> bool {
     node.get("kind").and_then(Node::text) == Some("ServiceAccount")
 }
 
 pub(super) fn findings(node: &Node) -> Vec<Finding> {
-    let annotations = node.find(&["metadata", "annotations"]).map(Node::members).unwrap_or_default();
+    let annotations =
+        node.find(&["metadata", "annotations"]).map(Node::members).unwrap_or_default();
     let mut found = Vec::new();
     for member in annotations {
         found.extend(annotation(&member.key, member.key_at));
@@ -39,12 +46,22 @@ pub(super) fn annotation(key: &str, at: Position) -> Option<Finding> {
     // Others have annotations of these names, under domains of their own.
     let is_near = domain == DOMAIN
         || nearest(domain, &[DOMAIN]).is_some()
-        || ["eks.amazon.com", "eks.aws.com", "amazonaws.com", "eks.amazonaws.com.cn", "eks.aws.amazon.com", "iam.amazonaws.com"].contains(&domain);
+        || [
+            "eks.amazon.com",
+            "eks.aws.com",
+            "amazonaws.com",
+            "eks.amazonaws.com.cn",
+            "eks.aws.amazon.com",
+            "iam.amazonaws.com",
+        ]
+        .contains(&domain);
     let wanted = format!("{DOMAIN}/{meant}");
     if key == wanted || !is_near || (!key.contains('/') && meant != "role-arn") {
         return None;
     }
-    let message = format!("the annotation {key:?} means nothing to the webhook, and the pod gets no identity by it; did you mean {wanted}?");
+    let message = format!(
+        "the annotation {key:?} means nothing to the webhook, and the pod gets no identity by it; did you mean {wanted}?"
+    );
     Some(Finding::new(Code::AnnotationKey, at, message).fixed(wanted))
 }
 
@@ -54,7 +71,8 @@ fn role_arn(value: &Node) -> Vec<Finding> {
     let is_open = text.contains(['$', '[', '<', '{']);
     let odd = RoleArn::read(text, None).is_some_and(|arn| !arn.looks_like_iam());
     if odd && found.is_empty() && !is_open {
-        let message = format!("{text:?} is not the ARN of a role: arn:PARTITION:iam::ACCOUNT:role/NAME");
+        let message =
+            format!("{text:?} is not the ARN of a role: arn:PARTITION:iam::ACCOUNT:role/NAME");
         return vec![Finding::new(Code::RoleArn, value.at, message)];
     }
     // The walk tells what is wrong with the ARN itself.

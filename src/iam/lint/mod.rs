@@ -57,7 +57,9 @@ impl Linter {
         let (readable, slips) = text::close_quotes(source);
         let readable = readable.as_ref().unwrap_or(source);
         match yaml::read(readable) {
-            Ok(documents) if documents.iter().any(|node| node.is_map() || !node.items().is_empty()) => {
+            Ok(documents)
+                if documents.iter().any(|node| node.is_map() || !node.items().is_empty()) =>
+            {
                 self.findings.extend(slips);
                 for node in &documents {
                     self.document(readable, node);
@@ -93,6 +95,13 @@ impl Linter {
             self.findings.extend(template::references(root));
             self.walk(source, root, true);
             return;
+        }
+        if let Some(empty) = root.get("Resources")
+            && root.get("AWSTemplateFormatVersion").is_some()
+        {
+            let message = "Resources holds nothing: the template's indentation is lost";
+            self.findings.push(Finding::new(Code::BadYaml, empty.at, message));
+            self.search(source);
         }
         // A plan tells everything two or three times: before, after, planned.
         if let Some(planned) = root.get("planned_values") {
@@ -152,7 +161,14 @@ impl Linter {
     }
 
     /// A policy as text in a document.
-    fn embedded(&mut self, source: &Source, holder: &Node, text: &str, kind: Option<PolicyKind>, template: bool) {
+    fn embedded(
+        &mut self,
+        source: &Source,
+        holder: &Node,
+        text: &str,
+        kind: Option<PolicyKind>,
+        template: bool,
+    ) {
         let inner = inner_source(source, holder, text);
         let first = (0..inner.len()).filter_map(|i| inner.get(i)).find(|c| !c.is_whitespace());
         if first != Some('{') {
@@ -200,7 +216,12 @@ impl Node {
     fn kind_has_template(&self) -> bool {
         let own = self.text().is_some_and(|text| text.contains("${AWS::"));
         own || self.items().iter().any(Self::kind_has_template)
-            || self.members().iter().any(|m| m.key.contains("${AWS::") || m.value.kind_has_template())
+            || self
+                .members()
+                .iter()
+                .any(|m| m.key.contains("${AWS::") || m.value.kind_has_template())
     }
 }
 
+#[cfg(test)]
+mod tests;

@@ -18,9 +18,10 @@ pub(super) fn findings(statement: &Statement) -> Vec<Finding> {
     let resources: Vec<(&Text, Names)> =
         statement.resources.iter().filter_map(|text| Some((text, names(text)?))).collect();
     let Some((first, _)) = resources.first() else { return found };
-    let covers = |wanted| resources.iter().any(|(_, names)| *names == wanted || *names == Names::Either);
+    let covers =
+        |wanted| resources.iter().any(|(_, names)| *names == wanted || *names == Names::Either);
     let of = |wanted| {
-        let is_wanted = |action: &&Text| acts_on(action.as_str(), statement.effect) == Some(wanted);
+        let is_wanted = |action: &&Text| acts_on(action.as_str()) == Some(wanted);
         statement.actions.iter().filter(is_wanted).map(Text::as_str).collect::<Vec<_>>()
     };
     let all = statement.actions.iter().find(|action| {
@@ -32,7 +33,8 @@ pub(super) fn findings(statement: &Statement) -> Vec<Finding> {
         let needs_bucket = !on_bucket.is_empty() || all.is_some();
         let message = format!(
             "{} is about objects, and {} is a bucket: objects are BUCKET/*, so this allows nothing on them",
-            on_objects.join(", "), first.value
+            on_objects.join(", "),
+            first.value
         );
         let fix = fixed(&resources, needs_bucket, |arn| format!("{arn}/*"));
         found.push(Finding::new(Code::ObjectActionOnBucket, first.at, message).fixed(fix));
@@ -40,7 +42,8 @@ pub(super) fn findings(statement: &Statement) -> Vec<Finding> {
     if !on_bucket.is_empty() && !covers(Names::Bucket) {
         let message = format!(
             "{} is about a bucket, and {} is its objects: the bucket's ARN has no slash, so this allows nothing on it",
-            on_bucket.join(", "), first.value
+            on_bucket.join(", "),
+            first.value
         );
         let fix = fixed(&resources, !on_objects.is_empty(), |arn| bucket_of(arn).to_owned());
         found.push(Finding::new(Code::BucketActionOnObjects, first.at, message).fixed(fix));
@@ -87,7 +90,9 @@ fn names(resource: &Text) -> Option<Names> {
     Some(if name.contains('/') {
         // Wildcards before the slash may stand for anything.
         Names::Objects
-    } else if name.ends_with('*') || name.contains("${") && name.ends_with('}') && name.contains('.') {
+    } else if name.ends_with('*')
+        || name.contains("${") && name.ends_with('}') && name.contains('.')
+    {
         Names::Either
     } else {
         Names::Bucket
@@ -95,7 +100,7 @@ fn names(resource: &Text) -> Option<Names> {
 }
 
 /// What an action needs; nothing where it is not S3's, needs both or is unknown.
-fn acts_on(action: &str, effect: Effect) -> Option<Names> {
+fn acts_on(action: &str) -> Option<Names> {
     const ON_OBJECTS: [&str; 7] = [
         "getobject",
         "putobject",
@@ -116,13 +121,12 @@ fn acts_on(action: &str, effect: Effect) -> Option<Names> {
         "getencryptionconfiguration",
         "putencryptionconfiguration",
     ];
-    let _ = effect;
     let lower = action.to_ascii_lowercase();
     let name = lower.strip_prefix("s3:")?;
     let begins = |prefix: &&str| name.starts_with(*prefix);
-    if ON_OBJECTS.iter().any(|prefix| begins(prefix)) {
+    if ON_OBJECTS.iter().any(&begins) {
         Some(Names::Objects)
-    } else if ON_BUCKETS.iter().any(|prefix| begins(prefix)) {
+    } else if ON_BUCKETS.iter().any(begins) {
         Some(Names::Bucket)
     } else {
         None

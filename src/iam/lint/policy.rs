@@ -2,6 +2,7 @@
 
 use super::{arns, permissions, trust};
 use crate::iam::finding::{Code, Finding};
+use crate::iam::near::nearest;
 use crate::iam::node::{Kind, Node};
 use crate::iam::policy::{Policy, Principals, Text};
 use crate::iam::reader::{self, PolicyKind};
@@ -46,7 +47,9 @@ fn mend_dashes(node: &mut Node, found: &mut Vec<Finding>) {
     let mut mend = |text: &mut String, at| {
         if text.contains(is_odd_dash) {
             let mended = straight(text);
-            let message = format!("{text:?} has a dash that is no hyphen (-): a web page or a word processor put it in");
+            let message = format!(
+                "{text:?} has a dash that is no hyphen (-): a web page or a word processor put it in"
+            );
             found.push(Finding::new(Code::OddDash, at, message).fixed(format!("{mended:?}")));
             *text = mended;
         }
@@ -96,17 +99,28 @@ fn actions(statement: &crate::iam::policy::Statement) -> Vec<Finding> {
         }
         if name != name.trim() {
             let message = format!("{name:?} has white space around it, and names no action so");
-            found.push(Finding::new(Code::BadAction, action.at, message).fixed(format!("{:?}", name.trim())));
+            found.push(
+                Finding::new(Code::BadAction, action.at, message)
+                    .fixed(format!("{:?}", name.trim())),
+            );
         } else if !name.contains(':') {
-            let message = format!("{name:?} is no action: they are written SERVICE:NAME, such as {WEB_IDENTITY}");
+            let message = format!(
+                "{name:?} is no action: they are written SERVICE:NAME, such as {WEB_IDENTITY}"
+            );
             let finding = Finding::new(Code::BadAction, action.at, message);
             let meant = name.replacen('.', ":", 1);
-            found.push(if meant.contains(':') { finding.fixed(format!("{meant:?}")) } else { finding });
-        } else if let Some(meant) = reader::nearest(name, &[WEB_IDENTITY])
+            found.push(if meant.contains(':') {
+                finding.fixed(format!("{meant:?}"))
+            } else {
+                finding
+            });
+        } else if let Some(meant) = nearest(name, &[WEB_IDENTITY])
             && !name.eq_ignore_ascii_case(meant)
         {
             let message = format!("{name:?} is no action that STS has; did you mean {meant}?");
-            found.push(Finding::new(Code::BadAction, action.at, message).fixed(format!("{meant:?}")));
+            found.push(
+                Finding::new(Code::BadAction, action.at, message).fixed(format!("{meant:?}")),
+            );
         }
     }
     found

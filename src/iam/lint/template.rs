@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use crate::iam::finding::{Code, Finding};
+use crate::iam::near::nearest;
 use crate::iam::node::Node;
 use crate::iam::place::Position;
-use crate::iam::reader::nearest;
 
 /// Names that are used, and nowhere to be found.
 pub(super) fn references(root: &Node) -> Vec<Finding> {
@@ -62,15 +62,21 @@ fn uses(node: &Node, known: &BTreeSet<&str>, found: &mut Vec<Finding>) {
             }
         }
         Some(("GetAtt", argument)) => {
-            let first = argument.each().first().and_then(Node::text).unwrap_or_default();
-            missing("GetAtt", first.split('.').next().unwrap_or_default(), argument.at, known, found);
+            let first = argument.items().first().unwrap_or(argument).text().unwrap_or_default();
+            missing(
+                "GetAtt",
+                first.split('.').next().unwrap_or_default(),
+                argument.at,
+                known,
+                found,
+            );
         }
         Some(("Sub", argument)) => {
             let own: Vec<&str> = match argument.items() {
                 [_, values] => values.members().iter().map(|member| member.key.as_str()).collect(),
                 _ => Vec::new(),
             };
-            let first = argument.each().first().unwrap_or(argument);
+            let first = argument.items().first().unwrap_or(argument);
             for name in placeholders(first.text().unwrap_or_default()) {
                 let name = name.split('.').next().unwrap_or_default();
                 if !own.contains(&name) {
@@ -84,11 +90,19 @@ fn uses(node: &Node, known: &BTreeSet<&str>, found: &mut Vec<Finding>) {
     node.members().iter().for_each(|member| uses(&member.value, known, found));
 }
 
-fn missing(function: &str, name: &str, at: Position, known: &BTreeSet<&str>, found: &mut Vec<Finding>) {
+fn missing(
+    function: &str,
+    name: &str,
+    at: Position,
+    known: &BTreeSet<&str>,
+    found: &mut Vec<Finding>,
+) {
     if name.is_empty() || name.starts_with("AWS::") || name.contains("${") || known.contains(name) {
         return;
     }
-    let message = format!("{function} names {name:?}, which is no resource or parameter of the template: CloudFormation refuses it");
+    let message = format!(
+        "{function} names {name:?}, which is no resource or parameter of the template: CloudFormation refuses it"
+    );
     let names: Vec<&str> = known.iter().copied().collect();
     let finding = Finding::new(Code::UnknownReference, at, message);
     found.push(match nearest(name, &names) {
@@ -99,5 +113,9 @@ fn missing(function: &str, name: &str, at: Position, known: &BTreeSet<&str>, fou
 
 /// The names in `${}`; `${!x}` is text.
 fn placeholders(text: &str) -> impl Iterator<Item = &str> {
-    text.split("${").skip(1).filter_map(|rest| rest.split_once('}')).map(|(name, _)| name.trim()).filter(|name| !name.starts_with('!'))
+    text.split("${")
+        .skip(1)
+        .filter_map(|rest| rest.split_once('}'))
+        .map(|(name, _)| name.trim())
+        .filter(|name| !name.starts_with('!'))
 }

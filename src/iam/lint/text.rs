@@ -47,12 +47,22 @@ fn begins_object(source: &Source, brace: usize) -> bool {
 }
 
 /// What single lines tell.
-pub(super) fn lines(source: &Source, policies: &[Found], found_something: &mut bool) -> Vec<Finding> {
+pub(super) fn lines(
+    source: &Source,
+    policies: &[Found],
+    found_something: &mut bool,
+) -> Vec<Finding> {
     let text = source.text(0..source.len());
-    let resources = resource_names(&text);
+    // A page may show several templates: each has the names of its own.
+    let mut resources = resource_names(&text);
     let mut found = Vec::new();
+    let mut behind = 0;
     for (index, line) in text.lines().enumerate() {
         let number = index + 1;
+        if line.starts_with(TEMPLATE) {
+            resources = resource_names(&text[behind..]);
+        }
+        behind += line.len() + 1;
         let in_policy = policies.iter().any(|policy| policy.lines.contains(&number));
         let trimmed = line.trim_start();
         let indent = line.chars().count() - trimmed.chars().count();
@@ -61,7 +71,8 @@ pub(super) fn lines(source: &Source, policies: &[Found], found_something: &mut b
             *found_something = true;
             found.extend(arns::in_text(line, Position { line: number, column: 1 }));
         }
-        if let Some(name) = trimmed.strip_prefix("DependsOn:").map(|name| name.trim().trim_matches(['"', '\'']))
+        if let Some(name) =
+            trimmed.strip_prefix("DependsOn:").map(|name| name.trim().trim_matches(['"', '\'']))
             && !name.is_empty()
             && !name.starts_with('[')
             && !resources.is_empty()
@@ -81,10 +92,15 @@ pub(super) fn lines(source: &Source, policies: &[Found], found_something: &mut b
     found
 }
 
-/// The names of a template's resources where its indentation is lost: a name,
+const TEMPLATE: &str = "AWSTemplateFormatVersion";
+
+/// The names of the first template's resources where its indentation is lost: a name,
 /// and `Type: AWS::...` in the line behind.
 fn resource_names(text: &str) -> Vec<&str> {
-    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
+    let is_next = |(index, line): &(usize, &str)| *index == 0 || !line.starts_with(TEMPLATE);
+    let lines = text.lines().enumerate().take_while(is_next).map(|(_, line)| line.trim());
+    let lines: Vec<&str> =
+        lines.filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
     lines
         .windows(2)
         .filter(|pair| pair[1].starts_with("Type: AWS::") || pair[1].starts_with("Type: Custom::"))
@@ -96,12 +112,11 @@ fn resource_names(text: &str) -> Vec<&str> {
 pub(super) fn looks_like_yaml(source: &Source) -> bool {
     let text = source.text(0..source.len());
     let first = text.lines().find(|line| !line.trim().is_empty() && !line.starts_with(['#', '-']));
-    let begins = first.is_some_and(|line| {
+    first.is_some_and(|line| {
         line.split_once(':').is_some_and(|(key, rest)| {
             !key.contains(' ') && (rest.is_empty() || rest.starts_with(' '))
         })
-    });
-    begins || text.contains("\nAWSTemplateFormatVersion:")
+    })
 }
 
 /// The text with the quotes closed that a line of YAML left open, and what was
@@ -124,7 +139,8 @@ pub(super) fn close_quotes(source: &Source) -> (Option<Source>, Vec<Finding>) {
         if let Some((quote, column)) = open_quote(line) {
             let mended = format!("{}{quote}", line.trim_end());
             let at = Position { line: index + 1, column };
-            let message = "the quote that begins here has no end: YAML takes all that follows for text";
+            let message =
+                "the quote that begins here has no end: YAML takes all that follows for text";
             found.push(Finding::new(Code::MissingQuote, at, message).fixed(mended.trim()));
             lines.push(mended);
         } else {

@@ -2,11 +2,11 @@
 
 use super::claims;
 use crate::iam::finding::{Code, Finding};
+use crate::iam::near::nearest;
 use crate::iam::partition;
 use crate::iam::place::Position;
 use crate::iam::policy::{Effect, Principals, Statement, Text};
 use crate::iam::provider::{BUILT_IN, ProviderArn};
-use crate::iam::reader::nearest;
 
 const WEB_IDENTITY: &str = "sts:AssumeRoleWithWebIdentity";
 
@@ -18,10 +18,17 @@ pub(super) fn findings(statement: &Statement) -> Vec<Finding> {
     for kind in ["AWS", "Service", "CanonicalUser"] {
         for principal in statement.principals_of(kind) {
             let name = principal.name.as_str();
-            if name.contains(":oidc-provider/") || name.starts_with("oidc.") || name.starts_with("https://oidc") {
-                let message = format!("an OpenID Connect provider stands under Federated, not {kind}: as {kind} it names nobody");
+            if name.contains(":oidc-provider/")
+                || name.starts_with("oidc.")
+                || name.starts_with("https://oidc")
+            {
+                let message = format!(
+                    "an OpenID Connect provider stands under Federated, not {kind}: as {kind} it names nobody"
+                );
                 let fix = format!("\"Principal\": {{\"Federated\": {name:?}}}");
-                found.push(Finding::new(Code::WrongPrincipal, principal.kind.at, message).fixed(fix));
+                found.push(
+                    Finding::new(Code::WrongPrincipal, principal.kind.at, message).fixed(fix),
+                );
             }
         }
     }
@@ -43,14 +50,22 @@ fn federated(name: &Text) -> Vec<Finding> {
         return found;
     };
     let prefix = value.strip_suffix(arn.name).unwrap_or_default();
-    if let Some(bare) = arn.name.strip_prefix("https://").or_else(|| arn.name.strip_prefix("http://")) {
+    if let Some(bare) =
+        arn.name.strip_prefix("https://").or_else(|| arn.name.strip_prefix("http://"))
+    {
         let message = "the ARN of a provider has the issuer without https://; so written it names no provider";
-        found.push(Finding::new(Code::SchemeInProvider, name.at, message).fixed(format!("\"{prefix}{bare}\"")));
+        found.push(
+            Finding::new(Code::SchemeInProvider, name.at, message)
+                .fixed(format!("\"{prefix}{bare}\"")),
+        );
     }
     if arn.name.ends_with('/') {
         let bare = arn.name.trim_end_matches('/');
         let message = "the provider's name ends with a slash: right only where the issuer in the tokens does as well, to the letter";
-        found.push(Finding::new(Code::TrailingSlash, name.at, message).fixed(format!("\"{prefix}{bare}\"")));
+        found.push(
+            Finding::new(Code::TrailingSlash, name.at, message)
+                .fixed(format!("\"{prefix}{bare}\"")),
+        );
     }
     if arn.name.contains('*') {
         let message = "a principal's ARN takes no wildcards: name the one provider";
@@ -61,7 +76,10 @@ fn federated(name: &Text) -> Vec<Finding> {
         && wanted != arn.partition
         && partition::PARTITIONS.contains(&arn.partition)
     {
-        let message = format!("the issuer's region is in the partition {wanted}, the ARN says {}: there is no such provider", arn.partition);
+        let message = format!(
+            "the issuer's region is in the partition {wanted}, the ARN says {}: there is no such provider",
+            arn.partition
+        );
         let fix = value.replacen(arn.partition, wanted, 1);
         found.push(Finding::new(Code::Partition, name.at, message).fixed(format!("{fix:?}")));
     }
@@ -85,7 +103,9 @@ fn not_an_arn(name: &Text) -> Option<Finding> {
     if BUILT_IN.contains(&value) || value.contains(":saml-provider/") || is_open {
         return None;
     }
-    let message = format!("{value:?} is not the ARN of a provider: IAM wants arn:PARTITION:iam::ACCOUNT:oidc-provider/HOST/PATH");
+    let message = format!(
+        "{value:?} is not the ARN of a provider: IAM wants arn:PARTITION:iam::ACCOUNT:oidc-provider/HOST/PATH"
+    );
     let finding = Finding::new(Code::ProviderArn, name.at, message);
     let bare = value.trim_start_matches("https://");
     if value.starts_with("arn:") || !bare.contains('.') {
@@ -105,14 +125,21 @@ fn action_and_principal(statement: &Statement) -> Option<Finding> {
         principal.name.value.contains("oidc") || BUILT_IN.contains(&principal.name.as_str())
     });
     let with_token = statement.actions.iter().find(|action| is(action, WEB_IDENTITY));
-    if provider.is_some() && !statement.actions.is_empty() && !statement.actions.iter().any(covers) {
+    if provider.is_some() && !statement.actions.is_empty() && !statement.actions.iter().any(covers)
+    {
         let first = &statement.actions[0];
         if nearest(first.as_str(), &[WEB_IDENTITY]).is_some() {
             // Told as a misspelt action.
             return None;
         }
-        let message = format!("who comes with a web identity's token calls {WEB_IDENTITY}; {} does not allow that", first.value);
-        return Some(Finding::new(Code::WrongAction, first.at, message).fixed(format!("\"Action\": \"{WEB_IDENTITY}\"")));
+        let message = format!(
+            "who comes with a web identity's token calls {WEB_IDENTITY}; {} does not allow that",
+            first.value
+        );
+        return Some(
+            Finding::new(Code::WrongAction, first.at, message)
+                .fixed(format!("\"Action\": \"{WEB_IDENTITY}\"")),
+        );
     }
     if let (Some(action), Some(Principals::Of(all))) = (with_token, &statement.principals)
         && !all.is_empty()
@@ -123,8 +150,12 @@ fn action_and_principal(statement: &Statement) -> Option<Finding> {
             // Told already, with its mended text.
             return None;
         }
-        let message = format!("{} is called without AWS credentials: the principal is the provider, under Federated, not {}", action.value, kind.value);
-        let fix = "\"Principal\": {\"Federated\": \"arn:aws:iam::ACCOUNT:oidc-provider/HOST/PATH\"}";
+        let message = format!(
+            "{} is called without AWS credentials: the principal is the provider, under Federated, not {}",
+            action.value, kind.value
+        );
+        let fix =
+            "\"Principal\": {\"Federated\": \"arn:aws:iam::ACCOUNT:oidc-provider/HOST/PATH\"}";
         return Some(Finding::new(Code::WrongPrincipal, kind.at, message).fixed(fix));
     }
     None
@@ -137,6 +168,10 @@ fn wildcard_principal(statement: &Statement) -> Option<Finding> {
         None => return None,
     };
     (statement.effect == Effect::Allow).then(|| {
-        Finding::new(Code::PrincipalWildcard, at, "\"*\" is everybody, of every account: the conditions alone decide who gets the role")
+        Finding::new(
+            Code::PrincipalWildcard,
+            at,
+            "\"*\" is everybody, of every account: the conditions alone decide who gets the role",
+        )
     })
 }
