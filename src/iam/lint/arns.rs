@@ -110,7 +110,7 @@ pub(super) fn placeholder(text: &Text) -> Option<Finding> {
         };
         let is_name = |name: &&str| {
             name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
-                && name.chars().all(|c| c.is_ascii_alphanumeric() || "_.".contains(c))
+                && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
         };
         if let Some(name) = name.filter(is_name) {
             return Some(unfilled(&format!("${name}"), text.at));

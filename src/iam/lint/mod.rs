@@ -67,9 +67,11 @@ impl Linter {
             }
             Ok(_) => self.search(source),
             Err(error) => {
-                self.findings.extend(slips);
                 // Prose with a policy in it was never meant to be YAML.
-                if text::looks_like_yaml(source) {
+                let is_yaml = text::looks_like_yaml(source);
+                let ours = |slip: &Finding| is_yaml || text::is_member(source, slip.at.line);
+                self.findings.extend(slips.into_iter().filter(ours));
+                if is_yaml {
                     let message = format!("this is no YAML: {}", error.reason);
                     self.findings.push(Finding::new(Code::BadYaml, error.at, message));
                 }

@@ -40,8 +40,12 @@ pub(super) fn policies(source: &Source) -> Vec<Found> {
     found
 }
 
-/// A brace with a quote behind it, of whatever kind.
+/// A brace with a quote behind it, of whatever kind. Behind a bracket it is
+/// Terraform's `jsonencode({`, whose objects are not JSON's.
 fn begins_object(source: &Source, brace: usize) -> bool {
+    if brace.checked_sub(1).and_then(|before| source.get(before)) == Some('(') {
+        return false;
+    }
     let next = (brace + 1..source.len()).filter_map(|i| source.get(i)).find(|c| !c.is_whitespace());
     next.is_some_and(|c| "\"'\u{201c}\u{201d}\u{201e}\u{2018}\u{2019}\u{ab}".contains(c))
 }
@@ -117,6 +121,13 @@ pub(super) fn looks_like_yaml(source: &Source) -> bool {
             !key.contains(' ') && (rest.is_empty() || rest.starts_with(' '))
         })
     })
+}
+
+/// Whether a line is a member of a mapping, and no line of prose or of a shell.
+pub(super) fn is_member(source: &Source, line: usize) -> bool {
+    let text = source.text(0..source.len());
+    let line = text.lines().nth(line - 1).unwrap_or_default().trim_start_matches([' ', '-']);
+    line.split_once(": ").is_some_and(|(key, _)| !key.is_empty() && !key.contains(' '))
 }
 
 /// The text with the quotes closed that a line of YAML left open, and what was

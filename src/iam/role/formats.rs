@@ -133,7 +133,8 @@ pub(super) fn cloudformation(role: &Role) -> String {
         Value::Raw("!GetAtt Role.Arn".to_owned()),
     )];
     if let Some(manifest) = role.service_account(Value::Raw("${Role.Arn}".to_owned())) {
-        let manifest = manifest.yaml(4);
+        // What an audience has of ${} is text, and so written ${!}.
+        let manifest = manifest.yaml(4).replace("${", "${!").replace("${!Role.Arn}", "${Role.Arn}");
         let value = Value::Raw(format!("!Sub |\n{}", manifest.trim_end_matches('\n')));
         outputs.push(output("ServiceAccount", "The manifest, for kubectl apply", value));
     }

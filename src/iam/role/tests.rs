@@ -58,6 +58,9 @@ fn quotes_hostile_text_for_each_format() {
     assert!(text.contains(r"it'\''s $(id)"), "{text}");
     let hcl = role.write(Format::Terraform).expect("HCL needs no account");
     assert!(hcl.contains("$${y} %%{z}"), "{hcl}");
+    let template = role.write(Format::CloudFormation).expect("a template needs no account");
+    let (_, manifest) = template.split_once("!Sub |").expect("the manifest's output");
+    assert!(manifest.contains("${!y}") && manifest.contains(" ${Role.Arn}"), "{manifest}");
 }
 
 #[test]
