@@ -43,3 +43,15 @@ fn function_text(name: &str, argument: &Node) -> String {
     };
     found.unwrap_or_else(|| "${?}".to_owned())
 }
+
+/// The statements that `Fn::If` chooses from; else the node itself, but for
+/// functions whose result nobody knows.
+pub(super) fn alternatives(node: &Node) -> Vec<&Node> {
+    let choices = match (node.tag.as_deref(), node.members()) {
+        (Some("If"), _) => node.items(),
+        (None, [only]) if only.key == "Fn::If" => only.value.items(),
+        _ if template_text(node).is_some() => return Vec::new(),
+        _ => return vec![node],
+    };
+    choices.iter().skip(1).flat_map(alternatives).collect()
+}

@@ -2,7 +2,7 @@
 
 use super::condition::Operator;
 use super::finding::{Code, Finding, Severity};
-use super::intrinsic::template_text;
+use super::intrinsic::{alternatives, template_text};
 use super::json::{self, Slip};
 use super::near::nearest;
 use super::node::{Kind, Member, Node};
@@ -168,7 +168,7 @@ impl Reader {
                 );
             }
             Some(statements) => {
-                for statement in statements.each() {
+                for statement in statements.each().iter().flat_map(alternatives) {
                     if let Some(statement) = self.statement(statement) {
                         policy.statements.push(statement);
                     }

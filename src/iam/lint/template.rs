@@ -4,16 +4,19 @@ use std::collections::BTreeSet;
 
 use crate::iam::finding::{Code, Finding};
 use crate::iam::near::nearest;
-use crate::iam::node::Node;
+use crate::iam::node::{Member, Node};
 use crate::iam::place::Position;
 
 /// Names that are used, and nowhere to be found.
 pub(super) fn references(root: &Node) -> Vec<Finding> {
     let mut found = Vec::new();
-    // Macros and loops make resources whose names only AWS knows.
+    // Macros, modules and loops make resources whose names only AWS knows.
     let names = |section: &str| root.get(section).map(Node::members).unwrap_or_default();
     let is_open = root.get("Transform").is_some()
-        || names("Resources").iter().any(|member| member.key.starts_with("Fn::"));
+        || names("Resources").iter().any(|Member { key, value, .. }| {
+            let kind = value.get("Type").and_then(Node::text).unwrap_or_default();
+            key.starts_with("Fn::") || kind.ends_with("::MODULE")
+        });
     if is_open {
         return found;
     }
