@@ -27,7 +27,8 @@ pub use documents::{CompletionArgs, ManArgs};
 pub use identity::{ContainerCredentialsArgs, RoleArnArgs, SettingsArgs, WebIdentityArgs};
 pub use inject::{ClusterArgs, InjectArgs, InjectOutput, ReadSourceArgs};
 pub use issuer::{
-    DocumentsArgs, HostingPlace, IssuerArgs, IssuerCommand, ReportFormat, VerifyArgs,
+    DocumentsArgs, HostingPlace, IssuerArgs, IssuerCommand, LiveArgs, MigrateArgs, MigrateStep,
+    PlanArgs, ReportFormat, RotateArgs, RotateStep, VerifyArgs,
 };
 pub use klog::KlogArgs;
 pub use serve::{
