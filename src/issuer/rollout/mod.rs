@@ -119,8 +119,12 @@ impl Step {
 
     /// Needs all of these to be reached.
     fn after(mut self, needed: &[Check]) -> Self {
-        let missing = needed.iter().filter(|check| check.outcome != Outcome::Pass);
-        self.blocked.extend(missing.map(|check| check.found.clone()));
+        for check in needed.iter().filter(|check| check.outcome != Outcome::Pass) {
+            // One fact that is not known may be asked for twice.
+            if !self.blocked.contains(&check.found) {
+                self.blocked.push(check.found.clone());
+            }
+        }
         self
     }
 
@@ -137,7 +141,7 @@ impl Step {
 fn known(id: &'static str, fact: Option<bool>, yes: &str, no: &str, unknown: &str) -> Check {
     match fact {
         Some(true) => Check::pass(id, yes),
-        Some(false) => Check::fail(id, no, "make this step, on every server"),
+        Some(false) => Check::fail(id, no, "make this step"),
         None => Check::skip(id, unknown),
     }
 }
