@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::ReportFormat;
+
 #[derive(Args, Clone, Debug)]
 pub struct IamArgs {
     #[command(subcommand)]
@@ -82,16 +84,8 @@ pub struct IamLintArgs {
     #[arg(long)]
     pub strict: bool,
     /// How to print what is found
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub output: OutputFormat,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum OutputFormat {
-    /// For people
-    Text,
-    /// For programs
-    Json,
+    #[arg(short = 'o', long, value_name = "FORMAT", value_enum, default_value_t = ReportFormat::Text)]
+    pub output: ReportFormat,
 }
 
 /// Exit code 0: allowed; 1: denied; 2: can't say.
@@ -119,8 +113,8 @@ pub struct IamSimulateArgs {
     #[arg(long = "context", value_name = "KEY=VALUE", value_parser = key_and_value)]
     pub context: Vec<(String, String)>,
     /// How to print the verdict
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub output: OutputFormat,
+    #[arg(short = 'o', long, value_name = "FORMAT", value_enum, default_value_t = ReportFormat::Text)]
+    pub output: ReportFormat,
 }
 
 fn key_and_value(text: &str) -> Result<(String, String), String> {

@@ -20,7 +20,6 @@ mod reader;
 mod request;
 mod role;
 mod simulate;
-mod token;
 mod yaml;
 
 pub use finding::{Code, Finding, Severity};
@@ -36,4 +35,3 @@ pub use role::{
     Subject, Thumbprint,
 };
 pub use simulate::{Element, Reason, StatementName, Verdict, simulate};
-pub use token::{TokenError, request_from_token};

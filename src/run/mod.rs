@@ -4,11 +4,15 @@ mod certificate;
 mod certs;
 mod clients;
 mod cluster;
+mod documents;
 mod iam;
+mod inject;
+mod issuer;
 mod scrape;
 mod serve;
 mod signals;
 
+use std::fmt::Display;
 use std::process::ExitCode;
 
 use rustix::process::{Resource, getrlimit, setrlimit};
@@ -23,16 +27,23 @@ pub fn run(command: Command) -> ExitCode {
     match command {
         Command::Certs(args) => certs::run(args),
         Command::Iam(args) => iam::run(args),
+        Command::Completion(args) => documents::completion(args),
+        Command::Man(args) => documents::man(&args),
+        Command::Inject(args) => inject::run(*args),
+        Command::Issuer(args) => issuer::run(*args),
         Command::Serve(args) => match Config::from_args(*args) {
             Ok((config, warnings)) => begin_to_serve(config, &warnings),
-            Err(error) => {
-                let error = usage_error(&error);
-                // Where standard error is closed, the exit code must do.
-                let _ = error.print();
-                exit_code(error.exit_code())
-            }
+            Err(error) => misused(&error),
         },
     }
+}
+
+/// Arguments that are wrong together.
+fn misused(error: &impl Display) -> ExitCode {
+    let error = usage_error(error);
+    // Where standard error is closed, the exit code must do.
+    let _ = error.print();
+    exit_code(error.exit_code())
 }
 
 fn begin_to_serve(config: Config, warnings: &[String]) -> ExitCode {

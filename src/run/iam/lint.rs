@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
-use crate::cli::{IamLintArgs, OutputFormat};
+use crate::cli::{IamLintArgs, ReportFormat};
 use crate::iam::{Finding, Severity, lint};
 
 pub(super) fn run(args: &IamLintArgs) -> anyhow::Result<ExitCode> {
@@ -26,8 +26,8 @@ pub(super) fn run(args: &IamLintArgs) -> anyhow::Result<ExitCode> {
         }
     }
     super::print(&match args.output {
-        OutputFormat::Text => text(&found)?,
-        OutputFormat::Json => json(&found)?,
+        ReportFormat::Text => text(&found)?,
+        ReportFormat::Json => json(&found)?,
     })?;
     let worst = found.iter().map(|(_, finding)| finding.severity()).max();
     Ok(match worst {

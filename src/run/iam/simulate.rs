@@ -6,11 +6,9 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use serde_json::{Value, json};
 
-use crate::cli::{IamSimulateArgs, OutputFormat};
-use crate::iam::{
-    Element, Policy, Reason, StatementName, Verdict, WebIdentityRequest, request_from_token,
-    simulate,
-};
+use crate::cli::{IamSimulateArgs, ReportFormat};
+use crate::iam::{Element, Policy, Reason, StatementName, Verdict, WebIdentityRequest, simulate};
+use crate::issuer::Token;
 
 pub(super) fn run(args: &IamSimulateArgs) -> anyhow::Result<ExitCode> {
     let text = super::read(&args.trust_policy)?;
@@ -19,8 +17,8 @@ pub(super) fn run(args: &IamSimulateArgs) -> anyhow::Result<ExitCode> {
     let request = request(args)?;
     let verdict = simulate(&policy, &request);
     super::print(&match args.output {
-        OutputFormat::Text => told(&verdict, &request)?,
-        OutputFormat::Json => serde_json::to_string_pretty(&as_json(&verdict, &request))? + "\n",
+        ReportFormat::Text => told(&verdict, &request)?,
+        ReportFormat::Json => serde_json::to_string_pretty(&as_json(&verdict, &request))? + "\n",
     })?;
     Ok(match verdict {
         Verdict::Allowed { .. } => ExitCode::SUCCESS,
@@ -32,7 +30,8 @@ pub(super) fn run(args: &IamSimulateArgs) -> anyhow::Result<ExitCode> {
 fn request(args: &IamSimulateArgs) -> anyhow::Result<WebIdentityRequest> {
     let mut request = if let Some(path) = &args.token {
         let failed = || format!("failed to use {}", path.display());
-        request_from_token(&super::read(path)?).with_context(failed)?
+        let token = Token::parse(&super::read(path)?).with_context(failed)?;
+        WebIdentityRequest::from_token(&token)
     } else {
         // clap asks for all three, or for a token.
         let audiences: Vec<&str> = args.aud.iter().map(String::as_str).collect();
