@@ -14,7 +14,11 @@ pub(super) fn check(text: &Text) -> Option<Finding> {
 /// The ARNs of IAM and STS in other text, such as a role's in a command line.
 pub(super) fn in_text(text: &str, at: Position) -> Vec<Finding> {
     let mut found = Vec::new();
+    // Counted on from ARN to ARN: a line may be long and full of them.
+    let (mut column, mut counted) = (at.column, 0);
     for (index, _) in text.match_indices("arn:") {
+        column += text[counted..index].chars().count();
+        counted = index;
         let begins = text[..index].chars().next_back().is_none_or(|c| !c.is_ascii_alphanumeric());
         let arn = &text[index..];
         let end = arn
@@ -23,7 +27,6 @@ pub(super) fn in_text(text: &str, at: Position) -> Vec<Finding> {
         let arn = &arn[..end];
         let service = arn.split(':').nth(2);
         if begins && matches!(service, Some("iam" | "sts")) {
-            let column = at.column + text[..index].chars().count();
             let at = if text.contains('\n') { at } else { Position { column, ..at } };
             found.extend(check_arn(arn, at));
         }

@@ -78,13 +78,13 @@ fn untested(
     found
 }
 
-/// The name in a provider's ARN, without what is wrong with it.
+/// The name in a provider's ARN, without what may be wrong with it.
 fn provider_of(arn: &str) -> Option<&str> {
     let (_, name) = arn.split_once(":oidc-provider/")?;
     Some(bare(name))
 }
 
-fn bare(name: &str) -> &str {
+pub(super) fn bare(name: &str) -> &str {
     let name =
         name.strip_prefix("https://").or_else(|| name.strip_prefix("http://")).unwrap_or(name);
     name.trim_end_matches('/')
@@ -186,7 +186,7 @@ fn subject(condition: &Condition, key: Key<'_>, value: &Text) -> Vec<Finding> {
         let message = format!(
             "{text:?} is an audience: it belongs to :aud, and :sub holds {SUBJECT}NAMESPACE:NAME"
         );
-        let fix = format!("\"{}:aud\": {text:?}", key.provider);
+        let fix = format!("\"{}:aud\": {text:?}", bare(key.provider));
         found.push(Finding::new(Code::SubjectTestedForAudience, value.at, message).fixed(fix));
         return found;
     }
@@ -251,7 +251,7 @@ fn audience(condition: &Condition, key: Key<'_>, value: &Text) -> Vec<Finding> {
         let message = format!(
             "{text:?} is a subject: :aud holds the token's audience ({AUDIENCE}), so the condition never holds"
         );
-        let fix = format!("\"{}:sub\": {text:?}", key.provider);
+        let fix = format!("\"{}:sub\": {text:?}", bare(key.provider));
         found.push(Finding::new(Code::AudienceTestedForSubject, value.at, message).fixed(fix));
     } else if let Some(message) = misspelt(text) {
         found.push(
@@ -280,7 +280,7 @@ fn shape(condition: &Condition, key: Key<'_>, value: &Text) -> Vec<Finding> {
             "{} takes * and ? as they are, and no token has them: wildcards need {name}",
             operator.value
         );
-        let fix = format!("\"{name}\": {{\"{}:{}\": {text:?}}}", key.provider, key.claim);
+        let fix = format!("\"{name}\": {{\"{}:{}\": {text:?}}}", bare(key.provider), key.claim);
         found.push(Finding::new(Code::WildcardNotExpanded, value.at, message).fixed(fix));
     }
     found

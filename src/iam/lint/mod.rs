@@ -69,8 +69,16 @@ impl Linter {
             Err(error) => {
                 // Prose with a policy in it was never meant to be YAML.
                 let is_yaml = text::looks_like_yaml(source);
-                let ours = |slip: &Finding| is_yaml || text::is_member(source, slip.at.line);
-                self.findings.extend(slips.into_iter().filter(ours));
+                let text = source.text(0..source.len());
+                let lines: Vec<&str> = text.lines().collect();
+                let is_member = |slip: &Finding| {
+                    slip.at
+                        .line
+                        .checked_sub(1)
+                        .and_then(|n| lines.get(n))
+                        .is_some_and(|l| text::is_member(l))
+                };
+                self.findings.extend(slips.into_iter().filter(|slip| is_yaml || is_member(slip)));
                 if is_yaml {
                     let message = format!("this is no YAML: {}", error.reason);
                     self.findings.push(Finding::new(Code::BadYaml, error.at, message));

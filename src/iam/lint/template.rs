@@ -42,9 +42,9 @@ pub(super) fn references(root: &Node) -> Vec<Finding> {
 }
 
 pub(super) fn depends_on(name: &str, at: Position, resources: &[&str]) -> Finding {
+    let shown = resources.get(..12).map_or(resources.join(", "), |some| some.join(", ") + ", ...");
     let message = format!(
-        "DependsOn names {name:?}, and the template has no such resource ({}): CloudFormation refuses it; take the line out",
-        resources.join(", ")
+        "DependsOn names {name:?}, and the template has no such resource ({shown}): CloudFormation refuses it; take the line out"
     );
     let finding = Finding::new(Code::UnknownReference, at, message);
     match nearest(name, resources) {

@@ -404,6 +404,19 @@ fn names_what_is_wrong_with_templates_and_manifests() {
 }
 
 #[test]
+fn leaves_the_policies_of_terraforms_language_alone_where_it_fills_them_in() {
+    let policy = conditional(r#"{"StringEquals": {"${replace(p.url, "https://", "")}:sub": "x"}}"#);
+    let text = format!(
+        "resource \"aws_iam_role\" \"x\" {{\n  assume_role_policy = <<EOF\n{policy}\nEOF\n}}\n"
+    );
+    assert_eq!(codes(&text), Vec::<&str>::new());
+    let wrong = conditional(
+        r#"{"StringEquals": {"oidc.example.com/id/X:aud": "system:serviceaccount:a:b"}}"#,
+    );
+    assert_eq!(codes(&text.replace(&policy, &wrong)), ["audience-tested-for-subject"]);
+}
+
+#[test]
 fn keeps_the_places_of_embedded_policies() {
     let policy = conditional(r#"{"StringEquals": {}}"#).replace("2012-10-17", "2012-10-18");
     let plan = serde_json::json!({"format_version": "1.2", "planned_values": {"root_module": {"resources": [

@@ -15,12 +15,17 @@ pub(super) struct Found {
     lines: std::ops::RangeInclusive<usize>,
 }
 
+/// Words that begin the blocks of Terraform's files.
+const TERRAFORM: [&str; 5] = ["resource \"", "data \"", "module \"", "locals {", "variable \""];
+
 /// More candidates than this are not tried: each costs a pass.
 const MOST_TRIES: usize = 200;
 
 /// The policies in a text: objects with a `Statement`.
 pub(super) fn policies(source: &Source) -> Vec<Found> {
     let mut found = Vec::new();
+    let text = source.text(0..source.len());
+    let is_terraform = text.lines().any(|line| TERRAFORM.iter().any(|word| line.starts_with(word)));
     let (mut index, mut tries) = (0, 0);
     while index < source.len() && tries < MOST_TRIES {
         if source.get(index) != Some('{') || !begins_object(source, index) {
@@ -29,7 +34,11 @@ pub(super) fn policies(source: &Source) -> Vec<Found> {
         }
         tries += 1;
         let (node, slips, end) = json::read_at(source, index);
-        if node.get("Statement").is_some() {
+        // What Terraform puts in may hold quotes; its plan has the result.
+        let is_open = is_terraform && source.text(index..end).contains("${");
+        if node.get("Statement").is_some() && is_open {
+            index = end.max(index + 1);
+        } else if node.get("Statement").is_some() {
             let lines = source.at(index).line..=source.at(end.saturating_sub(1)).line;
             found.push(Found { node, slips, lines });
             index = end.max(index + 1);
@@ -124,9 +133,8 @@ pub(super) fn looks_like_yaml(source: &Source) -> bool {
 }
 
 /// Whether a line is a member of a mapping, and no line of prose or of a shell.
-pub(super) fn is_member(source: &Source, line: usize) -> bool {
-    let text = source.text(0..source.len());
-    let line = text.lines().nth(line - 1).unwrap_or_default().trim_start_matches([' ', '-']);
+pub(super) fn is_member(line: &str) -> bool {
+    let line = line.trim_start_matches([' ', '-']);
     line.split_once(": ").is_some_and(|(key, _)| !key.is_empty() && !key.contains(' '))
 }
 

@@ -50,22 +50,14 @@ fn federated(name: &Text) -> Vec<Finding> {
         return found;
     };
     let prefix = value.strip_suffix(arn.name).unwrap_or_default();
-    if let Some(bare) =
-        arn.name.strip_prefix("https://").or_else(|| arn.name.strip_prefix("http://"))
-    {
+    let mended = format!("\"{prefix}{}\"", claims::bare(arn.name));
+    if arn.name.contains("://") {
         let message = "the ARN of a provider has the issuer without https://; so written it names no provider";
-        found.push(
-            Finding::new(Code::SchemeInProvider, name.at, message)
-                .fixed(format!("\"{prefix}{bare}\"")),
-        );
+        found.push(Finding::new(Code::SchemeInProvider, name.at, message).fixed(&mended));
     }
     if arn.name.ends_with('/') {
-        let bare = arn.name.trim_end_matches('/');
         let message = "the provider's name ends with a slash: right only where the issuer in the tokens does as well, to the letter";
-        found.push(
-            Finding::new(Code::TrailingSlash, name.at, message)
-                .fixed(format!("\"{prefix}{bare}\"")),
-        );
+        found.push(Finding::new(Code::TrailingSlash, name.at, message).fixed(&mended));
     }
     if arn.name.contains('*') {
         let message = "a principal's ARN takes no wildcards: name the one provider";
