@@ -223,3 +223,43 @@ impl Target {
 fn text(headers: &HeaderMap, name: &hyper::header::HeaderName) -> Option<String> {
     headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    async fn listener() -> (TcpListener, String) {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        (listener, format!("https://localhost:{port}/.well-known/openid-configuration"))
+    }
+
+    // The clock stands still, and jumps to the deadline as soon as all wait.
+    #[tokio::test(start_paused = true)]
+    async fn gives_up_on_who_never_answers() {
+        let (_silent, url) = listener().await;
+        let got = Fetcher::public().expect("roots").get(&url).await;
+        assert_eq!(got, Err(FetchFailure::Timeout { url, seconds: 5 }));
+    }
+
+    #[tokio::test]
+    async fn refuses_what_is_no_https_url() {
+        let fetcher = Fetcher::public().expect("roots");
+        for url in ["http://a.example", "https://", "a.example", "https://me@a.example", ""] {
+            let got = fetcher.get(url).await;
+            assert_eq!(got, Err(FetchFailure::ReadUrl(url.to_owned())), "{url}");
+        }
+    }
+
+    #[test]
+    fn refuses_authorities_that_are_none() {
+        for pem in ["", "no PEM", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"]
+        {
+            assert!(Fetcher::with_authorities(pem.as_bytes()).is_err(), "{pem}");
+        }
+    }
+}

@@ -3,10 +3,11 @@
 
 use hyper::Request;
 use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
-use k8s_openapi::api::core::v1::ServiceAccount;
-use kube::api::PostParams;
+use k8s_openapi::api::core::v1::{Pod, ServiceAccount};
+use kube::api::{ListParams, PostParams};
 use kube::{Api, Client};
 
+use crate::issuer::rollout::ApiServerFlags;
 use crate::issuer::{DISCOVERY_PATH, Discovery, DiscoveryError, JWKS_PATH, Jwks, JwksError};
 use crate::issuer::{Token, TokenError};
 
@@ -29,6 +30,8 @@ pub enum LiveError {
         "failed to get a token for {account}: {source}; it takes the right to create serviceaccounts/token"
     )]
     Request { account: String, source: Box<kube::Error> },
+    #[error("failed to list the API servers among the pods of kube-system: {0}")]
+    List(Box<kube::Error>),
     #[error("failed to read the token that the API server made: {0}")]
     Token(#[from] TokenError),
 }
@@ -74,6 +77,22 @@ pub async fn token(
         source: Box::new(source),
     })?;
     Ok(Token::parse(&answer.status.unwrap_or_default().token.unwrap_or_default())?)
+}
+
+/// The flags of the API servers that run as static pods, as kubeadm and kind
+/// have them; none where they run otherwise.
+pub async fn api_servers(client: &Client) -> Result<Vec<ApiServerFlags>, LiveError> {
+    let pods: Api<Pod> = Api::namespaced(client.clone(), "kube-system");
+    let listed = pods.list(&ListParams::default().labels("component=kube-apiserver")).await;
+    let listed = listed.map_err(|source| LiveError::List(Box::new(source)))?;
+    let flags = listed.iter().map(|pod| {
+        let containers = pod.spec.iter().flat_map(|spec| &spec.containers);
+        let args = containers.flat_map(|it| it.command.iter().chain(&it.args).flatten());
+        let source = format!("kube-system/{}", pod.metadata.name.as_deref().unwrap_or_default());
+        ApiServerFlags::from_args(&source, args.map(String::as_str))
+    });
+    // Without an issuer it is something else.
+    Ok(flags.filter(|flags| !flags.issuers.is_empty()).collect())
 }
 
 async fn get(client: &Client, path: &'static str) -> Result<String, LiveError> {

@@ -10,6 +10,7 @@ mod audit;
 mod certs;
 mod doctor;
 mod documents;
+mod iam;
 mod identity;
 mod inject;
 mod issuer;
@@ -28,10 +29,12 @@ pub use audit::AuditArgs;
 pub use certs::{CertsArgs, CertsCommand, CertsInitArgs};
 pub use doctor::{DoctorArgs, DoctorOutput, WebhookArgs};
 pub use documents::{CompletionArgs, ManArgs};
+pub use iam::{IamArgs, IamCommand, IamLintArgs, IamRoleArgs, IamSimulateArgs, RoleFormat};
 pub use identity::{ContainerCredentialsArgs, RoleArnArgs, SettingsArgs, WebIdentityArgs};
 pub use inject::{ClusterArgs, InjectArgs, InjectOutput, ReadSourceArgs};
 pub use issuer::{
-    DocumentsArgs, HostingPlace, IssuerArgs, IssuerCommand, ReportFormat, VerifyArgs,
+    DocumentsArgs, HostingPlace, IssuerArgs, IssuerCommand, LiveArgs, MigrateArgs, MigrateStep,
+    PlanArgs, ReportFormat, RotateArgs, RotateStep, VerifyArgs,
 };
 pub use klog::KlogArgs;
 pub use serve::{
@@ -70,6 +73,8 @@ pub enum Command {
     Serve(Box<ServeArgs>),
     /// Make certificates for a webhook outside the cluster
     Certs(CertsArgs),
+    /// Write, lint and evaluate IAM policies
+    Iam(IamArgs),
     /// Show what the webhook would make of manifests
     Inject(Box<InjectArgs>),
     /// Publish, check, rotate and move a self-hosted issuer

@@ -6,6 +6,7 @@ use std::cmp::Ordering;
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 
 use super::glob::{Pattern, Piece};
+use super::near::nearest;
 use super::request::Known;
 
 /// An operator with its modifiers.
@@ -95,7 +96,7 @@ impl Operator {
             Some(("ForAnyValue", rest)) => (Some(Set::Any), rest),
             Some(("ForAllValues", rest)) => (Some(Set::All), rest),
             Some((other, rest)) => {
-                let meant = super::reader::nearest(other, &["ForAnyValue", "ForAllValues"]);
+                let meant = nearest(other, &["ForAnyValue", "ForAllValues"]);
                 return Err(meant.map(|meant| format!("{meant}:{rest}")));
             }
             None => (None, name),
@@ -109,7 +110,7 @@ impl Operator {
             let names: Vec<&str> = OPERATORS.iter().map(|(name, ..)| *name).collect();
             let prefix = name.strip_suffix(rest).unwrap_or_default();
             let suffix = if if_exists { "IfExists" } else { "" };
-            let meant = super::reader::nearest(base, &names);
+            let meant = nearest(base, &names);
             return Err(meant.map(|meant| format!("{prefix}{meant}{suffix}")));
         };
         Ok(Self { set, test, negated, if_exists })

@@ -6,6 +6,7 @@ use std::ops::Range;
 use super::finding::Code;
 use super::node::{Kind, Member, Node};
 use super::place::Source;
+use super::quotes::{closes, is_double, is_invisible, is_quote, is_single};
 
 /// A slip in the syntax: what stands in `span` should be `mended`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -145,16 +146,12 @@ impl<'a> Reader<'a> {
             self.space();
             let here = self.next;
             match self.peek() {
-                None => {
-                    self.slip(Code::MissingBracket, here..here, "}");
-                    break;
-                }
                 Some('}') => {
                     self.trailing(comma);
                     self.next += 1;
                     break;
                 }
-                Some(']') => {
+                None | Some(']') => {
                     self.slip(Code::MissingBracket, here..here, "}");
                     break;
                 }
@@ -180,10 +177,7 @@ impl<'a> Reader<'a> {
 
     fn member(&mut self, members: &mut Vec<Member>) {
         let start = self.next;
-        let key = match self.value_as_key() {
-            Some(key) => key,
-            None => return,
-        };
+        let Some(key) = self.key() else { return };
         self.space();
         let here = self.next;
         match self.peek() {
@@ -201,7 +195,7 @@ impl<'a> Reader<'a> {
         members.push(Member { key, key_at: self.source.at(start), value });
     }
 
-    fn value_as_key(&mut self) -> Option<String> {
+    fn key(&mut self) -> Option<String> {
         let start = self.next;
         if !self.peek().is_some_and(is_quote) {
             let end = self.run_until(start, |c| ":=,{}[]\n\"".contains(c));
@@ -242,16 +236,12 @@ impl<'a> Reader<'a> {
             self.space();
             let here = self.next;
             match self.peek() {
-                None => {
-                    self.slip(Code::MissingBracket, here..here, "]");
-                    break;
-                }
                 Some(']') => {
                     self.trailing(comma);
                     self.next += 1;
                     break;
                 }
-                Some('}') => {
+                None | Some('}') => {
                     self.slip(Code::MissingBracket, here..here, "]");
                     break;
                 }
@@ -430,119 +420,5 @@ fn is_number(word: &str) -> bool {
         && serde_json::from_str::<serde_json::Number>(word).is_ok()
 }
 
-fn is_double(c: char) -> bool {
-    matches!(
-        c,
-        '"' | '\u{201c}'..='\u{201f}' | '\u{ab}' | '\u{bb}' | '\u{2033}' | '\u{2036}' | '\u{ff02}'
-    )
-}
-
-fn is_single(c: char) -> bool {
-    matches!(c, '\'' | '\u{2018}'..='\u{201b}' | '`' | '\u{2032}')
-}
-
-fn is_quote(c: char) -> bool {
-    is_double(c) || is_single(c)
-}
-
-/// Whether `c` ends text that `open` began. Text in straight quotes may hold
-/// others; text in curly ones ends at the first, as whoever typed it meant.
-fn closes(open: char, c: char) -> bool {
-    if open == '"' {
-        c == '"'
-    } else if is_single(open) {
-        is_single(c)
-    } else {
-        is_double(c)
-    }
-}
-
-fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}' | '\u{ad}')
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn slips(text: &str) -> Vec<Slip> {
-        read(&Source::new(text)).1
-    }
-
-    fn codes(text: &str) -> Vec<Code> {
-        slips(text).iter().map(|slip| slip.code).collect()
-    }
-
-    /// The text with all slips mended, from the last to the first.
-    fn mended(text: &str) -> String {
-        let mut slips = slips(text);
-        slips.sort_by_key(|slip| std::cmp::Reverse(slip.span.start));
-        let mut chars: Vec<char> = text.chars().collect();
-        for slip in slips {
-            chars.splice(slip.span, slip.mended.chars());
-        }
-        chars.into_iter().collect()
-    }
-
-    #[test]
-    fn reads_good_json_as_serde_does() {
-        for text in [
-            r#"{"a": [1, -2.5e3, true, false, null, "x\"\\\/\n\u00e9\ud83d\ude00"], "b": {}}"#,
-            "[]",
-            " \"\" ",
-            "{\"curly in text\": \"\u{201c}quoted\u{201d} \u{2013} it's\"}",
-        ] {
-            let (node, slips) = read(&Source::new(text));
-            assert_eq!(slips, [], "{text}");
-            let wanted: serde_json::Value = serde_json::from_str(text).expect("good JSON");
-            assert_eq!(node.to_value(), wanted, "{text}");
-        }
-    }
-
-    #[test]
-    fn names_a_slip_and_mends_it() {
-        for (text, code, wanted) in [
-            ("{\u{201c}a\u{201d}: 1}", Code::CurlyQuote, r#"{"a": 1}"#),
-            ("{\"a\": \"x\u{201d}\n}", Code::CurlyQuote, "{\"a\": \"x\"\n}"),
-            ("{'a': 1}", Code::SingleQuote, r#"{"a": 1}"#),
-            ("{\"a\":\u{a0}1}", Code::OddSpace, r#"{"a": 1}"#),
-            ("{\"a\": 1,}", Code::TrailingComma, r#"{"a": 1}"#),
-            ("[1, 2,\n]", Code::TrailingComma, "[1, 2\n]"),
-            ("{\"a\": 1\n \"b\": 2}", Code::MissingComma, "{\"a\": 1,\n \"b\": 2}"),
-            ("[\"a\" \"b\"]", Code::MissingComma, "[\"a\", \"b\"]"),
-            ("{\"a\": \"x,\n\"b\": 1}", Code::MissingQuote, "{\"a\": \"x\",\n\"b\": 1}"),
-            ("{\"a: \"x\"}", Code::MissingQuote, "{\"a\": \"x\"}"),
-            ("{\"a\": x\"}", Code::MissingQuote, "{\"a\": \"x\"}"),
-            ("{a: 1}", Code::MissingQuote, "{\"a\": 1}"),
-            ("{\"a\": [\"x]\n}", Code::MissingQuote, "{\"a\": [\"x\"]\n}"),
-            ("{\"a\" 1}", Code::MissingColon, "{\"a\" :1}"),
-            ("{\"a\": 1", Code::MissingBracket, "{\"a\": 1}"),
-            ("{\"a\": [1}", Code::MissingBracket, "{\"a\": [1]}"),
-            ("{\"a\": 1} // why", Code::Comment, "{\"a\": 1} "),
-            ("{\"a\": 1} more", Code::ExtraText, "{\"a\": 1} "),
-            ("{\"a\": \"\\d\"}", Code::BadEscape, "{\"a\": \"\\\\d\"}"),
-        ] {
-            assert!(codes(text).iter().all(|found| *found == code), "{text}: {:?}", slips(text));
-            assert!(!codes(text).is_empty(), "{text}");
-            let mended = mended(text);
-            assert_eq!(mended, wanted, "{text}");
-            assert!(serde_json::from_str::<serde_json::Value>(&mended).is_ok(), "{mended}");
-        }
-    }
-
-    #[test]
-    fn names_a_key_that_stands_twice() {
-        assert_eq!(codes(r#"{"a": 1, "a": 2}"#), [Code::DuplicateKey]);
-    }
-
-    #[test]
-    fn ends_on_text_that_is_nothing_like_json() {
-        for text in
-            ["", "{", "]", "::::", "{{{{", "{,,,:", "\\", "\"\\", "\"\\u12", "{\"a\":\"\\ud800\"}"]
-        {
-            let _ = slips(text);
-        }
-        let _ = slips(&"[".repeat(10_000));
-        let _ = slips(&"}:,".repeat(10_000));
-    }
-}
+mod tests;

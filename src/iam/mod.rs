@@ -6,21 +6,32 @@
 mod condition;
 mod finding;
 mod glob;
+mod intrinsic;
 mod json;
+mod lint;
+mod near;
 mod node;
+mod partition;
 mod place;
 mod policy;
 mod provider;
+mod quotes;
 mod reader;
 mod request;
+mod role;
 mod simulate;
-mod token;
+mod yaml;
 
 pub use finding::{Code, Finding, Severity};
+pub use lint::lint;
+pub use partition::{AUDIENCE, PARTITIONS, account};
 pub use place::Position;
 pub use policy::{Condition, Effect, Policy, Principal, Principals, Statement, Text};
 pub use provider::ProviderArn;
 pub use reader::PolicyError;
 pub use request::{Known, WebIdentityRequest};
+pub use role::{
+    Audience, Format, Issuer, NameError, Permissions, PermissionsError, Role, RoleError, RoleName,
+    Subject, Thumbprint,
+};
 pub use simulate::{Element, Reason, StatementName, Verdict, simulate};
-pub use token::{TokenError, request_from_token};

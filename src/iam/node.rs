@@ -57,10 +57,10 @@ impl Node {
         }
     }
 
-    /// The items of a list, or the value itself.
+    /// The items of a list, or the value itself; a tag makes one of a list.
     pub(super) fn each(&self) -> &[Node] {
         match &self.kind {
-            Kind::List(items) => items,
+            Kind::List(items) if self.tag.is_none() => items,
             _ => std::slice::from_ref(self),
         }
     }
@@ -88,7 +88,8 @@ impl Node {
         }
     }
 
-    /// As serde's value; for text that is to be written as JSON.
+    /// As serde's value, to compare.
+    #[cfg(test)]
     pub(super) fn to_value(&self) -> serde_json::Value {
         use serde_json::Value;
         match &self.kind {

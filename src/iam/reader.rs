@@ -1,7 +1,10 @@
 //! From a document's nodes to a [`Policy`], naming what IAM would refuse.
 
+use super::condition::Operator;
 use super::finding::{Code, Finding, Severity};
+use super::intrinsic::{alternatives, template_text};
 use super::json::{self, Slip};
+use super::near::nearest;
 use super::node::{Kind, Member, Node};
 use super::place::{Position, Source};
 use super::policy::{Condition, Effect, Policy, Principal, Principals, Statement, Text};
@@ -165,7 +168,7 @@ impl Reader {
                 );
             }
             Some(statements) => {
-                for statement in statements.each() {
+                for statement in statements.each().iter().flat_map(alternatives) {
                     if let Some(statement) = self.statement(statement) {
                         policy.statements.push(statement);
                     }
@@ -342,7 +345,7 @@ impl Reader {
         match effect.text() {
             Some("Allow") => Effect::Allow,
             Some("Deny") => Effect::Deny,
-            _ if is_intrinsic(effect) => Effect::Allow,
+            _ if template_text(effect).is_some() => Effect::Allow,
             Some(other) => {
                 let meant = if other.eq_ignore_ascii_case("deny") { "Deny" } else { "Allow" };
                 let message = format!("Effect is Allow or Deny, written so; not {other:?}");
@@ -362,7 +365,7 @@ impl Reader {
         if node.text() == Some("*") {
             return Some(Principals::Any(node.at));
         }
-        if is_intrinsic(node) {
+        if template_text(node).is_some() {
             return None;
         }
         if !node.is_map() {
@@ -396,7 +399,7 @@ impl Reader {
         }
         for Member { key, key_at, value } in node.members() {
             let operator = Text { value: key.clone(), at: *key_at, template: false };
-            if let Err(meant) = super::condition::Operator::parse(key) {
+            if let Err(meant) = Operator::parse(key) {
                 let hint = meant
                     .as_ref()
                     .map_or(String::new(), |meant| format!("; did you mean {meant}?"));
@@ -438,9 +441,8 @@ impl Reader {
             return Some(Text { value, at: node.at, template: true });
         }
         let value = match &node.kind {
-            Kind::Text(text) => text.clone(),
+            Kind::Text(text) | Kind::Number(text) => text.clone(),
             Kind::Bool(value) => value.to_string(),
-            Kind::Number(text) => text.clone(),
             Kind::Null | Kind::List(_) | Kind::Map(_) => {
                 self.report(
                     Code::WrongType,
@@ -453,76 +455,4 @@ impl Reader {
         let template = self.template && value.contains("${");
         Some(Text { value, at: node.at, template })
     }
-}
-
-/// Whether CloudFormation computes the value.
-fn is_intrinsic(node: &Node) -> bool {
-    template_text(node).is_some()
-}
-
-/// What one of CloudFormation's functions gives, unknown parts as `${...}`.
-/// <https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference.html>
-pub(super) fn template_text(node: &Node) -> Option<String> {
-    if let Some(tag) = &node.tag {
-        return Some(function_text(tag, node));
-    }
-    match node.members() {
-        [member] if member.key == "Ref" => Some(function_text("Ref", &member.value)),
-        [member] => member.key.strip_prefix("Fn::").map(|name| function_text(name, &member.value)),
-        _ => None,
-    }
-}
-
-fn function_text(name: &str, argument: &Node) -> String {
-    let plain = |node: &Node| node.text().map(str::to_owned);
-    let found = match name {
-        "Ref" => plain(argument).map(|name| format!("${{{name}}}")),
-        "GetAtt" => match argument.items() {
-            [] => plain(argument).map(|name| format!("${{{name}}}")),
-            parts => {
-                let parts: Vec<_> = parts.iter().filter_map(Node::text).collect();
-                Some(format!("${{{}}}", parts.join(".")))
-            }
-        },
-        "Sub" => plain(argument.each().first().unwrap_or(argument)),
-        "Join" => match argument.items() {
-            [between, parts] => between.text().map(|between| {
-                let parts = parts.items().iter();
-                let parts: Vec<_> = parts
-                    .map(|part| {
-                        template_text(part).or_else(|| plain(part)).unwrap_or_else(|| "${?}".into())
-                    })
-                    .collect();
-                parts.join(between)
-            }),
-            _ => None,
-        },
-        _ => None,
-    };
-    found.unwrap_or_else(|| "${?}".to_owned())
-}
-
-/// The known name that was meant: the same but for case, an `s` at the end, or
-/// a letter or two.
-pub(super) fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
-    let wanted = name.to_ascii_lowercase();
-    let distance = |other: &str| distance(&wanted, &other.to_ascii_lowercase());
-    let best = known.iter().map(|other| (distance(other), *other)).min()?;
-    let allowed = if name.len() > 5 { 2 } else { 1 };
-    (best.0 <= allowed).then_some(best.1)
-}
-
-/// Letters to insert, drop or change.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().take(64).enumerate() {
-        let mut corner = std::mem::replace(&mut row[0], i + 1);
-        for (j, y) in b.iter().enumerate() {
-            let change = corner + usize::from(x != *y);
-            corner = row[j + 1];
-            row[j + 1] = change.min(corner + 1).min(row[j] + 1);
-        }
-    }
-    row.last().copied().unwrap_or_default()
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::provider;
+use crate::issuer::Token;
 
 /// A call of `AssumeRoleWithWebIdentity`, as far as trust policies can test it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,6 +47,13 @@ impl WebIdentityRequest {
             provider_arn: None,
             context: BTreeMap::new(),
         }
+    }
+
+    /// As a client with this token makes it. Nothing of it is verified.
+    #[must_use]
+    pub fn from_token(token: &Token) -> Self {
+        let audiences: Vec<&str> = token.audiences.iter().map(String::as_str).collect();
+        Self::new(&token.issuer, &token.subject, &audiences)
     }
 
     /// Adds a value of a condition key that the token does not hold

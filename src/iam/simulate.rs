@@ -167,19 +167,19 @@ impl Tested {
             }
             Some(named) => (is_named(named, request) != negated).into(),
         };
-        let names: Vec<Text> = match named {
+        let wanted: Vec<Text> = match named {
             Some(Principals::Of(all)) => {
                 all.iter().map(|principal| principal.name.clone()).collect()
             }
             _ => Vec::new(),
         };
-        let name = self.name.clone();
+        let statement_name = self.name.clone();
         self.note(truth, |doubt| Reason {
-            at: names.first().map_or(statement.at, |first| first.at),
-            statement: name,
+            at: wanted.first().map_or(statement.at, |first| first.at),
+            statement: statement_name,
             element: Element::Principal,
-            why: doubt.unwrap_or_else(|| why_not_principal(&names, request)),
-            policy: names.into_iter().map(|name| name.value).collect(),
+            why: doubt.unwrap_or_else(|| why_not_principal(&wanted, request)),
+            policy: wanted.into_iter().map(|name| name.value).collect(),
             request: vec![request.provider_arn.clone().unwrap_or_else(|| {
                 format!("arn:PARTITION:iam::ACCOUNT:oidc-provider/{}", request.provider_name())
             })],

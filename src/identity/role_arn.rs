@@ -34,6 +34,16 @@ impl Account {
         Ok(Self { partition: partition.to_owned(), id: id.to_owned() })
     }
 
+    #[must_use]
+    pub fn partition(&self) -> &str {
+        &self.partition
+    }
+
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
     /// The same account in a partition that somebody knows better.
     pub fn in_partition(&self, partition: &str) -> Result<Self, AccountError> {
         Self::new(partition, &self.id)

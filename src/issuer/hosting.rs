@@ -36,6 +36,26 @@ pub struct Object {
     pub cache_control: &'static str,
 }
 
+/// A bucket's policy, its members in the order in which people write them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Policy {
+    version: &'static str,
+    statement: [Statement; 1],
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Statement {
+    sid: &'static str,
+    effect: &'static str,
+    principal: Value,
+    action: &'static str,
+    resource: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    condition: Option<Value>,
+}
+
 impl Hosting {
     /// By the issuer's URL: `https://BUCKET.s3.REGION.amazonaws.com/...`, or
     /// `https://s3.REGION.amazonaws.com/BUCKET/...`. Behind other names the bucket
@@ -83,20 +103,26 @@ impl Hosting {
 
     /// Everyone may read the two objects and nothing else. It needs no ACLs.
     #[must_use]
-    pub fn bucket_policy(&self, objects: &[Object]) -> Value {
-        self.policy("PublicIssuerDocuments", &json!("*"), objects, None)
+    pub fn bucket_policy(&self, objects: &[Object]) -> Policy {
+        self.policy("PublicIssuerDocuments", json!("*"), objects, None)
     }
 
     /// One distribution of `CloudFront` may read them; the bucket stays private.
     #[must_use]
-    pub fn cloudfront_policy(&self, objects: &[Object], distribution: Option<&str>) -> Value {
+    pub fn cloudfront_policy(&self, objects: &[Object], distribution: Option<&str>) -> Policy {
         let arn = distribution.unwrap_or(DISTRIBUTION);
         self.policy(
             "IssuerDocumentsForCloudFront",
-            &json!({ "Service": "cloudfront.amazonaws.com" }),
+            json!({ "Service": "cloudfront.amazonaws.com" }),
             objects,
             Some(json!({ "StringEquals": { "AWS:SourceArn": arn } })),
         )
+    }
+
+    /// Whether the bucket is known; else a word stands for it.
+    #[must_use]
+    pub fn is_known(&self) -> bool {
+        self.bucket != BUCKET
     }
 
     /// What the account may still block: a public policy must be allowed, public
@@ -113,24 +139,22 @@ impl Hosting {
 
     fn policy(
         &self,
-        sid: &str,
-        principal: &Value,
+        sid: &'static str,
+        principal: Value,
         objects: &[Object],
-        only: Option<Value>,
-    ) -> Value {
+        condition: Option<Value>,
+    ) -> Policy {
         let resource =
             |object: &Object| format!("arn:{}:s3:::{}/{}", self.partition, self.bucket, object.key);
-        let mut statement = json!({
-            "Sid": sid,
-            "Effect": "Allow",
-            "Principal": principal,
-            "Action": "s3:GetObject",
-            "Resource": objects.iter().map(resource).collect::<Vec<_>>(),
-        });
-        if let Some(condition) = only {
-            statement["Condition"] = condition;
-        }
-        json!({ "Version": "2012-10-17", "Statement": [statement] })
+        let statement = Statement {
+            sid,
+            effect: "Allow",
+            principal,
+            action: "s3:GetObject",
+            resource: objects.iter().map(resource).collect(),
+            condition,
+        };
+        Policy { version: "2012-10-17", statement: [statement] }
     }
 }
 
@@ -180,24 +204,16 @@ mod tests {
         assert_eq!(objects[1].url, issuer.discovery_url());
         let policy = hosting.bucket_policy(&objects);
         assert_eq!(
-            policy["Statement"],
-            json!([{
-                "Sid": "PublicIssuerDocuments",
-                "Effect": "Allow",
-                "Principal": "*",
-                "Action": "s3:GetObject",
-                "Resource": [
-                    "arn:aws:s3:::keys/one/openid/v1/jwks",
-                    "arn:aws:s3:::keys/one/.well-known/openid-configuration",
-                ],
-            }])
+            serde_json::to_string(&policy).expect("JSON"),
+            "{\"Version\":\"2012-10-17\",\"Statement\":[{\"Sid\":\"PublicIssuerDocuments\",\
+             \"Effect\":\"Allow\",\"Principal\":\"*\",\"Action\":\"s3:GetObject\",\
+             \"Resource\":[\"arn:aws:s3:::keys/one/openid/v1/jwks\",\
+             \"arn:aws:s3:::keys/one/.well-known/openid-configuration\"]}]}"
         );
         let arn = "arn:aws:cloudfront::111122223333:distribution/E1";
-        let policy = hosting.cloudfront_policy(&objects, Some(arn));
-        assert_eq!(policy["Statement"][0]["Condition"]["StringEquals"]["AWS:SourceArn"], arn);
-        assert_eq!(
-            policy["Statement"][0]["Principal"],
-            json!({"Service": "cloudfront.amazonaws.com"})
-        );
+        let policy = json!(hosting.cloudfront_policy(&objects, Some(arn)));
+        let statement = &policy["Statement"][0];
+        assert_eq!(statement["Condition"], json!({"StringEquals": {"AWS:SourceArn": arn}}));
+        assert_eq!(statement["Principal"], json!({"Service": "cloudfront.amazonaws.com"}));
     }
 }

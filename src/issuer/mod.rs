@@ -21,6 +21,7 @@ mod jwk;
 mod jwks;
 mod key;
 mod pem_keys;
+pub mod rollout;
 #[cfg(test)]
 mod test_keys;
 mod thumbprint;

@@ -59,7 +59,7 @@ fn remarks_on_forms_that_the_api_server_does_not_read() {
     assert!(remark(RSA_FORMS[1]).is_some_and(|told| told.contains("-RSAPublicKey_in")));
     assert!(remark(P384_FORMS[2]).is_some_and(|told| told.contains("-pubout")));
     let read = [&RSA_FORMS[2..], &[RSA], &P256_FORMS[..2], &P521_FORMS[..2]].concat();
-    assert_eq!(read.into_iter().filter_map(remark).next(), None);
+    assert_eq!(read.into_iter().find_map(remark), None);
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod clients;
 mod cluster;
 mod doctor;
 mod documents;
+mod iam;
 mod inject;
 mod issuer;
 mod scrape;
@@ -29,6 +30,7 @@ pub fn run(command: Command) -> ExitCode {
         Command::Certs(args) => certs::run(args),
         Command::Doctor(args) => doctor::run(*args),
         Command::Audit(args) => audit::run(*args),
+        Command::Iam(args) => iam::run(args),
         Command::Completion(args) => documents::completion(args),
         Command::Man(args) => documents::man(&args),
         Command::Inject(args) => inject::run(*args),

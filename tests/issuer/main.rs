@@ -14,6 +14,7 @@ mod support;
 
 mod documents;
 mod host;
+mod rollout;
 mod verify;
 
 use std::path::Path;

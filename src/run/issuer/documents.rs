@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::{Ended, client, read_keys};
 use crate::cli::{DocumentsArgs, HostingPlace, ReportFormat};
 use crate::document_folder::{self, Document, Written};
-use crate::issuer::hosting::{Hosting, Object};
+use crate::issuer::hosting::{Hosting, Object, Policy};
 use crate::issuer::{DISCOVERY_PATH, Discovery, IssuerUrl, Jwks};
 use crate::live_issuer::LiveIssuer;
 
@@ -24,9 +24,9 @@ struct Report {
     objects: [Object; 2],
     #[serde(flatten)]
     hosting: Hosting,
-    bucket_policy: Value,
+    bucket_policy: Policy,
     public_access_block: Value,
-    cloudfront_bucket_policy: Value,
+    cloudfront_bucket_policy: Policy,
     remarks: Vec<String>,
 }
 
@@ -46,6 +46,9 @@ pub(super) async fn run(args: DocumentsArgs) -> anyhow::Result<Ended> {
 
     remarks.extend(issuer.remarks());
     let hosting = Hosting::of(&issuer, args.bucket.as_deref());
+    if !hosting.is_known() && args.hosting != HostingPlace::Static {
+        remarks.push("the issuer's URL does not tell the bucket: name it with --bucket".to_owned());
+    }
     let objects = hosting.objects(&issuer, jwks_path);
     let report = Report {
         issuer: issuer.to_string(),
@@ -226,7 +229,7 @@ impl Report {
         Ok(())
     }
 
-    fn policy(out: &mut impl Write, bucket: &str, policy: &Value) -> anyhow::Result<()> {
+    fn policy(out: &mut impl Write, bucket: &str, policy: &Policy) -> anyhow::Result<()> {
         let policy = serde_json::to_string_pretty(policy)?;
         writeln!(out, "aws s3api put-bucket-policy --bucket {bucket} --policy '{policy}'")?;
         Ok(())

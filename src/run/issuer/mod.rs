@@ -4,6 +4,8 @@
 //! can't be said: wrong arguments, input that can't be read.
 
 mod documents;
+mod evidence;
+mod plan;
 mod report;
 mod verify;
 
@@ -36,6 +38,8 @@ pub(super) fn run(args: IssuerArgs) -> ExitCode {
             match args.command {
                 IssuerCommand::Documents(args) => documents::run(args).await,
                 IssuerCommand::Verify(args) => verify::run(args).await,
+                IssuerCommand::Rotate(args) => plan::run_rotate(args).await,
+                IssuerCommand::Migrate(args) => plan::run_migrate(args).await,
             }
         })
     });

@@ -2,17 +2,16 @@
 
 use std::io::Write as _;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::Ended;
+use super::evidence::{Live, fetcher};
 use super::report::write_checks;
-use super::{Ended, client, read};
 use crate::cli::{ReportFormat, VerifyArgs};
-use crate::fetch::Fetcher;
 use crate::issuer::verify::{Against, check};
-use crate::issuer::{Check, IssuerUrl, Published, Thumbprint, Token};
-use crate::live_issuer::{LiveIssuer, token};
+use crate::issuer::{Check, IssuerUrl, Published, Thumbprint};
 
 #[derive(Serialize)]
 struct Report<'a> {
@@ -22,48 +21,19 @@ struct Report<'a> {
 }
 
 pub(super) async fn run(args: VerifyArgs) -> anyhow::Result<Ended> {
-    let fetcher = match &args.ca_file {
-        None => Fetcher::public()?,
-        Some(path) => Fetcher::with_authorities(&read(path)?)
-            .with_context(|| format!("failed to use --ca-file {}", path.display()))?,
-    };
-    let (token, live) = evidence(&args).await?;
+    let fetcher = fetcher(args.ca_file.as_deref())?;
+    let Live { token, keys: live, .. } = Live::of(&args.live).await?;
     // Whatever is wrong with the URL, what it leads to may tell more.
     let discovery_url = match IssuerUrl::parse(&args.url) {
         Ok(url) => url.discovery_url(),
         Err(_) => args.url.clone(),
     };
     let published = fetcher.published(&discovery_url).await;
-    let live = live.as_ref().map(|live| &live.keys);
-    let against = Against { token: token.as_ref(), live, now: Timestamp::now() };
+    let against = Against { token: token.as_ref(), live: live.as_ref(), now: Timestamp::now() };
     let checks = check(&args.url, &published, &against);
     let thumbprint = thumbprint(&published);
     report(&args, &checks, thumbprint.as_ref()).context("failed to print the report")?;
     Ok(if checks.iter().any(Check::failed) { Ended::Failed } else { Ended::Well })
-}
-
-/// The token to verify, and what the API server publishes.
-async fn evidence(args: &VerifyArgs) -> anyhow::Result<(Option<Token>, Option<LiveIssuer>)> {
-    let from_file = match &args.token {
-        Some(path) => {
-            let text = read(path)?;
-            let token = Token::parse(&String::from_utf8_lossy(&text));
-            Some(token.with_context(|| format!("failed to use --token {}", path.display()))?)
-        }
-        None => None,
-    };
-    let named = !args.cluster.kubeconfig.is_empty() || !args.cluster.context.is_empty();
-    // With a token at hand the environment's kubeconfig need not be asked.
-    if !args.from_cluster && (!named || from_file.is_some()) {
-        return Ok((from_file, None));
-    }
-    let Some((namespace, name)) = args.service_account.split_once('/') else {
-        bail!("--service-account {:?} is not NAMESPACE/NAME", args.service_account);
-    };
-    let client = client(args.cluster.clone()).await?;
-    let live = LiveIssuer::get(&client).await?;
-    let token = token(&client, namespace, name, &args.audience).await?;
-    Ok((Some(token), Some(live)))
 }
 
 /// Of the server that has the keys: that is the one IAM asks for.

@@ -1,0 +1,82 @@
+use super::*;
+
+fn slips(text: &str) -> Vec<Slip> {
+    read(&Source::new(text)).1
+}
+
+fn codes(text: &str) -> Vec<Code> {
+    slips(text).iter().map(|slip| slip.code).collect()
+}
+
+/// The text with all slips mended, from the last to the first.
+fn mended(text: &str) -> String {
+    let mut slips = slips(text);
+    slips.sort_by_key(|slip| std::cmp::Reverse(slip.span.start));
+    let mut chars: Vec<char> = text.chars().collect();
+    for slip in slips {
+        chars.splice(slip.span, slip.mended.chars());
+    }
+    chars.into_iter().collect()
+}
+
+#[test]
+fn reads_good_json_as_serde_does() {
+    for text in [
+        r#"{"a": [1, -2.5e3, true, false, null, "x\"\\\/\n\u00e9\ud83d\ude00"], "b": {}}"#,
+        "[]",
+        " \"\" ",
+        "{\"curly in text\": \"\u{201c}quoted\u{201d} \u{2013} it's\"}",
+    ] {
+        let (node, slips) = read(&Source::new(text));
+        assert_eq!(slips, [], "{text}");
+        let wanted: serde_json::Value = serde_json::from_str(text).expect("good JSON");
+        assert_eq!(node.to_value(), wanted, "{text}");
+    }
+}
+
+#[test]
+fn names_a_slip_and_mends_it() {
+    for (text, code, wanted) in [
+        ("{\u{201c}a\u{201d}: 1}", Code::CurlyQuote, r#"{"a": 1}"#),
+        ("{\"a\": \"x\u{201d}\n}", Code::CurlyQuote, "{\"a\": \"x\"\n}"),
+        ("{'a': 1}", Code::SingleQuote, r#"{"a": 1}"#),
+        ("{\"a\":\u{a0}1}", Code::OddSpace, r#"{"a": 1}"#),
+        ("{\"a\": 1,}", Code::TrailingComma, r#"{"a": 1}"#),
+        ("[1, 2,\n]", Code::TrailingComma, "[1, 2\n]"),
+        ("{\"a\": 1\n \"b\": 2}", Code::MissingComma, "{\"a\": 1,\n \"b\": 2}"),
+        ("[\"a\" \"b\"]", Code::MissingComma, "[\"a\", \"b\"]"),
+        ("{\"a\": \"x,\n\"b\": 1}", Code::MissingQuote, "{\"a\": \"x\",\n\"b\": 1}"),
+        ("{\"a: \"x\"}", Code::MissingQuote, "{\"a\": \"x\"}"),
+        ("{\"a\": x\"}", Code::MissingQuote, "{\"a\": \"x\"}"),
+        ("{a: 1}", Code::MissingQuote, "{\"a\": 1}"),
+        ("{\"a\": [\"x]\n}", Code::MissingQuote, "{\"a\": [\"x\"]\n}"),
+        ("{\"a\" 1}", Code::MissingColon, "{\"a\" :1}"),
+        ("{\"a\": 1", Code::MissingBracket, "{\"a\": 1}"),
+        ("{\"a\": [1}", Code::MissingBracket, "{\"a\": [1]}"),
+        ("{\"a\": 1} // why", Code::Comment, "{\"a\": 1} "),
+        ("{\"a\": 1} more", Code::ExtraText, "{\"a\": 1} "),
+        ("{\"a\": \"\\d\"}", Code::BadEscape, "{\"a\": \"\\\\d\"}"),
+    ] {
+        assert!(codes(text).iter().all(|found| *found == code), "{text}: {:?}", slips(text));
+        assert!(!codes(text).is_empty(), "{text}");
+        let mended = mended(text);
+        assert_eq!(mended, wanted, "{text}");
+        assert!(serde_json::from_str::<serde_json::Value>(&mended).is_ok(), "{mended}");
+    }
+}
+
+#[test]
+fn names_a_key_that_stands_twice() {
+    assert_eq!(codes(r#"{"a": 1, "a": 2}"#), [Code::DuplicateKey]);
+}
+
+#[test]
+fn ends_on_text_that_is_nothing_like_json() {
+    for text in
+        ["", "{", "]", "::::", "{{{{", "{,,,:", "\\", "\"\\", "\"\\u12", "{\"a\":\"\\ud800\"}"]
+    {
+        let _ = slips(text);
+    }
+    let _ = slips(&"[".repeat(10_000));
+    let _ = slips(&"}:,".repeat(10_000));
+}

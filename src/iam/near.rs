@@ -1,0 +1,45 @@
+//! What somebody meant who wrote nearly that.
+
+/// The known name that was meant: the same but for case, an `s` at the end, or
+/// a letter or two.
+pub(super) fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
+    let wanted = name.to_ascii_lowercase();
+    let distance = |other: &str| distance(&wanted, &other.to_ascii_lowercase());
+    let best = known.iter().map(|other| (distance(other), *other)).min()?;
+    let allowed = if name.len() > 5 { 2 } else { 1 };
+    (best.0 <= allowed).then_some(best.1)
+}
+
+/// Letters to insert, drop or change.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().take(64).enumerate() {
+        let mut corner = std::mem::replace(&mut row[0], i + 1);
+        for (j, y) in b.iter().enumerate() {
+            let change = corner + usize::from(x != *y);
+            corner = row[j + 1];
+            row[j + 1] = change.min(corner + 1).min(row[j] + 1);
+        }
+    }
+    row.last().copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn takes_a_letter_or_two_for_a_slip() {
+        let known = ["Action", "Resource", "StringEquals"];
+        for (name, meant) in [
+            ("action", Some("Action")),
+            ("Resources", Some("Resource")),
+            ("StringEqual", Some("StringEquals")),
+            ("Principal", None),
+            ("", None),
+        ] {
+            assert_eq!(nearest(name, &known), meant, "{name}");
+        }
+    }
+}

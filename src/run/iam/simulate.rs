@@ -1,0 +1,124 @@
+//! `iam simulate`.
+
+use std::fmt::Write as _;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use serde_json::{Value, json};
+
+use crate::cli::{IamSimulateArgs, ReportFormat};
+use crate::iam::{Element, Policy, Reason, StatementName, Verdict, WebIdentityRequest, simulate};
+use crate::issuer::Token;
+
+pub(super) fn run(args: &IamSimulateArgs) -> anyhow::Result<ExitCode> {
+    let text = super::read(&args.trust_policy)?;
+    let policy = Policy::trust_policy(&text)
+        .with_context(|| format!("failed to evaluate {}", args.trust_policy.display()))?;
+    let request = request(args)?;
+    let verdict = simulate(&policy, &request);
+    super::print(&match args.output {
+        ReportFormat::Text => told(&verdict, &request)?,
+        ReportFormat::Json => serde_json::to_string_pretty(&as_json(&verdict, &request))? + "\n",
+    })?;
+    Ok(match verdict {
+        Verdict::Allowed { .. } => ExitCode::SUCCESS,
+        Verdict::Denied { .. } => ExitCode::FAILURE,
+        Verdict::Unknown { .. } => ExitCode::from(2),
+    })
+}
+
+fn request(args: &IamSimulateArgs) -> anyhow::Result<WebIdentityRequest> {
+    let mut request = if let Some(path) = &args.token {
+        let failed = || format!("failed to use {}", path.display());
+        let token = Token::parse(&super::read(path)?).with_context(failed)?;
+        WebIdentityRequest::from_token(&token)
+    } else {
+        // clap asks for all three, or for a token.
+        let audiences: Vec<&str> = args.aud.iter().map(String::as_str).collect();
+        let issuer = args.issuer.as_deref().unwrap_or_default();
+        WebIdentityRequest::new(issuer, args.sub.as_deref().unwrap_or_default(), &audiences)
+    };
+    request.provider_arn.clone_from(&args.provider_arn);
+    Ok(args.context.iter().fold(request, |request, (key, value)| request.with_context(key, value)))
+}
+
+fn told(verdict: &Verdict, request: &WebIdentityRequest) -> anyhow::Result<String> {
+    let mut out = String::new();
+    let WebIdentityRequest { issuer, subject, audiences, .. } = request;
+    writeln!(out, "token: iss {issuer:?}, sub {subject:?}, aud {}", audiences.join(", "))?;
+    let reasons = match verdict {
+        Verdict::Allowed { by } => {
+            writeln!(out, "allowed by {by}, line {}", by.at.line)?;
+            writeln!(
+                out,
+                "  the provider's client IDs must hold the audience as well; IAM alone knows them"
+            )?;
+            &Vec::new()
+        }
+        Verdict::Denied { explicitly: Some(by), reasons } => {
+            writeln!(out, "denied by {by}, line {}: a Deny wins whatever else allows", by.at.line)?;
+            reasons
+        }
+        Verdict::Denied { explicitly: None, reasons } => {
+            writeln!(out, "denied: no statement allows it")?;
+            reasons
+        }
+        Verdict::Unknown { reasons } => {
+            writeln!(out, "can't say: it depends on what AWS alone knows")?;
+            reasons
+        }
+    };
+    for reason in reasons {
+        let Reason { statement, at, element, policy, request, why } = reason;
+        writeln!(out, "  {statement}, line {}, {element}", at.line)?;
+        writeln!(out, "    policy:  {}", listed(policy))?;
+        writeln!(out, "    request: {}", listed(request))?;
+        writeln!(out, "    {why}")?;
+    }
+    Ok(out)
+}
+
+fn listed(values: &[String]) -> String {
+    if values.is_empty() {
+        return "(nothing)".to_owned();
+    }
+    values.iter().map(|value| format!("{value:?}")).collect::<Vec<_>>().join(" or ")
+}
+
+fn as_json(verdict: &Verdict, request: &WebIdentityRequest) -> Value {
+    let (word, by, reasons): (_, Option<&StatementName>, &[Reason]) = match verdict {
+        Verdict::Allowed { by } => ("allowed", Some(by), &[]),
+        Verdict::Denied { explicitly, reasons } => ("denied", explicitly.as_ref(), reasons),
+        Verdict::Unknown { reasons } => ("unknown", None, reasons),
+    };
+    json!({
+        "verdict": word,
+        "by": by.map(statement),
+        "request": {"iss": request.issuer, "sub": request.subject, "aud": request.audiences},
+        "reasons": reasons.iter().map(reason).collect::<Vec<_>>(),
+    })
+}
+
+fn statement(name: &StatementName) -> Value {
+    json!({"statement": name.number, "sid": name.sid, "line": name.at.line})
+}
+
+fn reason(reason: &Reason) -> Value {
+    let (element, operator, key) = match &reason.element {
+        Element::Principal => ("Principal", None, None),
+        Element::Action => ("Action", None, None),
+        Element::Condition { operator, key } => ("Condition", Some(operator), Some(key)),
+    };
+    json!({
+        "statement": reason.statement.number,
+        "sid": reason.statement.sid,
+        "line": reason.at.line,
+        "column": reason.at.column,
+        "element": element,
+        "operator": operator,
+        "key": key,
+        "policy": reason.policy,
+        "request": reason.request,
+        "why": reason.why,
+    })
+}
