@@ -7,6 +7,7 @@
 //! of that name.
 
 mod certs;
+mod doctor;
 mod documents;
 mod identity;
 mod inject;
@@ -23,6 +24,7 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches as _, Parser, Subcommand};
 
 pub use certs::{CertsArgs, CertsCommand, CertsInitArgs};
+pub use doctor::{DoctorArgs, DoctorOutput, WebhookArgs};
 pub use documents::{CompletionArgs, ManArgs};
 pub use identity::{ContainerCredentialsArgs, RoleArnArgs, SettingsArgs, WebIdentityArgs};
 pub use inject::{ClusterArgs, InjectArgs, InjectOutput, ReadSourceArgs};
@@ -71,6 +73,8 @@ pub enum Command {
     Inject(Box<InjectArgs>),
     /// Publish, check, rotate and move a self-hosted issuer
     Issuer(Box<IssuerArgs>),
+    /// Say which link is broken between a pod and its AWS credentials
+    Doctor(Box<DoctorArgs>),
     /// Print a shell's completions
     Completion(CompletionArgs),
     /// Write the manual pages to a folder

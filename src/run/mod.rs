@@ -4,6 +4,7 @@ mod certificate;
 mod certs;
 mod clients;
 mod cluster;
+mod doctor;
 mod documents;
 mod inject;
 mod issuer;
@@ -25,6 +26,7 @@ use crate::telemetry::logs;
 pub fn run(command: Command) -> ExitCode {
     match command {
         Command::Certs(args) => certs::run(args),
+        Command::Doctor(args) => doctor::run(*args),
         Command::Completion(args) => documents::completion(args),
         Command::Man(args) => documents::man(&args),
         Command::Inject(args) => inject::run(*args),
