@@ -1,4 +1,4 @@
-//! A static host with HTTPS, as a bucket or CloudFront is one: it serves a folder, or what a test
+//! A static host with HTTPS, as a bucket is one: it serves a folder, or what a test
 //! wants of it.
 
 use std::net::{Ipv4Addr, SocketAddr};

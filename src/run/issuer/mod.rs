@@ -16,6 +16,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use kube::Client;
+use zeroize::Zeroizing;
 
 use super::{cluster, exit_code, told};
 use crate::cli::{IssuerArgs, IssuerCommand};
@@ -74,7 +75,8 @@ fn read_keys(paths: &[impl AsRef<Path>]) -> anyhow::Result<(Vec<PublicKey>, Vec<
     let (mut keys, mut remarks) = (Vec::new(), Vec::new());
     for path in paths {
         let path = path.as_ref();
-        let found = PublicKey::read_pem(&read(path)?)
+        let text = Zeroizing::new(read(path)?);
+        let found = PublicKey::read_pem(&text)
             .with_context(|| format!("failed to read a key from {}", path.display()))?;
         for found in found {
             let place = format!("{}:{}", path.display(), found.line);
