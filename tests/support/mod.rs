@@ -41,7 +41,7 @@ mod webhook;
 
 pub use self::{
     balancer::Balancer,
-    components::free_port,
+    components::{free_port, kubectl},
     control_plane::{ControlPlane, Options, control_plane},
     footprint::raise_open_files,
     from_file::{ACCOUNTS, accounts, from_file},
