@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use k8s_openapi::api::admissionregistration::v1::MutatingWebhookConfiguration;
-use k8s_openapi::api::core::v1::ServiceAccount;
+use k8s_openapi::api::core::v1::{Event, ServiceAccount};
 use kube::Api;
-use kube::api::{DeleteParams, Patch, PatchParams};
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
 use serde_json::{Value, json};
 
 use crate::cluster::Cluster;
@@ -26,9 +26,12 @@ async fn apps(cluster: &Cluster, labels: Value) -> Namespace {
     namespace
 }
 
+fn labels(label: &str, value: &str) -> Value {
+    json!({ "metadata": { "labels": { label: value } } })
+}
+
 fn labelled(service_account: &str, label: &str, value: &str) -> Value {
-    let labels = json!({ "metadata": { "labels": { label: value } } });
-    overlaid(pod("probe", service_account), &labels)
+    overlaid(pod("probe", service_account), &labels(label, value))
 }
 
 /// As a kubelet shows its static pods.
@@ -97,6 +100,15 @@ pub async fn gives_roles(cluster: &mut Cluster) {
     gets_the_role(&system, &pod("probe", "pod-identity-test")).await;
     let accounts = system.api::<ServiceAccount>();
     accounts.delete("pod-identity-test", &DeleteParams::default()).await.unwrap();
+    // What is wrong with a ServiceAccount is told where its owner looks.
+    apps.service_account("odd", &[(ROLE_ARN, "odd")]).await;
+    eventually("an Event on the ServiceAccount", SOON, || async {
+        let events = apps.api::<Event>().list(&ListParams::default()).await?.items;
+        let mut of = events.iter().filter_map(|event| event.involved_object.name.as_deref());
+        ensure!(of.any(|name| name == "odd"), "none of {}", events.len());
+        Ok(())
+    })
+    .await;
     // The API server did not even ask about the mirror pod.
     assert_eq!(counted(cluster, "mutate", "mirror-pod").await, 0);
     apps.delete().await;
@@ -158,9 +170,13 @@ async fn exempts(cluster: &Cluster, all: &Namespace) {
     let home = cluster.existing(&cluster.home).await;
     is_admitted_as_it_is(&home, &restricted(without.clone())).await;
     is_admitted_as_it_is(all, &mirror()).await;
-    is_admitted_as_it_is(all, &overlaid(without.clone(), &labelled("default", SKIP, "true"))).await;
+    is_admitted_as_it_is(all, &overlaid(mirror(), &labels(REQUIRED, "true"))).await;
     let ours = labelled("default", "app.kubernetes.io/name", "pod-identity-webhook");
-    is_admitted_as_it_is(all, &overlaid(without, &ours)).await;
+    for exempt in [labelled("default", SKIP, "true"), ours] {
+        // Required by its namespace, and by its own label too.
+        is_admitted_as_it_is(all, &exempt).await;
+        is_admitted_as_it_is(all, &overlaid(without.clone(), &exempt)).await;
+    }
 }
 
 /// Certificates managed by the webhook: every entry has the caBundle, and has it again when someone

@@ -26,6 +26,7 @@ mod control_plane;
 mod footprint;
 mod from_file;
 mod http;
+mod in_the_wild;
 mod injector;
 mod keeper;
 mod kubeconfig;
@@ -46,6 +47,7 @@ pub use self::{
     footprint::raise_open_files,
     from_file::{ACCOUNTS, accounts, from_file},
     http::{Connection, Dialer, Reply, client_config},
+    in_the_wild::in_the_wild,
     injector::Injector,
     keeper::{Process, process_is_gone},
     manifests::{apply, cluster_name, grant_shipped, shipped},
