@@ -11,7 +11,7 @@ use anyhow::{Context as _, ensure};
 use k8s_openapi::ByteString;
 use k8s_openapi::api::admissionregistration::v1::{MutatingWebhook, MutatingWebhookConfiguration};
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::{Secret, Service};
+use k8s_openapi::api::core::v1::{Namespace as NamespaceObject, Secret, Service};
 use kube::api::{DynamicObject, ListParams, Patch, PatchParams};
 use kube::core::Status;
 use kube::discovery::{Scope, verbs};
@@ -135,6 +135,12 @@ impl<'a> Scene<'a> {
     async fn new(control_plane: &'a ControlPlane) -> Self {
         let home = control_plane.namespace("release").await;
         let apps = control_plane.namespace("apps").await;
+        // No test sees the webhooks of another.
+        let namespaces: Api<NamespaceObject> = Api::all(control_plane.client());
+        let label = Patch::Merge(json!({ "metadata": { "labels": { "release": home.name() } } }));
+        for namespace in [&home, &apps] {
+            namespaces.patch(namespace.name(), &PatchParams::default(), &label).await.unwrap();
+        }
         apps.service_account(APP, &[("eks.amazonaws.com/role-arn", ROLE)]).await;
         Self { control_plane, home, apps: Arc::new(apps), port: free_port().unwrap() }
     }
@@ -154,10 +160,7 @@ impl<'a> Scene<'a> {
         let mut args = vec![command, self.release()];
         let values = [
             format!("service.port={}", self.port),
-            format!(
-                "webhook.namespaceSelector.matchLabels.kubernetes\\.io/metadata\\.name={}",
-                self.apps
-            ),
+            format!("webhook.namespaceSelector.matchLabels.release={}", self.release()),
         ]
         .join(",");
         if matches!(command, "install" | "upgrade") {
@@ -248,7 +251,7 @@ impl<'a> Scene<'a> {
             let error =
                 self.apps.admit_pod(&without, true).await.err().context("it was admitted")?;
             let error = error.to_string();
-            ensure!(error.contains("pod.required.") && error.contains("not-configured"), "{error}");
+            ensure!(error.contains("pod.required.") && error.contains("has no role"), "{error}");
             Ok(())
         })
         .await;

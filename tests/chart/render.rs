@@ -35,7 +35,9 @@ fn renders_the_same_with_helm_3() {
     let (four, three) = (Helm::offline(), Helm::three_of(std::path::Path::new("/nowhere")));
     for file in values_files() {
         let more = ["--values", file.to_str().unwrap()];
-        let [four, three] = [&four, &three].map(|helm| helm.template(NAME, NAME, &more).unwrap());
+        // In another order.
+        let [four, three] =
+            [&four, &three].map(|helm| by_name(&helm.template(NAME, NAME, &more).unwrap()));
         assert_eq!(four, three, "{}", file.display());
     }
 }
@@ -61,12 +63,12 @@ fn the_defaults_are_what_the_manifests_say() {
     let mut manifests = objects_of("deploy/install.yaml");
     // Helm makes it, where it is told to.
     manifests.retain(|object| object["kind"] != "Namespace");
-    let mut rendered = Helm::offline().template(NAME, NAME, &[]).unwrap();
+    let rendered = Helm::offline().template(NAME, NAME, &[]).unwrap();
     let pods = pod_labels(&rendered);
     for selector in selectors(&rendered) {
         assert_eq!(selector, pods, "the chart's own pods");
     }
-    assert_eq!(without_labels(&mut rendered), without_labels(&mut manifests));
+    assert_eq!(without_labels(rendered), without_labels(manifests));
 }
 
 #[test]
@@ -150,11 +152,11 @@ fn writes_the_files_that_the_program_reads() {
     assert!(skipped.is_empty(), "{skipped:?}");
     let identities: Value = serde_json::from_str(&identities).unwrap();
     assert_eq!(identities["team-*/uploader"]["TokenExpiration"], 3600);
-    let credentials = file("pod-identity-webhook-identity-container-credentials", "config.json");
+    let credentials = file("pod-identity-webhook-container-credentials", "config.json");
     let credentials: Value = serde_json::from_str(&credentials).unwrap();
     let reader = json!([{ "namespace": "demo", "serviceAccount": "reader" }]);
     assert_eq!(credentials, json!({ "identities": reader }));
-    let clients = file("pod-identity-webhook-identity-clients", "ca.crt");
+    let clients = file("pod-identity-webhook-clients", "ca.crt");
     assert!(clients.starts_with("-----BEGIN CERTIFICATE-----\n"), "{clients}");
 }
 
@@ -222,8 +224,16 @@ fn selectors(objects: &[Value]) -> Vec<Value> {
     selectors
 }
 
-/// By kind and name; without the labels of objects, and without the instance in selectors.
-fn without_labels(objects: &mut [Value]) -> BTreeMap<(String, String), Value> {
+fn by_name(objects: &[Value]) -> BTreeMap<(String, String), Value> {
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let named = objects
+        .iter()
+        .map(|object| ((text(&object["kind"]), text(&object["metadata"]["name"])), object.clone()));
+    named.collect()
+}
+
+/// Without the labels of objects, and without the instance in selectors.
+fn without_labels(mut objects: Vec<Value>) -> BTreeMap<(String, String), Value> {
     const INSTANCE: &str = "app.kubernetes.io/instance";
     fn strip(value: &mut Value) {
         match value {
@@ -235,11 +245,9 @@ fn without_labels(objects: &mut [Value]) -> BTreeMap<(String, String), Value> {
             _ => {}
         }
     }
-    let text = |value: &Value| value.as_str().unwrap().to_owned();
-    let named = objects.iter_mut().map(|object| {
+    for object in &mut objects {
         strip(object);
         object["metadata"].as_object_mut().unwrap().remove("labels");
-        ((text(&object["kind"]), text(&object["metadata"]["name"])), object.clone())
-    });
-    named.collect()
+    }
+    by_name(&objects)
 }
