@@ -19,10 +19,11 @@ use kube::{Api, Discovery};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
-use crate::helm::{Helm, arguments, chart};
 use crate::support::{
-    ControlPlane, Namespace, Webhook, control_plane, eventually, free_port, overlaid, pod,
+    ControlPlane, Helm, Namespace, Webhook, chart, control_plane, eventually, free_port, overlaid,
+    pod,
 };
+use crate::values::arguments;
 
 const SOON: Duration = Duration::from_mins(1);
 const APP: &str = "app";

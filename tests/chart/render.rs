@@ -1,6 +1,5 @@
 //! What the chart renders.
 
-use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -11,8 +10,9 @@ use kube::api::DynamicObject;
 use kube::core::{ApiResource, GroupVersionKind};
 use serde_json::{Value, json};
 
-use crate::helm::{Helm, NAME, chart, one, project, values_files};
-use crate::support::{ControlPlane, accepted, apply, control_plane, eventually};
+use crate::same::pod_labels;
+use crate::support::{ControlPlane, Helm, accepted, apply, chart, control_plane, eventually};
+use crate::values::{NAME, one, project, values, values_files};
 
 #[test]
 fn has_the_version_of_the_program() {
@@ -30,18 +30,6 @@ fn passes_a_strict_lint_with_all_values() {
     }
 }
 
-#[test]
-fn renders_the_same_with_helm_3() {
-    let (four, three) = (Helm::offline(), Helm::three_of(std::path::Path::new("/nowhere")));
-    for file in values_files() {
-        let more = ["--values", file.to_str().unwrap()];
-        // In another order.
-        let [four, three] =
-            [&four, &three].map(|helm| by_name(&helm.template(NAME, NAME, &more).unwrap()));
-        assert_eq!(four, three, "{}", file.display());
-    }
-}
-
 #[tokio::test]
 async fn a_strict_api_server_accepts_every_render() {
     let control_plane = control_plane().await;
@@ -56,19 +44,6 @@ async fn a_strict_api_server_accepts_every_render() {
             stored.unwrap_or_else(|error| panic!("{what}: {error:#}"));
         }
     }
-}
-
-#[test]
-fn the_defaults_are_what_the_manifests_say() {
-    let mut manifests = objects_of("deploy/install.yaml");
-    // Helm makes it, where it is told to.
-    manifests.retain(|object| object["kind"] != "Namespace");
-    let rendered = Helm::offline().template(NAME, NAME, &[]).unwrap();
-    let pods = pod_labels(&rendered);
-    for selector in selectors(&rendered) {
-        assert_eq!(selector, pods, "the chart's own pods");
-    }
-    assert_eq!(without_labels(rendered), without_labels(manifests));
 }
 
 #[test]
@@ -136,8 +111,7 @@ fn refuses_values_that_contradict_each_other_and_says_what_to_do() {
 
 #[test]
 fn writes_the_files_that_the_program_reads() {
-    let values = project("tests/chart/values/everything.yaml");
-    let more = ["--values", values.to_str().unwrap()];
+    let more = ["--values", &values("everything")];
     let objects = Helm::offline().template(NAME, NAME, &more).unwrap();
     let file = |name: &str, key: &str| -> String {
         let mut maps = objects.iter().filter(|object| object["kind"] == "ConfigMap");
@@ -162,8 +136,7 @@ fn writes_the_files_that_the_program_reads() {
 
 #[test]
 fn a_file_in_place_of_managed_certificates_needs_no_right_to_write() {
-    let values = project("tests/chart/values/cert-manager.yaml");
-    let more = ["--values", values.to_str().unwrap()];
+    let more = ["--values", &values("cert-manager")];
     let objects = Helm::offline().template(NAME, NAME, &more).unwrap();
     let verbs = |kind: &str| {
         let rules = one(&objects, kind)["rules"].as_array().unwrap();
@@ -199,55 +172,4 @@ async fn define_resources(control_plane: &ControlPlane) {
         })
         .await;
     }
-}
-
-fn objects_of(file: &str) -> Vec<Value> {
-    let text = std::fs::read_to_string(project(file)).unwrap();
-    serde_saphyr::from_multiple(&text).unwrap()
-}
-
-fn pod_labels(objects: &[Value]) -> Value {
-    one(objects, "Deployment")["spec"]["template"]["metadata"]["labels"].clone()
-}
-
-/// All that select the webhook's pods.
-fn selectors(objects: &[Value]) -> Vec<Value> {
-    let deployment = &one(objects, "Deployment")["spec"];
-    let spread = deployment["template"]["spec"]["topologySpreadConstraints"].as_array().unwrap();
-    let mut selectors: Vec<_> =
-        spread.iter().map(|it| it["labelSelector"]["matchLabels"].clone()).collect();
-    selectors.extend([
-        deployment["selector"]["matchLabels"].clone(),
-        one(objects, "Service")["spec"]["selector"].clone(),
-        one(objects, "PodDisruptionBudget")["spec"]["selector"]["matchLabels"].clone(),
-    ]);
-    selectors
-}
-
-fn by_name(objects: &[Value]) -> BTreeMap<(String, String), Value> {
-    let text = |value: &Value| value.as_str().unwrap().to_owned();
-    let named = objects
-        .iter()
-        .map(|object| ((text(&object["kind"]), text(&object["metadata"]["name"])), object.clone()));
-    named.collect()
-}
-
-/// Without the labels of objects, and without the instance in selectors.
-fn without_labels(mut objects: Vec<Value>) -> BTreeMap<(String, String), Value> {
-    const INSTANCE: &str = "app.kubernetes.io/instance";
-    fn strip(value: &mut Value) {
-        match value {
-            Value::Object(members) => {
-                members.remove(INSTANCE);
-                members.values_mut().for_each(strip);
-            }
-            Value::Array(items) => items.iter_mut().for_each(strip),
-            _ => {}
-        }
-    }
-    for object in &mut objects {
-        strip(object);
-        object["metadata"].as_object_mut().unwrap().remove("labels");
-    }
-    by_name(&objects)
 }
