@@ -16,6 +16,10 @@ impl Kubectl {
         Self { program: kubectl().unwrap(), kubeconfig: kubeconfig.to_owned() }
     }
 
+    pub fn kubeconfig(&self) -> &Path {
+        &self.kubeconfig
+    }
+
     /// Panics where it fails; gives what it printed.
     pub fn run(&self, args: &[&str]) -> String {
         self.run_on("", args)

@@ -18,6 +18,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod chart;
 mod cluster;
 mod given;
 mod kubectl;
