@@ -45,6 +45,8 @@ demo: ## The same on a real API server, which is built once (minutes): what it s
 test: ## All tests, on a real control plane that is built once (minutes)
 	@scripts/setup test
 	@tests/control-plane/build.sh kubectl >/dev/null
+	@tests/tools/helm/build.sh helm >/dev/null
+	@tests/tools/helm/build.sh helm3 >/dev/null
 	cargo test --locked
 
 soak: ## Disturb it in every way under load, then rotate certificates, each for MINUTES (5)
@@ -68,6 +70,7 @@ lint: ## Formatting, clippy, the floors, licences and advisories
 	cargo clippy --locked --all-targets -- -D warnings
 	scripts/check-floors
 	scripts/manifest --check
+	scripts/chart-readme --check
 	@if command -v cargo-deny >/dev/null 2>&1; then \
 		cargo deny --locked check; \
 	else \

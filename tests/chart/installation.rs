@@ -18,6 +18,7 @@ use kube::discovery::{Scope, verbs};
 use kube::{Api, Discovery};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
+use tokio::time::interval;
 
 use crate::support::{
     ControlPlane, Helm, Namespace, Webhook, chart, control_plane, eventually, free_port, overlaid,
@@ -228,13 +229,16 @@ impl<'a> Scene<'a> {
         Ok(has_role(&admitted.object))
     }
 
-    /// Creates pods without a pause until it is told to end.
+    /// Creates one pod after the other until it is told to end.
     fn create_pods(&self) -> Pods {
         let ended = Arc::new(AtomicBool::new(false));
         let (apps, stop) = (Arc::clone(&self.apps), Arc::clone(&ended));
         let task = tokio::spawn(async move {
             let (mut created, mut without_role) = (0, 0);
+            // Others have a use for the machine, too.
+            let mut ticks = interval(Duration::from_millis(10));
             while !stop.load(Ordering::Relaxed) {
+                ticks.tick().await;
                 let admitted = apps.admit_pod(&pod("pod", APP), true).await.unwrap();
                 created += 1;
                 without_role += usize::from(!has_role(&admitted.object));
@@ -284,7 +288,7 @@ impl<'a> Scene<'a> {
         let known = Discovery::new(client.clone()).run().await.unwrap();
         let mut objects = BTreeSet::new();
         for (resource, capabilities) in
-            known.groups().flat_map(|group| group.recommended_resources())
+            known.groups().flat_map(kube::discovery::ApiGroup::recommended_resources)
         {
             if !capabilities.supports_operation(verbs::LIST) || resource.kind == "Event" {
                 continue;

@@ -26,9 +26,8 @@ async fn the_chart_gives_roles_and_stops_nobody_until_it_is_told_to() {
     suite::gives_roles(&mut cluster).await;
     suite::lets_pods_pass_while_it_is_away(&mut cluster).await;
 
-    // The port leads to this process, and the chart has another.
-    let closed = ["--set=failClosed.enabled=true", "--force-conflicts"];
-    cluster.apply(|kubectl| helm(kubectl, "upgrade", &closed)).await;
+    let closed = "--set=failClosed.enabled=true";
+    cluster.apply(|kubectl| helm(kubectl, "upgrade", &[closed])).await;
     suite::keeps_every_ca_bundle(&mut cluster, 3).await;
     suite::fails_closed_for_what_is_labelled(&mut cluster).await;
     assert_eq!(cluster.forbidden(), Vec::<String>::new());
