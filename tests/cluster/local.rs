@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use k8s_openapi::api::admissionregistration::v1::MutatingWebhookConfiguration;
 use k8s_openapi::api::core::v1::{Container, Service};
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use kube::Api;
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
@@ -47,6 +48,7 @@ impl Cluster {
         let client = local.control_plane.client();
         let place = Place::Local(Box::new(local));
         let mut cluster = Self { client, home: home.to_owned(), place };
+        cluster.leads_to_the_pods().await;
         cluster.connect().await;
         cluster.take_the_deployment().await;
         cluster.start().await;
@@ -69,6 +71,27 @@ impl Cluster {
         match &mut self.place {
             Place::Local(local) => local,
             Place::Given(_) => panic!("this is for a control plane of the test's own"),
+        }
+    }
+
+    /// That the Service would find the pods, were there nodes to run them.
+    async fn leads_to_the_pods(&self) {
+        let template = self.deployment().await.spec.template;
+        let labels = template.metadata.unwrap().labels.unwrap();
+        let ports = template.spec.unwrap().containers.remove(0).ports.unwrap();
+        let ports: Vec<_> = ports.into_iter().filter_map(|port| port.name).collect();
+        let services: Api<Service> = Api::namespaced(self.client.clone(), &self.home);
+        for entry in self.configuration().await.webhooks.unwrap() {
+            let service = services.get(&entry.client_config.service.unwrap().name).await.unwrap();
+            let spec = service.spec.unwrap();
+            for (key, value) in spec.selector.unwrap() {
+                assert_eq!(labels.get(&key), Some(&value), "{key} selects no pod");
+            }
+            let [port] = <[_; 1]>::try_from(spec.ports.unwrap()).unwrap();
+            let IntOrString::String(target) = port.target_port.unwrap() else {
+                panic!("the port has no name");
+            };
+            assert!(port.port == 443 && ports.contains(&target), "{target} is none of {ports:?}");
         }
     }
 

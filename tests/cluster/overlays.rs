@@ -11,6 +11,45 @@ use crate::suite;
 
 const HOME: &str = "pod-identity-webhook";
 
+/// What kOps' add-on has under the names of ours, as far as that can get into the way.
+const ADD_ON: &str = r#"
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: pod-identity-webhook, namespace: kube-system}
+spec:
+  selector: {matchLabels: {app: pod-identity-webhook}}
+  template:
+    metadata: {labels: {app: pod-identity-webhook}}
+    spec: {containers: [{name: pod-identity-webhook, image: the-go-webhook}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: pod-identity-webhook, namespace: kube-system}
+spec:
+  selector: {app: pod-identity-webhook}
+  ports: [{port: 443, targetPort: 443}]
+---
+apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata: {name: pod-identity-webhook, namespace: kube-system}
+spec:
+  selector: {matchLabels: {app: pod-identity-webhook}}
+  maxUnavailable: 50%
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: MutatingWebhookConfiguration
+metadata:
+  name: pod-identity-webhook
+  annotations: {cert-manager.io/inject-ca-from: kube-system/pod-identity-webhook}
+webhooks:
+- name: pod-identity-webhook.amazonaws.com
+  failurePolicy: Fail
+  clientConfig: {service: {name: pod-identity-webhook, namespace: kube-system, path: /mutate}}
+  rules: [{operations: [CREATE], apiGroups: [""], apiVersions: [v1], resources: [pods]}]
+  sideEffects: None
+  admissionReviewVersions: [v1beta1]
+"#;
+
 fn apply(kubectl: &Kubectl, overlay: &str) {
     let folder = format!("deploy/overlays/{overlay}");
     kubectl.run(&["apply", "--validate=strict", "-k", &folder]);
@@ -84,7 +123,11 @@ async fn cert_manager_gives_roles_with_fewer_rights() {
 #[tokio::test]
 async fn kops_takes_the_place_of_the_add_on_in_kube_system() {
     let mut cluster = Cluster::local("kube-system", |kubectl| {
-        // What the add-on leaves behind.
+        kubectl.run_on(ADD_ON, &["apply", "--server-side", "-f", "-"]);
+        // As docs/migrate.md says.
+        kubectl.run(&["delete", "mutatingwebhookconfiguration", "pod-identity-webhook"]);
+        let gone = "deployment,service,poddisruptionbudget";
+        kubectl.run(&["delete", "-n", "kube-system", gone, "pod-identity-webhook"]);
         let config = r#"{"demo/external":{"RoleARN":"arn:aws:iam::111122223333:role/app"}}"#;
         let literal = format!("--from-literal=config={config}");
         let name = "pod-identity-webhook";
