@@ -112,11 +112,28 @@ fn without_labels(mut objects: Vec<Value>) -> ByName {
         strip(object);
         object["metadata"].as_object_mut().unwrap().remove("labels");
         if object["kind"] == "Deployment" {
+            take_the_namespace(object);
             let meaning = format!("{:?}", config(arguments(object)));
             object["spec"]["template"]["spec"]["containers"][0]["args"] = meaning.into();
         }
     }
     by_name(&objects)
+}
+
+/// As an argument, where the pod says it in its environment.
+fn take_the_namespace(deployment: &mut Value) {
+    let namespace = deployment["metadata"]["namespace"].as_str().unwrap().to_owned();
+    let container = &mut deployment["spec"]["template"]["spec"]["containers"][0];
+    let env = container.get_mut("env").and_then(Value::as_array_mut);
+    let Some(env) = env else { return };
+    env.retain(|variable| variable["name"] != "PODID_NAMESPACE");
+    if env.is_empty() {
+        container.as_object_mut().unwrap().remove("env");
+    }
+    let args = container["args"].as_array_mut().unwrap();
+    if !args.iter().any(|arg| arg.as_str().unwrap().starts_with("--namespace=")) {
+        args.push(format!("--namespace={namespace}").into());
+    }
 }
 
 fn config(args: Vec<String>) -> Config {

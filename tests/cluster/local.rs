@@ -126,8 +126,12 @@ impl Cluster {
             args.push("--in-cluster=true".to_owned());
         }
         local.args = args;
-        let env = container.env.into_iter().flatten();
-        local.env = env.filter_map(|variable| Some((variable.name, variable.value?))).collect();
+        let env = container.env.into_iter().flatten().map(|variable| {
+            // The one field that an installation asks for is its namespace.
+            let value = variable.value.unwrap_or_else(|| home.clone());
+            (variable.name, value)
+        });
+        local.env = env.collect();
         local.kubeconfig =
             local.control_plane.kubeconfig_for_service_account(&home, &account).await;
     }
