@@ -78,6 +78,16 @@ fn a_release_is_told_apart_from_another() {
 }
 
 #[test]
+fn a_spread_constraint_keeps_the_selector_that_it_has() {
+    let file = values("everything");
+    let objects = Helm::offline().template(NAME, NAME, &["--values", &file]).unwrap();
+    let rendered =
+        &one(&objects, "Deployment")["spec"]["template"]["spec"]["topologySpreadConstraints"];
+    let given: Value = serde_saphyr::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+    assert_eq!(*rendered, given["topologySpreadConstraints"]);
+}
+
+#[test]
 fn makes_no_quota_in_kube_system() {
     let helm = Helm::offline();
     let quotas = |namespace: &str, more: &[&str]| {
