@@ -14,7 +14,7 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Namespace as NamespaceObject, Secret, Service};
 use kube::api::{DynamicObject, ListParams, Patch, PatchParams};
 use kube::core::Status;
-use kube::discovery::{Scope, verbs};
+use kube::discovery::{ApiGroup, Scope, verbs};
 use kube::{Api, Discovery};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
@@ -98,11 +98,20 @@ async fn keeps_the_ca_and_every_pod_its_role(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_uninstall_leaves_the_secret_alone_and_the_next_install_goes_on_with_it() {
+async fn an_uninstall_leaves_the_secret_alone_and_the_next_install_goes_on_with_it_with_helm_4() {
     let control_plane = control_plane().await;
+    leaves_the_secret_alone(control_plane, Helm::of(control_plane.kubeconfig())).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_uninstall_leaves_the_secret_alone_and_the_next_install_goes_on_with_it_with_helm_3() {
+    let control_plane = control_plane().await;
+    leaves_the_secret_alone(control_plane, Helm::three_of(control_plane.kubeconfig())).await;
+}
+
+async fn leaves_the_secret_alone(control_plane: &ControlPlane, helm: Helm) {
     let scene = Scene::new(control_plane).await;
     let before = scene.objects().await;
-    let helm = Helm::of(control_plane.kubeconfig());
     let everything = [
         "--set",
         "failClosed.enabled=true,networkPolicy.enabled=true,\
@@ -287,9 +296,7 @@ impl<'a> Scene<'a> {
         let client = self.control_plane.client();
         let known = Discovery::new(client.clone()).run().await.unwrap();
         let mut objects = BTreeSet::new();
-        for (resource, capabilities) in
-            known.groups().flat_map(kube::discovery::ApiGroup::recommended_resources)
-        {
+        for (resource, capabilities) in known.groups().flat_map(ApiGroup::recommended_resources) {
             if !capabilities.supports_operation(verbs::LIST) || resource.kind == "Event" {
                 continue;
             }

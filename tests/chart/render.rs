@@ -1,5 +1,6 @@
 //! What the chart renders.
 
+use std::collections::BTreeSet;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -28,6 +29,21 @@ fn passes_a_strict_lint_with_all_values() {
     for file in values_files() {
         helm.run(&["lint", "--strict", &chart(), "--values", file.to_str().unwrap()]).unwrap();
     }
+}
+
+#[test]
+fn every_value_is_tried_in_one_of_the_files() {
+    let text = std::fs::read_to_string(project("deploy/chart/values.schema.json")).unwrap();
+    let schema: Value = serde_json::from_str(&text).unwrap();
+    let mut missing = paths(&schema);
+    // Helm's own.
+    missing.remove("/global");
+    for file in values_files() {
+        let values: Value =
+            serde_saphyr::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+        missing.retain(|path| values.pointer(path).is_none());
+    }
+    assert!(missing.is_empty(), "{missing:?}");
 }
 
 #[tokio::test]
@@ -59,6 +75,16 @@ fn a_release_is_told_apart_from_another() {
         assert!(two.iter().find(same).is_none(), "{object}");
     }
     assert_ne!(pod_labels(&one), pod_labels(&two));
+}
+
+#[test]
+fn a_spread_constraint_keeps_the_selector_that_it_has() {
+    let file = values("everything");
+    let objects = Helm::offline().template(NAME, NAME, &["--values", &file]).unwrap();
+    let rendered =
+        &one(&objects, "Deployment")["spec"]["template"]["spec"]["topologySpreadConstraints"];
+    let given: Value = serde_saphyr::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+    assert_eq!(*rendered, given["topologySpreadConstraints"]);
 }
 
 #[test]
@@ -172,4 +198,18 @@ async fn define_resources(control_plane: &ControlPlane) {
         })
         .await;
     }
+}
+
+/// The paths of the values that a schema knows, the innermost.
+fn paths(schema: &Value) -> BTreeSet<String> {
+    let mut paths = BTreeSet::new();
+    for (name, member) in schema["properties"].as_object().unwrap() {
+        match member.get("properties") {
+            Some(_) => {
+                paths.extend(self::paths(member).iter().map(|path| format!("/{name}{path}")));
+            }
+            None => _ = paths.insert(format!("/{name}")),
+        }
+    }
+    paths
 }
