@@ -55,8 +55,14 @@ impl Given {
         let mut pages = Vec::new();
         for pod in pods(&cluster.client, &cluster.home).await {
             let name = pod.metadata.name.unwrap();
-            let home = &cluster.home;
-            let path = format!("/api/v1/namespaces/{home}/pods/{name}:metrics/proxy/metrics");
+            // By number: a port's name leads nowhere here.
+            let mut ports = pod.spec.unwrap().containers.into_iter().filter_map(|it| it.ports);
+            let port = ports.find_map(|ports| {
+                let metrics = ports.into_iter().find(|it| it.name.as_deref() == Some("metrics"));
+                metrics.map(|port| port.container_port)
+            });
+            let (home, port) = (&cluster.home, port.expect("a port named metrics"));
+            let path = format!("/api/v1/namespaces/{home}/pods/{name}:{port}/proxy/metrics");
             let request = Request::get(path).body(Vec::new()).unwrap();
             pages.push(cluster.client.request_text(request).await.unwrap());
         }
