@@ -196,7 +196,7 @@ mod tests {
         let mut text = "a0: &a0 [1,1,1,1,1,1,1,1,1,1]\n".to_owned();
         for i in 1..12 {
             let inner = vec![format!("*a{}", i - 1); 10].join(",");
-            text.push_str(&format!("a{i}: &a{i} [{inner}]\n"));
+            text = format!("{text}a{i}: &a{i} [{inner}]\n");
         }
         assert!(read(&Source::new(&text)).is_err());
     }

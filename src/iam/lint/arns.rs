@@ -16,6 +16,7 @@ pub(super) fn in_text(text: &str, at: Position) -> Vec<Finding> {
     let mut found = Vec::new();
     // Counted on from ARN to ARN: a line may be long and full of them.
     let (mut column, mut counted) = (at.column, 0);
+    let has_lines = text.contains('\n');
     for (index, _) in text.match_indices("arn:") {
         column += text[counted..index].chars().count();
         counted = index;
@@ -27,7 +28,7 @@ pub(super) fn in_text(text: &str, at: Position) -> Vec<Finding> {
         let arn = &arn[..end];
         let service = arn.split(':').nth(2);
         if begins && matches!(service, Some("iam" | "sts")) {
-            let at = if text.contains('\n') { at } else { Position { column, ..at } };
+            let at = if has_lines { at } else { Position { column, ..at } };
             found.extend(check_arn(arn, at));
         }
     }
