@@ -283,11 +283,15 @@ impl Case<'_> {
     pub(super) fn dry_run(&self) -> Finding {
         let pod = match &self.facts.dry_run {
             Fact::Known(DryRun::Admitted { pod, .. }) => pod,
-            Fact::Known(DryRun::Refused(why)) => {
+            Fact::Known(DryRun::Refused(why)) if why.contains("webhook") => {
                 return Finding::fail(
                     format!("the API server refuses a pod: {why}"),
-                    "see what refused it; if it was this webhook, the reason is its own",
+                    "if it was this webhook, the reason is its own; another one has to let pods in",
                 );
+            }
+            // A quota, a policy: no link of this chain.
+            Fact::Known(DryRun::Refused(why)) => {
+                return Finding::Unknown(format!("the API server refuses a pod: {why}"));
             }
             Fact::Absent => return Finding::Unknown("no pod came back".to_owned()),
             Fact::Unknown(why) => return Finding::Unknown(why.clone()),

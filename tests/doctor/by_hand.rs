@@ -39,6 +39,24 @@ fn tells_a_wrong_command_line_from_a_wrong_cluster() {
     assert!(said.errors.contains("/nowhere/at/all"), "{}", said.errors);
 }
 
+#[test]
+fn tells_a_webhook_that_refuses_pods_from_a_quota_that_does() {
+    let folder = Scratch::new().unwrap();
+    let mut account = service_account("app", &[(ROLE_ARN, ROLE)]);
+    account["metadata"]["namespace"] = "demo".into();
+    folder.write("service-account.json", account.to_string()).unwrap();
+    for (why, failed) in [
+        ("failed calling webhook \"a\": context deadline exceeded", vec!["dry-run".to_owned()]),
+        ("pods \"a\" is forbidden: exceeded quota: all", vec![]),
+    ] {
+        folder.write("dry-run.json", json!({"refused": why}).to_string()).unwrap();
+        let from = folder.path().to_str().unwrap();
+        let said = program(&["doctor", "--from-dir", from, "-o", "json"])();
+        assert_eq!(said.failed(), failed, "{:#}\n{}", said.report, said.errors);
+        assert!(said.check("dry-run")["seen"].as_str().unwrap().contains(why));
+    }
+}
+
 /// A webhook behind a Service, of whose certificate the Secret alone tells.
 #[test]
 fn judges_a_webhook_in_the_cluster_by_its_endpoints_and_its_secret() {
