@@ -6,7 +6,7 @@
 //! |---|---|---|
 //! | 3 surface | [`cli`], [`config`], [`run`] | all below |
 //! | 2 the world | [`service_accounts`], [`tls`], [`server`], [`telemetry`] | tokio, kube, axum, rustls; floor 1 |
-//! | 1 the domain, pure | [`identity`], [`mutation`], [`admission`], [`certificates`] | serde, json-patch, std, pure crates |
+//! | 1 the domain, pure | [`identity`], [`mutation`], [`admission`], [`certificates`], [`json`] | serde, json-patch, std, pure crates |
 //!
 //! The way of a request is one function: `server::admissions::answer`.
 
@@ -15,6 +15,7 @@ pub mod certificates;
 pub mod cli;
 pub mod config;
 pub mod identity;
+pub mod json;
 pub mod mutation;
 pub mod run;
 pub mod server;
