@@ -16,6 +16,7 @@ mod text;
 mod volume;
 mod windows;
 
+pub use patch::PatchText;
 pub use plan::{
     ContainerPlan, EnvSource, EnvVar, Jitter, LabelPlan, List, Plan, Scope, Status, VolumePlan,
 };
