@@ -19,7 +19,13 @@ use super::{
 /// The folder with the binaries, which the build script makes the first time (minutes). It says so on
 /// standard error, past the test runner's capture.
 pub fn binaries() -> anyhow::Result<PathBuf> {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/control-plane/build.sh");
+    // The benches are a package in a folder of the program's.
+    let mut roots = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
+    let script = roots.find_map(|root| {
+        let script = root.join("tests/control-plane/build.sh");
+        script.exists().then_some(script)
+    });
+    let script = script.context("found no tests/control-plane/build.sh; is the checkout whole?")?;
     let output = Command::new(&script)
         .stdin(Stdio::null())
         .stderr(Stdio::inherit())

@@ -45,7 +45,7 @@ pub use self::{
     control_plane::{ControlPlane, Options, control_plane},
     footprint::raise_open_files,
     from_file::{ACCOUNTS, accounts, from_file},
-    http::{Connection, Dialer, Reply, client_config},
+    http::{Connection, Dialer, Reply, client_config, get},
     injector::Injector,
     keeper::{Process, process_is_gone},
     manifests::{apply, cluster_name, grant_shipped, shipped},
