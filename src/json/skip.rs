@@ -110,8 +110,10 @@ pub(super) fn plain(text: &[u8], mut at: usize) -> usize {
     const QUOTES: u64 = ONES * b'"' as u64;
     const BACKSLASHES: u64 = ONES * b'\\' as u64;
     let zeros = |word: u64| word.wrapping_sub(ONES) & !word;
-    while let Some(block) = text.get(at..).and_then(<[u8]>::first_chunk) {
-        let word = u64::from_le_bytes(*block);
+    while let Some(block) = text.get(at..at + 8)
+        && let Ok(block) = block.try_into()
+    {
+        let word = u64::from_le_bytes(block);
         // The lowest bit that is set is right; a borrow may set others above it.
         let marks = (zeros(word ^ QUOTES) | zeros(word ^ BACKSLASHES)) & (ONES << 7);
         if marks != 0 {
@@ -119,8 +121,12 @@ pub(super) fn plain(text: &[u8], mut at: usize) -> usize {
         }
         at += 8;
     }
-    let rest = text.get(at..).unwrap_or_default();
-    at + rest.iter().take_while(|byte| !matches!(byte, b'"' | b'\\')).count()
+    while let Some(byte) = text.get(at)
+        && !matches!(byte, b'"' | b'\\')
+    {
+        at += 1;
+    }
+    at
 }
 
 /// An escape, from its backslash on.
