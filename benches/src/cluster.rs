@@ -176,17 +176,22 @@ async fn relisted(server: &Server, control_plane: &ControlPlane) -> anyhow::Resu
         Ok::<_, anyhow::Error>(line.and_then(|number| number.parse::<f64>().ok()))
     };
     let Some(before) = relists().await? else { return Ok(None) };
-    // An API server that has just started knows no older versions: whoever watched lists anew.
+    // An API server that has just started knows no older versions: who has missed changes lists anew.
+    server.process().freeze();
+    accounts::churn(control_plane, 200).await?;
     control_plane.kill_api_server();
+    control_plane.start_api_server().await;
     std::fs::write(format!("/proc/{}/clear_refs", server.process().id()), "5")
         .context("failed to forget the peak")?;
-    control_plane.start_api_server().await;
-    accounts::churn(control_plane, 1).await?;
-    poll("the list to come anew", Duration::from_secs(90), || async {
+    server.process().thaw();
+    let relisted = poll("the list to come anew", Duration::from_secs(60), || async {
         ensure!(relists().await? > Some(before), "no list has begun");
         Ok(())
-    })
-    .await?;
+    });
+    if let Err(error) = relisted.await {
+        progress(&format!("no peak of a relist: {error:#}"));
+        return Ok(None);
+    }
     tokio::time::sleep(Duration::from_secs(10)).await;
     peak_mib(server).map(Some)
 }
