@@ -1,6 +1,6 @@
 # `make` lists what there is.
 .DEFAULT_GOAL := help
-.PHONY: help setup run try demo test soak lint fmt image image-test kind-test clean
+.PHONY: help setup run try demo test soak bench bench-check bench-baseline lint fmt image image-test kind-test clean
 
 # Where rustup and Go's own archive put their programs, for shells that do not
 # have them on their path yet.
@@ -15,9 +15,10 @@ METRICS_PORT ?= 9999
 POD ?= deploy/examples/pod.yaml
 IMAGE ?= pod-identity-webhook:0.1.0
 MINUTES ?= 5
+EFFORT ?= standard
 
 help: ## List these
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Check what building and testing need, install what is missing
 	@scripts/setup test
@@ -54,6 +55,15 @@ soak: ## Disturb it in every way under load, then rotate certificates, each for 
 	@tests/control-plane/build.sh >/dev/null
 	SOAK_SECONDS=$$(( $(MINUTES) * 60 )) cargo test --locked --test availability nothing_is_lost -- --nocapture
 	ROTATION_SECONDS=$$(( $(MINUTES) * 60 )) cargo test --locked --test availability rotation -- --nocapture
+
+bench: ## Measure it beside a bare TLS server for docs/performance.md (EFFORT=smoke, standard, full; PEER_WEBHOOK=the Go webhook)
+	@scripts/bench $(EFFORT)
+
+bench-check: ## Fail where a part of an admission takes over 3 % more instructions than agreed
+	@scripts/bench check
+
+bench-baseline: ## Agree on what they take now; say why in the commit
+	@scripts/bench baseline
 
 image: ## Build the container image (IMAGE=name, RUST_IMAGE=base) with docker, podman or buildah
 	@scripts/image $(IMAGE)

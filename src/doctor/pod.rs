@@ -166,7 +166,7 @@ pub(super) fn lacks(
     let Way::Lookup(candidate) = review.way() else { return None };
     let admission = candidate.admit(lookup, policy, Endpoint::Mutate, Jitter(0));
     (admission.outcome == Outcome::Mutated)
-        .then(|| format!("lacks what it would get now: {}{when}", paths(&admission.patch)))
+        .then(|| format!("lacks what it would get now: {}{when}", paths(&admission.patch.operations())))
 }
 
 /// When an annotation was written last, by what the API server keeps of it.
