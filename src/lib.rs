@@ -6,7 +6,7 @@
 //! |---|---|---|
 //! | 3 surface | [`cli`], [`config`], [`run`] | all below |
 //! | 2 the world | [`service_accounts`], [`tls`], [`server`], [`telemetry`] | tokio, kube, axum, rustls; floor 1 |
-//! | 1 the domain, pure | [`identity`], [`mutation`], [`admission`], [`certificates`] | serde, json-patch, std, pure crates |
+//! | 1 the domain, pure | [`identity`], [`mutation`], [`admission`], [`certificates`], [`workloads`], [`issuer`], [`iam`] | serde, json-patch, std, pure crates |
 //!
 //! The way of a request is one function: `server::admissions::answer`.
 
@@ -14,7 +14,9 @@ pub mod admission;
 pub mod certificates;
 pub mod cli;
 pub mod config;
+pub mod iam;
 pub mod identity;
+pub mod issuer;
 pub mod mutation;
 pub mod run;
 pub mod server;
@@ -22,3 +24,4 @@ pub mod service_accounts;
 pub mod telemetry;
 pub mod tls;
 pub mod watched_file;
+pub mod workloads;

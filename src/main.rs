@@ -2,12 +2,11 @@
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
 use pod_identity_webhook::{cli::Cli, run};
 
 fn main() -> ExitCode {
     // Before anything speaks TLS: kube's client asks for the process's default.
     // It fails only where there is one already, which is as good.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    run::run(Cli::parse().into_command())
+    run::run(Cli::read().into_command())
 }

@@ -7,8 +7,8 @@
     reason = "test code: a panic is how a test says what went wrong"
 )]
 
-use json_patch::Patch;
-use pod_identity_webhook::admission::{self, Admission, Endpoint, Policy, Way, decode};
+use json_patch::{Patch, PatchOperation};
+use pod_identity_webhook::admission::{self, Admission, Endpoint, Mark, Policy, Way, decode};
 use pod_identity_webhook::identity::{
     Account, AnnotationKeys, ConfigMapIdentities, ContainerCredentialsKeys, Expiration, Fact, Key,
     Lookup, ServiceAccountReader,
@@ -146,6 +146,27 @@ impl Case {
         }
     }
 
+    /// What is explained as added is what the patch adds.
+    fn check_explanation(&self, admission: &Admission) {
+        let policy = self.settings.policy();
+        let body = self.review(&self.pod);
+        let review = decode(&body).unwrap();
+        let Way::Lookup(candidate) = review.way() else { return };
+        let lookup = self.lookup(candidate.key, &policy);
+        let explained = candidate.explain(&lookup, &policy, Jitter(self.jitter));
+        let parts = explained.parts.iter().flat_map(|part| &part.lines);
+        let mut explained: Vec<_> = parts
+            .filter(|line| line.mark == Mark::Added)
+            .map(|line| line.what.split(' ').next().unwrap_or_default().to_owned())
+            .collect();
+        explained.sort();
+        let mut added: Vec<_> = admission.patch.iter().flat_map(added).collect();
+        added.sort();
+        if !self.required || admission.refusal.is_none() {
+            assert_eq!(explained, added, "the explanation");
+        }
+    }
+
     fn check(&self) {
         let first = self.admit(&self.pod);
         assert_eq!(
@@ -159,6 +180,7 @@ impl Case {
         for warning in &first.warnings {
             assert!(warning.message().chars().count() < 120, "a long warning: {warning}");
         }
+        self.check_explanation(&first);
         let refusal = first.refusal.as_ref().map(admission::Refusal::message).unwrap_or_default();
         let refused = self.refused.as_deref().unwrap_or_default();
         assert_eq!(refusal.is_empty(), refused.is_empty(), "refused: {refusal}");
@@ -175,6 +197,23 @@ impl Case {
         let second = self.admit(&patched);
         assert_eq!(second.patch, Patch::default(), "applied twice");
     }
+}
+
+/// What an operation adds: the names of variables, else what kind of thing.
+fn added(operation: &PatchOperation) -> Vec<String> {
+    let PatchOperation::Add(add) = operation else { panic!("not an add: {operation:?}") };
+    let path = add.path.to_string();
+    let values = match &add.value {
+        Value::Array(values) => values.clone(),
+        value => vec![value.clone()],
+    };
+    let of = |value: &Value| match () {
+        () if path.contains("/env") => value["name"].as_str().unwrap().to_owned(),
+        () if path.contains("/volumeMounts") => "mount".to_owned(),
+        () if path.contains("/volumes") => "volume".to_owned(),
+        () => "label".to_owned(),
+    };
+    values.iter().map(of).collect()
 }
 
 fn pretty(value: &Value) -> String {

@@ -56,8 +56,8 @@ pub enum Way<'r> {
 pub struct Candidate<'r> {
     /// The `ServiceAccount` to look up.
     pub key: Key<'r>,
-    pod: &'r Pod<'r>,
-    scope: Scope<'r>,
+    pub(super) pod: &'r Pod<'r>,
+    pub(super) scope: Scope<'r>,
 }
 
 impl<'a> Review<'a> {

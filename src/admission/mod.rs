@@ -4,12 +4,14 @@
 //! <https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/>
 
 mod admit;
+mod explain;
 mod outcome;
 mod required;
 mod respond;
 mod review;
 
 pub use admit::{Admission, Candidate, Endpoint, Method, Policy, Way};
+pub use explain::{Explanation, Line, Mark, Part};
 pub use outcome::Outcome;
 pub use required::Refusal;
 pub use respond::respond;

@@ -5,6 +5,17 @@ use clap::{Args, builder::ArgAction};
 
 use super::values::boolean;
 
+/// What `serve` is told and commands that show what it does must be told too.
+#[derive(Args, Clone, Debug)]
+pub struct SettingsArgs {
+    #[command(flatten)]
+    pub web_identity: WebIdentityArgs,
+    #[command(flatten)]
+    pub role_arn: RoleArnArgs,
+    #[command(flatten)]
+    pub container_credentials: ContainerCredentialsArgs,
+}
+
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Identity by web identity tokens (IRSA)")]
 pub struct WebIdentityArgs {

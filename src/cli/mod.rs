@@ -7,18 +7,24 @@
 //! of that name.
 
 mod certs;
+mod documents;
 mod identity;
+mod inject;
 mod klog;
 mod serve;
 mod values;
 
+use std::ffi::OsStr;
 use std::fmt::Display;
+use std::path::{Path, PathBuf};
 
 use clap::error::ErrorKind;
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches as _, Parser, Subcommand};
 
 pub use certs::{CertsArgs, CertsCommand, CertsInitArgs};
-pub use identity::{ContainerCredentialsArgs, RoleArnArgs, WebIdentityArgs};
+pub use documents::{CompletionArgs, ManArgs};
+pub use identity::{ContainerCredentialsArgs, RoleArnArgs, SettingsArgs, WebIdentityArgs};
+pub use inject::{ClusterArgs, InjectArgs, InjectOutput, ReadSourceArgs};
 pub use klog::KlogArgs;
 pub use serve::{
     AdminArgs, HttpsArgs, LifecycleArgs, LogArgs, ManagedCertificateArgs, ServeArgs, SourceArgs,
@@ -56,9 +62,31 @@ pub enum Command {
     Serve(Box<ServeArgs>),
     /// Make certificates for a webhook outside the cluster
     Certs(CertsArgs),
+    /// Show what the webhook would make of manifests
+    Inject(Box<InjectArgs>),
+    /// Print a shell's completions
+    Completion(CompletionArgs),
+    /// Write the manual pages to a folder
+    Man(ManArgs),
 }
 
 impl Cli {
+    /// Reads the command line of this process. As kubectl's plugin, a link of
+    /// the name kubectl-podid, it asks for a command: nobody serves that way.
+    #[must_use]
+    pub fn read() -> Self {
+        let program = std::env::args_os().next().map(PathBuf::from);
+        let name = program.as_deref().and_then(Path::file_stem).and_then(OsStr::to_str);
+        let plugin = name.and_then(|name| name.strip_prefix("kubectl-"));
+        let Some(plugin) = plugin else { return Self::parse() };
+        let command = Self::command()
+            .bin_name(format!("kubectl {}", plugin.replace('_', "-")))
+            .subcommand_required(true)
+            .arg_required_else_help(true);
+        let read = command.try_get_matches().and_then(|matches| Self::from_arg_matches(&matches));
+        read.unwrap_or_else(|error| error.exit())
+    }
+
     /// The command asked for; to serve where none is named.
     #[must_use]
     pub fn into_command(self) -> Command {

@@ -4,6 +4,7 @@
 
 mod checks;
 mod error;
+mod inject;
 mod parse;
 
 use std::net::IpAddr;
@@ -17,6 +18,7 @@ use crate::telemetry::logs;
 use crate::tls::{self, files::PairPaths};
 
 pub use error::ConfigError;
+pub use inject::{Injection, ReadSource, UserCluster};
 
 /// All of it, grouped by the component that takes it.
 #[derive(Clone, Debug, PartialEq)]

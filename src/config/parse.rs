@@ -201,7 +201,7 @@ fn lookup(args: &SourceArgs, warnings: &mut Vec<String>) -> Result<Lookup, Confi
     Ok(Lookup { timeout, fresh_window: args.fresh_service_account_window })
 }
 
-fn policy(
+pub(super) fn policy(
     args: WebIdentityArgs,
     region: Option<String>,
     container_credentials: ContainerCredentialsSettings,
@@ -229,7 +229,7 @@ fn policy(
     Ok(Policy { defaults, settings: Settings { keys, token_mount_path, container_credentials } })
 }
 
-fn role_names(
+pub(super) fn role_names(
     args: RoleArnArgs,
     region: Option<&str>,
     warnings: &mut Vec<String>,
@@ -269,7 +269,7 @@ fn account(
     Account::new(partition, id).map_err(|source| ConfigError::Account { flag, value, source })
 }
 
-fn container_credentials(
+pub(super) fn container_credentials(
     args: ContainerCredentialsArgs,
 ) -> Result<ContainerCredentialsSettings, ConfigError> {
     Ok(ContainerCredentialsSettings {

@@ -5,6 +5,8 @@ use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
+use super::Key;
+
 /// What a manifest file holds. Other kinds are passed over.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Manifests {
@@ -64,15 +66,31 @@ impl Manifests {
     /// Text that is neither YAML nor JSON; a `ServiceAccount` or `ConfigMap`
     /// that lacks a name or has members of another type than Kubernetes takes.
     pub fn parse(text: &str) -> Result<Self, ManifestError> {
+        Self::parse_in("default", text)
+    }
+
+    /// The same, where what names no namespace lands in that one.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse).
+    pub fn parse_in(namespace: &str, text: &str) -> Result<Self, ManifestError> {
         // As kubectl reads it: `y` and `n` are text.
         let options = serde_saphyr::options! { strict_booleans: true };
         let documents: Vec<Value> = serde_saphyr::from_multiple_with_options(text, options)
             .map_err(|error| ManifestError::Syntax(first_line(&error.to_string())))?;
         let mut read = Self::default();
         for (index, document) in documents.into_iter().enumerate() {
-            read.take(index + 1, document)?;
+            read.take(namespace, index + 1, document)?;
         }
         Ok(read)
+    }
+
+    /// Where two have the same name, the last one counts.
+    #[must_use]
+    pub fn service_account(&self, key: Key<'_>) -> Option<&ServiceAccountManifest> {
+        let is_it =
+            |it: &&ServiceAccountManifest| it.namespace == key.namespace && it.name == key.name;
+        self.service_accounts.iter().rev().find(is_it)
     }
 
     pub fn extend(&mut self, other: Self) {
@@ -80,7 +98,12 @@ impl Manifests {
         self.config_maps.extend(other.config_maps);
     }
 
-    fn take(&mut self, document: usize, mut value: Value) -> Result<(), ManifestError> {
+    fn take(
+        &mut self,
+        namespace: &str,
+        document: usize,
+        mut value: Value,
+    ) -> Result<(), ManifestError> {
         let kind = value["kind"].as_str().unwrap_or_default().to_owned();
         let object = |value: Value| {
             Object::deserialize(value).map_err(|error| ManifestError::Document {
@@ -93,7 +116,7 @@ impl Manifests {
             "ServiceAccount" => {
                 let Object { metadata, .. } = object(value)?;
                 self.service_accounts.push(ServiceAccountManifest {
-                    namespace: metadata.namespace.unwrap_or_else(|| "default".to_owned()),
+                    namespace: metadata.namespace.unwrap_or_else(|| namespace.to_owned()),
                     name: metadata.name,
                     annotations: metadata.annotations.unwrap_or_default(),
                 });
@@ -101,7 +124,7 @@ impl Manifests {
             "ConfigMap" => {
                 let Object { metadata, data } = object(value)?;
                 self.config_maps.push(ConfigMapManifest {
-                    namespace: metadata.namespace.unwrap_or_else(|| "default".to_owned()),
+                    namespace: metadata.namespace.unwrap_or_else(|| namespace.to_owned()),
                     name: metadata.name,
                     config: data.and_then(|data| data.config),
                 });
@@ -114,7 +137,7 @@ impl Manifests {
                         if item["kind"].is_null() && item.is_object() && !item_kind.is_empty() {
                             item["kind"] = item_kind.into();
                         }
-                        self.take(document, item)?;
+                        self.take(namespace, document, item)?;
                     }
                 }
             }

@@ -1,6 +1,6 @@
 //! What one container lacks.
 
-use super::plan::{ContainerPlan, EnvSource, EnvVar, List};
+use super::plan::{ContainerPlan, EnvSource, EnvVar, List, Mounted, Variables, Verdict};
 use super::pod::{Container, Pod, Variable, VolumeMount};
 use super::target::{Target, WEB_IDENTITY};
 use super::volume::{TokenVolume, ours, projected_token};
@@ -10,17 +10,6 @@ const ACCESS_KEY: &str = "AWS_ACCESS_KEY_ID";
 const REGIONS: [&str; 2] = ["AWS_DEFAULT_REGION", "AWS_REGION"];
 const REGIONAL_STS: &str = "AWS_STS_REGIONAL_ENDPOINTS";
 const ROLE_SESSION_NAME: &str = "AWS_ROLE_SESSION_NAME";
-
-/// What stands at the token's mount path.
-enum Mounted<'p> {
-    Nothing,
-    OurVolume,
-    /// Another volume, or a part of ours; does it hold the token all the same?
-    Taken {
-        by: &'p str,
-        with_token: bool,
-    },
-}
 
 /// Plans one container: `list` and `index` say where it stands in the pod.
 pub(super) fn plan<'p>(
@@ -33,35 +22,58 @@ pub(super) fn plan<'p>(
 ) -> ContainerPlan<'p> {
     let mounted = mounted(pod, container, volume, target);
     report(container, &mounted, target, warnings);
+    let verdicts = Variables::ALL.map(|variables| verdict(variables, container, target));
     ContainerPlan {
         list,
         index,
         name: &container.name,
-        env: missing_env(container, target),
+        env: missing_env(&verdicts, target),
+        verdicts,
         has_env: container.env.is_some(),
         mount: matches!(mounted, Mounted::Nothing),
         has_mounts: container.volume_mounts.is_some(),
         covered: is_covered(container, &mounted, target),
+        mounted,
+    }
+}
+
+/// Whether these variables are to be added, and if not, why.
+fn verdict(variables: Variables, container: &Container<'_>, target: &Target<'_>) -> Verdict {
+    let asked = match variables {
+        Variables::RegionalSts => target.shared.regional_sts,
+        Variables::Region => target.shared.region.is_some(),
+        Variables::Credentials => true,
+        Variables::SessionName => target.session_name,
+    };
+    let names: &[&'static str] = match variables {
+        Variables::RegionalSts => &[REGIONAL_STS],
+        Variables::Region => &REGIONS,
+        Variables::Credentials => &target.credentials.each_ref().map(|it| it.name),
+        Variables::SessionName => &[ROLE_SESSION_NAME],
+    };
+    match names.iter().find(|name| container.has(name)) {
+        _ if !asked => Verdict::NotAsked,
+        Some(own) => Verdict::Own(own),
+        None => Verdict::Added,
     }
 }
 
 /// The variables to append, in the order of the contract.
-fn missing_env<'p>(container: &Container<'_>, target: &Target<'p>) -> Vec<EnvVar<'p>> {
+fn missing_env<'p>(verdicts: &[Verdict; 4], target: &Target<'p>) -> Vec<EnvVar<'p>> {
     let mut missing = Vec::new();
-    if target.shared.regional_sts && !container.has(REGIONAL_STS) {
-        missing.push(EnvVar::value(REGIONAL_STS, "regional"));
-    }
-    if let Some(region) = target.shared.region
-        && !container.has_any(REGIONS)
-    {
-        missing.extend(REGIONS.map(|name| EnvVar::value(name, region)));
-    }
-    let [first, second] = target.credentials.clone();
-    if !container.has_any([first.name, second.name]) {
-        missing.extend([first, second]);
-    }
-    if target.session_name && !container.has(ROLE_SESSION_NAME) {
-        missing.push(EnvVar::pod_name(ROLE_SESSION_NAME));
+    for (variables, verdict) in Variables::ALL.into_iter().zip(verdicts) {
+        if *verdict != Verdict::Added {
+            continue;
+        }
+        match variables {
+            Variables::RegionalSts => missing.push(EnvVar::value(REGIONAL_STS, "regional")),
+            Variables::Region => {
+                let region = target.shared.region.unwrap_or_default();
+                missing.extend(REGIONS.map(|name| EnvVar::value(name, region)));
+            }
+            Variables::Credentials => missing.extend(target.credentials.clone()),
+            Variables::SessionName => missing.push(EnvVar::pod_name(ROLE_SESSION_NAME)),
+        }
     }
     missing
 }
@@ -158,10 +170,6 @@ impl Container<'_> {
     /// Of two with one name Kubernetes takes the last.
     fn variable(&self, name: &str) -> Option<&Variable<'_>> {
         self.env.iter().flatten().rev().find(|variable| &*variable.name == name)
-    }
-
-    fn has_any(&self, names: [&str; 2]) -> bool {
-        names.into_iter().any(|name| self.has(name))
     }
 
     /// Whether it refers to a volume of that name, whether there is one or not.

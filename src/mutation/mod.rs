@@ -17,7 +17,8 @@ mod volume;
 mod windows;
 
 pub use plan::{
-    ContainerPlan, EnvSource, EnvVar, Jitter, LabelPlan, List, Plan, Scope, Status, VolumePlan,
+    ContainerPlan, EnvSource, EnvVar, Jitter, LABEL, LABEL_VALUE, LabelPlan, List, Mounted, Plan,
+    Scope, Status, Variables, Verdict, VolumePlan,
 };
 pub use planner::plan;
 pub use pod::{ExistingEphemeralContainers, Pod};

@@ -9,8 +9,8 @@ use crate::identity::{Warning, container_names};
 pub(super) struct Participants<'p> {
     /// Those that take part, with their places in the pod.
     pub(super) containers: Vec<(List, usize, &'p Container<'p>)>,
-    /// Whether annotations leave any out.
-    pub(super) left_out: bool,
+    /// Those that annotations leave out.
+    pub(super) left_out: Vec<(List, &'p str)>,
 }
 
 pub(super) fn participants<'p>(
@@ -39,7 +39,7 @@ pub(super) fn participants<'p>(
             vec![(List::EphemeralContainers, &spec.ephemeral_containers)]
         }
     };
-    let mut participants = Participants { containers: Vec::new(), left_out: false };
+    let mut participants = Participants { containers: Vec::new(), left_out: Vec::new() };
     for (list, containers) in lists {
         for (index, container) in containers.iter().flatten().enumerate() {
             let fixed = matches!(scope, Scope::EphemeralContainers(existing)
@@ -50,7 +50,7 @@ pub(super) fn participants<'p>(
             if takes_part(container) {
                 participants.containers.push((list, index, container));
             } else {
-                participants.left_out = true;
+                participants.left_out.push((list, &*container.name));
             }
         }
     }

@@ -31,6 +31,8 @@ pub struct Plan<'p> {
     pub label: Option<LabelPlan>,
     pub warnings: Vec<Warning>,
     pub status: Status,
+    /// The containers that annotations leave out.
+    pub left_out: Vec<(List, &'p str)>,
     pub(super) mount_path: &'p str,
 }
 
@@ -54,11 +56,45 @@ pub struct ContainerPlan<'p> {
     pub index: usize,
     pub name: &'p str,
     pub env: Vec<EnvVar<'p>>,
+    /// Why `env` is what it is, in the order of [`Variables::ALL`].
+    pub verdicts: [Verdict; 4],
     pub mount: bool,
+    pub mounted: Mounted<'p>,
     /// It has credentials once the plan is carried out.
     pub covered: bool,
     pub(super) has_env: bool,
     pub(super) has_mounts: bool,
+}
+
+/// Variables that are added together, or not at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Variables {
+    RegionalSts,
+    Region,
+    Credentials,
+    SessionName,
+}
+
+/// Whether variables are added to a container, and if not, why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    Added,
+    /// The container has this one already, which stays.
+    Own(&'static str),
+    /// No annotation and no flag asks for them.
+    NotAsked,
+}
+
+/// What stands at the token's mount path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mounted<'p> {
+    Nothing,
+    OurVolume,
+    /// Another volume, or a part of ours; does it hold the token all the same?
+    Taken {
+        by: &'p str,
+        with_token: bool,
+    },
 }
 
 /// The list of the pod's spec that a container stands in.
@@ -88,6 +124,8 @@ pub enum EnvSource<'p> {
 pub struct VolumePlan<'p> {
     pub name: String,
     pub add: bool,
+    /// The pod has it already.
+    pub present: bool,
     pub audience: &'p str,
     pub expiration: Expiration,
     pub token_path: &'p str,
@@ -102,10 +140,23 @@ pub enum LabelPlan {
     Metadata,
 }
 
-pub(super) const LABEL: &str = "eks.amazonaws.com/pod-identity";
-pub(super) const LABEL_VALUE: &str = "enabled";
+/// The label of a pod with container credentials, and its value.
+pub const LABEL: &str = "eks.amazonaws.com/pod-identity";
+pub const LABEL_VALUE: &str = "enabled";
+
+impl Variables {
+    /// In the order of the contract.
+    pub const ALL: [Self; 4] =
+        [Self::RegionalSts, Self::Region, Self::Credentials, Self::SessionName];
+}
 
 impl<'p> Plan<'p> {
+    /// Where the token's volume is mounted.
+    #[must_use]
+    pub fn mount_path(&self) -> &'p str {
+        self.mount_path
+    }
+
     /// The containers that take part and would run without credentials.
     pub fn uncovered(&self) -> impl Iterator<Item = &'p str> {
         self.containers.iter().filter(|it| !it.covered).map(|it| it.name)

@@ -39,6 +39,7 @@ pub fn plan<'p>(
     let mounted = containers.iter().any(|it| it.mount) || mounts_what_is_not_there(pod, &volume);
     let volume = VolumePlan {
         add: creation && !pod_has_volume && !containers.is_empty() && mounted,
+        present: pod_has_volume,
         name: volume.name,
         audience: target.audience,
         expiration: expiration(pod, identity, settings, jitter, &mut warnings),
@@ -52,13 +53,14 @@ pub fn plan<'p>(
     };
     let lacking = containers.iter().any(|it| it.mount || !it.env.is_empty());
     let status = match () {
-        () if !creation && participants.is_empty() && !left_out => Status::Complete,
+        () if !creation && participants.is_empty() && left_out.is_empty() => Status::Complete,
         () if participants.is_empty() => Status::NoContainers,
         () if containers.is_empty() => Status::NoVolume,
         () if lacking || volume.add || label.is_some() => Status::Incomplete,
         () => Status::Complete,
     };
-    Plan { containers, volume, label, warnings, status, mount_path: target.mount_path }
+    let mount_path = target.mount_path;
+    Plan { containers, volume, label, warnings, status, left_out, mount_path }
 }
 
 /// A container that refers to the volume before it is there counts on it.

@@ -5,7 +5,7 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use std::path::Path;
 
-use crate::config::{RoleNames, Source};
+use crate::config::{RoleNames, Source, UserCluster};
 use crate::identity::Account;
 use crate::service_accounts::instance_metadata;
 
@@ -34,6 +34,31 @@ async fn client(kubeconfig: Option<&Path>, url: Option<&str>) -> anyhow::Result<
         config.cluster_url = url.parse().context("failed to read --kube-api")?;
     }
     Client::try_from(config).context("failed to make a client for the API server")
+}
+
+/// A client for the cluster that kubectl would ask, and the namespace that it
+/// would ask in.
+pub(super) async fn user_client(cluster: &UserCluster) -> anyhow::Result<(Client, String)> {
+    let UserCluster { kubeconfig, context } = cluster;
+    let read = match kubeconfig {
+        Some(path) => Kubeconfig::read_from(path)
+            .with_context(|| format!("failed to read --kubeconfig {}", path.display())),
+        None => Kubeconfig::read().context("failed to find a kubeconfig; name it: --kubeconfig"),
+    };
+    let options = KubeConfigOptions { context: context.clone(), ..KubeConfigOptions::default() };
+    let config = match read {
+        Ok(read) => Config::from_custom_kubeconfig(read, &options)
+            .await
+            .context("failed to use the kubeconfig")?,
+        // In a pod of the cluster there is none.
+        Err(error) if kubeconfig.is_none() && context.is_none() => {
+            Config::incluster().map_err(|_| error)?
+        }
+        Err(error) => return Err(error),
+    };
+    let namespace = config.default_namespace.clone();
+    let client = Client::try_from(config).context("failed to make a client for the API server")?;
+    Ok((client, namespace))
 }
 
 async fn from_kubeconfig(path: &Path) -> anyhow::Result<Config> {

@@ -4,10 +4,13 @@ mod certificate;
 mod certs;
 mod clients;
 mod cluster;
+mod documents;
+mod inject;
 mod scrape;
 mod serve;
 mod signals;
 
+use std::fmt::Display;
 use std::process::ExitCode;
 
 use rustix::process::{Resource, getrlimit, setrlimit};
@@ -21,16 +24,22 @@ use crate::telemetry::logs;
 pub fn run(command: Command) -> ExitCode {
     match command {
         Command::Certs(args) => certs::run(args),
+        Command::Completion(args) => documents::completion(args),
+        Command::Man(args) => documents::man(&args),
+        Command::Inject(args) => inject::run(*args),
         Command::Serve(args) => match Config::from_args(*args) {
             Ok((config, warnings)) => begin_to_serve(config, &warnings),
-            Err(error) => {
-                let error = usage_error(&error);
-                // Where standard error is closed, the exit code must do.
-                let _ = error.print();
-                exit_code(error.exit_code())
-            }
+            Err(error) => misused(&error),
         },
     }
+}
+
+/// Arguments that are wrong together.
+fn misused(error: &impl Display) -> ExitCode {
+    let error = usage_error(error);
+    // Where standard error is closed, the exit code must do.
+    let _ = error.print();
+    exit_code(error.exit_code())
 }
 
 fn begin_to_serve(config: Config, warnings: &[String]) -> ExitCode {

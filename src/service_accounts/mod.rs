@@ -31,7 +31,8 @@ pub use stats::{EventStats, LiveGets, Stats, WatchStats};
 pub use tasks::{TaskEnded, Tasks};
 
 use crate::identity::{
-    ConfigMapEntry, ConfigMapIdentities, Fact, Key, Lookup, ServiceAccount, ServiceAccountReader,
+    ConfigMapEntry, ConfigMapIdentities, Fact, Key, Lookup, Manifests, ServiceAccount,
+    ServiceAccountReader,
 };
 use config_map::{ConfigMapEntries, Known};
 use container_credentials::ContainerCredentialsFile;
@@ -69,6 +70,8 @@ pub enum Source {
     /// A file or a folder. There is nobody to ask: what they don't name is
     /// absent, and their `ConfigMap` counts with or without the flag.
     Files(PathBuf),
+    /// What has been read already; the same as files otherwise.
+    Manifests(Manifests),
 }
 
 /// A handle; its copies share one memory.
@@ -210,6 +213,7 @@ impl std::fmt::Debug for Source {
         match self {
             Self::Cluster(_) => f.write_str("Cluster"),
             Self::Files(path) => f.debug_tuple("Files").field(path).finish(),
+            Self::Manifests(_) => f.write_str("Manifests"),
         }
     }
 }

@@ -82,7 +82,7 @@ impl std::fmt::Debug for Tasks {
 
 pub(super) async fn start(options: Options) -> Result<(ServiceAccounts, Tasks), FilesError> {
     let now = Instant::now().into_std();
-    let mut files = None;
+    let (mut files, mut manifests) = (None, None);
     let (client, lookups) = match options.source {
         Source::Cluster(client) => {
             let index = Index::new(options.fresh_window, now);
@@ -92,7 +92,12 @@ pub(super) async fn start(options: Options) -> Result<(ServiceAccounts, Tasks), 
         Source::Files(path) => {
             let mut read = Files::new(path);
             let first = read.poll().await.transpose()?.unwrap_or_default();
-            files = Some((read, first));
+            manifests = Some(first);
+            files = Some(read);
+            (None, Lookups::from_memory(Index::new(Duration::ZERO, now)))
+        }
+        Source::Manifests(read) => {
+            manifests = Some(read);
             (None, Lookups::from_memory(Index::new(Duration::ZERO, now)))
         }
     };
@@ -121,8 +126,10 @@ pub(super) async fn start(options: Options) -> Result<(ServiceAccounts, Tasks), 
 
     let mut tasks: Vec<(_, BoxFuture<'static, ()>)> = Vec::new();
     let interval = options.poll_interval;
-    if let Some((files, first)) = files {
-        inner.take(&first);
+    if let Some(manifests) = manifests {
+        inner.take(&manifests);
+    }
+    if let Some(files) = files {
         tasks.push(("reads the files", Arc::clone(&inner).follow_files(files, interval).boxed()));
     }
     if let Some(path) = options.container_credentials {

@@ -1,0 +1,216 @@
+//! An admission in words: what every container gets, what not, and why. It
+//! reads the plan that the patch is made of, so that the two can't differ.
+
+use std::fmt;
+
+use super::{Candidate, Policy};
+use crate::identity::{Fact, Identity, Lookup};
+use crate::mutation::{
+    ContainerPlan, EnvSource, Jitter, LABEL, LABEL_VALUE, Mounted, Plan, Variables, Verdict, plan,
+};
+
+/// What an admission does to a pod, line by line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Explanation {
+    /// Where the identity comes from, or why there is none.
+    pub identity: String,
+    pub parts: Vec<Part>,
+}
+
+/// A container, or the pod itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    pub name: String,
+    pub lines: Vec<Line>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    pub mark: Mark,
+    /// A variable, a mount, a volume, a label.
+    pub what: String,
+    /// Its value, or why it is not added.
+    pub why: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mark {
+    Added,
+    /// It is there already, and stays.
+    There,
+    NotAdded,
+}
+
+impl Candidate<'_> {
+    /// Explains what [`admit`](Self::admit) does with the same arguments.
+    #[must_use]
+    pub fn explain(&self, lookup: &Lookup, policy: &Policy, jitter: Jitter) -> Explanation {
+        let identity = match lookup.identity(&policy.defaults) {
+            Err(failed) => return Explanation::none(format!("unknown: {failed}")),
+            Ok(None) => return Explanation::none(self.why_not(policy)),
+            Ok(Some(identity)) => identity,
+        };
+        let plan = plan(self.pod, self.scope, &identity, &policy.settings, jitter);
+        let from = origin(lookup, policy);
+        let text = match &identity {
+            Identity::WebIdentity(web) => format!("role {}, from {from}", web.role_arn),
+            Identity::ContainerCredentials(_) => format!("container credentials, from {from}"),
+        };
+        Explanation { identity: text, parts: parts(&plan, policy) }
+    }
+
+    fn why_not(&self, policy: &Policy) -> String {
+        format!(
+            "none: ServiceAccount {} is not there or has no annotation {}, and nothing else names \
+             it",
+            self.key, policy.settings.keys.role_arn
+        )
+    }
+}
+
+impl Explanation {
+    fn none(identity: String) -> Self {
+        Self { identity, parts: Vec::new() }
+    }
+}
+
+impl Mark {
+    /// As in a diff, for what is added.
+    #[must_use]
+    pub fn as_char(self) -> char {
+        match self {
+            Self::Added => '+',
+            Self::There => '=',
+            Self::NotAdded => '-',
+        }
+    }
+}
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "  identity: {}", self.identity)?;
+        for part in &self.parts {
+            writeln!(f, "  {}", part.name)?;
+            let width = part.lines.iter().map(|line| line.what.chars().count()).max();
+            for Line { mark, what, why } in &part.lines {
+                let mark = mark.as_char();
+                writeln!(f, "    {mark} {what:width$}  {why}", width = width.unwrap_or_default())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn origin(lookup: &Lookup, policy: &Policy) -> String {
+    if lookup.container_credentials {
+        return "the container credentials file".to_owned();
+    }
+    match &lookup.service_account {
+        Fact::Known(sa) if sa.role.is_some() => {
+            format!("the ServiceAccount's annotation {}", policy.settings.keys.role_arn)
+        }
+        _ => "the ConfigMap".to_owned(),
+    }
+}
+
+fn parts(plan: &Plan<'_>, policy: &Policy) -> Vec<Part> {
+    let containers = plan.containers.iter().map(|container| Part {
+        name: format!("{} {}", container.list.as_str(), container.name),
+        lines: lines(container, plan, policy),
+    });
+    let left_out = plan.left_out.iter().map(|(list, name)| Part {
+        name: format!("{} {name}", list.as_str()),
+        lines: vec![Line {
+            mark: Mark::NotAdded,
+            what: "all of it".to_owned(),
+            why: "left out by the pod's skip-containers or include-containers".to_owned(),
+        }],
+    });
+    let mut parts: Vec<_> = containers.chain(left_out).collect();
+    parts.push(Part { name: "pod".to_owned(), lines: of_the_pod(plan) });
+    parts
+}
+
+fn lines(container: &ContainerPlan<'_>, plan: &Plan<'_>, policy: &Policy) -> Vec<Line> {
+    let mut lines = Vec::new();
+    let mut added = container.env.iter();
+    for (variables, verdict) in Variables::ALL.into_iter().zip(container.verdicts) {
+        match verdict {
+            Verdict::Added => {
+                let count = match variables {
+                    Variables::RegionalSts | Variables::SessionName => 1,
+                    Variables::Region | Variables::Credentials => 2,
+                };
+                lines.extend(added.by_ref().take(count).map(|variable| Line {
+                    mark: Mark::Added,
+                    what: variable.name.to_owned(),
+                    why: match &variable.source {
+                        EnvSource::Value(value) => value.to_string(),
+                        EnvSource::PodName => "the pod's name".to_owned(),
+                    },
+                }));
+            }
+            Verdict::Own(name) => lines.push(Line {
+                mark: Mark::There,
+                what: name.to_owned(),
+                why: match variables {
+                    Variables::Credentials => "the container's own: it keeps its credentials",
+                    _ => "the container's own",
+                }
+                .to_owned(),
+            }),
+            Verdict::NotAsked => lines.push(not_asked(variables, policy)),
+        }
+    }
+    let path = plan.mount_path();
+    let (mark, why) = match container.mounted {
+        Mounted::Nothing => (Mark::Added, format!("{path}, volume {}", plan.volume.name)),
+        Mounted::OurVolume => (Mark::There, format!("{path}, the token's volume")),
+        Mounted::Taken { by, .. } => (Mark::NotAdded, format!("{path} has volume {by}")),
+    };
+    lines.push(Line { mark, what: "mount".to_owned(), why });
+    lines
+}
+
+fn not_asked(variables: Variables, policy: &Policy) -> Line {
+    let keys = &policy.settings.keys;
+    let (what, why) = match variables {
+        Variables::RegionalSts => (
+            "AWS_STS_REGIONAL_ENDPOINTS",
+            if policy.defaults.regional_sts {
+                format!("{} says no", keys.regional_sts)
+            } else {
+                format!("neither {} nor --sts-regional-endpoint asks for it", keys.regional_sts)
+            },
+        ),
+        Variables::Region => {
+            ("AWS_REGION", format!("neither {} nor --aws-default-region names one", keys.region))
+        }
+        // They are what an identity is.
+        Variables::Credentials => ("credentials", String::new()),
+        Variables::SessionName => (
+            "AWS_ROLE_SESSION_NAME",
+            format!("{} does not ask for it, or the name does not fit", keys.role_session_name),
+        ),
+    };
+    Line { mark: Mark::NotAdded, what: what.to_owned(), why }
+}
+
+fn of_the_pod(plan: &Plan<'_>) -> Vec<Line> {
+    let volume = &plan.volume;
+    let what = format!("volume {}", volume.name);
+    let mut lines = vec![if volume.add {
+        let (audience, seconds) = (volume.audience, volume.expiration.seconds());
+        let why = format!("a token for {audience}, {seconds} seconds, at {}", volume.token_path);
+        Line { mark: Mark::Added, what, why }
+    } else if volume.present {
+        Line { mark: Mark::There, what, why: "the pod has it".to_owned() }
+    } else {
+        Line { mark: Mark::NotAdded, what, why: "no container is to mount it".to_owned() }
+    }];
+    if plan.label.is_some() {
+        let what = format!("label {LABEL}");
+        lines.push(Line { mark: Mark::Added, what, why: LABEL_VALUE.to_owned() });
+    }
+    lines
+}

@@ -1,0 +1,105 @@
+//! A policy document, each part with its place.
+
+use super::place::Position;
+
+/// A policy document as IAM would take it apart.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    /// None counts as 2008-10-17.
+    pub version: Option<Text>,
+    pub statements: Vec<Statement>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Statement {
+    pub at: Position,
+    pub sid: Option<Text>,
+    pub effect: Effect,
+    pub principals: Option<Principals>,
+    pub not_principals: Option<Principals>,
+    pub actions: Vec<Text>,
+    pub not_actions: Vec<Text>,
+    pub resources: Vec<Text>,
+    pub not_resources: Vec<Text>,
+    pub conditions: Vec<Condition>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    Allow,
+    Deny,
+}
+
+/// Who a statement is about.
+#[derive(Clone, Debug)]
+pub enum Principals {
+    /// `"*"`
+    Any(Position),
+    Of(Vec<Principal>),
+}
+
+/// One name under a kind: `Federated`, `AWS`, `Service`, `CanonicalUser`.
+#[derive(Clone, Debug)]
+pub struct Principal {
+    pub kind: Text,
+    pub name: Text,
+}
+
+/// An operator, a key and the values, any of which will do.
+#[derive(Clone, Debug)]
+pub struct Condition {
+    pub operator: Text,
+    pub key: Text,
+    pub values: Vec<Text>,
+}
+
+/// Text and its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Text {
+    pub value: String,
+    pub at: Position,
+    /// What stands in `${}` is put in by CloudFormation and not known here.
+    pub template: bool,
+}
+
+impl Policy {
+    /// Whether `${...}` is a policy variable: from 2012-10-17 on.
+    /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html>
+    #[must_use]
+    pub fn has_variables(&self) -> bool {
+        self.version.as_ref().is_some_and(|version| version.value == "2012-10-17")
+    }
+}
+
+impl Statement {
+    /// Whether it is about calls with a web identity's token: by its action,
+    /// or by a federated principal.
+    #[must_use]
+    pub fn is_for_web_identity(&self) -> bool {
+        let names_action = self
+            .actions
+            .iter()
+            .any(|action| action.value.eq_ignore_ascii_case("sts:AssumeRoleWithWebIdentity"));
+        names_action || self.oidc_principals().next().is_some()
+    }
+
+    /// The principals that are OpenID Connect providers of this account, by ARN.
+    pub fn oidc_principals(&self) -> impl Iterator<Item = &Principal> {
+        self.principals_of("Federated").filter(|p| p.name.value.contains(":oidc-provider/"))
+    }
+
+    pub fn principals_of(&self, kind: &str) -> impl Iterator<Item = &Principal> {
+        let all: &[Principal] = match &self.principals {
+            Some(Principals::Of(all)) => all,
+            _ => &[],
+        };
+        all.iter().filter(move |principal| principal.kind.value == kind)
+    }
+}
+
+impl Text {
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.value
+    }
+}

@@ -1,0 +1,353 @@
+//! `AssumeRoleWithWebIdentity` against a trust policy.
+//! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html>
+
+use std::fmt;
+
+use super::condition::{Operator, Truth};
+use super::glob::Pattern;
+use super::place::Position;
+use super::policy::{Condition, Effect, Policy, Principals, Statement, Text};
+use super::provider::{self, ProviderArn};
+use super::request::{Known, WebIdentityRequest};
+
+/// What STS would answer, as far as the trust policy decides it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    Allowed {
+        by: StatementName,
+    },
+    /// No statement allows it, or one denies it.
+    Denied {
+        /// The statement that denies it, whatever others allow
+        explicitly: Option<StatementName>,
+        /// What keeps each statement from allowing it, the nearest to it first
+        reasons: Vec<Reason>,
+    },
+    /// It depends on what AWS alone knows.
+    Unknown {
+        reasons: Vec<Reason>,
+    },
+}
+
+/// A statement, as people look for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StatementName {
+    /// From 1
+    pub number: usize,
+    pub sid: Option<String>,
+    pub at: Position,
+}
+
+/// A test of a statement that failed, or whose outcome nobody can say here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reason {
+    pub statement: StatementName,
+    pub at: Position,
+    pub element: Element,
+    /// What the policy has
+    pub policy: Vec<String>,
+    /// What the request has; nothing where it has no such key or nobody knows
+    pub request: Vec<String>,
+    /// Why they do not match.
+    pub why: String,
+}
+
+/// Which part of a statement was tested.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Element {
+    Principal,
+    Action,
+    Condition { operator: String, key: String },
+}
+
+const ACTION: &str = "sts:AssumeRoleWithWebIdentity";
+
+/// Decides as IAM does: a Deny that holds wins, else an Allow that holds, else no.
+#[must_use]
+pub fn simulate(policy: &Policy, request: &WebIdentityRequest) -> Verdict {
+    let tested: Vec<Tested> = policy
+        .statements
+        .iter()
+        .enumerate()
+        .map(|(index, statement)| Tested::new(policy, index, statement, request))
+        .collect();
+    let of = |effect| tested.iter().filter(move |tested| tested.effect == effect);
+    if let Some(denied) = of(Effect::Deny).find(|tested| tested.truth() == Holds::Yes) {
+        return Verdict::Denied { explicitly: Some(denied.name.clone()), reasons: Vec::new() };
+    }
+    let doubts = |effect| {
+        of(effect).filter(|tested| tested.truth() == Holds::Unknown).flat_map(|t| t.doubts.clone())
+    };
+    let allowing = of(Effect::Allow).find(|tested| tested.truth() == Holds::Yes);
+    let may_allow: Vec<Reason> = doubts(Effect::Allow).collect();
+    let may_deny: Vec<Reason> = doubts(Effect::Deny).collect();
+    match allowing {
+        Some(allowing) if may_deny.is_empty() => Verdict::Allowed { by: allowing.name.clone() },
+        Some(_) => Verdict::Unknown { reasons: may_deny },
+        None if !may_allow.is_empty() => {
+            Verdict::Unknown { reasons: may_allow.into_iter().chain(may_deny).collect() }
+        }
+        None => {
+            let mut failed: Vec<&Tested> = of(Effect::Allow).collect();
+            failed.sort_by_key(|tested| (tested.passed_by(), tested.failures.len()));
+            let reasons = failed.into_iter().flat_map(|tested| tested.failures.clone()).collect();
+            Verdict::Denied { explicitly: None, reasons }
+        }
+    }
+}
+
+/// A statement with each of its tests done.
+struct Tested {
+    name: StatementName,
+    effect: Effect,
+    failures: Vec<Reason>,
+    doubts: Vec<Reason>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Holds {
+    Yes,
+    No,
+    Unknown,
+}
+
+impl Tested {
+    fn new(
+        policy: &Policy,
+        index: usize,
+        statement: &Statement,
+        request: &WebIdentityRequest,
+    ) -> Self {
+        let name = StatementName {
+            number: index + 1,
+            sid: statement.sid.as_ref().map(|sid| sid.value.clone()),
+            at: statement.at,
+        };
+        let mut tested =
+            Self { name, effect: statement.effect, failures: Vec::new(), doubts: Vec::new() };
+        tested.principal(statement, request);
+        tested.action(statement);
+        for condition in &statement.conditions {
+            tested.condition(condition, request, policy.has_variables());
+        }
+        tested
+    }
+
+    fn truth(&self) -> Holds {
+        match (self.failures.is_empty(), self.doubts.is_empty()) {
+            (false, _) => Holds::No,
+            (true, true) => Holds::Yes,
+            (true, false) => Holds::Unknown,
+        }
+    }
+
+    /// Whether it is about somebody or something else altogether.
+    fn passed_by(&self) -> bool {
+        self.failures.iter().any(|reason| !matches!(reason.element, Element::Condition { .. }))
+    }
+
+    fn note(&mut self, truth: Truth, reason: impl FnOnce(Option<String>) -> Reason) {
+        match truth {
+            Truth::True => {}
+            Truth::False => self.failures.push(reason(None)),
+            Truth::Unknown(why) => self.doubts.push(reason(Some(why))),
+        }
+    }
+
+    fn principal(&mut self, statement: &Statement, request: &WebIdentityRequest) {
+        let (named, negated) = match (&statement.principals, &statement.not_principals) {
+            (Some(principals), _) => (Some(principals), false),
+            (None, Some(principals)) => (Some(principals), true),
+            (None, None) => (None, false),
+        };
+        let truth = match named {
+            None => Truth::False,
+            Some(_) if negated && statement.effect == Effect::Allow => {
+                Truth::Unknown("IAM does not support NotPrincipal with Allow".to_owned())
+            }
+            Some(named) => (is_named(named, request) != negated).into(),
+        };
+        let names: Vec<Text> = match named {
+            Some(Principals::Of(all)) => {
+                all.iter().map(|principal| principal.name.clone()).collect()
+            }
+            _ => Vec::new(),
+        };
+        let name = self.name.clone();
+        self.note(truth, |doubt| Reason {
+            at: names.first().map_or(statement.at, |first| first.at),
+            statement: name,
+            element: Element::Principal,
+            why: doubt.unwrap_or_else(|| why_not_principal(&names, request)),
+            policy: names.into_iter().map(|name| name.value).collect(),
+            request: vec![request.provider_arn.clone().unwrap_or_else(|| {
+                format!("arn:PARTITION:iam::ACCOUNT:oidc-provider/{}", request.provider_name())
+            })],
+        });
+    }
+
+    fn action(&mut self, statement: &Statement) {
+        let (named, negated) = if statement.not_actions.is_empty() {
+            (&statement.actions, false)
+        } else {
+            (&statement.not_actions, true)
+        };
+        let wanted = ACTION.to_ascii_lowercase();
+        let listed = named
+            .iter()
+            .any(|action| Pattern::new(&action.value.to_ascii_lowercase()).matches(&wanted));
+        let name = self.name.clone();
+        self.note((listed != negated).into(), |_| Reason {
+            at: named.first().map_or(statement.at, |first| first.at),
+            statement: name,
+            element: Element::Action,
+            policy: named.iter().map(|action| action.value.clone()).collect(),
+            request: vec![ACTION.to_owned()],
+            why: "the action is another".to_owned(),
+        });
+    }
+
+    fn condition(&mut self, condition: &Condition, request: &WebIdentityRequest, variables: bool) {
+        let known = request.key(&condition.key.value);
+        let wanted: Vec<&str> = condition.values.iter().map(Text::as_str).collect();
+        let operator = Operator::parse(&condition.operator.value);
+        let truth = match operator {
+            Ok(operator) => operator.evaluate(&wanted, &known, variables),
+            Err(_) => Truth::Unknown("no operator that IAM documents".to_owned()),
+        };
+        let name = self.name.clone();
+        self.note(truth, |doubt| Reason {
+            statement: name,
+            at: condition.values.first().map_or(condition.key.at, |value| value.at),
+            element: Element::Condition {
+                operator: condition.operator.value.clone(),
+                key: condition.key.value.clone(),
+            },
+            policy: condition.values.iter().map(|value| value.value.clone()).collect(),
+            why: doubt
+                .unwrap_or_else(|| why_not_condition(condition, operator.ok(), &known, request)),
+            request: match known {
+                Known::Values(values) => values,
+                Known::Absent | Known::Unknown(_) => Vec::new(),
+            },
+        });
+    }
+}
+
+fn is_named(principals: &Principals, request: &WebIdentityRequest) -> bool {
+    match principals {
+        Principals::Any(_) => true,
+        Principals::Of(all) => all.iter().any(|principal| match principal.kind.value.as_str() {
+            // "AWS": "*" is the same as "*".
+            "AWS" => principal.name.value == "*",
+            "Federated" => is_provider(&principal.name.value, request),
+            _ => false,
+        }),
+    }
+}
+
+fn is_provider(name: &str, request: &WebIdentityRequest) -> bool {
+    if let Some(arn) = &request.provider_arn {
+        return name == arn;
+    }
+    match ProviderArn::read(name) {
+        Some(arn) => arn.name == request.provider_name(),
+        None => provider::BUILT_IN.contains(&name) && name == request.provider_name(),
+    }
+}
+
+fn why_not_principal(names: &[Text], request: &WebIdentityRequest) -> String {
+    let wanted = request.provider_name();
+    let close = names.iter().filter_map(|name| ProviderArn::read(&name.value)).find(|arn| {
+        let bare = arn.name.trim_start_matches("https://").trim_end_matches('/');
+        bare.eq_ignore_ascii_case(wanted.trim_end_matches('/'))
+    });
+    match close {
+        Some(arn) if arn.name == wanted => {
+            "the provider's name is right, its partition or account another".to_owned()
+        }
+        Some(arn) => format!(
+            "{:?} and {wanted:?} must be the same to the letter: no https://, the same path and slashes",
+            arn.name
+        ),
+        None => "it names no provider with the token's issuer".to_owned(),
+    }
+}
+
+fn why_not_condition(
+    condition: &Condition,
+    operator: Option<Operator>,
+    known: &Known,
+    request: &WebIdentityRequest,
+) -> String {
+    let Known::Values(values) = known else {
+        return match provider::split_key(&condition.key.value) {
+            Some((name, _)) if !name.eq_ignore_ascii_case(request.provider_name()) => format!(
+                "the key is of another provider: the token's issuer makes it {}:...",
+                request.provider_name()
+            ),
+            Some((_, claim)) => {
+                format!("the request has no such key: STS takes over sub, aud and amr, not {claim}")
+            }
+            None => "the request has no such key".to_owned(),
+        };
+    };
+    let near = |test: &dyn Fn(&str, &str) -> bool| {
+        condition.values.iter().any(|wanted| values.iter().any(|value| test(&wanted.value, value)))
+    };
+    let has_wildcard = condition.values.iter().any(|wanted| wanted.value.contains(['*', '?']));
+    if operator.is_some_and(Operator::is_negated) {
+        "the value is one that is ruled out".to_owned()
+    } else if near(&|wanted, value| wanted.trim() == value.trim()) {
+        "they differ in white space".to_owned()
+    } else if near(&|wanted, value| wanted.eq_ignore_ascii_case(value)) {
+        "they differ in upper and lower case".to_owned()
+    } else if has_wildcard && !operator.is_some_and(Operator::takes_wildcards) {
+        format!("{} takes * and ? as they are; wildcards need StringLike", condition.operator.value)
+    } else if near(&|wanted, _| {
+        request.audiences.iter().any(|a| a == wanted) || request.subject == wanted
+    }) {
+        "the policy's value is in another claim of the token: aud and sub are mixed up".to_owned()
+    } else {
+        "they differ".to_owned()
+    }
+}
+
+impl fmt::Display for StatementName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "statement {}", self.number)?;
+        if let Some(sid) = &self.sid {
+            write!(f, " ({sid})")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Element {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Principal => f.write_str("Principal"),
+            Self::Action => f.write_str("Action"),
+            Self::Condition { operator, key } => write!(f, "{operator} of {key}"),
+        }
+    }
+}
+
+/// One line; the values side by side.
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { statement, at, element, policy, request, why } = self;
+        write!(f, "{statement}, line {}, {element}: ", at.line)?;
+        write!(f, "the policy has {}, the request has {}: {why}", listed(policy), listed(request))
+    }
+}
+
+fn listed(values: &[String]) -> String {
+    if values.is_empty() {
+        return "nothing".to_owned();
+    }
+    values.iter().map(|value| format!("{value:?}")).collect::<Vec<_>>().join(" or ")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,165 @@
+//! One key of a JWKS (RFC 7517).
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::key::Parameters;
+use super::{Curve, PublicKey};
+
+/// A key as it was published, usable or not.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Jwk {
+    pub kid: Option<String>,
+    /// `alg`, whether or not it is known here.
+    pub algorithm: Option<String>,
+    /// `use`.
+    pub usage: Option<String>,
+    pub key: JwkKey,
+    private: bool,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum JwkKey {
+    Usable(PublicKey),
+    /// Of a kind that is not known here, or broken: kept as it is.
+    Unusable {
+        why: String,
+        raw: Value,
+    },
+}
+
+/// In the order in which the API server writes the members.
+#[derive(Serialize)]
+struct Written<'a> {
+    #[serde(rename = "use", skip_serializing_if = "Option::is_none")]
+    usage: Option<&'a str>,
+    kty: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kid: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    crv: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    alg: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    x: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    y: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    n: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    e: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Read {
+    kty: Option<String>,
+    kid: Option<String>,
+    alg: Option<String>,
+    #[serde(rename = "use")]
+    usage: Option<String>,
+    crv: Option<String>,
+    x: Option<String>,
+    y: Option<String>,
+    n: Option<String>,
+    e: Option<String>,
+}
+
+impl Jwk {
+    #[must_use]
+    pub fn key(&self) -> Option<&PublicKey> {
+        match &self.key {
+            JwkKey::Usable(key) => Some(key),
+            JwkKey::Unusable { .. } => None,
+        }
+    }
+
+    /// Whether its private half was published with it.
+    #[must_use]
+    pub fn is_private(&self) -> bool {
+        self.private
+    }
+
+    pub(super) fn of(key: &PublicKey) -> Self {
+        Self {
+            kid: Some(key.kid().to_owned()),
+            algorithm: Some(key.algorithm().name().to_owned()),
+            usage: Some("sig".to_owned()),
+            key: JwkKey::Usable(key.clone()),
+            private: false,
+        }
+    }
+
+    /// How messages name it.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.kid.as_deref().unwrap_or("(no kid)")
+    }
+
+    /// Never an error: what can't be used is told where it is asked for.
+    pub(super) fn read(raw: Value) -> Self {
+        // `k` is a shared secret (RFC 7518, 6).
+        let private = raw.get("d").is_some() || raw.get("k").is_some();
+        match Read::deserialize(&raw) {
+            Ok(read) => {
+                let key = match public_key(&read) {
+                    Ok(key) => JwkKey::Usable(key),
+                    Err(why) => JwkKey::Unusable { why, raw },
+                };
+                Self { kid: read.kid, algorithm: read.alg, usage: read.usage, key, private }
+            }
+            Err(error) => Self {
+                kid: raw.get("kid").and_then(Value::as_str).map(str::to_owned),
+                algorithm: None,
+                usage: None,
+                key: JwkKey::Unusable { why: format!("it can't be read: {error}"), raw },
+                private,
+            },
+        }
+    }
+}
+
+impl Serialize for Jwk {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let key = match &self.key {
+            JwkKey::Usable(key) => key,
+            JwkKey::Unusable { raw, .. } => return raw.serialize(serializer),
+        };
+        let (usage, kid, alg) =
+            (self.usage.as_deref(), self.kid.as_deref(), self.algorithm.as_deref());
+        let bare =
+            Written { usage, kty: "RSA", kid, crv: None, alg, x: None, y: None, n: None, e: None };
+        match key.parameters() {
+            Parameters::Rsa { n, e } => Written { n: Some(n), e: Some(e), ..bare },
+            Parameters::Ec { crv, x, y } => {
+                Written { kty: "EC", crv: Some(crv), x: Some(x), y: Some(y), ..bare }
+            }
+        }
+        .serialize(serializer)
+    }
+}
+
+fn public_key(read: &Read) -> Result<PublicKey, String> {
+    let kty = read.kty.as_deref().ok_or("it has no kty")?;
+    let key = match kty {
+        "RSA" => PublicKey::rsa(&bytes("n", read.n.as_ref())?, &bytes("e", read.e.as_ref())?),
+        "EC" => {
+            let name = read.crv.as_deref().ok_or("it has no crv")?;
+            let curve = Curve::parse(name).ok_or_else(|| format!("its curve is {name:?}"))?;
+            let (x, y) = (bytes("x", read.x.as_ref())?, bytes("y", read.y.as_ref())?);
+            let length = curve.coordinate_length();
+            if x.len() != length || y.len() != length {
+                return Err(format!("x and y are not {length} bytes long, as {name} has them"));
+            }
+            PublicKey::ec(curve, &[&[4], x.as_slice(), &y].concat())
+        }
+        other => return Err(format!("its kty is {other:?}, neither RSA nor EC")),
+    };
+    key.map_err(|flaw| flaw.to_string())
+}
+
+fn bytes(name: &str, text: Option<&String>) -> Result<Vec<u8>, String> {
+    let text = text.ok_or_else(|| format!("it has no {name}"))?;
+    URL_SAFE_NO_PAD.decode(text).map_err(|error| format!("{name} is not base64url: {error}"))
+}

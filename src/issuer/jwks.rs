@@ -1,0 +1,150 @@
+//! The document with the issuer's keys.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Algorithm, Jwk, JwkKey, PublicKey, Token};
+
+/// A JWK set.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Jwks {
+    keys: Vec<Jwk>,
+}
+
+/// Why bytes are not a JWK set.
+#[derive(Debug, thiserror::Error)]
+pub enum JwksError {
+    #[error("failed to read it as JSON: {0}")]
+    ParseJson(#[from] serde_json::Error),
+    #[error("failed to find a list \"keys\" in it: it is no JWK set")]
+    FindKeys,
+}
+
+/// Why a JWK set does not verify a token.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum VerifyError {
+    #[error("the token has no kid: STS could not tell which key signed it")]
+    NoKeyId,
+    #[error("the token is signed by the key {wanted}, which is not among those there: {}", list(.present))]
+    UnknownKey { wanted: String, present: Vec<String> },
+    #[error("the token is signed with {0:?}, which is no algorithm of public keys")]
+    UnknownAlgorithm(String),
+    #[error("the key {kid} can't be used: {why}")]
+    UnusableKey { kid: String, why: String },
+    #[error("the token is signed with {used}, the key {kid} is for {meant}")]
+    WrongAlgorithm { kid: String, used: String, meant: String },
+    #[error("the key {kid} is there, but it did not sign this token")]
+    WrongSignature { kid: String },
+}
+
+#[derive(Deserialize)]
+struct Read {
+    keys: Option<Vec<Value>>,
+}
+
+impl Jwks {
+    /// In the order given, as the API server does; a key that is given twice is
+    /// there once.
+    #[must_use]
+    pub fn from_keys<'a>(keys: impl IntoIterator<Item = &'a PublicKey>) -> Self {
+        let mut set = Self::default();
+        for key in keys {
+            if !set.contains(key.kid()) {
+                set.keys.push(key.to_jwk());
+            }
+        }
+        set
+    }
+
+    /// Keys that can't be used stay in it: see [`Jwks::unusable`].
+    pub fn parse(text: &[u8]) -> Result<Self, JwksError> {
+        let read: Read = serde_json::from_slice(text)?;
+        let keys = read.keys.ok_or(JwksError::FindKeys)?;
+        Ok(Self { keys: keys.into_iter().map(Jwk::read).collect() })
+    }
+
+    /// The bytes that the API server would write.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        // Strings and lists alone: it can't fail.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    #[must_use]
+    pub fn keys(&self) -> &[Jwk] {
+        &self.keys
+    }
+
+    #[must_use]
+    pub fn get(&self, kid: &str) -> Option<&Jwk> {
+        self.keys.iter().find(|key| key.kid.as_deref() == Some(kid))
+    }
+
+    #[must_use]
+    pub fn contains(&self, kid: &str) -> bool {
+        self.get(kid).is_some()
+    }
+
+    /// Each key's kid, in its order.
+    #[must_use]
+    pub fn kids(&self) -> Vec<String> {
+        self.keys.iter().filter_map(|key| key.kid.clone()).collect()
+    }
+
+    /// The keys of `self` that `other` lacks.
+    #[must_use]
+    pub fn missing_in(&self, other: &Self) -> Vec<String> {
+        self.kids().into_iter().filter(|kid| !other.contains(kid)).collect()
+    }
+
+    /// The keys that nothing can be verified with here, and why.
+    pub fn unusable(&self) -> impl Iterator<Item = (&Jwk, &str)> {
+        self.keys.iter().filter_map(|key| match &key.key {
+            JwkKey::Unusable { why, .. } => Some((key, why.as_str())),
+            JwkKey::Usable(_) => None,
+        })
+    }
+
+    /// The algorithms of the keys, sorted, each once.
+    #[must_use]
+    pub fn algorithms(&self) -> Vec<String> {
+        let listed = self.keys.iter().filter_map(|key| {
+            key.algorithm.clone().or_else(|| Some(key.key()?.algorithm().name().to_owned()))
+        });
+        let mut names: Vec<String> = listed.collect();
+        names.sort();
+        names.dedup();
+        names
+    }
+
+    /// Whether one of these keys signed the token. Says nothing of its claims.
+    pub fn verify(&self, token: &Token) -> Result<(), VerifyError> {
+        let kid = token.kid.as_deref().ok_or(VerifyError::NoKeyId)?;
+        let algorithm = Algorithm::parse(&token.algorithm)
+            .ok_or_else(|| VerifyError::UnknownAlgorithm(token.algorithm.clone()))?;
+        let jwk = self.get(kid).ok_or_else(|| VerifyError::UnknownKey {
+            wanted: kid.to_owned(),
+            present: self.kids(),
+        })?;
+        let kid = kid.to_owned();
+        let key = match &jwk.key {
+            JwkKey::Usable(key) => key,
+            JwkKey::Unusable { why, .. } => {
+                return Err(VerifyError::UnusableKey { kid, why: why.clone() });
+            }
+        };
+        // Without `alg` the kind of the key decides.
+        let meant = jwk.algorithm.as_deref().unwrap_or(algorithm.name());
+        let verified = key.verifies(algorithm, token.signed(), token.signature());
+        let (true, Some(verified)) = (meant == algorithm.name(), verified) else {
+            let meant = jwk.algorithm.clone();
+            let meant = meant.unwrap_or_else(|| key.algorithm().name().to_owned());
+            return Err(VerifyError::WrongAlgorithm { kid, used: algorithm.to_string(), meant });
+        };
+        if verified { Ok(()) } else { Err(VerifyError::WrongSignature { kid }) }
+    }
+}
+
+fn list(kids: &[String]) -> String {
+    if kids.is_empty() { "(none)".to_owned() } else { kids.join(", ") }
+}

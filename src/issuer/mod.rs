@@ -1,0 +1,50 @@
+//! The issuer of service-account tokens as AWS sees it: its keys, its two
+//! documents, its tokens, and what STS would say of them.
+//!
+//! Pure: the bytes of files, answers and tokens come in, and so does the time.
+//!
+//! - [`PublicKey::read_pem`]: the keys of a PEM text, each with the line it
+//!   begins on; `kid()`, `algorithm()` and `to_jwk()` as Kubernetes has them.
+//! - [`Jwks`]: `from_keys`, `parse`, `to_json`, and `verify(&Token)`.
+//! - [`Discovery`]: `of(issuer, jwks_uri, &jwks)`, `parse`, `to_json`.
+//! - [`Token::parse`]: a compact JWS, not verified; header and claims as values.
+//! - [`IssuerUrl::parse`]: the rules of IAM for the URL, as errors, and what it
+//!   only frowns at as `remarks()`; [`difference`]: why two URLs that look alike
+//!   are not equal.
+
+mod algorithm;
+mod check;
+mod discovery;
+mod fetched;
+mod jwk;
+mod jwks;
+mod key;
+mod pem_keys;
+#[cfg(test)]
+mod test_keys;
+mod thumbprint;
+mod token;
+mod url;
+pub mod verify;
+
+pub use algorithm::Algorithm;
+pub use check::{Check, Outcome};
+pub use discovery::{Discovery, DiscoveryError};
+pub use fetched::{Answer, FetchFailure, Fetched, Published};
+pub use jwk::{Jwk, JwkKey};
+pub use jwks::{Jwks, JwksError, VerifyError};
+pub use key::{Curve, PublicKey};
+pub use pem_keys::{KeyFlaw, KeyForm, PemError, PemKey};
+pub use thumbprint::Thumbprint;
+pub use token::{Token, TokenError};
+pub use url::{IssuerUrl, UrlError, difference};
+
+/// Where clients look for the discovery document, below the issuer.
+pub const DISCOVERY_PATH: &str = ".well-known/openid-configuration";
+
+/// Where the API server has its keys, and so where they are published, below
+/// the issuer.
+pub const JWKS_PATH: &str = "openid/v1/jwks";
+
+#[cfg(test)]
+mod tests;

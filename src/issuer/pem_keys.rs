@@ -1,0 +1,265 @@
+//! Keys from PEM, in all the forms that people have them in.
+
+use std::fmt;
+
+use aws_lc_rs::rsa::KeyPair as RsaKeyPair;
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING,
+    ECDSA_P521_SHA512_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _,
+};
+use x509_cert::der::asn1::{ObjectIdentifier, UintRef};
+use x509_cert::der::{self, Decode as _, Encode as _, Reader as _, SliceReader};
+use x509_cert::spki::SubjectPublicKeyInfoRef;
+use zeroize::Zeroizing;
+
+use super::key::{EC, RSA};
+use super::{Curve, PublicKey};
+
+/// A key and where it was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PemKey {
+    pub key: PublicKey,
+    pub form: KeyForm,
+    /// The line of its `-----BEGIN`, from 1.
+    pub line: usize,
+}
+
+/// How a key was written down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyForm {
+    /// `PUBLIC KEY`, SPKI: what the API server's flag wants.
+    Public,
+    /// `RSA PUBLIC KEY`, PKCS#1, which the API server skips without a word.
+    RsaPublic,
+    /// `PRIVATE KEY`, `RSA PRIVATE KEY` or `EC PRIVATE KEY`.
+    Private,
+    Certificate,
+}
+
+/// Why a text gives no keys, and on which line.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PemError {
+    #[error(
+        "it holds no PEM block; write the key as PEM: openssl pkey -pubout -in KEY -out KEY.pub"
+    )]
+    FindBlocks,
+    #[error(
+        "it holds no key, only {0}; give the key that signs the cluster's tokens, or its public half"
+    )]
+    FindKeys(String),
+    #[error("line {line}: {flaw}")]
+    ReadBlock { line: usize, flaw: KeyFlaw },
+}
+
+/// What is wrong with a key. Tells nothing of its bytes.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum KeyFlaw {
+    #[error("the block has no -----END line of its own name; the file may be cut off")]
+    Unended,
+    #[error("what stands between the -----BEGIN and -----END lines is not base64")]
+    NotBase64,
+    #[error(
+        "the key is encrypted; take its public half: openssl pkey -pubout -in KEY -out KEY.pub"
+    )]
+    Encrypted,
+    #[error("the key is in OpenSSH's own form; convert it: ssh-keygen -e -m PKCS8 -f KEY.pub")]
+    OpenSsh,
+    #[error("the key can't be read: its bytes are not those of a {0}")]
+    NotA(KeyForm),
+    #[error("the key can't be read")]
+    Unreadable,
+    #[error("the key is neither RSA nor ECDSA (algorithm {0}); Kubernetes signs with those alone")]
+    Kind(String),
+    #[error("the curve of the key is not P-256, P-384 or P-521; Kubernetes takes no other")]
+    Curve,
+    #[error(
+        "the point of the key is compressed, which Kubernetes can't read; convert it: openssl ec -pubin -conv_form uncompressed"
+    )]
+    CompressedPoint,
+    #[error("the RSA key has {0} bits; 2048 to 8192 are supported")]
+    RsaSize(usize),
+    #[error("the RSA key is refused ({0}); 2048 to 8192 bits are supported")]
+    RsaRefused(String),
+    #[error("the exponent of the RSA key is even or 1: it is no key")]
+    RsaExponent,
+}
+
+/// A PEM block, not yet decoded.
+struct Block<'a> {
+    line: usize,
+    label: &'a str,
+    text: Zeroizing<String>,
+    ended: bool,
+}
+
+impl PublicKey {
+    /// All keys of a PEM text, public or private, and of certificates. Other
+    /// blocks (`EC PARAMETERS`) are skipped; a key that can't be read is an
+    /// error, since what would be published without it is wrong.
+    pub fn read_pem(text: &[u8]) -> Result<Vec<PemKey>, PemError> {
+        let text = String::from_utf8_lossy(text);
+        let (mut keys, mut skipped) = (Vec::new(), Vec::new());
+        for block in blocks(&text) {
+            let line = block.line;
+            let key = block.key().map_err(|flaw| PemError::ReadBlock { line, flaw })?;
+            match key {
+                Some((key, form)) => keys.push(PemKey { key, form, line }),
+                None => skipped.push(block.label.to_owned()),
+            }
+        }
+        match (keys.is_empty(), skipped.is_empty()) {
+            (true, true) => Err(PemError::FindBlocks),
+            (true, false) => Err(PemError::FindKeys(skipped.join(", "))),
+            (false, _) => Ok(keys),
+        }
+    }
+}
+
+impl Block<'_> {
+    /// Nothing where the block is of some other kind.
+    fn key(&self) -> Result<Option<(PublicKey, KeyForm)>, KeyFlaw> {
+        let form = match self.label {
+            "PUBLIC KEY" => KeyForm::Public,
+            "RSA PUBLIC KEY" => KeyForm::RsaPublic,
+            "PRIVATE KEY" | "RSA PRIVATE KEY" | "EC PRIVATE KEY" => KeyForm::Private,
+            "CERTIFICATE" => KeyForm::Certificate,
+            "ENCRYPTED PRIVATE KEY" => return Err(KeyFlaw::Encrypted),
+            "OPENSSH PRIVATE KEY" => return Err(KeyFlaw::OpenSsh),
+            _ => return Ok(None),
+        };
+        if !self.ended {
+            return Err(KeyFlaw::Unended);
+        }
+        if self.text.contains("\nProc-Type: 4,ENCRYPTED") {
+            return Err(KeyFlaw::Encrypted);
+        }
+        let parsed = pem::parse(self.text.as_bytes()).map_err(|_| KeyFlaw::NotBase64)?;
+        let der = Zeroizing::new(parsed.into_contents());
+        let key = match self.label {
+            "PUBLIC KEY" => from_spki(&der),
+            "RSA PUBLIC KEY" => from_pkcs1_public(&der),
+            "PRIVATE KEY" => from_pkcs8(&der),
+            "RSA PRIVATE KEY" => from_rsa_pair(RsaKeyPair::from_der(&der)),
+            "EC PRIVATE KEY" => {
+                from_ec_pair(|curve| EcdsaKeyPair::from_private_key_der(signing(curve), &der).ok())
+            }
+            _ => from_certificate(&der),
+        };
+        let key = key.map_err(|flaw| match flaw {
+            KeyFlaw::Unreadable => KeyFlaw::NotA(form),
+            flaw => flaw,
+        });
+        Ok(Some((key?, form)))
+    }
+}
+
+impl fmt::Display for KeyForm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Public => "public key (SPKI)",
+            Self::RsaPublic => "RSA public key (PKCS#1)",
+            Self::Private => "private key",
+            Self::Certificate => "certificate",
+        })
+    }
+}
+
+/// The blocks by their lines, so that errors can name one.
+fn blocks(text: &str) -> Vec<Block<'_>> {
+    let mut blocks: Vec<Block<'_>> = Vec::new();
+    let mut open = false;
+    for (index, line) in text.lines().enumerate() {
+        let line = line.trim();
+        let begin = line.strip_prefix("-----BEGIN ").and_then(|rest| rest.strip_suffix("-----"));
+        if let Some(label) = begin {
+            let text = Zeroizing::new(String::new());
+            blocks.push(Block { line: index + 1, label, text, ended: false });
+            open = true;
+        }
+        let (true, Some(block)) = (open, blocks.last_mut()) else { continue };
+        block.text.push_str(line);
+        block.text.push('\n');
+        let end = line.strip_prefix("-----END ").and_then(|rest| rest.strip_suffix("-----"));
+        if let Some(label) = end {
+            block.ended = label == block.label;
+            open = false;
+        }
+    }
+    blocks
+}
+
+fn from_spki(der: &[u8]) -> Result<PublicKey, KeyFlaw> {
+    let info = SubjectPublicKeyInfoRef::from_der(der).map_err(|_| KeyFlaw::Unreadable)?;
+    let bits = info.subject_public_key.as_bytes().ok_or(KeyFlaw::Unreadable)?;
+    match info.algorithm.oid {
+        RSA => from_pkcs1_public(bits),
+        EC => {
+            let curve: Option<ObjectIdentifier> = info.algorithm.parameters_oid().ok();
+            PublicKey::ec(curve.and_then(Curve::by_oid).ok_or(KeyFlaw::Curve)?, bits)
+        }
+        other => Err(KeyFlaw::Kind(other.to_string())),
+    }
+}
+
+fn from_pkcs1_public(der: &[u8]) -> Result<PublicKey, KeyFlaw> {
+    let read = || -> der::Result<_> {
+        let mut reader = SliceReader::new(der)?;
+        let numbers =
+            reader.sequence(|fields| Ok((UintRef::decode(fields)?, UintRef::decode(fields)?)));
+        let numbers: (UintRef<'_>, UintRef<'_>) = numbers.map_err(|error: der::Error| error)?;
+        reader.finish()?;
+        Ok(numbers)
+    };
+    let (n, e) = read().map_err(|_| KeyFlaw::Unreadable)?;
+    PublicKey::rsa(n.as_bytes(), e.as_bytes())
+}
+
+fn from_pkcs8(der: &[u8]) -> Result<PublicKey, KeyFlaw> {
+    let algorithm = || -> der::Result<ObjectIdentifier> {
+        let mut reader = SliceReader::new(der)?;
+        reader.sequence(|fields| {
+            UintRef::decode(fields)?;
+            let kind = fields.sequence(|algorithm| {
+                let kind = ObjectIdentifier::decode(algorithm)?;
+                algorithm.read_slice(algorithm.remaining_len())?;
+                Ok::<_, der::Error>(kind)
+            })?;
+            fields.read_slice(fields.remaining_len())?;
+            Ok(kind)
+        })
+    };
+    match algorithm().map_err(|_| KeyFlaw::Unreadable)? {
+        RSA => from_rsa_pair(RsaKeyPair::from_pkcs8(der)),
+        EC => from_ec_pair(|curve| EcdsaKeyPair::from_pkcs8(signing(curve), der).ok()),
+        other => Err(KeyFlaw::Kind(other.to_string())),
+    }
+}
+
+fn from_certificate(der: &[u8]) -> Result<PublicKey, KeyFlaw> {
+    let parsed = x509_cert::Certificate::from_der(der).map_err(|_| KeyFlaw::Unreadable)?;
+    let info = parsed.tbs_certificate().subject_public_key_info();
+    from_spki(&info.to_der().map_err(|_| KeyFlaw::Unreadable)?)
+}
+
+fn from_rsa_pair(
+    pair: Result<RsaKeyPair, aws_lc_rs::error::KeyRejected>,
+) -> Result<PublicKey, KeyFlaw> {
+    let pair = pair.map_err(|rejected| KeyFlaw::RsaRefused(rejected.to_string()))?;
+    from_pkcs1_public(pair.public_key().as_ref())
+}
+
+fn from_ec_pair(read: impl Fn(Curve) -> Option<EcdsaKeyPair>) -> Result<PublicKey, KeyFlaw> {
+    let curves = [Curve::P256, Curve::P384, Curve::P521];
+    let pair = curves.into_iter().find_map(|curve| Some((curve, read(curve)?)));
+    // It may as well be broken, but a foreign curve is what people have.
+    let (curve, pair) = pair.ok_or(KeyFlaw::Curve)?;
+    PublicKey::ec(curve, pair.public_key().as_ref())
+}
+
+fn signing(curve: Curve) -> &'static aws_lc_rs::signature::EcdsaSigningAlgorithm {
+    match curve {
+        Curve::P256 => &ECDSA_P256_SHA256_FIXED_SIGNING,
+        Curve::P384 => &ECDSA_P384_SHA384_FIXED_SIGNING,
+        Curve::P521 => &ECDSA_P521_SHA512_FIXED_SIGNING,
+    }
+}

@@ -1,0 +1,147 @@
+//! A service-account token: a compact JWS (RFC 7515) with JSON claims.
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+/// What a token says of itself. Nothing of it is verified:
+/// [`Jwks::verify`](super::Jwks::verify) does that.
+#[derive(Clone, PartialEq)]
+pub struct Token {
+    /// `alg` of the header.
+    pub algorithm: String,
+    /// `kid` of the header.
+    pub kid: Option<String>,
+    pub issuer: String,
+    /// One audience or many.
+    pub audiences: Vec<String>,
+    pub subject: String,
+    /// Seconds since 1970, as the two that follow.
+    pub expires: Option<i64>,
+    pub issued: Option<i64>,
+    pub not_before: Option<i64>,
+    signed: String,
+    signature: Vec<u8>,
+}
+
+/// Why a text is not a token. Tells nothing of the text: it may be a secret.
+#[derive(Debug, thiserror::Error)]
+pub enum TokenError {
+    #[error(
+        "failed to read it as a token: it has {0} parts, where a token has 3 with dots between"
+    )]
+    CountParts(usize),
+    #[error("failed to read it as a token: its {part} is not base64url")]
+    Decode { part: &'static str },
+    #[error("failed to read it as a token: its {part} is not the JSON of one: {error}")]
+    ParseJson { part: &'static str, error: serde_json::Error },
+}
+
+#[derive(Deserialize)]
+struct Header {
+    alg: String,
+    kid: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Claims {
+    iss: String,
+    sub: String,
+    #[serde(default)]
+    aud: Audiences,
+    exp: Option<Seconds>,
+    iat: Option<Seconds>,
+    nbf: Option<Seconds>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Audiences {
+    One(String),
+    Many(Vec<String>),
+}
+
+/// JWT allows fractions; Kubernetes writes none.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Seconds {
+    Whole(i64),
+    Fraction(f64),
+}
+
+impl Token {
+    /// White space around it is no part of it: files end with a line feed.
+    pub fn parse(text: &str) -> Result<Self, TokenError> {
+        let text = text.trim();
+        let parts: Vec<&str> = text.split('.').collect();
+        let &[header, claims, signature] = parts.as_slice() else {
+            return Err(TokenError::CountParts(parts.len()));
+        };
+        let signed = format!("{header}.{claims}");
+        let header: Header = json("header", header)?;
+        let claims: Claims = json("claims", claims)?;
+        Ok(Self {
+            algorithm: header.alg,
+            kid: header.kid,
+            issuer: claims.iss,
+            audiences: match claims.aud {
+                Audiences::One(audience) => vec![audience],
+                Audiences::Many(audiences) => audiences,
+            },
+            subject: claims.sub,
+            expires: claims.exp.map(Seconds::whole),
+            issued: claims.iat.map(Seconds::whole),
+            not_before: claims.nbf.map(Seconds::whole),
+            signed,
+            signature: bytes("signature", signature)?,
+        })
+    }
+
+    pub(super) fn signed(&self) -> &[u8] {
+        self.signed.as_bytes()
+    }
+
+    pub(super) fn signature(&self) -> &[u8] {
+        &self.signature
+    }
+}
+
+impl Default for Audiences {
+    fn default() -> Self {
+        Self::Many(Vec::new())
+    }
+}
+
+impl Seconds {
+    fn whole(self) -> i64 {
+        match self {
+            Self::Whole(seconds) => seconds,
+            #[expect(clippy::cast_possible_truncation, reason = "whole seconds are wanted")]
+            Self::Fraction(seconds) => seconds as i64,
+        }
+    }
+}
+
+/// Without what would let its reader use it.
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Token")
+            .field("issuer", &self.issuer)
+            .field("audiences", &self.audiences)
+            .field("subject", &self.subject)
+            .field("kid", &self.kid)
+            .finish_non_exhaustive()
+    }
+}
+
+fn bytes(part: &'static str, text: &str) -> Result<Vec<u8>, TokenError> {
+    URL_SAFE_NO_PAD.decode(text).map_err(|_| TokenError::Decode { part })
+}
+
+fn json<T: DeserializeOwned>(part: &'static str, text: &str) -> Result<T, TokenError> {
+    serde_json::from_slice(&bytes(part, text)?)
+        .map_err(|error| TokenError::ParseJson { part, error })
+}

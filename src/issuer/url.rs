@@ -1,0 +1,277 @@
+//! The issuer's URL: a name first, which AWS compares byte by byte, and an
+//! address second.
+
+use std::fmt;
+
+use super::{DISCOVERY_PATH, JWKS_PATH};
+
+/// IAM takes no more.
+const LONGEST: usize = 255;
+
+const SCHEME: &str = "https://";
+
+/// A URL that IAM takes for a provider and STS can fetch from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IssuerUrl(String);
+
+/// Why a text can't be an issuer for AWS.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UrlError {
+    #[error(
+        "it is not an https URL; AWS takes no other, and Kubernetes writes no documents for one"
+    )]
+    NotHttps,
+    #[error("it has a query (?), which no issuer may have; leave it out")]
+    Query,
+    #[error("it has a fragment (#), which no issuer may have; leave it out")]
+    Fragment,
+    #[error("it has a user name (@); leave it out")]
+    User,
+    #[error("it names no host")]
+    NoHost,
+    #[error("its port is not a number from 1 to 65535")]
+    Port,
+    #[error("it holds {0:?}, which belongs into no URL; white space and quotes come in by copying")]
+    Character(char),
+    #[error("it has {0} characters, IAM takes at most {LONGEST}; choose a shorter one")]
+    Length(usize),
+}
+
+impl IssuerUrl {
+    pub fn parse(text: &str) -> Result<Self, UrlError> {
+        let odd = |c: &char| !c.is_ascii_graphic() || "\"'<>\\^`{|}".contains(*c);
+        if let Some(odd) = text.chars().find(odd) {
+            return Err(UrlError::Character(odd));
+        }
+        let rest = text.strip_prefix(SCHEME).ok_or(UrlError::NotHttps)?;
+        if rest.contains('#') {
+            return Err(UrlError::Fragment);
+        }
+        if rest.contains('?') {
+            return Err(UrlError::Query);
+        }
+        if text.len() > LONGEST {
+            return Err(UrlError::Length(text.len()));
+        }
+        let url = Self(text.to_owned());
+        if url.authority().contains('@') {
+            return Err(UrlError::User);
+        }
+        if url.host().is_empty() {
+            return Err(UrlError::NoHost);
+        }
+        let port = url.authority().strip_prefix(url.host()).unwrap_or_default();
+        let number = port.strip_prefix(':').map(str::parse::<u16>);
+        if !port.is_empty() && !matches!(number, Some(Ok(1..))) {
+            return Err(UrlError::Port);
+        }
+        Ok(url)
+    }
+
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// What IAM calls the provider, in its ARN and in the condition keys of trust
+    /// policies.
+    #[must_use]
+    pub fn provider(&self) -> &str {
+        self.0.strip_prefix(SCHEME).unwrap_or(&self.0)
+    }
+
+    /// Host and port.
+    #[must_use]
+    pub fn authority(&self) -> &str {
+        let provider = self.provider();
+        provider.split_once('/').map_or(provider, |(authority, _)| authority)
+    }
+
+    #[must_use]
+    pub fn host(&self) -> &str {
+        let authority = self.authority();
+        if authority.starts_with('[') {
+            return authority.find(']').map_or(authority, |end| &authority[..=end]);
+        }
+        authority.split_once(':').map_or(authority, |(host, _)| host)
+    }
+
+    #[must_use]
+    pub fn has_trailing_slash(&self) -> bool {
+        self.0.ends_with('/')
+    }
+
+    /// Where clients fetch the discovery document: one slash between, whether or
+    /// not the issuer ends with one.
+    #[must_use]
+    pub fn discovery_url(&self) -> String {
+        self.below(DISCOVERY_PATH)
+    }
+
+    /// Where the keys are published unless something else is asked for.
+    #[must_use]
+    pub fn jwks_url(&self) -> String {
+        self.below(JWKS_PATH)
+    }
+
+    #[must_use]
+    pub fn below(&self, path: &str) -> String {
+        format!("{}/{path}", self.0.trim_end_matches('/'))
+    }
+
+    /// What is allowed and yet makes trouble, each with what to do.
+    #[must_use]
+    pub fn remarks(&self) -> Vec<String> {
+        let mut remarks = Vec::new();
+        let mut say = |remark: &str| remarks.push(format!("{self} {remark}"));
+        if self.has_trailing_slash() {
+            say(
+                "ends with a slash: tokens, document and provider must all have it; better leave it out",
+            );
+        }
+        if self.authority() != self.host() {
+            say("has a port: IAM's documentation asks for a URL without one; serve it on 443");
+        }
+        if self.host().chars().any(|c| c.is_ascii_uppercase()) {
+            say("has capitals in its host: AWS compares byte by byte; write it in small letters");
+        }
+        if is_private(self.host()) {
+            say(
+                "is inside a network: AWS must reach it from the internet; publish under a public name",
+            );
+        }
+        remarks
+    }
+}
+
+impl fmt::Display for IssuerUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// In which way two URLs differ; nothing where they are equal.
+#[must_use]
+pub fn difference(wanted: &str, found: &str) -> Option<String> {
+    if wanted == found {
+        return None;
+    }
+    Some(if wanted.trim_end_matches('/') == found.trim_end_matches('/') {
+        let which = if wanted.len() < found.len() { "second" } else { "first" };
+        format!("only the {which} of them ends with a slash")
+    } else if wanted.trim() == found.trim() {
+        "they differ in white space around them".to_owned()
+    } else if wanted.eq_ignore_ascii_case(found) {
+        "they differ in capitals".to_owned()
+    } else if wanted.split_once("://").map(|(_, rest)| rest)
+        == found.split_once("://").map(|(_, rest)| rest)
+        && wanted.contains("://")
+    {
+        "they differ in the scheme".to_owned()
+    } else {
+        let same = wanted.bytes().zip(found.bytes()).take_while(|(a, b)| a == b).count();
+        format!("they differ from byte {} on", same + 1)
+    })
+}
+
+/// By its name or number: nobody is asked.
+fn is_private(host: &str) -> bool {
+    let numbers: Option<Vec<u8>> = host.split('.').map(|number| number.parse().ok()).collect();
+    if let Some([a, b, _, _]) = numbers.as_deref() {
+        return matches!((a, b), (10 | 127, _) | (172, 16..=31) | (192, 168) | (169, 254));
+    }
+    let host = host.to_ascii_lowercase();
+    let ends = [".svc", ".local", ".internal", ".localhost", ".cluster.local"];
+    host == "localhost" || !host.contains('.') || ends.iter().any(|end| host.ends_with(end))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn takes_what_iam_takes() {
+        for (text, provider, discovery) in [
+            (
+                "https://a.example",
+                "a.example",
+                "https://a.example/.well-known/openid-configuration",
+            ),
+            (
+                "https://s3.eu-west-1.amazonaws.com/bucket/one",
+                "s3.eu-west-1.amazonaws.com/bucket/one",
+                "https://s3.eu-west-1.amazonaws.com/bucket/one/.well-known/openid-configuration",
+            ),
+            (
+                "https://a.example/",
+                "a.example/",
+                "https://a.example/.well-known/openid-configuration",
+            ),
+        ] {
+            let url = IssuerUrl::parse(text).expect(text);
+            assert_eq!(url.provider(), provider);
+            assert_eq!(url.discovery_url(), discovery);
+        }
+    }
+
+    #[test]
+    fn refuses_what_no_issuer_may_be() {
+        for (text, why) in [
+            ("http://a.example", UrlError::NotHttps),
+            ("HTTPS://a.example", UrlError::NotHttps),
+            ("a.example", UrlError::NotHttps),
+            ("", UrlError::NotHttps),
+            ("https://a.example?x=1", UrlError::Query),
+            ("https://a.example/b#c", UrlError::Fragment),
+            ("https://me@a.example", UrlError::User),
+            ("https://", UrlError::NoHost),
+            ("https:///path", UrlError::NoHost),
+            ("https://a.example:", UrlError::Port),
+            ("https://a.example:0", UrlError::Port),
+            ("https://a.example:https", UrlError::Port),
+            ("https://[::1]x", UrlError::Port),
+            ("https://a.example ", UrlError::Character(' ')),
+            ("https://a.example\n", UrlError::Character('\n')),
+            ("“https://a.example”", UrlError::Character('“')),
+        ] {
+            assert_eq!(IssuerUrl::parse(text), Err(why), "{text}");
+        }
+        let long = format!("https://a.example/{}", "x".repeat(LONGEST));
+        assert_eq!(IssuerUrl::parse(&long), Err(UrlError::Length(long.len())));
+    }
+
+    #[test]
+    fn remarks_on_what_makes_trouble_later() {
+        for (text, said) in [
+            ("https://a.example/", "slash"),
+            ("https://a.example:8443", "port"),
+            ("https://A.example", "capitals"),
+            ("https://kubernetes.default.svc.cluster.local", "inside"),
+            ("https://kubernetes", "inside"),
+            ("https://10.1.2.3/x", "inside"),
+            ("https://172.31.2.3", "inside"),
+        ] {
+            let remarks = IssuerUrl::parse(text).expect(text).remarks();
+            assert!(remarks.len() == 1 && remarks[0].contains(said), "{text}: {remarks:?}");
+        }
+        for quiet in ["https://a.example/b", "https://172.32.0.1", "https://8.8.8.8"] {
+            assert!(IssuerUrl::parse(quiet).expect(quiet).remarks().is_empty(), "{quiet}");
+        }
+    }
+
+    #[test]
+    fn tells_how_urls_that_look_alike_differ() {
+        for (found, how) in [
+            ("https://a.example/b/", "only the second of them ends with a slash"),
+            ("https://a.example/b ", "white space"),
+            ("https://A.example/b", "capitals"),
+            ("http://a.example/b", "scheme"),
+            ("https://a.example/c", "from byte 19 on"),
+            ("https://a.example/bc", "from byte 20 on"),
+        ] {
+            let told = difference("https://a.example/b", found).unwrap_or_default();
+            assert!(told.contains(how), "{found}: {told}");
+        }
+        assert_eq!(difference("https://a.example", "https://a.example"), None);
+    }
+}

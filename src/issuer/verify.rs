@@ -1,0 +1,330 @@
+//! What STS does with an issuer and a token, step by step, each a [`Check`].
+
+use jiff::Timestamp;
+
+use super::{
+    Answer, Check, Discovery, Fetched, IssuerUrl, Jwks, Published, Token, VerifyError, difference,
+};
+
+/// How far clocks may be apart, in seconds. STS allows some minutes.
+const LEEWAY: i64 = 5 * 60;
+
+/// What STS documents for AssumeRoleWithWebIdentity.
+const STS_ALGORITHMS: [&str; 6] = ["RS256", "RS384", "RS512", "ES256", "ES384", "ES512"];
+
+/// The ids of the checks, in their order.
+pub mod ids {
+    pub const URL: &str = "issuer-url";
+    pub const DISCOVERY_FETCH: &str = "discovery-fetch";
+    pub const DISCOVERY: &str = "discovery-document";
+    pub const ISSUER: &str = "issuer-equal";
+    pub const JWKS_URI: &str = "jwks-uri";
+    pub const JWKS_FETCH: &str = "jwks-fetch";
+    pub const JWKS: &str = "jwks-document";
+    pub const ALGORITHMS: &str = "algorithms";
+    pub const LIVE_KEYS: &str = "api-server-keys";
+    pub const TOKEN_ISSUER: &str = "token-issuer";
+    pub const TOKEN_KEY: &str = "token-key";
+    pub const TOKEN_SIGNATURE: &str = "token-signature";
+    pub const TOKEN_TIME: &str = "token-time";
+}
+
+/// What the documents are held against.
+#[derive(Clone, Debug, Default)]
+pub struct Against<'a> {
+    pub token: Option<&'a Token>,
+    /// The keys that the API server itself publishes.
+    pub live: Option<&'a Jwks>,
+    pub now: Timestamp,
+}
+
+/// All checks, in the order in which STS comes to them. What can't be checked
+/// after an earlier failure is skipped, so that the first failure is the cause.
+#[must_use]
+pub fn check(url: &str, published: &Published, against: &Against<'_>) -> Vec<Check> {
+    let mut checks = vec![url_check(url)];
+    let (found, discovery) = discovery_checks(&published.discovery);
+    checks.extend(found);
+    checks.push(issuer_check(url, discovery.as_ref()));
+    checks.push(jwks_uri_check(url, discovery.as_ref()));
+    let (found, jwks) = jwks_checks(published.jwks.as_ref());
+    checks.extend(found);
+    checks.push(algorithms_check(discovery.as_ref(), jwks.as_ref()));
+    checks.push(live_check(jwks.as_ref(), against.live));
+    checks.extend(token_checks(url, jwks.as_ref(), against));
+    checks
+}
+
+fn url_check(url: &str) -> Check {
+    match IssuerUrl::parse(url) {
+        Ok(parsed) => Check::pass(ids::URL, url).remarking(parsed.remarks()),
+        Err(error) => Check::fail(
+            ids::URL,
+            format!("{url:?} can't be an issuer: {error}"),
+            "give the API server another --service-account-issuer: see issuer migrate",
+        ),
+    }
+}
+
+fn discovery_checks(fetched: &Fetched) -> ([Check; 2], Option<Discovery>) {
+    let (fetch, answer) = fetch_check(ids::DISCOVERY_FETCH, Some(fetched));
+    let Some(answer) = answer else {
+        return ([fetch, Check::skip(ids::DISCOVERY, "there is none")], None);
+    };
+    match Discovery::parse(&answer.body) {
+        Ok(discovery) => {
+            let check = Check::pass(ids::DISCOVERY, "it is a discovery document");
+            ([fetch, check.remarking(type_remark(answer))], Some(discovery))
+        }
+        Err(error) => ([fetch, no_document(ids::DISCOVERY, answer, &error.to_string())], None),
+    }
+}
+
+fn issuer_check(url: &str, discovery: Option<&Discovery>) -> Check {
+    let Some(discovery) = discovery else {
+        return Check::skip(ids::ISSUER, "there is no discovery document");
+    };
+    match difference(url, &discovery.issuer) {
+        None => Check::pass(ids::ISSUER, "the document names the very issuer"),
+        Some(how) => Check::fail(
+            ids::ISSUER,
+            format!("the document names {:?}, asked for was {url:?}: {how}", discovery.issuer),
+            "write the document anew for the --service-account-issuer of the API server, letter \
+             by letter: issuer documents",
+        ),
+    }
+}
+
+fn jwks_uri_check(url: &str, discovery: Option<&Discovery>) -> Check {
+    let Some(discovery) = discovery else {
+        return Check::skip(ids::JWKS_URI, "there is no discovery document");
+    };
+    let uri = &discovery.jwks_uri;
+    match (IssuerUrl::parse(uri), IssuerUrl::parse(url)) {
+        (Err(error), _) => Check::fail(
+            ids::JWKS_URI,
+            format!("{uri:?} can't be fetched by STS: {error}"),
+            "write the documents anew: issuer documents",
+        ),
+        (Ok(keys), Ok(issuer)) if keys.host() != issuer.host() => {
+            let remark = format!(
+                "the keys are at another host than the issuer; its certificate is the one that IAM \
+                 asks for: {}",
+                keys.host()
+            );
+            Check::pass(ids::JWKS_URI, uri).remarking([remark])
+        }
+        _ => Check::pass(ids::JWKS_URI, uri),
+    }
+}
+
+fn jwks_checks(fetched: Option<&Fetched>) -> ([Check; 2], Option<Jwks>) {
+    let (fetch, answer) = fetch_check(ids::JWKS_FETCH, fetched);
+    let Some(answer) = answer else {
+        return ([fetch, Check::skip(ids::JWKS, "there is none")], None);
+    };
+    let jwks = match Jwks::parse(&answer.body) {
+        Ok(jwks) => jwks,
+        Err(error) => return ([fetch, no_document(ids::JWKS, answer, &error.to_string())], None),
+    };
+    let check = keys_check(&jwks).remarking(type_remark(answer));
+    // What hangs on keys that can't be right says nothing new.
+    let jwks = (!check.failed()).then_some(jwks);
+    ([fetch, check], jwks)
+}
+
+fn keys_check(jwks: &Jwks) -> Check {
+    let next = "write the documents anew from the keys of the API server: issuer documents";
+    if let Some(key) = jwks.keys().iter().find(|key| key.is_private()) {
+        let found = format!("the key {} is published with its private half", key.name());
+        let next =
+            "make a new key at once, whoever has read this one can sign tokens: issuer rotate";
+        return Check::fail(ids::JWKS, found, next);
+    }
+    let kids = jwks.kids();
+    let twice = |kid: &&String| kids.iter().filter(|other| other == kid).count() > 1;
+    if let Some(kid) = kids.iter().find(twice) {
+        return Check::fail(ids::JWKS, format!("two keys have the kid {kid}"), next);
+    }
+    let usable = jwks.keys().iter().filter(|key| key.key().is_some());
+    let usable: Vec<String> = usable.filter_map(|key| key.kid.clone()).collect();
+    if usable.is_empty() {
+        return Check::fail(ids::JWKS, "it holds no key with a kid that can be used", next);
+    }
+    let unusable = jwks.unusable().map(|(key, why)| format!("the key {}: {why}", key.name()));
+    Check::pass(ids::JWKS, format!("keys: {}", usable.join(", "))).remarking(unusable)
+}
+
+fn algorithms_check(discovery: Option<&Discovery>, jwks: Option<&Jwks>) -> Check {
+    let (Some(discovery), Some(jwks)) = (discovery, jwks) else {
+        return Check::skip(ids::ALGORITHMS, "it takes both documents");
+    };
+    let used = jwks.algorithms();
+    let told = &discovery.id_token_signing_alg_values_supported;
+    let next = "write the documents anew, together: issuer documents";
+    if let Some(missing) = used.iter().find(|name| !told.contains(name)) {
+        let found = format!(
+            "a key is for {missing}, the discovery document lists {}",
+            if told.is_empty() { "nothing".to_owned() } else { told.join(", ") }
+        );
+        return Check::fail(ids::ALGORITHMS, found, next);
+    }
+    let unknown = used.iter().filter(|name| !STS_ALGORITHMS.contains(&name.as_str()));
+    let remarks = unknown.map(|name| format!("STS takes no token that is signed with {name}"));
+    Check::pass(ids::ALGORITHMS, used.join(", ")).remarking(remarks.collect::<Vec<_>>())
+}
+
+fn live_check(jwks: Option<&Jwks>, live: Option<&Jwks>) -> Check {
+    let (Some(jwks), Some(live)) = (jwks, live) else {
+        return Check::skip(ids::LIVE_KEYS, "the API server was not asked: give --kubeconfig");
+    };
+    let missing = live.missing_in(jwks);
+    if missing.is_empty() {
+        let more = jwks.missing_in(live).into_iter();
+        let more = more.map(|kid| {
+            format!("{kid} is published and no key of the API server: an old one, or one to come")
+        });
+        return Check::pass(ids::LIVE_KEYS, "each key of the API server is published")
+            .remarking(more);
+    }
+    Check::fail(
+        ids::LIVE_KEYS,
+        format!("the API server has keys that are not published: {}", missing.join(", ")),
+        "publish them before they sign: issuer documents --from-cluster, with the older keys by \
+         --key",
+    )
+}
+
+fn token_checks(url: &str, jwks: Option<&Jwks>, against: &Against<'_>) -> Vec<Check> {
+    let ids = [ids::TOKEN_ISSUER, ids::TOKEN_KEY, ids::TOKEN_SIGNATURE, ids::TOKEN_TIME];
+    let Some(token) = against.token else {
+        let skip = |id| Check::skip(id, "there is no token: give --token or --kubeconfig");
+        return ids.map(skip).to_vec();
+    };
+    let issuer = match difference(url, &token.issuer) {
+        None => Check::pass(ids::TOKEN_ISSUER, "the token names the very issuer"),
+        Some(how) => Check::fail(
+            ids::TOKEN_ISSUER,
+            format!("the token is of {:?}, asked for was {url:?}: {how}", token.issuer),
+            "give the API server this issuer as its first --service-account-issuer: issuer migrate",
+        ),
+    };
+    let mut checks = vec![issuer];
+    match jwks {
+        Some(jwks) => checks.extend(signature_checks(jwks, token)),
+        None => checks.extend(
+            [ids::TOKEN_KEY, ids::TOKEN_SIGNATURE]
+                .map(|id| Check::skip(id, "there is no good JWKS")),
+        ),
+    }
+    checks.push(time_check(token, against.now));
+    checks
+}
+
+fn signature_checks(jwks: &Jwks, token: &Token) -> [Check; 2] {
+    let stale = "publish the keys that the API server has now: issuer documents";
+    let found = || {
+        Check::pass(
+            ids::TOKEN_KEY,
+            format!("{} is published", token.kid.as_deref().unwrap_or_default()),
+        )
+    };
+    let Err(error) = jwks.verify(token) else {
+        return [found(), Check::pass(ids::TOKEN_SIGNATURE, "it verifies")];
+    };
+    let told = error.to_string();
+    match error {
+        VerifyError::NoKeyId | VerifyError::UnknownKey { .. } => [
+            Check::fail(ids::TOKEN_KEY, told, stale),
+            Check::skip(ids::TOKEN_SIGNATURE, "there is no key to verify it with"),
+        ],
+        VerifyError::UnusableKey { .. } => [
+            Check::fail(ids::TOKEN_KEY, told, stale),
+            Check::skip(ids::TOKEN_SIGNATURE, "its key can't be used"),
+        ],
+        VerifyError::UnknownAlgorithm(_) => [
+            Check::skip(ids::TOKEN_KEY, "no key is for its algorithm"),
+            Check::fail(ids::TOKEN_SIGNATURE, told, "give a token that the API server made"),
+        ],
+        VerifyError::WrongAlgorithm { .. } | VerifyError::WrongSignature { .. } => {
+            [found(), Check::fail(ids::TOKEN_SIGNATURE, told, stale)]
+        }
+    }
+}
+
+fn time_check(token: &Token, now: Timestamp) -> Check {
+    let now = now.as_second();
+    let next = "take a new token, and look at the clocks of the control plane";
+    if let Some(since) = token.expires.map(|expires| now - expires).filter(|since| *since >= 0) {
+        return Check::fail(ids::TOKEN_TIME, format!("the token expired {since} s ago"), next);
+    }
+    let begins = token.not_before.or(token.issued).map(|begins| begins - now);
+    if let Some(until) = begins.filter(|until| *until > LEEWAY) {
+        return Check::fail(ids::TOKEN_TIME, format!("the token begins in {until} s"), next);
+    }
+    match token.expires {
+        Some(expires) => {
+            Check::pass(ids::TOKEN_TIME, format!("it is valid for another {} s", expires - now))
+        }
+        None => Check::fail(
+            ids::TOKEN_TIME,
+            "the token never expires: STS takes none without exp",
+            "use a projected token, not one from a Secret",
+        ),
+    }
+}
+
+/// Whether a document was there, and the answer with it.
+fn fetch_check<'a>(id: &'static str, fetched: Option<&'a Fetched>) -> (Check, Option<&'a Answer>) {
+    let answer = match fetched {
+        None => return (Check::skip(id, "its address is not known"), None),
+        Some(Err(failure)) => return (Check::fail(id, failure.to_string(), failure.next()), None),
+        Some(Ok(answer)) => answer,
+    };
+    let url = &answer.url;
+    let (found, next) = match answer.status {
+        200 => return (Check::pass(id, url), Some(answer)),
+        300..=399 => {
+            let to = answer.location.as_deref().unwrap_or("nowhere");
+            (
+                format!(
+                    "{url} answers with a redirect ({} to {to}): STS follows none",
+                    answer.status
+                ),
+                "serve the document itself under the issuer's URL".to_owned(),
+            )
+        }
+        401 | 403 => (
+            format!("{url} answers {}: it is not public", answer.status),
+            "let everyone read the two documents: issuer documents writes the bucket policy (a \
+             bucket says 403 as well for what is not there)"
+                .to_owned(),
+        ),
+        404 => (format!("{url} answers 404"), "upload the document there".to_owned()),
+        status => {
+            (format!("{url} answers {status}"), "make it answer 200 with the document".to_owned())
+        }
+    };
+    (Check::fail(id, found, next), None)
+}
+
+fn no_document(id: &'static str, answer: &Answer, error: &str) -> Check {
+    let begins: String = String::from_utf8_lossy(&answer.body).chars().take(40).collect();
+    let content_type = answer.content_type.as_deref().unwrap_or("none");
+    Check::fail(
+        id,
+        format!("{error}; it begins with {begins:?}, content type {content_type}"),
+        "upload what issuer documents writes, as it is",
+    )
+}
+
+/// STS is not known to mind; browsers and proxies do.
+fn type_remark(answer: &Answer) -> Option<String> {
+    let found = answer.content_type.as_deref().unwrap_or("none");
+    let bare = found.split(';').next().unwrap_or_default().trim();
+    let good = ["application/json", "application/jwk-set+json"].contains(&bare);
+    (!good).then(|| format!("its content type is {found}; application/json is what it is"))
+}
+
+#[cfg(test)]
+mod tests;

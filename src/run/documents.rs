@@ -1,0 +1,35 @@
+//! `completion` and `man`.
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::CommandFactory as _;
+
+use super::told;
+use crate::cli::{Cli, CompletionArgs, ManArgs};
+
+pub(super) fn completion(args: CompletionArgs) -> ExitCode {
+    let mut text = Vec::new();
+    clap_complete::generate(args.shell, &mut Cli::command(), args.name, &mut text);
+    let written = std::io::stdout().write_all(&text).context("failed to print the completions");
+    ended(written)
+}
+
+pub(super) fn man(args: &ManArgs) -> ExitCode {
+    ended(write_pages(args))
+}
+
+fn write_pages(args: &ManArgs) -> anyhow::Result<()> {
+    let out = &args.out;
+    let failed = || format!("failed to write manual pages to {}", out.display());
+    std::fs::create_dir_all(out).with_context(failed)?;
+    clap_mangen::generate_to(Cli::command(), out).with_context(failed)
+}
+
+fn ended(ended: anyhow::Result<()>) -> ExitCode {
+    let Err(error) = ended else { return ExitCode::SUCCESS };
+    // Where standard error is closed, the exit code must do.
+    let _ = writeln!(std::io::stderr(), "error: {}", told(&error));
+    ExitCode::FAILURE
+}

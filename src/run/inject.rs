@@ -1,0 +1,293 @@
+//! `inject`: manifests in, and out as the webhook would have them.
+
+use std::io::{Read as _, Write};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use json_patch::Patch;
+use serde_json::Value;
+
+use super::{cluster, misused, told};
+use crate::admission::{self, Admission, Explanation, Outcome, Way};
+use crate::cli::{InjectArgs, InjectOutput};
+use crate::config::{Injection, ReadSource};
+use crate::identity::{Fact, Key, Lookup, Manifests, ServiceAccountReader};
+use crate::mutation::Jitter;
+use crate::service_accounts::{self, ServiceAccounts};
+use crate::workloads::{self, Template, diff, templates, to_yaml};
+
+/// A person waits, who rather waits than gets no answer.
+const LOOKUP_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The same manifest is to come out the same each time: container credentials
+/// get no random expiration here.
+const JITTER: Jitter = Jitter(0);
+
+/// What came of one pod template.
+struct Injected {
+    document: usize,
+    template: Template,
+    /// `namespace/name` of the ServiceAccount, where there is one to look up.
+    key: Option<String>,
+    admission: Admission,
+    explanation: Option<Explanation>,
+}
+
+pub(super) fn run(args: InjectArgs) -> ExitCode {
+    let (injection, warnings) = match Injection::from_args(args) {
+        Ok(read) => read,
+        Err(error) => return misused(&error),
+    };
+    let mut errors = std::io::stderr().lock();
+    for warning in warnings {
+        let _ = writeln!(errors, "warning: {warning}");
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let ended = runtime.context("failed to start the runtime").and_then(|runtime| {
+        let out = &mut std::io::stdout().lock();
+        runtime.block_on(inject(&injection, out, &mut errors))
+    });
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Where standard error is closed, the exit code must do.
+            let _ = writeln!(errors, "error: {}", told(&error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn inject(
+    injection: &Injection,
+    out: &mut impl Write,
+    notes: &mut impl Write,
+) -> anyhow::Result<()> {
+    let (documents, manifests) = read(&injection.files, &injection.namespace)?;
+    let mut injected = Vec::new();
+    let mut passed_over = Vec::new();
+    let mut reviews = Vec::new();
+    for (index, document) in documents.iter().enumerate() {
+        let found = templates(document);
+        passed_over.extend(found.passed_over);
+        for template in found.found {
+            let namespace = template.namespace.as_deref().unwrap_or(&injection.namespace);
+            let review = template.review(document, namespace)?;
+            reviews.push((index, template, review));
+        }
+    }
+    let accounts = Accounts::open(injection, manifests, &reviews).await?;
+    for (document, template, body) in reviews {
+        let answer = answer(injection, &accounts, &body).await;
+        let (key, admission, explanation) =
+            answer.with_context(|| format!("failed to read {}", template.object))?;
+        injected.push(Injected { document, template, key, admission, explanation });
+    }
+    for passed_over in &passed_over {
+        if passed_over.makes_pods {
+            writeln!(
+                notes,
+                "note: {}: its kind is not known here, so it stays as it is; its pods are mutated \
+                 when they are created",
+                passed_over.object
+            )?;
+        }
+    }
+    if injection.output == InjectOutput::Explain {
+        injected.iter().try_for_each(|injected| explain(out, injected))?;
+        for passed_over in passed_over.iter().filter(|it| !it.makes_pods) {
+            writeln!(out, "{}: makes no pods", passed_over.object)?;
+        }
+    } else {
+        injected.iter().try_for_each(|injected| note(notes, injected))?;
+    }
+    refuse(&injected)?;
+    print(injection.output, out, &documents, injected)
+}
+
+/// The way of a request, from the review to its end, as the server goes it.
+async fn answer(
+    injection: &Injection,
+    accounts: &Accounts,
+    body: &[u8],
+) -> anyhow::Result<(Option<String>, Admission, Option<Explanation>)> {
+    let review = admission::decode(body)?;
+    let candidate = match review.way() {
+        Way::Settled(outcome) => return Ok((None, Admission::of(outcome), None)),
+        Way::Lookup(candidate) => candidate,
+    };
+    let lookup = accounts.resolve(candidate.key).await;
+    let admission = candidate.admit(&lookup, &injection.policy, injection.endpoint, JITTER);
+    let explanation = candidate.explain(&lookup, &injection.policy, JITTER);
+    Ok((Some(candidate.key.to_string()), admission, Some(explanation)))
+}
+
+/// `ServiceAccount`s of the manifests, which are about to be applied, before
+/// those that are there already.
+struct Accounts {
+    others: ServiceAccounts,
+    manifests: Manifests,
+    reader: ServiceAccountReader,
+}
+
+impl Accounts {
+    async fn open(
+        injection: &Injection,
+        manifests: Manifests,
+        reviews: &[(usize, Template, Vec<u8>)],
+    ) -> anyhow::Result<Self> {
+        let identity = &injection.identity;
+        let account = cluster::account(&identity.role_names).await?;
+        let keys = injection.policy.settings.keys.clone();
+        let reader = ServiceAccountReader::new(keys, account);
+        let in_manifests = |(_, _, body): &(usize, Template, Vec<u8>)| {
+            let review = admission::decode(body).ok();
+            let key = review.as_ref().and_then(admission::Review::key);
+            key.is_none_or(|key| manifests.service_account(key).is_some())
+        };
+        let source = match &injection.source {
+            ReadSource::Files(path) => service_accounts::Source::Files(path.clone()),
+            // No cluster has to be there for what the manifests answer alone.
+            ReadSource::Cluster(_)
+                if !identity.watch_config_map && reviews.iter().all(in_manifests) =>
+            {
+                service_accounts::Source::Manifests(manifests.clone())
+            }
+            ReadSource::Cluster(user) => {
+                let client = cluster::user_client(user).await.context(
+                    "a ServiceAccount is not in the manifests, so the cluster is to be asked; \
+                     or give --service-accounts",
+                )?;
+                service_accounts::Source::Cluster(client.0)
+            }
+        };
+        let options = service_accounts::Options {
+            source,
+            reader: reader.clone(),
+            namespace: identity.namespace.clone(),
+            watch_config_map: identity.watch_config_map,
+            container_credentials: identity.container_credentials_file.clone(),
+            lookup_timeout: LOOKUP_TIMEOUT,
+            fresh_window: Duration::ZERO,
+            poll_interval: Duration::MAX,
+            events: false,
+        };
+        // Nothing follows changes: before the first list every lookup is a GET.
+        let (others, _) = ServiceAccounts::start(options).await?;
+        Ok(Self { others, manifests, reader })
+    }
+
+    async fn resolve(&self, key: Key<'_>) -> Lookup {
+        let mut lookup = self.others.resolve(key).await;
+        if let Some(manifest) = self.manifests.service_account(key) {
+            let annotations = manifest.annotations.iter();
+            let read = self.reader.read(annotations.map(|(k, v)| (k.as_str(), v.as_str())));
+            lookup.service_account = read.map_or(Fact::Absent, |sa| Fact::Known(Arc::new(sa)));
+        }
+        lookup
+    }
+}
+
+fn read(files: &[String], namespace: &str) -> anyhow::Result<(Vec<Value>, Manifests)> {
+    let (mut documents, mut manifests) = (Vec::new(), Manifests::default());
+    for file in files {
+        let text = if file == "-" {
+            let mut text = String::new();
+            std::io::stdin().read_to_string(&mut text).map(|_| text)
+        } else {
+            std::fs::read_to_string(file)
+        };
+        let text = text.with_context(|| format!("failed to read {file}"))?;
+        documents.extend(workloads::read(&text).with_context(|| file.clone())?);
+        manifests.extend(Manifests::parse_in(namespace, &text).with_context(|| file.clone())?);
+    }
+    Ok((documents, manifests))
+}
+
+fn explain(out: &mut impl Write, injected: &Injected) -> anyhow::Result<()> {
+    let Injected { template, key, admission, explanation, .. } = injected;
+    write!(out, "{}: {}", template.object, admission.outcome)?;
+    match key {
+        Some(key) => writeln!(out, ", as ServiceAccount {key}")?,
+        None => writeln!(out)?,
+    }
+    if let Some(explanation) = explanation {
+        write!(out, "{explanation}")?;
+    }
+    for warning in &admission.warnings {
+        writeln!(out, "  warning: {warning}")?;
+    }
+    if let Some(refusal) = &admission.refusal {
+        writeln!(out, "  refused: {}", refusal.message())?;
+    }
+    Ok(())
+}
+
+/// What whoever created the pod would be told, and where nothing is added, why.
+fn note(notes: &mut impl Write, injected: &Injected) -> anyhow::Result<()> {
+    let Injected { template, admission, explanation, .. } = injected;
+    for warning in &admission.warnings {
+        writeln!(notes, "warning: {}: {warning}", template.object)?;
+    }
+    let as_wished = matches!(admission.outcome, Outcome::Mutated | Outcome::AlreadyComplete);
+    if !as_wished {
+        let outcome = admission.outcome;
+        match explanation {
+            Some(Explanation { identity, .. }) if outcome == Outcome::NotConfigured => {
+                writeln!(notes, "note: {}: {outcome}; identity: {identity}", template.object)?;
+            }
+            _ => writeln!(notes, "note: {}: {outcome}", template.object)?,
+        }
+    }
+    Ok(())
+}
+
+/// What the server would not have answered, or have refused.
+fn refuse(injected: &[Injected]) -> anyhow::Result<()> {
+    for Injected { template, key, admission, .. } in injected {
+        if let Some(refusal) = &admission.refusal {
+            bail!("{}: {}", template.object, refusal.message());
+        }
+        if admission.outcome == Outcome::LookupFailed {
+            bail!(
+                "{}: failed to look up ServiceAccount {}: {}",
+                template.object,
+                key.as_deref().unwrap_or_default(),
+                admission.reason.as_deref().unwrap_or_default()
+            );
+        }
+    }
+    Ok(())
+}
+
+fn print(
+    output: InjectOutput,
+    out: &mut impl Write,
+    documents: &[Value],
+    injected: Vec<Injected>,
+) -> anyhow::Result<()> {
+    let mut patches = vec![Patch::default(); documents.len()];
+    let mut names = vec![Vec::new(); documents.len()];
+    for Injected { document, template, admission, .. } in injected {
+        patches[document].0.extend(template.placed(admission.patch).0);
+        names[document].push(template.object);
+    }
+    let all = documents.iter().zip(patches).zip(names);
+    for (index, ((document, patch), names)) in all.enumerate() {
+        let mut mutated = document.clone();
+        json_patch::patch(&mut mutated, &patch).context("failed to apply the patch")?;
+        match output {
+            InjectOutput::Yaml => {
+                let separator = if index == 0 { "" } else { "---\n" };
+                write!(out, "{separator}{}", to_yaml(&mutated)?)?;
+            }
+            InjectOutput::Diff => {
+                write!(out, "{}", diff(&names.join(", "), document, &mutated)?)?;
+            }
+            InjectOutput::Patch => writeln!(out, "{}", serde_json::to_string(&patch)?)?,
+            InjectOutput::Explain => {}
+        }
+    }
+    Ok(())
+}
