@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use anyhow::Context as _;
 use kube::{
     Api,
     api::{DynamicObject, Patch, PatchParams},
@@ -61,6 +62,20 @@ fn rules(object: &mut Value) -> Option<&mut Vec<Value>> {
 
 /// Server-side apply, refusing what the API server does not know.
 pub async fn apply(control_plane: &ControlPlane, object: Value) {
+    let applied = try_apply(control_plane, object, PatchParams::apply("test").force()).await;
+    applied.unwrap_or_else(|error| panic!("{error:#}"));
+}
+
+/// As `apply`, without storing it, so that no other test sees it: gives what would be stored.
+pub async fn accepted(control_plane: &ControlPlane, object: Value) -> anyhow::Result<Value> {
+    try_apply(control_plane, object, PatchParams::apply("test").dry_run()).await
+}
+
+async fn try_apply(
+    control_plane: &ControlPlane,
+    object: Value,
+    how: PatchParams,
+) -> anyhow::Result<Value> {
     let object = DynamicObject::deserialize(object).expect("an object");
     let types = object.types.clone().expect("an object has a kind");
     let kind = GroupVersionKind::try_from(&types).expect("a kind has a version");
@@ -71,7 +86,7 @@ pub async fn apply(control_plane: &ControlPlane, object: Value) {
         None => Api::all_with(client, &resource),
     };
     let name = object.metadata.name.clone().expect("an object has a name");
-    let how = PatchParams::apply("test").force().validation_strict();
-    let applied = api.patch(&name, &how, &Patch::Apply(&object)).await;
-    applied.unwrap_or_else(|error| panic!("{} {name}: {error}", kind.kind));
+    let applied = api.patch(&name, &how.validation_strict(), &Patch::Apply(&object)).await;
+    let applied = applied.with_context(|| format!("{} {name}", kind.kind))?;
+    Ok(serde_json::to_value(applied)?)
 }

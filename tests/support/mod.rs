@@ -48,7 +48,7 @@ pub use self::{
     http::{Connection, Dialer, Reply, client_config},
     injector::Injector,
     keeper::{Process, process_is_gone},
-    manifests::{apply, cluster_name, grant_shipped, shipped},
+    manifests::{accepted, apply, cluster_name, grant_shipped, shipped},
     namespace::{Admitted, Namespace, overlaid, pod, service_account},
     pki::{Authority, Pair},
     poll::{eventually, poll},

@@ -1,0 +1,245 @@
+//! What the chart renders.
+
+use std::collections::BTreeMap;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use anyhow::ensure;
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::Api;
+use kube::api::DynamicObject;
+use kube::core::{ApiResource, GroupVersionKind};
+use serde_json::{Value, json};
+
+use crate::helm::{Helm, NAME, chart, one, project, values_files};
+use crate::support::{ControlPlane, accepted, apply, control_plane, eventually};
+
+#[test]
+fn has_the_version_of_the_program() {
+    let text = std::fs::read_to_string(project("deploy/chart/Chart.yaml")).unwrap();
+    let chart: Value = serde_saphyr::from_str(&text).unwrap();
+    assert_eq!(chart["version"], env!("CARGO_PKG_VERSION"));
+    assert_eq!(chart["appVersion"], env!("CARGO_PKG_VERSION"));
+}
+
+#[test]
+fn passes_a_strict_lint_with_all_values() {
+    let helm = Helm::offline();
+    for file in values_files() {
+        helm.run(&["lint", "--strict", &chart(), "--values", file.to_str().unwrap()]).unwrap();
+    }
+}
+
+#[test]
+fn renders_the_same_with_helm_3() {
+    let (four, three) = (Helm::offline(), Helm::three_of(std::path::Path::new("/nowhere")));
+    for file in values_files() {
+        let more = ["--values", file.to_str().unwrap()];
+        let [four, three] = [&four, &three].map(|helm| helm.template(NAME, NAME, &more).unwrap());
+        assert_eq!(four, three, "{}", file.display());
+    }
+}
+
+#[tokio::test]
+async fn a_strict_api_server_accepts_every_render() {
+    let control_plane = control_plane().await;
+    define_resources(control_plane).await;
+    let home = control_plane.namespace("chart").await;
+    let helm = Helm::offline();
+    for file in values_files() {
+        let more = ["--values", file.to_str().unwrap()];
+        for object in helm.template("accepted", home.name(), &more).unwrap() {
+            let what = format!("{}: {}", file.display(), object["kind"]);
+            let stored = accepted(control_plane, object).await;
+            stored.unwrap_or_else(|error| panic!("{what}: {error:#}"));
+        }
+    }
+}
+
+#[test]
+fn the_defaults_are_what_the_manifests_say() {
+    let mut manifests = objects_of("deploy/install.yaml");
+    // Helm makes it, where it is told to.
+    manifests.retain(|object| object["kind"] != "Namespace");
+    let mut rendered = Helm::offline().template(NAME, NAME, &[]).unwrap();
+    let pods = pod_labels(&rendered);
+    for selector in selectors(&rendered) {
+        assert_eq!(selector, pods, "the chart's own pods");
+    }
+    assert_eq!(without_labels(&mut rendered), without_labels(&mut manifests));
+}
+
+#[test]
+fn a_release_is_told_apart_from_another() {
+    let helm = Helm::offline();
+    let (one, two) = (helm.template("a", NAME, &[]), helm.template("b", "elsewhere", &[]));
+    let (one, two) = (one.unwrap(), two.unwrap());
+    for object in &one {
+        let same = |other: &&Value| {
+            other["kind"] == object["kind"]
+                && other["metadata"]["name"] == object["metadata"]["name"]
+        };
+        assert!(two.iter().find(same).is_none(), "{object}");
+    }
+    assert_ne!(pod_labels(&one), pod_labels(&two));
+}
+
+#[test]
+fn makes_no_quota_in_kube_system() {
+    let helm = Helm::offline();
+    let quotas = |namespace: &str, more: &[&str]| {
+        let objects = helm.template(NAME, namespace, more).unwrap();
+        objects.iter().filter(|object| object["kind"] == "ResourceQuota").count()
+    };
+    assert_eq!(quotas(NAME, &[]), 1);
+    // It would count the cluster's own pods there.
+    assert_eq!(quotas("kube-system", &[]), 0);
+    assert_eq!(quotas(NAME, &["--set", "priorityClassName=mine"]), 0);
+}
+
+#[test]
+fn refuses_misspelled_values() {
+    for (value, said) in [
+        ("falgs.v=3", "falgs"),
+        ("flags.token-audiance=x", "token-audiance"),
+        // Another value sets it.
+        ("flags.port=1", "port"),
+        ("image.tga=x", "tga"),
+        ("certificates.mode=certmanager", "/certificates/mode"),
+        ("failClosed.enabled=yes", "/failClosed/enabled"),
+        ("flags.shutdown-delay=5", "/flags/shutdown-delay"),
+    ] {
+        let error = Helm::offline().template(NAME, NAME, &["--set", value]).unwrap_err();
+        assert!(error.to_string().contains(said), "{value}: {error}");
+    }
+}
+
+#[test]
+fn refuses_values_that_contradict_each_other_and_says_what_to_do() {
+    let pem = "-----BEGIN CERTIFICATE-----";
+    for (values, said) in [
+        ("certificates.mode=existing-secret".to_owned(), "set certificates.secretName"),
+        (
+            "certificates.mode=existing-secret,certificates.secretName=x".to_owned(),
+            "set certificates.caBundle",
+        ),
+        (format!("certificates.caBundle={pem}"), "leave it empty"),
+        ("clientCertificates.allowedNames={x}".to_owned(), "set clientCertificates.ca"),
+        (format!("clientCertificates.ca={pem},clientCertificates.existingConfigMap=x"), "not both"),
+    ] {
+        let error = Helm::offline().template(NAME, NAME, &["--set", &values]).unwrap_err();
+        assert!(error.to_string().contains(said), "{values}: {error}");
+    }
+}
+
+#[test]
+fn writes_the_files_that_the_program_reads() {
+    let values = project("tests/chart/values/everything.yaml");
+    let more = ["--values", values.to_str().unwrap()];
+    let objects = Helm::offline().template(NAME, NAME, &more).unwrap();
+    let file = |name: &str, key: &str| -> String {
+        let mut maps = objects.iter().filter(|object| object["kind"] == "ConfigMap");
+        let map = maps.find(|map| map["metadata"]["name"] == name).expect(name);
+        let map: ConfigMap = serde_json::from_value(map.clone()).unwrap();
+        map.data.unwrap().remove(key).expect(key)
+    };
+    let identities = file("pod-identity-webhook", "config");
+    let (_, skipped) =
+        pod_identity_webhook::identity::ConfigMapIdentities::parse(&identities, None)
+            .expect("the program reads it");
+    assert!(skipped.is_empty(), "{skipped:?}");
+    let identities: Value = serde_json::from_str(&identities).unwrap();
+    assert_eq!(identities["team-*/uploader"]["TokenExpiration"], 3600);
+    let credentials = file("pod-identity-webhook-identity-container-credentials", "config.json");
+    let credentials: Value = serde_json::from_str(&credentials).unwrap();
+    let reader = json!([{ "namespace": "demo", "serviceAccount": "reader" }]);
+    assert_eq!(credentials, json!({ "identities": reader }));
+    let clients = file("pod-identity-webhook-identity-clients", "ca.crt");
+    assert!(clients.starts_with("-----BEGIN CERTIFICATE-----\n"), "{clients}");
+}
+
+#[test]
+fn a_file_in_place_of_managed_certificates_needs_no_right_to_write() {
+    let values = project("tests/chart/values/cert-manager.yaml");
+    let more = ["--values", values.to_str().unwrap()];
+    let objects = Helm::offline().template(NAME, NAME, &more).unwrap();
+    let verbs = |kind: &str| {
+        let rules = one(&objects, kind)["rules"].as_array().unwrap();
+        rules.iter().map(|rule| rule["resources"][0].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(verbs("ClusterRole"), ["serviceaccounts", "events"]);
+    assert_eq!(verbs("Role"), ["configmaps"]);
+}
+
+/// Has the API server know the kinds of others that the chart can make.
+async fn define_resources(control_plane: &ControlPlane) {
+    let output = Command::new(project("tests/tools/crds/print.sh"))
+        .stderr(Stdio::inherit())
+        .output()
+        .expect("the script runs");
+    assert!(output.status.success(), "tests/tools/crds/print.sh failed: see above");
+    let text = String::from_utf8(output.stdout).unwrap();
+    for definition in serde_saphyr::from_multiple::<Value>(&text).unwrap() {
+        let spec = definition["spec"].clone();
+        let version = &spec["versions"][0];
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let kind = GroupVersionKind::gvk(
+            &text(&spec["group"]),
+            &text(&version["name"]),
+            &text(&spec["names"]["kind"]),
+        );
+        let resource = ApiResource::from_gvk_with_plural(&kind, &text(&spec["names"]["plural"]));
+        apply(control_plane, definition).await;
+        eventually("the new kind", Duration::from_secs(30), || async {
+            let api: Api<DynamicObject> = Api::all_with(control_plane.client(), &resource);
+            ensure!(api.list(&kube::api::ListParams::default()).await?.items.is_empty());
+            Ok(())
+        })
+        .await;
+    }
+}
+
+fn objects_of(file: &str) -> Vec<Value> {
+    let text = std::fs::read_to_string(project(file)).unwrap();
+    serde_saphyr::from_multiple(&text).unwrap()
+}
+
+fn pod_labels(objects: &[Value]) -> Value {
+    one(objects, "Deployment")["spec"]["template"]["metadata"]["labels"].clone()
+}
+
+/// All that select the webhook's pods.
+fn selectors(objects: &[Value]) -> Vec<Value> {
+    let deployment = &one(objects, "Deployment")["spec"];
+    let spread = deployment["template"]["spec"]["topologySpreadConstraints"].as_array().unwrap();
+    let mut selectors: Vec<_> =
+        spread.iter().map(|it| it["labelSelector"]["matchLabels"].clone()).collect();
+    selectors.extend([
+        deployment["selector"]["matchLabels"].clone(),
+        one(objects, "Service")["spec"]["selector"].clone(),
+        one(objects, "PodDisruptionBudget")["spec"]["selector"]["matchLabels"].clone(),
+    ]);
+    selectors
+}
+
+/// By kind and name; without the labels of objects, and without the instance in selectors.
+fn without_labels(objects: &mut [Value]) -> BTreeMap<(String, String), Value> {
+    const INSTANCE: &str = "app.kubernetes.io/instance";
+    fn strip(value: &mut Value) {
+        match value {
+            Value::Object(members) => {
+                members.remove(INSTANCE);
+                members.values_mut().for_each(strip);
+            }
+            Value::Array(items) => items.iter_mut().for_each(strip),
+            _ => {}
+        }
+    }
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let named = objects.iter_mut().map(|object| {
+        strip(object);
+        object["metadata"].as_object_mut().unwrap().remove("labels");
+        ((text(&object["kind"]), text(&object["metadata"]["name"])), object.clone())
+    });
+    named.collect()
+}
