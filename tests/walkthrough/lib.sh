@@ -1,10 +1,65 @@
-# Sourced by the steps.
+# For the scripts of the walkthrough: what it says, shows and expects.
 # shellcheck shell=bash
 
-say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
-fail() { printf 'walkthrough: %s\n' "$*" >&2; exit 1; }
+fail() {
+    printf 'walkthrough: %s\n' "$*" >&2
+    exit 1
+}
 
-# Until a command succeeds: eventually SECONDS COMMAND…
+# A heading, and prose below it.
+step() { printf '\n\033[1m## %s\033[0m\n\n' "$*"; }
+say() {
+    local line
+    for line in "$@"; do printf '%s\n' "$line"; done
+}
+
+# Runs a command, shows both it and what it printed, and keeps the latter in $output.
+output=
+run() {
+    show "$@"
+    [ "$status" = 0 ] || fail "this should have worked, and ended with $status: $*"
+}
+
+# The same for a command that must fail.
+refused() {
+    show "$@"
+    [ "$status" != 0 ] || fail "this should have been refused, and was not: $*"
+}
+
+show() {
+    status=0
+    printf '    $ %s\n' "$(quoted "$@")"
+    output=$("$@" 2>&1) || status=$?
+    [ -z "$output" ] || printf '%s\n' "$output" | sed 's/^/    /'
+}
+
+# A command as one would type it.
+quoted() {
+    local word line=
+    for word in "$@"; do
+        case $word in
+            *[!A-Za-z0-9_./:=,@%+-]* | '') line+=" '$word'" ;;
+            *) line+=" $word" ;;
+        esac
+    done
+    printf '%s' "${line# }"
+}
+
+# Shows a manifest and applies it.
+apply() {
+    local manifest
+    manifest=$(cat)
+    printf '%s\n' "$manifest" | sed 's/^/    /'
+    printf '    $ kubectl apply -f -\n'
+    output=$(kubectl apply -f - <<<"$manifest" 2>&1) || fail "kubectl apply: $output"
+    printf '%s\n' "$output" | sed 's/^/    /'
+}
+
+# What the last command must, or must not, have said.
+expect() { [[ $output == *"$1"* ]] || fail "this should have been in the output above: $1"; }
+expect_not() { [[ $output != *"$1"* ]] || fail "this should not have been in the output above: $1"; }
+
+# Waits until a command succeeds: eventually SECONDS COMMAND…
 eventually() {
     local deadline=$((SECONDS + $1))
     shift
@@ -12,4 +67,12 @@ eventually() {
         [ "$SECONDS" -lt "$deadline" ] || fail "this did not come true in time: $*"
         sleep 0.2
     done
+}
+
+# Starts a part of the cluster, its log in a file of its name.
+start() {
+    local name=$1
+    shift
+    "$@" >>"$STATE/logs/$name.log" 2>&1 &
+    echo $! >"$STATE/$name.pid"
 }
