@@ -7,7 +7,7 @@ fail() {
 }
 
 # A heading, and prose below it.
-step() { printf '\n\033[1m## %s\033[0m\n\n' "$*"; }
+step() { printf '\n## %s\n\n' "$*"; }
 say() {
     local line
     for line in "$@"; do printf '%s\n' "$line"; done
