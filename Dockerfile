@@ -12,9 +12,14 @@ RUN scripts/static "${TARGETARCH:-amd64}" /webhook
 
 FROM scratch
 ARG VERSION=0.1.0
+# The commit, and where its source is: scripts/image gives them.
+ARG REVISION=
+ARG SOURCE=
 LABEL org.opencontainers.image.title="pod-identity-webhook" \
       org.opencontainers.image.description="Gives Kubernetes pods AWS IAM roles: a mutating admission webhook" \
       org.opencontainers.image.licenses="Apache-2.0" \
-      org.opencontainers.image.version="${VERSION}"
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.source="${SOURCE}"
 COPY --from=build /webhook /webhook
 ENTRYPOINT ["/webhook"]

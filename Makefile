@@ -1,6 +1,6 @@
 # `make` lists what there is.
 .DEFAULT_GOAL := help
-.PHONY: help setup run try demo test soak lint fmt image clean
+.PHONY: help setup run try demo test soak lint fmt image image-test kind-test clean
 
 # Where rustup and Go's own archive put their programs, for shells that do not
 # have them on their path yet.
@@ -17,7 +17,7 @@ IMAGE ?= pod-identity-webhook:0.1.0
 MINUTES ?= 5
 
 help: ## List these
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Check what building and testing need, install what is missing
 	@scripts/setup test
@@ -44,7 +44,9 @@ demo: ## The same on a real API server, which is built once (minutes): what it s
 
 test: ## All tests, on a real control plane that is built once (minutes)
 	@scripts/setup test
-	@tests/control-plane/build.sh >/dev/null
+	@tests/control-plane/build.sh kubectl >/dev/null
+	@tests/tools/helm/build.sh helm >/dev/null
+	@tests/tools/helm/build.sh helm3 >/dev/null
 	cargo test --locked
 
 soak: ## Disturb it in every way under load, then rotate certificates, each for MINUTES (5)
@@ -56,11 +58,19 @@ soak: ## Disturb it in every way under load, then rotate certificates, each for 
 image: ## Build the container image (IMAGE=name, RUST_IMAGE=base) with docker, podman or buildah
 	@scripts/image $(IMAGE)
 
+image-test: ## Build the image's last stage from a static binary (minutes), run it with runc, ask it
+	@scripts/setup image
+	@scripts/image-test
+
+kind-test: ## Install it on a kind cluster of its own in each way, run the suite there, remove the cluster
+	@scripts/kind-test
+
 lint: ## Formatting, clippy, the floors, licences and advisories
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
 	scripts/check-floors
 	scripts/manifest --check
+	scripts/chart-readme --check
 	@if command -v cargo-deny >/dev/null 2>&1; then \
 		cargo deny --locked check; \
 	else \

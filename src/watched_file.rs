@@ -9,6 +9,19 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use tokio::time::{Interval, MissedTickBehavior};
+
+/// How often files are read.
+pub const INTERVAL: Duration = Duration::from_secs(1);
+
+/// Ticks at once and then every `interval`; ticks that were missed are not made up for.
+#[must_use]
+pub fn ticks(interval: Duration) -> Interval {
+    let mut ticks = tokio::time::interval(interval);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
+}
+
 /// What is at a path now, where something else was there before.
 #[derive(Debug)]
 pub enum Change {

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Context as _;
 use kube::Client;
@@ -16,9 +16,7 @@ use crate::telemetry::metrics::Metrics;
 use crate::tls::managed::{ManagedCertificates, Manager, Settings, Status, certified_key};
 use crate::tls::reload::Reloader;
 use crate::tls::resolver::CertificateResolver;
-
-/// How often files are looked at, and the clock.
-const INTERVAL: Duration = Duration::from_secs(1);
+use crate::watched_file;
 
 /// Keeps the resolver and the readiness true.
 #[derive(Debug)]
@@ -76,7 +74,10 @@ impl Certificate {
         let Self { resolver, readiness, source, held } = self;
         match source {
             Source::Files(reloader) => {
-                tokio::join!(reloader.run(INTERVAL), watch_validity(&resolver, &readiness));
+                tokio::join!(
+                    reloader.run(watched_file::INTERVAL),
+                    watch_validity(&resolver, &readiness)
+                );
             }
             Source::Managed(manager, ManagedCertificates { leaf, status, .. }) => {
                 tokio::join!(
@@ -130,8 +131,7 @@ async fn follow_status(mut status: watch::Receiver<Status>, readiness: &Readines
 
 /// A certificate from files is somebody else's to renew: say when they did not.
 async fn watch_validity(resolver: &CertificateResolver, readiness: &Readiness) {
-    let mut ticks = tokio::time::interval(INTERVAL);
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut ticks = watched_file::ticks(watched_file::INTERVAL);
     loop {
         ticks.tick().await;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();

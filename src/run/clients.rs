@@ -5,9 +5,9 @@ use std::sync::Arc;
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
 
-use super::serve::POLL_INTERVAL;
 use crate::telemetry::metrics::Metrics;
 use crate::tls::clients::{AuthoritiesError, Rejections, Reloader, Settings};
+use crate::watched_file;
 
 /// Nothing where anyone may.
 pub(super) struct Clients(Option<(Reloader, Arc<Rejections>)>);
@@ -38,7 +38,7 @@ impl Clients {
     /// Follows the file with the authorities for as long as it is polled.
     pub(super) async fn follow(self) {
         match self.0 {
-            Some((reloader, _)) => reloader.run(POLL_INTERVAL).await,
+            Some((reloader, _)) => reloader.run(watched_file::INTERVAL).await,
             None => std::future::pending().await,
         }
     }

@@ -3,7 +3,6 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use axum::Router;
@@ -27,9 +26,7 @@ use crate::service_accounts::{self, ServiceAccounts, Tasks};
 use crate::telemetry::metrics::Metrics;
 use crate::tls::clients::Rejections;
 use crate::tls::resolver::CertificateResolver;
-
-/// How often files are looked at.
-pub(super) const POLL_INTERVAL: Duration = Duration::from_secs(1);
+use crate::watched_file;
 
 /// Serves until a signal, and drains.
 pub(super) async fn serve(config: Config) -> anyhow::Result<()> {
@@ -205,7 +202,7 @@ async fn known_service_accounts(
         container_credentials: config.identity.container_credentials_file.clone(),
         lookup_timeout: config.lookup.timeout,
         fresh_window: config.lookup.fresh_window,
-        poll_interval: POLL_INTERVAL,
+        poll_interval: watched_file::INTERVAL,
         events: true,
     };
     Ok(ServiceAccounts::start(options).await?)

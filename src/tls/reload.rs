@@ -13,10 +13,7 @@ use rustls::sign::CertifiedKey;
 
 use super::files::{self, FilesError, PairPaths};
 use super::resolver::CertificateResolver;
-use crate::watched_file::{Change, WatchedFile};
-
-/// How often the files are read.
-pub const INTERVAL: Duration = Duration::from_secs(1);
+use crate::watched_file::{self, Change, WatchedFile};
 
 /// How the reloads went, for whoever owns the metrics.
 #[derive(Debug, Default)]
@@ -79,8 +76,7 @@ impl Reloader {
 
     /// Follows the files until it is dropped.
     pub async fn run(mut self, interval: Duration) {
-        let mut ticks = tokio::time::interval(interval);
-        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut ticks = watched_file::ticks(interval);
         loop {
             ticks.tick().await;
             self.step().await;

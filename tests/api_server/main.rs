@@ -14,6 +14,7 @@ mod client_certificates;
 mod config_map;
 mod container_credentials;
 mod containers;
+mod drop_in;
 mod events;
 mod freshness;
 mod manifests;

@@ -1,36 +1,16 @@
 //! The shipped manifests, as a user applies them.
 
 use kube::Api;
-use kube::api::{DynamicObject, Patch, PatchParams};
-use kube::core::GroupVersionKind;
-use kube::discovery::ApiResource;
-use serde::Deserialize as _;
+use kube::api::{Patch, PatchParams};
 use serde_json::Value;
 use std::path::Path;
 
-use crate::support::{ControlPlane, control_plane, pod};
+use crate::support::{accepted, control_plane, pod};
 
 fn documents(file: &str) -> Vec<Value> {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
     let text = std::fs::read_to_string(&file).unwrap();
     serde_saphyr::from_multiple(&text).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
-}
-
-/// As `kubectl apply --server-side --dry-run=server --validate=strict`, so that no other test sees it.
-async fn apply(control_plane: &ControlPlane, object: Value) {
-    let what = format!("{} {}", object["kind"], object["metadata"]["name"]);
-    let object = DynamicObject::deserialize(object).unwrap();
-    let kind = GroupVersionKind::try_from(object.types.as_ref().unwrap()).unwrap();
-    let resource = ApiResource::from_gvk(&kind);
-    let client = control_plane.client();
-    let api: Api<DynamicObject> = match &object.metadata.namespace {
-        Some(namespace) => Api::namespaced_with(client, namespace, &resource),
-        None => Api::all_with(client, &resource),
-    };
-    let name = object.metadata.name.clone().unwrap();
-    let how = PatchParams::apply("test").validation_strict().dry_run();
-    let applied = api.patch(&name, &how, &Patch::Apply(&object)).await;
-    applied.unwrap_or_else(|error| panic!("{what}: {error}"));
 }
 
 #[tokio::test]
@@ -42,7 +22,7 @@ async fn the_one_manifest_is_accepted_by_a_strict_api_server() {
         if object["metadata"]["namespace"].is_string() {
             object["metadata"]["namespace"] = home.name().into();
         }
-        apply(control_plane, object).await;
+        accepted(control_plane, object).await.unwrap_or_else(|error| panic!("{error:#}"));
     }
 }
 

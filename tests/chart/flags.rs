@@ -8,7 +8,8 @@ use pod_identity_webhook::cli::{self, Cli};
 use pod_identity_webhook::config::Config;
 use serde_json::Value;
 
-use crate::helm::{Helm, NAME, arguments, one, project, values_files};
+use crate::support::Helm;
+use crate::values::{NAME, arguments, one, project, values, values_files};
 
 /// Those that the chart sets from its other values: a test below looks that it does.
 const OTHER_VALUES: [&str; 13] = [
@@ -55,9 +56,8 @@ fn flags_of_the_schema() -> BTreeSet<String> {
     flags.keys().cloned().collect()
 }
 
-fn args(values: &str) -> Vec<String> {
-    let values = project("tests/chart/values").join(values);
-    let objects = Helm::offline().template(NAME, NAME, &["--values", values.to_str().unwrap()]);
+fn args(name: &str) -> Vec<String> {
+    let objects = Helm::offline().template(NAME, NAME, &["--values", &values(name)]);
     arguments(one(&objects.unwrap(), "Deployment"))
 }
 
@@ -72,7 +72,12 @@ fn every_flag_of_the_program_can_be_set() {
     for flag in OTHER_VALUES {
         assert!(settable.insert(flag.to_owned()), "--{flag} can be set in two ways");
     }
-    assert_eq!(settable, flags_of_the_program());
+    let flags = flags_of_the_program();
+    let differ: Vec<_> = settable.symmetric_difference(&flags).collect();
+    assert!(
+        differ.is_empty(),
+        "in `flags` of the chart's values.schema.json alone, or missing there: {differ:?}"
+    );
 }
 
 #[test]

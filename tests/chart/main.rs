@@ -13,6 +13,7 @@
 mod support;
 
 mod flags;
-mod helm;
 mod installation;
 mod render;
+mod same;
+mod values;

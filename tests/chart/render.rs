@@ -1,6 +1,6 @@
 //! What the chart renders.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -11,8 +11,9 @@ use kube::api::DynamicObject;
 use kube::core::{ApiResource, GroupVersionKind};
 use serde_json::{Value, json};
 
-use crate::helm::{Helm, NAME, chart, one, project, values_files};
-use crate::support::{ControlPlane, accepted, apply, control_plane, eventually};
+use crate::same::pod_labels;
+use crate::support::{ControlPlane, Helm, accepted, apply, chart, control_plane, eventually};
+use crate::values::{NAME, one, project, values, values_files};
 
 #[test]
 fn has_the_version_of_the_program() {
@@ -31,13 +32,18 @@ fn passes_a_strict_lint_with_all_values() {
 }
 
 #[test]
-fn renders_the_same_with_helm_3() {
-    let (four, three) = (Helm::offline(), Helm::three_of(std::path::Path::new("/nowhere")));
+fn every_value_is_tried_in_one_of_the_files() {
+    let text = std::fs::read_to_string(project("deploy/chart/values.schema.json")).unwrap();
+    let schema: Value = serde_json::from_str(&text).unwrap();
+    let mut missing = paths(&schema);
+    // Helm's own.
+    missing.remove("/global");
     for file in values_files() {
-        let more = ["--values", file.to_str().unwrap()];
-        let [four, three] = [&four, &three].map(|helm| helm.template(NAME, NAME, &more).unwrap());
-        assert_eq!(four, three, "{}", file.display());
+        let values: Value =
+            serde_saphyr::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+        missing.retain(|path| values.pointer(path).is_none());
     }
+    assert!(missing.is_empty(), "{missing:?}");
 }
 
 #[tokio::test]
@@ -57,19 +63,6 @@ async fn a_strict_api_server_accepts_every_render() {
 }
 
 #[test]
-fn the_defaults_are_what_the_manifests_say() {
-    let mut manifests = objects_of("deploy/install.yaml");
-    // Helm makes it, where it is told to.
-    manifests.retain(|object| object["kind"] != "Namespace");
-    let mut rendered = Helm::offline().template(NAME, NAME, &[]).unwrap();
-    let pods = pod_labels(&rendered);
-    for selector in selectors(&rendered) {
-        assert_eq!(selector, pods, "the chart's own pods");
-    }
-    assert_eq!(without_labels(&mut rendered), without_labels(&mut manifests));
-}
-
-#[test]
 fn a_release_is_told_apart_from_another() {
     let helm = Helm::offline();
     let (one, two) = (helm.template("a", NAME, &[]), helm.template("b", "elsewhere", &[]));
@@ -82,6 +75,16 @@ fn a_release_is_told_apart_from_another() {
         assert!(two.iter().find(same).is_none(), "{object}");
     }
     assert_ne!(pod_labels(&one), pod_labels(&two));
+}
+
+#[test]
+fn a_spread_constraint_keeps_the_selector_that_it_has() {
+    let file = values("everything");
+    let objects = Helm::offline().template(NAME, NAME, &["--values", &file]).unwrap();
+    let rendered =
+        &one(&objects, "Deployment")["spec"]["template"]["spec"]["topologySpreadConstraints"];
+    let given: Value = serde_saphyr::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+    assert_eq!(*rendered, given["topologySpreadConstraints"]);
 }
 
 #[test]
@@ -134,8 +137,7 @@ fn refuses_values_that_contradict_each_other_and_says_what_to_do() {
 
 #[test]
 fn writes_the_files_that_the_program_reads() {
-    let values = project("tests/chart/values/everything.yaml");
-    let more = ["--values", values.to_str().unwrap()];
+    let more = ["--values", &values("everything")];
     let objects = Helm::offline().template(NAME, NAME, &more).unwrap();
     let file = |name: &str, key: &str| -> String {
         let mut maps = objects.iter().filter(|object| object["kind"] == "ConfigMap");
@@ -150,18 +152,17 @@ fn writes_the_files_that_the_program_reads() {
     assert!(skipped.is_empty(), "{skipped:?}");
     let identities: Value = serde_json::from_str(&identities).unwrap();
     assert_eq!(identities["team-*/uploader"]["TokenExpiration"], 3600);
-    let credentials = file("pod-identity-webhook-identity-container-credentials", "config.json");
+    let credentials = file("pod-identity-webhook-container-credentials", "config.json");
     let credentials: Value = serde_json::from_str(&credentials).unwrap();
     let reader = json!([{ "namespace": "demo", "serviceAccount": "reader" }]);
     assert_eq!(credentials, json!({ "identities": reader }));
-    let clients = file("pod-identity-webhook-identity-clients", "ca.crt");
+    let clients = file("pod-identity-webhook-clients", "ca.crt");
     assert!(clients.starts_with("-----BEGIN CERTIFICATE-----\n"), "{clients}");
 }
 
 #[test]
 fn a_file_in_place_of_managed_certificates_needs_no_right_to_write() {
-    let values = project("tests/chart/values/cert-manager.yaml");
-    let more = ["--values", values.to_str().unwrap()];
+    let more = ["--values", &values("cert-manager")];
     let objects = Helm::offline().template(NAME, NAME, &more).unwrap();
     let verbs = |kind: &str| {
         let rules = one(&objects, kind)["rules"].as_array().unwrap();
@@ -199,47 +200,16 @@ async fn define_resources(control_plane: &ControlPlane) {
     }
 }
 
-fn objects_of(file: &str) -> Vec<Value> {
-    let text = std::fs::read_to_string(project(file)).unwrap();
-    serde_saphyr::from_multiple(&text).unwrap()
-}
-
-fn pod_labels(objects: &[Value]) -> Value {
-    one(objects, "Deployment")["spec"]["template"]["metadata"]["labels"].clone()
-}
-
-/// All that select the webhook's pods.
-fn selectors(objects: &[Value]) -> Vec<Value> {
-    let deployment = &one(objects, "Deployment")["spec"];
-    let spread = deployment["template"]["spec"]["topologySpreadConstraints"].as_array().unwrap();
-    let mut selectors: Vec<_> =
-        spread.iter().map(|it| it["labelSelector"]["matchLabels"].clone()).collect();
-    selectors.extend([
-        deployment["selector"]["matchLabels"].clone(),
-        one(objects, "Service")["spec"]["selector"].clone(),
-        one(objects, "PodDisruptionBudget")["spec"]["selector"]["matchLabels"].clone(),
-    ]);
-    selectors
-}
-
-/// By kind and name; without the labels of objects, and without the instance in selectors.
-fn without_labels(objects: &mut [Value]) -> BTreeMap<(String, String), Value> {
-    const INSTANCE: &str = "app.kubernetes.io/instance";
-    fn strip(value: &mut Value) {
-        match value {
-            Value::Object(members) => {
-                members.remove(INSTANCE);
-                members.values_mut().for_each(strip);
+/// The paths of the values that a schema knows, the innermost.
+fn paths(schema: &Value) -> BTreeSet<String> {
+    let mut paths = BTreeSet::new();
+    for (name, member) in schema["properties"].as_object().unwrap() {
+        match member.get("properties") {
+            Some(_) => {
+                paths.extend(self::paths(member).iter().map(|path| format!("/{name}{path}")));
             }
-            Value::Array(items) => items.iter_mut().for_each(strip),
-            _ => {}
+            None => _ = paths.insert(format!("/{name}")),
         }
     }
-    let text = |value: &Value| value.as_str().unwrap().to_owned();
-    let named = objects.iter_mut().map(|object| {
-        strip(object);
-        object["metadata"].as_object_mut().unwrap().remove("labels");
-        ((text(&object["kind"]), text(&object["metadata"]["name"])), object.clone())
-    });
-    named.collect()
+    paths
 }

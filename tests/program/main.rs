@@ -16,8 +16,8 @@ use axum::http::Request;
 use serde_json::{Value, json};
 use std::time::Duration;
 use support::{
-    ACCOUNTS, Builder, Reply, Scratch, Webhook, control_plane, eventually, from_file, pod, post,
-    review,
+    ACCOUNTS, Builder, Reply, Scratch, Webhook, control_plane, eventually, from_file, in_the_wild,
+    pod, post, review,
 };
 
 async fn answer(webhook: &Webhook, request: Request<Bytes>) -> Reply {
@@ -195,39 +195,6 @@ async fn shows_its_memory_where_debugging_handlers_are_asked_for() {
     for path in ["/debug/alpha/deny", "/debug/alpha/500", "/debug/alpha/cache/clear"] {
         assert_eq!(webhook.get_admin(path).await.unwrap().status, 404, "{path}");
     }
-}
-
-/// The command lines of flags.md, as they are found in manifests.
-fn in_the_wild() -> [(&'static str, Vec<&'static str>); 3] {
-    let upstream = vec![
-        "--in-cluster=false",
-        "--namespace=default",
-        "--service-name=pod-identity-webhook",
-        "--annotation-prefix=eks.amazonaws.com",
-        "--token-audience=sts.amazonaws.com",
-        "--logtostderr",
-    ];
-    let kops = vec![
-        "--in-cluster=false",
-        "--namespace=kube-system",
-        "--service-name=pod-identity-webhook",
-        "--annotation-prefix=eks.amazonaws.com",
-        "--token-audience=amazonaws.com",
-        "--logtostderr",
-        "--watch-config-map",
-        "--sts-regional-endpoint",
-        "--aws-default-region=eu-west-1",
-        "--v=5",
-    ];
-    let community = vec![
-        "--in-cluster=false",
-        "--annotation-prefix=eks.amazonaws.com",
-        "--token-audience=sts.amazonaws.com",
-        "--sts-regional-endpoint=true",
-        "--aws-default-region=us-east-1",
-        "--logtostderr",
-    ];
-    [("upstream", upstream), ("kOps", kops), ("the community chart", community)]
 }
 
 /// What Kubernetes puts into a pod beside a Service named pod-identity-webhook.

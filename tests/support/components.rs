@@ -19,8 +19,14 @@ use super::{
 /// The folder with the binaries, which the build script makes the first time (minutes). It says so on
 /// standard error, past the test runner's capture.
 pub fn binaries() -> anyhow::Result<PathBuf> {
+    binaries_with(&[])
+}
+
+/// The same with these components beside those of the control plane.
+fn binaries_with(more: &[&str]) -> anyhow::Result<PathBuf> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/control-plane/build.sh");
     let output = Command::new(&script)
+        .args(more)
         .stdin(Stdio::null())
         .stderr(Stdio::inherit())
         .output()
@@ -32,6 +38,11 @@ pub fn binaries() -> anyhow::Result<PathBuf> {
         String::from_utf8(output.stdout).context("failed to read the build script's answer")?;
     // The programs run in a folder of their own, where a relative KUBEBUILDER_ASSETS leads nowhere.
     std::path::absolute(folder.trim_end()).context("failed to make the folder's path absolute")
+}
+
+/// kubectl of the control plane's version.
+pub fn kubectl() -> anyhow::Result<PathBuf> {
+    Ok(binaries_with(&["kubectl"])?.join("kubectl"))
 }
 
 /// Everything the programs are told, and what they keep.

@@ -25,7 +25,9 @@ mod components;
 mod control_plane;
 mod footprint;
 mod from_file;
+mod helm;
 mod http;
+mod in_the_wild;
 mod injector;
 mod keeper;
 mod kubeconfig;
@@ -41,11 +43,13 @@ mod webhook;
 
 pub use self::{
     balancer::Balancer,
-    components::free_port,
+    components::{free_port, kubectl},
     control_plane::{ControlPlane, Options, control_plane},
     footprint::raise_open_files,
     from_file::{ACCOUNTS, accounts, from_file},
+    helm::{Helm, chart},
     http::{Connection, Dialer, Reply, client_config},
+    in_the_wild::in_the_wild,
     injector::Injector,
     keeper::{Process, process_is_gone},
     manifests::{accepted, apply, cluster_name, grant_shipped, shipped},

@@ -9,7 +9,11 @@ use k8s_openapi::{
     NamespaceResourceScope,
     api::core::v1::{Namespace as NamespaceObject, Pod, ServiceAccount},
 };
-use kube::{Api, Client, Resource, api::PostParams, client::Body};
+use kube::{
+    Api, Client, Resource,
+    api::{DeleteParams, PostParams},
+    client::Body,
+};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
@@ -58,14 +62,19 @@ pub struct Namespace {
 }
 
 impl Namespace {
-    /// `metadata` gives it a name, or has the API server make one.
-    pub(super) async fn create(client: Client, metadata: &Value) -> Self {
+    /// `metadata` gives it a name, or has the API server make one; and labels.
+    pub async fn create(client: Client, metadata: &Value) -> Self {
         let api: Api<NamespaceObject> = Api::all(client.clone());
         let wanted = serde_json::from_value(json!({ "metadata": metadata })).expect("a namespace");
         let made = api.create(&PostParams::default(), &wanted).await;
         let made = made.unwrap_or_else(|error| panic!("no namespace of {metadata}: {error}"));
         let name = made.metadata.name.expect("a stored namespace has a name");
-        let namespace = Self { name, client };
+        Self::existing(client, &name).await
+    }
+
+    /// One that is there already.
+    pub async fn existing(client: Client, name: &str) -> Self {
+        let namespace = Self { name: name.to_owned(), client };
         // Admission refuses pods whose ServiceAccount is missing. The controller that makes `default` may
         // not run, or be first.
         match namespace.create_object::<ServiceAccount>(&service_account("default", &[])).await {
@@ -74,6 +83,13 @@ impl Namespace {
             Err(error) => panic!("no ServiceAccount {namespace}/default: {error}"),
         }
         namespace
+    }
+
+    /// Asks for its end, for a cluster that outlives the tests.
+    pub async fn delete(&self) {
+        let api: Api<NamespaceObject> = Api::all(self.client.clone());
+        let deleted = api.delete(&self.name, &DeleteParams::default()).await;
+        deleted.unwrap_or_else(|error| panic!("failed to delete namespace {self}: {error}"));
     }
 
     pub fn name(&self) -> &str {

@@ -29,7 +29,7 @@ use super::{
 /// Cargo tells it to tests; an example has to tell where it is.
 const PROGRAM: Option<&str> = option_env!("CARGO_BIN_EXE_pod-identity-webhook");
 
-const START_DEADLINE: Duration = Duration::from_secs(20);
+const START_DEADLINE: Duration = Duration::from_mins(1);
 
 /// Longer than the program may take to drain.
 const STOP_DEADLINE: Duration = Duration::from_mins(1);

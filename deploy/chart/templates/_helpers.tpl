@@ -2,7 +2,7 @@
 {{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
 {{- end }}
 
-{{/* 54: the longest suffix, -container-credentials aside, still fits beside it. */}}
+{{/* 54: a Service's name has 63 characters at most, and -metrics follows. */}}
 {{- define "webhook.fullname" -}}
 {{- $name := include "webhook.name" . }}
 {{- if .Values.fullnameOverride }}

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::{Authorities, AuthoritiesError, ClientVerifier, Rejections, Settings};
 use crate::telemetry::metrics::{Metrics, Reload};
-use crate::watched_file::{Change, WatchedFile};
+use crate::watched_file::{self, Change, WatchedFile};
 
 /// Puts each good content of the file into a verifier.
 #[derive(Debug)]
@@ -42,8 +42,7 @@ impl Reloader {
 
     /// Follows the file until it is dropped.
     pub async fn run(mut self, interval: Duration) {
-        let mut ticks = tokio::time::interval(interval);
-        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut ticks = watched_file::ticks(interval);
         loop {
             ticks.tick().await;
             self.step().await;

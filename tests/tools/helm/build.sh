@@ -49,11 +49,19 @@ if [ ! -x "$built/$command" ]; then
 fi
 if [ ! -x "$built/$command" ]; then
     printf 'helm: building %s %s once (minutes) into %s\n' "$command" "$version" "$built" >&2
+    # Helm 3 is told which Kubernetes it is for; unstamped it takes all charts to be for 1.20.
+    stamp=
+    if [ "$command" = helm3 ]; then
+        minor=$(sed -n 's|^[[:space:]]*k8s.io/client-go v0\.\([0-9]*\)\..*|\1|p' "$here/go.mod")
+        for package in pkg/chartutil pkg/lint/rules; do
+            stamp="$stamp -X $module/$package.k8sVersionMajor=1 -X $module/$package.k8sVersionMinor=$minor"
+        done
+    fi
     partial=$(mktemp -d "$built/partial.XXXXXX")
     trap 'rm -rf "$partial"' EXIT
     trap 'exit 1' HUP INT TERM
     cd "$here"
-    GOWORK=off CGO_ENABLED=0 go build -mod=readonly -trimpath -ldflags '-s -w' \
+    GOWORK=off CGO_ENABLED=0 go build -mod=readonly -trimpath -ldflags "-s -w$stamp" \
         -o "$partial/$command" "$module/cmd/helm" >&2 ||
         fail "the build failed (see above); mend what go says, or set $variable to a ready program"
     # Renamed into place whole: what is there is complete.

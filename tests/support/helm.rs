@@ -1,17 +1,14 @@
-//! The helm command.
+//! The helm command, and the chart.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, bail};
 use serde_json::Value;
 
-use crate::support::Scratch;
+use super::scratch::Scratch;
 
-/// The release and its namespace where a test does not care: as deploy/base calls everything.
-pub const NAME: &str = "pod-identity-webhook";
-
+/// Helm for a cluster, or for rendering alone.
 pub struct Helm {
     program: PathBuf,
     kubeconfig: PathBuf,
@@ -33,6 +30,10 @@ impl Helm {
     /// Helm 4, for rendering alone.
     pub fn offline() -> Self {
         Self::of(Path::new("/nowhere"))
+    }
+
+    pub fn three_offline() -> Self {
+        Self::three_of(Path::new("/nowhere"))
     }
 
     fn built(name: &str, kubeconfig: &Path) -> Self {
@@ -81,33 +82,11 @@ impl Helm {
     }
 }
 
-pub fn project(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
-}
-
+/// Where the chart is.
 pub fn chart() -> String {
     project("deploy/chart").display().to_string()
 }
 
-/// The files with values, each a chart as somebody may want it.
-pub fn values_files() -> BTreeSet<PathBuf> {
-    let entries = std::fs::read_dir(project("tests/chart/values")).expect("the folder is there");
-    let files: BTreeSet<_> = entries.map(|entry| entry.expect("an entry").path()).collect();
-    assert!(files.len() > 5, "{files:?}");
-    files
-}
-
-/// The one object of a kind.
-pub fn one<'a>(objects: &'a [Value], kind: &str) -> &'a Value {
-    let mut found = objects.iter().filter(|object| object["kind"] == kind);
-    match (found.next(), found.next()) {
-        (Some(object), None) => object,
-        (first, _) => panic!("{} {kind}", if first.is_some() { "more than one" } else { "no" }),
-    }
-}
-
-/// The arguments that a Deployment gives to the program.
-pub fn arguments(deployment: &Value) -> Vec<String> {
-    let args = &deployment["spec"]["template"]["spec"]["containers"][0]["args"];
-    serde_json::from_value(args.clone()).expect("a list of strings")
+fn project(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
