@@ -5,8 +5,8 @@
 //! | floor | modules | may use |
 //! |---|---|---|
 //! | 3 surface | [`cli`], [`config`], [`run`] | all below |
-//! | 2 the world | [`service_accounts`], [`tls`], [`server`], [`telemetry`] | tokio, kube, axum, rustls; floor 1 |
-//! | 1 the domain, pure | [`identity`], [`mutation`], [`admission`], [`certificates`], [`workloads`], [`issuer`], [`iam`] | serde, json-patch, std, pure crates |
+//! | 2 the world | [`service_accounts`], [`tls`], [`server`], [`telemetry`], [`evidence`] | tokio, kube, axum, rustls; floor 1 |
+//! | 1 the domain, pure | [`identity`], [`mutation`], [`admission`], [`certificates`], [`workloads`], [`issuer`], [`iam`], [`doctor`] | serde, json-patch, std, pure crates |
 //!
 //! The way of a request is one function: `server::admissions::answer`.
 
@@ -14,9 +14,14 @@ pub mod admission;
 pub mod certificates;
 pub mod cli;
 pub mod config;
+pub mod doctor;
+pub mod document_folder;
+pub mod evidence;
+pub mod fetch;
 pub mod iam;
 pub mod identity;
 pub mod issuer;
+pub mod live_issuer;
 pub mod mutation;
 pub mod run;
 pub mod server;

@@ -1,4 +1,5 @@
 //! `inject`: what the webhook would make of manifests.
+#![allow(clippy::doc_markdown, reason = "the comments are the text of --help")]
 
 use clap::{Args, ValueEnum, builder::ArgAction};
 

@@ -7,9 +7,11 @@
 //! of that name.
 
 mod certs;
+mod doctor;
 mod documents;
 mod identity;
 mod inject;
+mod issuer;
 mod klog;
 mod serve;
 mod values;
@@ -22,9 +24,14 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches as _, Parser, Subcommand};
 
 pub use certs::{CertsArgs, CertsCommand, CertsInitArgs};
+pub use doctor::{DoctorArgs, DoctorOutput, WebhookArgs};
 pub use documents::{CompletionArgs, ManArgs};
 pub use identity::{ContainerCredentialsArgs, RoleArnArgs, SettingsArgs, WebIdentityArgs};
 pub use inject::{ClusterArgs, InjectArgs, InjectOutput, ReadSourceArgs};
+pub use issuer::{
+    DocumentsArgs, HostingPlace, IssuerArgs, IssuerCommand, LiveArgs, MigrateArgs, MigrateStep,
+    PlanArgs, ReportFormat, RotateArgs, RotateStep, VerifyArgs,
+};
 pub use klog::KlogArgs;
 pub use serve::{
     AdminArgs, HttpsArgs, LifecycleArgs, LogArgs, ManagedCertificateArgs, ServeArgs, SourceArgs,
@@ -64,6 +71,10 @@ pub enum Command {
     Certs(CertsArgs),
     /// Show what the webhook would make of manifests
     Inject(Box<InjectArgs>),
+    /// Publish, check, rotate and move a self-hosted issuer
+    Issuer(Box<IssuerArgs>),
+    /// Say which link is broken between a pod and its AWS credentials
+    Doctor(Box<DoctorArgs>),
     /// Print a shell's completions
     Completion(CompletionArgs),
     /// Write the manual pages to a folder

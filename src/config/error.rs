@@ -1,6 +1,7 @@
 //! Why arguments are no configuration.
 
 use crate::certificates::ParamsError;
+use crate::evidence::TargetError;
 use crate::identity::AccountError;
 use crate::tls::settings::SettingsError;
 
@@ -25,6 +26,8 @@ pub enum ConfigError {
          leave out the first for a cluster, the second for files"
     )]
     TwoSources(&'static str),
+    #[error(transparent)]
+    Target(#[from] TargetError),
     #[error(transparent)]
     Lifetimes(#[from] ParamsError),
 }

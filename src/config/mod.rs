@@ -3,6 +3,7 @@
 //! Parsed once at the start, so that nothing behind it checks a value again.
 
 mod checks;
+mod doctor;
 mod error;
 mod inject;
 mod parse;
@@ -17,6 +18,7 @@ use crate::identity::Account;
 use crate::telemetry::logs;
 use crate::tls::{self, files::PairPaths};
 
+pub use doctor::{Evidence, Examination};
 pub use error::ConfigError;
 pub use inject::{Injection, ReadSource, UserCluster};
 

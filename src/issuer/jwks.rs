@@ -56,6 +56,17 @@ impl Jwks {
         set
     }
 
+    /// These keys, then those of `other` that are not among them.
+    #[must_use]
+    pub fn with(mut self, other: &Self) -> Self {
+        for key in &other.keys {
+            if key.kid.as_deref().is_none_or(|kid| !self.contains(kid)) {
+                self.keys.push(key.clone());
+            }
+        }
+        self
+    }
+
     /// Keys that can't be used stay in it: see [`Jwks::unusable`].
     pub fn parse(text: &[u8]) -> Result<Self, JwksError> {
         let read: Read = serde_json::from_slice(text)?;

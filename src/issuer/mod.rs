@@ -16,10 +16,12 @@ mod algorithm;
 mod check;
 mod discovery;
 mod fetched;
+pub mod hosting;
 mod jwk;
 mod jwks;
 mod key;
 mod pem_keys;
+pub mod rollout;
 #[cfg(test)]
 mod test_keys;
 mod thumbprint;

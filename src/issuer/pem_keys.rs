@@ -13,7 +13,7 @@ use x509_cert::spki::SubjectPublicKeyInfoRef;
 use zeroize::Zeroizing;
 
 use super::key::{EC, RSA};
-use super::{Curve, PublicKey};
+use super::{Algorithm, Curve, PublicKey};
 
 /// A key and where it was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,10 +29,12 @@ pub struct PemKey {
 pub enum KeyForm {
     /// `PUBLIC KEY`, SPKI: what the API server's flag wants.
     Public,
-    /// `RSA PUBLIC KEY`, PKCS#1, which the API server skips without a word.
+    /// `RSA PUBLIC KEY`, PKCS#1, which the API server does not read.
     RsaPublic,
-    /// `PRIVATE KEY`, `RSA PRIVATE KEY` or `EC PRIVATE KEY`.
+    /// `RSA PRIVATE KEY` or `EC PRIVATE KEY`, PKCS#1 or SEC1.
     Private,
+    /// `PRIVATE KEY`, PKCS#8.
+    Pkcs8,
     Certificate,
 }
 
@@ -121,7 +123,8 @@ impl Block<'_> {
         let form = match self.label {
             "PUBLIC KEY" => KeyForm::Public,
             "RSA PUBLIC KEY" => KeyForm::RsaPublic,
-            "PRIVATE KEY" | "RSA PRIVATE KEY" | "EC PRIVATE KEY" => KeyForm::Private,
+            "PRIVATE KEY" => KeyForm::Pkcs8,
+            "RSA PRIVATE KEY" | "EC PRIVATE KEY" => KeyForm::Private,
             "CERTIFICATE" => KeyForm::Certificate,
             "ENCRYPTED PRIVATE KEY" => return Err(KeyFlaw::Encrypted),
             "OPENSSH PRIVATE KEY" => return Err(KeyFlaw::OpenSsh),
@@ -153,12 +156,32 @@ impl Block<'_> {
     }
 }
 
+impl PemKey {
+    /// What is to be said to who writes a key so.
+    #[must_use]
+    pub fn remark(&self) -> Option<&'static str> {
+        match self.form {
+            KeyForm::RsaPublic => Some(
+                "kube-apiserver does not read a key in this form; for its \
+                 --service-account-key-file write it as PUBLIC KEY: openssl rsa -RSAPublicKey_in \
+                 -pubout",
+            ),
+            KeyForm::Pkcs8 if self.key.algorithm() != Algorithm::Rs256 => Some(
+                "kube-apiserver signs with an EC key in this form, but does not read it from \
+                 --service-account-key-file; give it the public half there: openssl pkey -pubout",
+            ),
+            _ => None,
+        }
+    }
+}
+
 impl fmt::Display for KeyForm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Public => "public key (SPKI)",
             Self::RsaPublic => "RSA public key (PKCS#1)",
             Self::Private => "private key",
+            Self::Pkcs8 => "private key (PKCS#8)",
             Self::Certificate => "certificate",
         })
     }

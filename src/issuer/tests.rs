@@ -52,6 +52,17 @@ fn tells_the_line_of_each_key_and_skips_what_is_none() {
 }
 
 #[test]
+fn remarks_on_forms_that_the_api_server_does_not_read() {
+    let remark = |text: &str| {
+        PublicKey::read_pem(text.as_bytes()).expect("a key").first().and_then(PemKey::remark)
+    };
+    assert!(remark(RSA_FORMS[1]).is_some_and(|told| told.contains("-RSAPublicKey_in")));
+    assert!(remark(P384_FORMS[2]).is_some_and(|told| told.contains("-pubout")));
+    let read = [&RSA_FORMS[2..], &[RSA], &P256_FORMS[..2], &P521_FORMS[..2]].concat();
+    assert_eq!(read.into_iter().find_map(remark), None);
+}
+
+#[test]
 fn a_key_given_twice_is_published_once() {
     let keys = [public(RSA), public(P256_FORMS[0]), public(RSA_FORMS[3])];
     assert_eq!(Jwks::from_keys(&keys).keys().len(), 2);

@@ -101,6 +101,13 @@ impl IssuerUrl {
         self.0.ends_with('/')
     }
 
+    /// Whether its host is a name or an address inside a network, which AWS can't
+    /// reach. Nobody is asked.
+    #[must_use]
+    pub fn is_private(&self) -> bool {
+        is_private(self.host())
+    }
+
     /// Where clients fetch the discovery document: one slash between, whether or
     /// not the issuer ends with one.
     #[must_use]
@@ -135,7 +142,7 @@ impl IssuerUrl {
         if self.host().chars().any(|c| c.is_ascii_uppercase()) {
             say("has capitals in its host: AWS compares byte by byte; write it in small letters");
         }
-        if is_private(self.host()) {
+        if self.is_private() {
             say(
                 "is inside a network: AWS must reach it from the internet; publish under a public name",
             );
@@ -174,7 +181,6 @@ pub fn difference(wanted: &str, found: &str) -> Option<String> {
     })
 }
 
-/// By its name or number: nobody is asked.
 fn is_private(host: &str) -> bool {
     let numbers: Option<Vec<u8>> = host.split('.').map(|number| number.parse().ok()).collect();
     if let Some([a, b, _, _]) = numbers.as_deref() {

@@ -9,7 +9,7 @@ use super::{
 /// How far clocks may be apart, in seconds. STS allows some minutes.
 const LEEWAY: i64 = 5 * 60;
 
-/// What STS documents for AssumeRoleWithWebIdentity.
+/// What STS documents for `AssumeRoleWithWebIdentity`.
 const STS_ALGORITHMS: [&str; 6] = ["RS256", "RS384", "RS512", "ES256", "ES384", "ES512"];
 
 /// The ids of the checks, in their order.

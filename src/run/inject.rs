@@ -29,7 +29,7 @@ const JITTER: Jitter = Jitter(0);
 struct Injected {
     document: usize,
     template: Template,
-    /// `namespace/name` of the ServiceAccount, where there is one to look up.
+    /// `namespace/name` of the `ServiceAccount`, where there is one to look up.
     key: Option<String>,
     admission: Admission,
     explanation: Option<Explanation>,

@@ -4,8 +4,10 @@ mod certificate;
 mod certs;
 mod clients;
 mod cluster;
+mod doctor;
 mod documents;
 mod inject;
+mod issuer;
 mod scrape;
 mod serve;
 mod signals;
@@ -24,9 +26,11 @@ use crate::telemetry::logs;
 pub fn run(command: Command) -> ExitCode {
     match command {
         Command::Certs(args) => certs::run(args),
+        Command::Doctor(args) => doctor::run(*args),
         Command::Completion(args) => documents::completion(args),
         Command::Man(args) => documents::man(&args),
         Command::Inject(args) => inject::run(*args),
+        Command::Issuer(args) => issuer::run(*args),
         Command::Serve(args) => match Config::from_args(*args) {
             Ok((config, warnings)) => begin_to_serve(config, &warnings),
             Err(error) => misused(&error),

@@ -51,13 +51,13 @@ const KINDS: [(&str, &str, &[&str]); 10] = [
 #[must_use]
 pub fn templates(document: &Value) -> Templates {
     let mut templates = Templates::default();
-    templates.take(document, PointerBuf::new(), None);
+    templates.take(document, Pointer::root(), None);
     templates
 }
 
 impl Templates {
     /// `item_of`: the group and kind that a typed list gives its items.
-    fn take(&mut self, value: &Value, at: PointerBuf, item_of: Option<(&str, &str)>) {
+    fn take(&mut self, value: &Value, at: &Pointer, item_of: Option<(&str, &str)>) {
         let text = |member: &str| value[member].as_str().unwrap_or_default();
         let (group, kind) = match (text("kind"), item_of) {
             ("", Some(of)) => of,
@@ -66,8 +66,8 @@ impl Templates {
         if let (Some(item_kind), Value::Array(items)) = (kind.strip_suffix("List"), &value["items"])
         {
             for (index, item) in items.iter().enumerate() {
-                let at = joined(&at, &["items", &index.to_string()]);
-                self.take(item, at, (!item_kind.is_empty()).then_some((group, item_kind)));
+                let at = joined(at, &["items", &index.to_string()]);
+                self.take(item, &at, (!item_kind.is_empty()).then_some((group, item_kind)));
             }
             return;
         }
@@ -76,9 +76,9 @@ impl Templates {
         let kind_or_none = if kind.is_empty() { "object without a kind" } else { kind };
         let object = format!("{kind_or_none} {}", name.unwrap_or("without a name"));
         let known = KINDS.iter().find(|known| (known.0, known.1) == (group, kind));
-        let path = known.map(|(_, _, path)| joined(&at, path));
+        let path = known.map(|(_, _, path)| joined(at, path));
         // A template without a spec makes no pods; the API server refuses it.
-        match path.filter(|path| spec(value, path, &at).is_some()) {
+        match path.filter(|path| spec(value, path, at).is_some()) {
             Some(at) => self.found.push(Template {
                 object,
                 namespace: metadata["namespace"].as_str().map(str::to_owned),

@@ -6,6 +6,7 @@ use std::{
     net::{Ipv4Addr, TcpListener},
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    sync::Mutex,
 };
 
 use anyhow::{Context as _, bail};
@@ -50,7 +51,7 @@ pub struct Setup {
     pub binaries: PathBuf,
     pub port: u16,
     pub issuer: String,
-    pub api_server_args: Vec<String>,
+    pub api_server_args: Mutex<Vec<String>>,
     pub authority: Authority,
     pub scratch: Scratch,
 }
@@ -74,6 +75,7 @@ impl Setup {
         scratch.write("service-accounts.key", private)?;
         scratch.write("service-accounts.pem", public)?;
         let port = free_port()?;
+        let api_server_args = Mutex::new(api_server_args);
         Ok(Self { binaries, port, issuer, api_server_args, authority, scratch })
     }
 
@@ -112,6 +114,7 @@ impl Setup {
     }
 
     pub fn api_server(&self) -> anyhow::Result<Process> {
+        let given = self.api_server_args.lock().unwrap().clone();
         let mut args = vec![
             format!("--etcd-servers=unix://{}", self.etcd_socket().display()),
             "--bind-address=127.0.0.1".to_owned(),
@@ -131,7 +134,8 @@ impl Setup {
             format!("--service-account-key-file={}", self.file("service-accounts.pem")),
             format!("--service-account-signing-key-file={}", self.file("service-accounts.key")),
         ];
-        args.extend_from_slice(&self.api_server_args);
+        args.retain(|own| !given.iter().any(|given| flag(given) == flag(own)));
+        args.extend(given);
         self.start("kube-apiserver", &args)
     }
 
@@ -199,6 +203,10 @@ impl Setup {
         }
         tails
     }
+}
+
+fn flag(arg: &str) -> &str {
+    arg.split('=').next().unwrap_or(arg)
 }
 
 const CONTROLLERS: &[&str] = &[

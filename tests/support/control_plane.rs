@@ -36,7 +36,7 @@ pub struct Options {
     pub controller_manager: bool,
     /// The `iss` of service-account tokens, and the audience of those for the API server itself.
     pub issuer: String,
-    /// More arguments for kube-apiserver; the last of a name wins.
+    /// More arguments for kube-apiserver; they take the place of the harness's own of that name.
     pub api_server_args: Vec<String>,
 }
 
@@ -215,6 +215,18 @@ impl ControlPlane {
     pub async fn start_api_server(&self) {
         let started = self.try_start_api_server().await;
         started.unwrap_or_else(|error| panic!("{error:#}"));
+    }
+
+    /// Starts the API server anew with other `api_server_args`.
+    pub async fn restart_api_server_with(&self, args: Vec<String>) {
+        self.kill_api_server();
+        *self.setup.api_server_args.lock().unwrap() = args;
+        self.start_api_server().await;
+    }
+
+    /// The key of the tokens, unless `api_server_args` name another; `.key` is private, `.pem` public.
+    pub fn service_account_key(&self, extension: &str) -> PathBuf {
+        self.setup.scratch.path().join("service-accounts").with_extension(extension)
     }
 
     pub fn kill_etcd(&self) {

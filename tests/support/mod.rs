@@ -56,7 +56,7 @@ pub use self::{
     namespace::{Admitted, Namespace, overlaid, pod, service_account},
     pki::{Authority, Pair},
     poll::{eventually, poll},
-    registration::{Registration, register},
+    registration::{Registration, register, store as store_registration},
     review::{Answer, Reviewer, post, review},
     scratch::Scratch,
     transport::{Transport, Unanswered},

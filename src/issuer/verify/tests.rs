@@ -12,15 +12,15 @@ fn now() -> Timestamp {
     Timestamp::from_second(1_500).expect("a time")
 }
 
-fn answer(url: &str, body: &str) -> Fetched {
-    Ok(Answer {
+fn answer(url: &str, body: &str) -> Answer {
+    Answer {
         url: url.to_owned(),
         status: 200,
         content_type: Some("application/json".to_owned()),
         location: None,
         body: body.as_bytes().to_owned(),
         chain: Vec::new(),
-    })
+    }
 }
 
 fn good() -> Published {
@@ -28,8 +28,8 @@ fn good() -> Published {
     let keys = Jwks::parse(EXPECTED_JWKS.as_bytes()).expect("keys");
     let discovery = Discovery::of(ISSUER, &url.jwks_url(), &keys);
     Published {
-        discovery: answer(&url.discovery_url(), &discovery.to_json()),
-        jwks: Some(answer(&url.jwks_url(), &keys.to_json())),
+        discovery: Ok(answer(&url.discovery_url(), &discovery.to_json())),
+        jwks: Some(Ok(answer(&url.jwks_url(), &keys.to_json()))),
     }
 }
 
@@ -43,7 +43,7 @@ fn with_discovery(change: impl Fn(&mut Discovery)) -> Published {
 }
 
 fn with_jwks(body: &str) -> Published {
-    Published { jwks: Some(answer("https://issuer.example/keys", body)), ..good() }
+    Published { jwks: Some(Ok(answer("https://issuer.example/keys", body))), ..good() }
 }
 
 fn checked(published: &Published, token: &Token) -> Vec<Check> {
@@ -111,7 +111,7 @@ fn names_the_one_link_that_is_broken() {
         (gone, ids::JWKS_FETCH, "404"),
         (unknown, ids::DISCOVERY_FETCH, "authority that is not trusted"),
         (
-            Published { discovery: answer("https://issuer.example", page), ..good() },
+            Published { discovery: Ok(answer("https://issuer.example", page)), ..good() },
             ids::DISCOVERY,
             "begins with \"<!DOCTYPE html>",
         ),

@@ -1,0 +1,166 @@
+//! Checks, what they found, and which of them stand on which.
+
+use std::fmt;
+
+use serde::Serialize;
+
+/// All checks in the order in which a pod's way to its credentials needs them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Report {
+    pub subject: String,
+    pub service_account: String,
+    pub result: Status,
+    pub checks: Vec<Check>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Check {
+    pub id: &'static str,
+    pub status: Status,
+    /// What was found, or why nobody looked.
+    pub seen: String,
+    /// What to do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+    /// What stands on it can't be told either.
+    #[serde(skip)]
+    blocks: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    Pass,
+    Fail,
+    Skipped,
+    /// Of a report: nothing failed, and something could not be looked at.
+    Unknown,
+}
+
+/// What a check comes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Finding {
+    Pass(String),
+    Fail {
+        seen: String,
+        next: String,
+    },
+    /// It could not be looked at, and should have been.
+    Unknown(String),
+    /// There is nothing to look at, or nobody gave it.
+    Nothing(String),
+}
+
+/// The checks so far.
+#[derive(Debug, Default)]
+pub(super) struct Checks {
+    done: Vec<Check>,
+    unknown: bool,
+}
+
+impl Finding {
+    pub(super) fn pass(seen: impl Into<String>) -> Self {
+        Self::Pass(seen.into())
+    }
+
+    pub(super) fn fail(seen: impl Into<String>, next: impl Into<String>) -> Self {
+        Self::Fail { seen: seen.into(), next: next.into() }
+    }
+}
+
+impl Checks {
+    /// Runs a check, unless one that it stands on failed, so that of a chain
+    /// the one broken link is named.
+    pub(super) fn run(
+        &mut self,
+        id: &'static str,
+        needs: &[&'static str],
+        look: impl FnOnce() -> Finding,
+    ) {
+        let broken = self.done.iter().find(|done| done.blocks && needs.contains(&done.id));
+        let skipped =
+            |seen, blocks| Check { id, status: Status::Skipped, seen, next: None, blocks };
+        let check = match broken {
+            Some(broken) => skipped(format!("it stands on {}", broken.id), true),
+            None => match look() {
+                Finding::Pass(seen) => {
+                    Check { id, status: Status::Pass, seen, next: None, blocks: false }
+                }
+                Finding::Fail { seen, next } => {
+                    Check { id, status: Status::Fail, seen, next: Some(next), blocks: true }
+                }
+                Finding::Unknown(why) => {
+                    self.unknown = true;
+                    skipped(why, false)
+                }
+                Finding::Nothing(why) => skipped(why, false),
+            },
+        };
+        self.done.push(check);
+    }
+
+    pub(super) fn report(self, subject: String, service_account: String) -> Report {
+        let failed = self.done.iter().any(|check| check.status == Status::Fail);
+        let result = match (failed, self.unknown) {
+            (true, _) => Status::Fail,
+            (false, true) => Status::Unknown,
+            (false, false) => Status::Pass,
+        };
+        Report { subject, service_account, result, checks: self.done }
+    }
+}
+
+impl Status {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Fail => "FAIL",
+            Self::Skipped => "skipped",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}, ServiceAccount {}\n", self.subject, self.service_account)?;
+        let width = self.checks.iter().map(|check| check.id.len()).max().unwrap_or_default();
+        for Check { id, status, seen, next, .. } in &self.checks {
+            writeln!(f, "{:7}  {id:width$}  {seen}", status.word())?;
+            if let Some(next) = next {
+                writeln!(f, "{:7}  {:width$}  next: {next}", "", "")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn skips_what_stands_on_a_broken_link_however_far() {
+        let mut checks = Checks::default();
+        checks.run("a", &[], || Finding::fail("broken", "mend it"));
+        checks.run("b", &["a"], || panic!("it can't be told"));
+        checks.run("c", &["b"], || panic!("it can't be told"));
+        checks.run("d", &[], || Finding::pass("well"));
+        let report = checks.report(String::new(), String::new());
+        let words: Vec<_> = report.checks.iter().map(|check| check.status).collect();
+        assert_eq!(words, [Status::Fail, Status::Skipped, Status::Skipped, Status::Pass]);
+        assert_eq!(report.result, Status::Fail);
+    }
+
+    #[test]
+    fn goes_on_where_something_could_not_be_looked_at_and_says_so_in_the_end() {
+        let mut checks = Checks::default();
+        checks.run("a", &[], || Finding::Unknown("forbidden".to_owned()));
+        checks.run("b", &["a"], || Finding::pass("well"));
+        let report = checks.report(String::new(), String::new());
+        assert_eq!((report.checks[1].status, report.result), (Status::Pass, Status::Unknown));
+        let mut checks = Checks::default();
+        checks.run("a", &[], || Finding::Nothing("not given".to_owned()));
+        assert_eq!(checks.report(String::new(), String::new()).result, Status::Pass);
+    }
+}

@@ -1,0 +1,114 @@
+//! `deployment/app` and the like.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// What is asked about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    pub kind: Kind,
+    pub name: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    ServiceAccount,
+    Pod,
+    Deployment,
+    StatefulSet,
+    DaemonSet,
+    ReplicaSet,
+    Job,
+    CronJob,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "{0:?} is none of pod/NAME, serviceaccount/NAME, deployment/NAME, statefulset/NAME, \
+     daemonset/NAME, replicaset/NAME, job/NAME, cronjob/NAME"
+)]
+pub struct TargetError(String);
+
+impl Kind {
+    const ALL: [Self; 8] = [
+        Self::ServiceAccount,
+        Self::Pod,
+        Self::Deployment,
+        Self::StatefulSet,
+        Self::DaemonSet,
+        Self::ReplicaSet,
+        Self::Job,
+        Self::CronJob,
+    ];
+
+    /// The name, kubectl's short one, and the path to the objects.
+    fn words(self) -> (&'static str, &'static str, &'static str) {
+        match self {
+            Self::ServiceAccount => ("serviceaccount", "sa", "/api/v1"),
+            Self::Pod => ("pod", "po", "/api/v1"),
+            Self::Deployment => ("deployment", "deploy", "/apis/apps/v1"),
+            Self::StatefulSet => ("statefulset", "sts", "/apis/apps/v1"),
+            Self::DaemonSet => ("daemonset", "ds", "/apis/apps/v1"),
+            Self::ReplicaSet => ("replicaset", "rs", "/apis/apps/v1"),
+            Self::Job => ("job", "job", "/apis/batch/v1"),
+            Self::CronJob => ("cronjob", "cj", "/apis/batch/v1"),
+        }
+    }
+}
+
+impl Target {
+    /// Where the API server has it.
+    #[must_use]
+    pub fn path(&self, namespace: &str) -> String {
+        let (name, _, version) = self.kind.words();
+        format!("{version}/namespaces/{namespace}/{name}s/{}", self.name)
+    }
+}
+
+impl FromStr for Target {
+    type Err = TargetError;
+
+    fn from_str(text: &str) -> Result<Self, TargetError> {
+        let wrong = || TargetError(text.to_owned());
+        let (kind, name) = text.split_once('/').ok_or_else(wrong)?;
+        let kind = kind.to_ascii_lowercase();
+        let is = |it: &Kind| {
+            let (long, short, _) = it.words();
+            kind == long || kind == short || kind.strip_suffix('s') == Some(long)
+        };
+        let kind = Kind::ALL.into_iter().find(is).ok_or_else(wrong)?;
+        // It becomes a part of a path at the API server.
+        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | ':');
+        if name.is_empty() || !name.chars().all(allowed) {
+            return Err(wrong());
+        }
+        Ok(Self { kind, name: name.to_owned() })
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.kind.words().0, self.name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_what_kubectl_reads() {
+        for (text, path) in [
+            ("sa/app", "/api/v1/namespaces/demo/serviceaccounts/app"),
+            ("Deployments/web", "/apis/apps/v1/namespaces/demo/deployments/web"),
+            ("pod/a.b", "/api/v1/namespaces/demo/pods/a.b"),
+            ("cj/nightly", "/apis/batch/v1/namespaces/demo/cronjobs/nightly"),
+        ] {
+            let target: Target = text.parse().unwrap_or_else(|error| panic!("{error}"));
+            assert_eq!(target.path("demo"), path);
+        }
+        for wrong in ["app", "node/x", "pod/", "pod/../x", "pod/a/b"] {
+            assert!(wrong.parse::<Target>().is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! How the two documents are published on an object store: their places, their
+//! content types, and who may read them.
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::{DISCOVERY_PATH, IssuerUrl};
+
+/// Of both documents; a bucket guesses `binary/octet-stream`.
+pub const CONTENT_TYPE: &str = "application/json";
+
+/// Short: a new key must be seen soon.
+pub const CACHE_CONTROL: &str = "max-age=300";
+
+/// What stands in commands for what is not known.
+const BUCKET: &str = "BUCKET";
+const DISTRIBUTION: &str = "arn:aws:cloudfront::ACCOUNT:distribution/ID";
+
+/// Where documents go.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Hosting {
+    pub bucket: String,
+    /// Before the documents' own paths in the bucket: the path of the issuer.
+    pub prefix: String,
+    pub partition: &'static str,
+}
+
+/// A document's place.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Object {
+    /// Below the issuer, and below the folder that it is written to.
+    pub path: String,
+    pub key: String,
+    pub url: String,
+    pub content_type: &'static str,
+    pub cache_control: &'static str,
+}
+
+/// A bucket's policy, its members in the order in which people write them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Policy {
+    version: &'static str,
+    statement: [Statement; 1],
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Statement {
+    sid: &'static str,
+    effect: &'static str,
+    principal: Value,
+    action: &'static str,
+    resource: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    condition: Option<Value>,
+}
+
+impl Hosting {
+    /// By the issuer's URL: `https://BUCKET.s3.REGION.amazonaws.com/...`, or
+    /// `https://s3.REGION.amazonaws.com/BUCKET/...`. Behind other names the bucket
+    /// is not known, and `BUCKET` stands for it.
+    #[must_use]
+    pub fn of(issuer: &IssuerUrl, bucket: Option<&str>) -> Self {
+        let host = issuer.host().to_ascii_lowercase();
+        let path = issuer.provider().split_once('/').map_or("", |(_, path)| path);
+        let mut prefix = path.trim_matches('/').to_owned();
+        let mut named = None;
+        if is_path_style(&host) {
+            let (first, rest) = prefix.split_once('/').unwrap_or((&prefix, ""));
+            let split = (first.to_owned(), rest.to_owned());
+            named = Some(split.0).filter(|name| !name.is_empty());
+            prefix = split.1;
+        } else if let Some((name, _)) = host.split_once(".s3.").or(host.split_once(".s3-")) {
+            named = host.contains(".amazonaws.com").then(|| name.to_owned());
+        }
+        let bucket = bucket.map(str::to_owned).or(named).unwrap_or_else(|| BUCKET.to_owned());
+        let partition = if host.ends_with(".amazonaws.com.cn") {
+            "aws-cn"
+        } else if host.contains("us-gov-") {
+            "aws-us-gov"
+        } else {
+            "aws"
+        };
+        Self { bucket, prefix, partition }
+    }
+
+    /// The keys first: a discovery document must not name what is not there yet.
+    #[must_use]
+    pub fn objects(&self, issuer: &IssuerUrl, jwks_path: &str) -> [Object; 2] {
+        [jwks_path, DISCOVERY_PATH].map(|path| Object {
+            path: path.to_owned(),
+            key: if self.prefix.is_empty() {
+                path.to_owned()
+            } else {
+                format!("{}/{path}", self.prefix)
+            },
+            url: issuer.below(path),
+            content_type: CONTENT_TYPE,
+            cache_control: CACHE_CONTROL,
+        })
+    }
+
+    /// Everyone may read the two objects and nothing else. It needs no ACLs.
+    #[must_use]
+    pub fn bucket_policy(&self, objects: &[Object]) -> Policy {
+        self.policy("PublicIssuerDocuments", json!("*"), objects, None)
+    }
+
+    /// One distribution of `CloudFront` may read them; the bucket stays private.
+    #[must_use]
+    pub fn cloudfront_policy(&self, objects: &[Object], distribution: Option<&str>) -> Policy {
+        let arn = distribution.unwrap_or(DISTRIBUTION);
+        self.policy(
+            "IssuerDocumentsForCloudFront",
+            json!({ "Service": "cloudfront.amazonaws.com" }),
+            objects,
+            Some(json!({ "StringEquals": { "AWS:SourceArn": arn } })),
+        )
+    }
+
+    /// Whether the bucket is known; else a word stands for it.
+    #[must_use]
+    pub fn is_known(&self) -> bool {
+        self.bucket != BUCKET
+    }
+
+    /// What the account may still block: a public policy must be allowed, public
+    /// ACLs need not be.
+    #[must_use]
+    pub fn public_access_block() -> Value {
+        json!({
+            "BlockPublicAcls": true,
+            "IgnorePublicAcls": true,
+            "BlockPublicPolicy": false,
+            "RestrictPublicBuckets": false,
+        })
+    }
+
+    fn policy(
+        &self,
+        sid: &'static str,
+        principal: Value,
+        objects: &[Object],
+        condition: Option<Value>,
+    ) -> Policy {
+        let resource =
+            |object: &Object| format!("arn:{}:s3:::{}/{}", self.partition, self.bucket, object.key);
+        let statement = Statement {
+            sid,
+            effect: "Allow",
+            principal,
+            action: "s3:GetObject",
+            resource: objects.iter().map(resource).collect(),
+            condition,
+        };
+        Policy { version: "2012-10-17", statement: [statement] }
+    }
+}
+
+/// `s3.REGION.amazonaws.com`, `s3-REGION...`, and the dual-stack and FIPS names.
+fn is_path_style(host: &str) -> bool {
+    let aws = host.ends_with(".amazonaws.com") || host.ends_with(".amazonaws.com.cn");
+    aws && (host.starts_with("s3.") || host.starts_with("s3-"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hosting(url: &str) -> Hosting {
+        Hosting::of(&IssuerUrl::parse(url).expect(url), None)
+    }
+
+    #[test]
+    fn finds_bucket_and_prefix_in_the_url() {
+        for (url, bucket, prefix, partition) in [
+            ("https://keys.s3.eu-west-1.amazonaws.com", "keys", "", "aws"),
+            ("https://keys.s3.eu-west-1.amazonaws.com/one/two", "keys", "one/two", "aws"),
+            ("https://my.keys.s3-us-west-2.amazonaws.com", "my.keys", "", "aws"),
+            ("https://s3.eu-west-1.amazonaws.com/keys", "keys", "", "aws"),
+            ("https://s3-eu-west-1.amazonaws.com/keys/one", "keys", "one", "aws"),
+            ("https://keys.s3.cn-north-1.amazonaws.com.cn", "keys", "", "aws-cn"),
+            ("https://s3.us-gov-west-1.amazonaws.com/keys", "keys", "", "aws-us-gov"),
+            ("https://d1.cloudfront.net/one", "BUCKET", "one", "aws"),
+            ("https://oidc.example", "BUCKET", "", "aws"),
+            ("https://x.s3.example", "BUCKET", "", "aws"),
+        ] {
+            let found = hosting(url);
+            assert_eq!(
+                (found.bucket.as_str(), found.prefix.as_str(), found.partition),
+                (bucket, prefix, partition),
+                "{url}"
+            );
+        }
+    }
+
+    #[test]
+    fn opens_the_two_objects_and_nothing_else() {
+        let issuer =
+            IssuerUrl::parse("https://keys.s3.eu-west-1.amazonaws.com/one").expect("a URL");
+        let hosting = Hosting::of(&issuer, None);
+        let objects = hosting.objects(&issuer, super::super::JWKS_PATH);
+        assert_eq!(objects[1].url, issuer.discovery_url());
+        let policy = hosting.bucket_policy(&objects);
+        assert_eq!(
+            serde_json::to_string(&policy).expect("JSON"),
+            "{\"Version\":\"2012-10-17\",\"Statement\":[{\"Sid\":\"PublicIssuerDocuments\",\
+             \"Effect\":\"Allow\",\"Principal\":\"*\",\"Action\":\"s3:GetObject\",\
+             \"Resource\":[\"arn:aws:s3:::keys/one/openid/v1/jwks\",\
+             \"arn:aws:s3:::keys/one/.well-known/openid-configuration\"]}]}"
+        );
+        let arn = "arn:aws:cloudfront::111122223333:distribution/E1";
+        let policy = json!(hosting.cloudfront_policy(&objects, Some(arn)));
+        let statement = &policy["Statement"][0];
+        assert_eq!(statement["Condition"], json!({"StringEquals": {"AWS:SourceArn": arn}}));
+        assert_eq!(statement["Principal"], json!({"Service": "cloudfront.amazonaws.com"}));
+    }
+}

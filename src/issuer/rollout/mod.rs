@@ -1,0 +1,156 @@
+//! Plans in stages: a new signing key ([`rotate`]), a new issuer ([`migrate`]).
+//!
+//! A plan is made anew from what is known now, so that it needs no memory: each
+//! step says by its checks whether it has been reached, and why it may not be
+//! begun. What is not known counts as not reached.
+
+mod flags;
+mod migrate;
+mod rotate;
+
+use serde::Serialize;
+
+use super::{Check, Jwks, Outcome, Token};
+
+pub use flags::{ApiServerFlags, FlagsError};
+pub use migrate::{Migration, migrate};
+pub use rotate::{Rotation, rotate};
+
+/// What is known of the cluster and of what is published.
+#[derive(Clone, Debug, Default)]
+pub struct Facts<'a> {
+    /// The keys that the API server verifies with.
+    pub live: Option<&'a Jwks>,
+    /// A token that it signed just now.
+    pub token: Option<&'a Token>,
+    /// The flags of every API server, where they could be read.
+    pub servers: &'a [ApiServerFlags],
+    /// As the user states it.
+    pub old_tokens_expired: bool,
+}
+
+/// The steps in their order, and what is wrong already.
+#[derive(Clone, Debug, Serialize)]
+pub struct Plan {
+    pub steps: Vec<Step>,
+    /// What breaks tokens at this very moment.
+    pub alarms: Vec<Check>,
+}
+
+/// One change, made everywhere before the next begins.
+#[derive(Clone, Debug, Serialize)]
+pub struct Step {
+    pub id: &'static str,
+    pub title: String,
+    pub state: State,
+    /// To be set on every kube-apiserver, in this order; of these names nothing
+    /// else.
+    pub flags: Vec<String>,
+    /// What else to do, in this order.
+    pub todo: Vec<String>,
+    /// By which it is known to be reached.
+    pub checks: Vec<Check>,
+    /// Why it may not be begun.
+    pub blocked: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    Done,
+    /// The first that is not.
+    Next,
+    Later,
+}
+
+impl Plan {
+    /// `steps` with all but their states.
+    fn new(mut steps: Vec<Step>, alarms: Vec<Check>) -> Self {
+        let mut state = State::Done;
+        for step in &mut steps {
+            let reached = step.checks.iter().all(|check| check.outcome == Outcome::Pass);
+            state = match state {
+                State::Done if reached => State::Done,
+                State::Done => State::Next,
+                State::Next | State::Later => State::Later,
+            };
+            step.state = state;
+            if state == State::Done {
+                step.blocked.clear();
+            }
+        }
+        Self { steps, alarms }
+    }
+
+    #[must_use]
+    pub fn step(&self, id: &str) -> Option<&Step> {
+        self.steps.iter().find(|step| step.id == id)
+    }
+
+    /// The first step that is not done.
+    #[must_use]
+    pub fn next(&self) -> Option<&Step> {
+        self.steps.iter().find(|step| step.state == State::Next)
+    }
+}
+
+impl Step {
+    fn new(id: &'static str, title: &str, checks: Vec<Check>) -> Self {
+        Self {
+            id,
+            title: title.to_owned(),
+            state: State::Later,
+            flags: Vec::new(),
+            todo: Vec::new(),
+            checks,
+            blocked: Vec::new(),
+        }
+    }
+
+    fn set<const N: usize>(mut self, flags: [String; N]) -> Self {
+        self.flags.extend(flags);
+        self
+    }
+
+    fn todo<const N: usize>(mut self, todo: [&str; N]) -> Self {
+        self.todo.extend(todo.map(str::to_owned));
+        self
+    }
+
+    /// Needs all of these to be reached.
+    fn after(mut self, needed: &[Check]) -> Self {
+        for check in needed.iter().filter(|check| check.outcome != Outcome::Pass) {
+            // One fact that is not known may be asked for twice.
+            if !self.blocked.contains(&check.found) {
+                self.blocked.push(check.found.clone());
+            }
+        }
+        self
+    }
+
+    /// Needs the word of the user.
+    fn when(mut self, stated: bool, otherwise: &str) -> Self {
+        if !stated {
+            self.blocked.push(otherwise.to_owned());
+        }
+        self
+    }
+}
+
+/// Passes or fails by a fact; without it, nobody knows.
+fn known(id: &'static str, fact: Option<bool>, yes: &str, no: &str, unknown: &str) -> Check {
+    match fact {
+        Some(true) => Check::pass(id, yes),
+        Some(false) => Check::fail(id, no, "make this step"),
+        None => Check::skip(id, unknown),
+    }
+}
+
+const EXPIRED: &str = "tokens of before may still be in use: wait as long as the longest-lived of them, \
+                       restart what reads its token once, replace tokens in Secrets, then state \
+                       --old-tokens-expired";
+
+const ASK_CLUSTER: &str = "give --from-cluster, or --api-server-keys and --token";
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,103 @@
+//! What a live API server says of its tokens: its two documents, and a token of
+//! its own.
+
+use hyper::Request;
+use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
+use k8s_openapi::api::core::v1::{Pod, ServiceAccount};
+use kube::api::{ListParams, PostParams};
+use kube::{Api, Client};
+
+use crate::issuer::rollout::ApiServerFlags;
+use crate::issuer::{DISCOVERY_PATH, Discovery, DiscoveryError, JWKS_PATH, Jwks, JwksError};
+use crate::issuer::{Token, TokenError};
+
+/// The least that the API server grants.
+const TOKEN_LIFETIME: i64 = 600;
+
+/// Why the API server does not say it.
+#[derive(Debug, thiserror::Error)]
+pub enum LiveError {
+    #[error(
+        "failed to read /{path} of the API server: {source}; it takes the ClusterRole \
+         system:service-account-issuer-discovery, and an issuer that is an https URL"
+    )]
+    Get { path: &'static str, source: Box<kube::Error> },
+    #[error("failed to read what the API server has at /{DISCOVERY_PATH}: {0}")]
+    Discovery(#[from] DiscoveryError),
+    #[error("failed to read what the API server has at /{JWKS_PATH}: {0}")]
+    Jwks(#[from] JwksError),
+    #[error(
+        "failed to get a token for {account}: {source}; it takes the right to create serviceaccounts/token"
+    )]
+    Request { account: String, source: Box<kube::Error> },
+    #[error("failed to list the API servers among the pods of kube-system: {0}")]
+    List(Box<kube::Error>),
+    #[error("failed to read the token that the API server made: {0}")]
+    Token(#[from] TokenError),
+}
+
+/// The documents as the API server serves them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LiveIssuer {
+    pub discovery: Discovery,
+    pub keys: Jwks,
+}
+
+impl LiveIssuer {
+    pub async fn get(client: &Client) -> Result<Self, LiveError> {
+        let discovery = get(client, DISCOVERY_PATH).await?;
+        let keys = get(client, JWKS_PATH).await?;
+        Ok(Self {
+            discovery: Discovery::parse(discovery.as_bytes())?,
+            keys: Jwks::parse(keys.as_bytes())?,
+        })
+    }
+}
+
+/// A new token for this audience, valid for some minutes. It stays in this
+/// process.
+pub async fn token(
+    client: &Client,
+    namespace: &str,
+    name: &str,
+    audience: &str,
+) -> Result<Token, LiveError> {
+    let request = TokenRequest {
+        spec: Some(TokenRequestSpec {
+            audiences: Some(vec![audience.to_owned()]),
+            expiration_seconds: Some(TOKEN_LIFETIME),
+            ..TokenRequestSpec::default()
+        }),
+        ..TokenRequest::default()
+    };
+    let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), namespace);
+    let answer = accounts.create_token_request(name, &PostParams::default(), &request).await;
+    let answer = answer.map_err(|source| LiveError::Request {
+        account: format!("{namespace}/{name}"),
+        source: Box::new(source),
+    })?;
+    Ok(Token::parse(&answer.status.unwrap_or_default().token.unwrap_or_default())?)
+}
+
+/// The flags of the API servers that run as static pods, as kubeadm and kind
+/// have them; none where they run otherwise.
+pub async fn api_servers(client: &Client) -> Result<Vec<ApiServerFlags>, LiveError> {
+    let pods: Api<Pod> = Api::namespaced(client.clone(), "kube-system");
+    let listed = pods.list(&ListParams::default().labels("component=kube-apiserver")).await;
+    let listed = listed.map_err(|source| LiveError::List(Box::new(source)))?;
+    let flags = listed.iter().map(|pod| {
+        let containers = pod.spec.iter().flat_map(|spec| &spec.containers);
+        let args = containers.flat_map(|it| it.command.iter().chain(&it.args).flatten());
+        let source = format!("kube-system/{}", pod.metadata.name.as_deref().unwrap_or_default());
+        ApiServerFlags::from_args(&source, args.map(String::as_str))
+    });
+    // Without an issuer it is something else.
+    Ok(flags.filter(|flags| !flags.issuers.is_empty()).collect())
+}
+
+async fn get(client: &Client, path: &'static str) -> Result<String, LiveError> {
+    let failed = |source| LiveError::Get { path, source: Box::new(source) };
+    let request = Request::get(format!("/{path}")).body(Vec::new());
+    let request = request.map_err(|error| failed(kube::Error::HttpError(error)))?;
+    client.request_text(request).await.map_err(failed)
+}

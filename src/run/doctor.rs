@@ -1,0 +1,145 @@
+//! `doctor`: the facts, the checks over them, and what they come to.
+
+use std::io::Write as _;
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use jiff::Timestamp;
+
+use super::{cluster, misused, told};
+use crate::cli::{DoctorArgs, DoctorOutput};
+use crate::config::{Evidence, Examination};
+use crate::doctor::{Fact, Facts, Report, Settings, Status, diagnose};
+use crate::evidence::{self, Gatherer};
+use crate::fetch::Fetcher;
+use crate::identity::ServiceAccountReader;
+
+/// 0: nothing is wrong; 1: a check failed; 2: it can't be said.
+const CANT_SAY: u8 = 2;
+
+pub(super) fn run(args: DoctorArgs) -> ExitCode {
+    let (examination, warnings) = match Examination::from_args(args) {
+        Ok(read) => read,
+        Err(error) => return misused(&error),
+    };
+    let mut errors = std::io::stderr().lock();
+    for warning in warnings {
+        let _ = writeln!(errors, "warning: {warning}");
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let report = runtime
+        .context("failed to start the runtime")
+        .and_then(|runtime| runtime.block_on(examine(&examination)))
+        .and_then(|report| print(&report, examination.output).map(|()| report));
+    match report {
+        Ok(report) => match report.result {
+            Status::Pass | Status::Skipped => ExitCode::SUCCESS,
+            Status::Fail => ExitCode::FAILURE,
+            Status::Unknown => ExitCode::from(CANT_SAY),
+        },
+        Err(error) => {
+            // Where standard error is closed, the exit code must do.
+            let _ = writeln!(errors, "error: {}", told(&error));
+            ExitCode::from(CANT_SAY)
+        }
+    }
+}
+
+async fn examine(examination: &Examination) -> anyhow::Result<Report> {
+    let policy = examination.policy.clone();
+    let account = cluster::account(&examination.role_names).await?;
+    let settings = Settings {
+        reader: ServiceAccountReader::new(policy.settings.keys.clone(), account),
+        policy,
+        configurations: examination.configurations.clone(),
+    };
+    let mut facts = match &examination.evidence {
+        Evidence::Folder(folder) => loaded(examination, folder)?,
+        Evidence::Cluster { .. } => gathered(examination, &settings).await?,
+    };
+    if let Some(path) = &examination.role_json {
+        facts.role = Fact::Known(read(path)?);
+    }
+    if let Some(path) = &examination.provider_json {
+        let json = serde_json::from_str(&read(path)?);
+        let json = json.with_context(|| format!("failed to read {} as JSON", path.display()))?;
+        facts.provider = Fact::Known(json);
+    }
+    if let Evidence::Cluster { save: Some(folder), .. } = &examination.evidence {
+        let written = evidence::save(folder, &facts)?;
+        let count = written.len();
+        writeln!(std::io::stderr(), "wrote {count} files to {}", folder.display())?;
+    }
+    Ok(diagnose(&facts, &settings))
+}
+
+async fn gathered(examination: &Examination, settings: &Settings) -> anyhow::Result<Facts> {
+    let Evidence::Cluster { cluster, ca_file, tls_secret, config_map_in, .. } =
+        &examination.evidence
+    else {
+        return Ok(Facts::default());
+    };
+    let target = examination.target.as_ref().context("name what is to be looked at: TYPE/NAME")?;
+    let (client, namespace) = cluster::user_client(cluster).await?;
+    let fetcher = match ca_file {
+        Some(path) => Fetcher::with_authorities(read(path)?.as_bytes())
+            .with_context(|| format!("failed to use --ca-file {}", path.display()))?,
+        None => Fetcher::public()?,
+    };
+    let gatherer = Gatherer {
+        client: &client,
+        fetcher: &fetcher,
+        settings,
+        target,
+        namespace: examination.namespace.as_deref().unwrap_or(&namespace),
+        config_map_in: config_map_in.as_deref(),
+        tls_secret,
+        at: Timestamp::now().as_second(),
+    };
+    Ok(gatherer.gather().await?)
+}
+
+/// Saved by hand, a folder says nothing of what it is about.
+fn loaded(examination: &Examination, folder: &Path) -> anyhow::Result<Facts> {
+    let mut facts = evidence::load(folder)?;
+    let subject = &mut facts.subject;
+    let by_hand = subject.at == 0;
+    if by_hand {
+        subject.at = Timestamp::now().as_second();
+    }
+    if let Some(target) = &examination.target {
+        subject.object = target.to_string();
+    }
+    if let Some(namespace) = &examination.namespace {
+        subject.namespace.clone_from(namespace);
+    }
+    let text = |of: &Fact<serde_json::Value>, member: &str| {
+        of.known().and_then(|it| it["metadata"][member].as_str()).map(str::to_owned)
+    };
+    if by_hand && subject.service_account.is_empty() {
+        subject.service_account = text(&facts.service_account, "name").context(
+            "service-account.json is missing in the folder: kubectl get serviceaccount NAME -o json",
+        )?;
+    }
+    if subject.namespace.is_empty() {
+        subject.namespace = text(&facts.service_account, "namespace").unwrap_or_default();
+    }
+    if subject.object.is_empty() {
+        subject.object = format!("serviceaccount/{}", subject.service_account);
+    }
+    Ok(facts)
+}
+
+fn read(path: &Path) -> anyhow::Result<String> {
+    std::fs::read_to_string(path).with_context(|| format!("failed to read {}", path.display()))
+}
+
+fn print(report: &Report, output: DoctorOutput) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    match output {
+        DoctorOutput::Text => write!(out, "{report}"),
+        DoctorOutput::Json => writeln!(out, "{}", serde_json::to_string_pretty(report)?),
+    }
+    .context("failed to print the checks")
+}

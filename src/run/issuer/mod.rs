@@ -1,0 +1,90 @@
+//! `issuer`: what a self-hosted issuer needs, with checks.
+//!
+//! Exit codes: 0 as asked and all well, 1 a check that failed or a refusal, 2 what
+//! can't be said: wrong arguments, input that can't be read.
+
+mod documents;
+mod evidence;
+mod plan;
+mod report;
+mod verify;
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use kube::Client;
+
+use super::{cluster, exit_code, told};
+use crate::cli::{IssuerArgs, IssuerCommand};
+use crate::config::UserCluster;
+use crate::issuer::PublicKey;
+
+/// How a command ended that could do its work.
+enum Ended {
+    Well,
+    /// Something is not as it should be, and the report says what.
+    Failed,
+    /// It would have done harm; why.
+    Refused(String),
+}
+
+pub(super) fn run(args: IssuerArgs) -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let ended = runtime.context("failed to start the runtime").and_then(|runtime| {
+        runtime.block_on(async {
+            match args.command {
+                IssuerCommand::Documents(args) => documents::run(args).await,
+                IssuerCommand::Verify(args) => verify::run(args).await,
+                IssuerCommand::Rotate(args) => plan::run_rotate(args).await,
+                IssuerCommand::Migrate(args) => plan::run_migrate(args).await,
+            }
+        })
+    });
+    // Where standard error is closed, the exit code must do.
+    let mut errors = std::io::stderr().lock();
+    match ended {
+        Ok(Ended::Well) => ExitCode::SUCCESS,
+        Ok(Ended::Failed) => exit_code(1),
+        Ok(Ended::Refused(why)) => {
+            let _ = writeln!(errors, "refused: {why}");
+            exit_code(1)
+        }
+        Err(error) => {
+            let _ = writeln!(errors, "error: {}", told(&error));
+            exit_code(2)
+        }
+    }
+}
+
+/// The bytes of a file; `-` is standard input.
+fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
+    if path == Path::new("-") {
+        let mut read = Vec::new();
+        std::io::stdin().read_to_end(&mut read).context("failed to read standard input")?;
+        return Ok(read);
+    }
+    fs::read(path).with_context(|| format!("failed to read {}", path.display()))
+}
+
+/// The keys of PEM files, with what is to be said of how they are written.
+fn read_keys(paths: &[impl AsRef<Path>]) -> anyhow::Result<(Vec<PublicKey>, Vec<String>)> {
+    let (mut keys, mut remarks) = (Vec::new(), Vec::new());
+    for path in paths {
+        let path = path.as_ref();
+        let found = PublicKey::read_pem(&read(path)?)
+            .with_context(|| format!("failed to read a key from {}", path.display()))?;
+        for found in found {
+            let place = format!("{}:{}", path.display(), found.line);
+            remarks.extend(found.remark().map(|remark| format!("{place}: {remark}")));
+            keys.push(found.key);
+        }
+    }
+    Ok((keys, remarks))
+}
+
+async fn client(cluster: impl Into<UserCluster>) -> anyhow::Result<Client> {
+    Ok(cluster::user_client(&cluster.into()).await?.0)
+}

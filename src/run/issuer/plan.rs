@@ -1,0 +1,189 @@
+//! `issuer rotate` and `issuer migrate`: plans, and how far they are.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use anyhow::{Context as _, bail};
+use clap::ValueEnum as _;
+use jiff::Timestamp;
+
+use super::evidence::{Live, fetcher};
+use super::report::write_checks;
+use super::{Ended, read, read_keys};
+use crate::cli::{MigrateArgs, PlanArgs, ReportFormat, RotateArgs};
+use crate::document_folder;
+use crate::fetch::Fetcher;
+use crate::issuer::rollout::{
+    ApiServerFlags, Facts, Migration, Plan, Rotation, State, Step, migrate, rotate,
+};
+use crate::issuer::verify::{Against, check};
+use crate::issuer::{Check, IssuerUrl, Jwks, PublicKey};
+
+pub(super) async fn run_rotate(args: RotateArgs) -> anyhow::Result<Ended> {
+    let (old, new) = (one_key(&args.old_key)?, one_key(&args.new_key)?);
+    if old == new {
+        bail!("--old-key and --new-key are the same key, {}; make a new one", old.kid());
+    }
+    let live = Live::of(&args.live).await?;
+    let published = published_keys(&args).await?;
+    let rotation = Rotation { old: &old, new: &new, published: published.as_ref() };
+    let plan = rotate(&rotation, &facts(&live, &args.plan));
+    let names = [("old key", old.kid()), ("new key", new.kid())];
+    end(&plan, &args.plan, args.step.and_then(|step| step.to_possible_value()), &names)
+}
+
+pub(super) async fn run_migrate(args: MigrateArgs) -> anyhow::Result<Ended> {
+    let new =
+        IssuerUrl::parse(&args.to).with_context(|| format!("failed to use --to {:?}", args.to))?;
+    if args.from == args.to {
+        bail!("--from and --to are the same issuer, {new}");
+    }
+    if new.has_trailing_slash() {
+        bail!("failed to use --to {:?}: it ends with a slash; leave it out", args.to);
+    }
+    let mut live = Live::of(&args.live).await?;
+    for path in &args.api_servers {
+        live.servers.push(server_flags(path)?);
+    }
+    let fetcher = fetcher(args.ca_file.as_deref())?;
+    let new_documents = documents(&fetcher, &new, live.keys.as_ref()).await;
+    // One that AWS could never reach was never published.
+    let old_documents = match IssuerUrl::parse(&args.from) {
+        Ok(old) if !old.is_private() => documents(&fetcher, &old, None).await,
+        _ => Vec::new(),
+    };
+    let migration = Migration {
+        old: &args.from,
+        new: &new,
+        new_documents: &new_documents,
+        old_documents: &old_documents,
+        trusted: args.trusted,
+        accepted_everywhere: args.accepted_everywhere,
+    };
+    let plan = migrate(&migration, &facts(&live, &args.plan));
+    let names = [("old issuer", args.from.as_str()), ("new issuer", new.as_str())];
+    end(&plan, &args.plan, args.step.and_then(|step| step.to_possible_value()), &names)
+}
+
+fn facts<'a>(live: &'a Live, args: &PlanArgs) -> Facts<'a> {
+    Facts {
+        live: live.keys.as_ref(),
+        token: live.token.as_ref(),
+        servers: &live.servers,
+        old_tokens_expired: args.old_tokens_expired,
+    }
+}
+
+fn one_key(path: &Path) -> anyhow::Result<PublicKey> {
+    let (mut keys, _) = read_keys(&[path])?;
+    match (keys.pop(), keys.pop()) {
+        (Some(key), None) => Ok(key),
+        _ => bail!("{} holds several keys; give a file with one", path.display()),
+    }
+}
+
+/// Nothing where the user named no place.
+async fn published_keys(args: &RotateArgs) -> anyhow::Result<Option<Jwks>> {
+    if let Some(folder) = &args.documents {
+        let path = folder.join(&args.jwks_path);
+        let text = document_folder::existing(folder, &args.jwks_path)?.with_context(|| {
+            format!("failed to find {}; give the folder of issuer documents", path.display())
+        })?;
+        let failed = || format!("failed to read {}", path.display());
+        return Jwks::parse(&text).with_context(failed).map(Some);
+    }
+    let Some(issuer) = &args.issuer else { return Ok(None) };
+    let url =
+        IssuerUrl::parse(issuer).with_context(|| format!("failed to use --issuer {issuer:?}"))?;
+    let published = fetcher(args.ca_file.as_deref())?.published(&url.discovery_url()).await;
+    let checks = check(issuer, &published, &Against::default());
+    if let Some(check) = checks.iter().find(|check| check.failed()) {
+        bail!("failed to use the documents of {issuer} ({}): {}", check.id, check.found);
+    }
+    // The checks have read it.
+    let body = published.jwks.and_then(Result::ok).map(|answer| answer.body).unwrap_or_default();
+    Ok(Some(Jwks::parse(&body)?))
+}
+
+async fn documents(fetcher: &Fetcher, issuer: &IssuerUrl, live: Option<&Jwks>) -> Vec<Check> {
+    let published = fetcher.published(&issuer.discovery_url()).await;
+    check(issuer.as_str(), &published, &Against { token: None, live, now: Timestamp::now() })
+}
+
+fn server_flags(path: &Path) -> anyhow::Result<ApiServerFlags> {
+    let text = String::from_utf8_lossy(&read(path)?).into_owned();
+    let source = path.display().to_string();
+    ApiServerFlags::parse(&source, &text)
+        .with_context(|| format!("failed to use --api-server {source}"))
+}
+
+/// Prints the plan or the one step that was asked for.
+fn end(
+    plan: &Plan,
+    args: &PlanArgs,
+    asked: Option<clap::builder::PossibleValue>,
+    names: &[(&str, &str)],
+) -> anyhow::Result<Ended> {
+    let asked = asked.and_then(|asked| plan.step(asked.get_name()));
+    if let Some(step) = asked.filter(|step| !step.blocked.is_empty()) {
+        let why = step.blocked.join("\nrefused: ");
+        return Ok(Ended::Refused(format!(
+            "the step {} would do harm now:\nrefused: {why}",
+            step.id
+        )));
+    }
+    let mut out = io::stdout().lock();
+    let printed = match (args.output, asked) {
+        (ReportFormat::Json, None) => writeln!(out, "{}", serde_json::to_string_pretty(plan)?),
+        (ReportFormat::Json, Some(step)) => {
+            writeln!(out, "{}", serde_json::to_string_pretty(step)?)
+        }
+        (ReportFormat::Text, Some(step)) => write_step(&mut out, step, true),
+        (ReportFormat::Text, None) => write_plan(&mut out, plan, names),
+    };
+    printed.context("failed to print the plan")?;
+    Ok(if plan.alarms.is_empty() { Ended::Well } else { Ended::Failed })
+}
+
+fn write_plan(out: &mut impl Write, plan: &Plan, names: &[(&str, &str)]) -> io::Result<()> {
+    for (what, name) in names {
+        writeln!(out, "{what}  {name}")?;
+    }
+    if !plan.alarms.is_empty() {
+        writeln!(out, "\nBroken now:")?;
+        write_checks(out, &plan.alarms, "  ")?;
+    }
+    for step in &plan.steps {
+        writeln!(out)?;
+        write_step(out, step, step.state == State::Next)?;
+    }
+    if plan.next().is_none() {
+        writeln!(out, "\nAll steps are done.")?;
+    }
+    Ok(())
+}
+
+/// In full where it is to be done now.
+fn write_step(out: &mut impl Write, step: &Step, in_full: bool) -> io::Result<()> {
+    let state = match step.state {
+        State::Done => "done ",
+        State::Next => "next ",
+        State::Later => "later",
+    };
+    writeln!(out, "{state}  {}: {}", step.id, step.title)?;
+    if !step.flags.is_empty() && step.state != State::Done {
+        writeln!(
+            out,
+            "  set on every kube-apiserver, in this order, and no other of these flags:"
+        )?;
+        step.flags.iter().try_for_each(|flag| writeln!(out, "    {flag}"))?;
+    }
+    if step.state != State::Done {
+        step.todo.iter().try_for_each(|todo| writeln!(out, "  - {todo}"))?;
+    }
+    if in_full {
+        write_checks(out, &step.checks, "  ")?;
+        step.blocked.iter().try_for_each(|why| writeln!(out, "  not yet: {why}"))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,66 @@
+//! `issuer verify`: an issuer as STS sees it.
+
+use std::io::Write as _;
+
+use anyhow::Context as _;
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::Ended;
+use super::evidence::{Live, fetcher};
+use super::report::write_checks;
+use crate::cli::{ReportFormat, VerifyArgs};
+use crate::issuer::verify::{Against, check};
+use crate::issuer::{Check, IssuerUrl, Published, Thumbprint};
+
+#[derive(Serialize)]
+struct Report<'a> {
+    issuer: &'a str,
+    checks: &'a [Check],
+    thumbprint: Option<&'a Thumbprint>,
+}
+
+pub(super) async fn run(args: VerifyArgs) -> anyhow::Result<Ended> {
+    let fetcher = fetcher(args.ca_file.as_deref())?;
+    let Live { token, keys: live, .. } = Live::of(&args.live).await?;
+    // Whatever is wrong with the URL, what it leads to may tell more.
+    let discovery_url = match IssuerUrl::parse(&args.url) {
+        Ok(url) => url.discovery_url(),
+        Err(_) => args.url.clone(),
+    };
+    let published = fetcher.published(&discovery_url).await;
+    let against = Against { token: token.as_ref(), live: live.as_ref(), now: Timestamp::now() };
+    let checks = check(&args.url, &published, &against);
+    let thumbprint = thumbprint(&published);
+    report(&args, &checks, thumbprint.as_ref()).context("failed to print the report")?;
+    Ok(if checks.iter().any(Check::failed) { Ended::Failed } else { Ended::Well })
+}
+
+/// Of the server that has the keys: that is the one IAM asks for.
+fn thumbprint(published: &Published) -> Option<Thumbprint> {
+    let answer = published.jwks.as_ref()?.as_ref().ok()?;
+    Thumbprint::of_chain(&answer.chain)
+}
+
+fn report(
+    args: &VerifyArgs,
+    checks: &[Check],
+    thumbprint: Option<&Thumbprint>,
+) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    if args.output == ReportFormat::Json {
+        let report = Report { issuer: &args.url, checks, thumbprint };
+        writeln!(out, "{}", serde_json::to_string_pretty(&report)?)?;
+        return Ok(());
+    }
+    write_checks(&mut out, checks, "")?;
+    let Some(Thumbprint { sha1, subject }) = thumbprint else { return Ok(()) };
+    writeln!(out, "\nthumbprint {sha1}  (SHA-1 of {subject})")?;
+    let need = if args.ca_file.is_some() {
+        "IAM needs it, as the certificate is of an authority of your own"
+    } else {
+        "IAM finds it by itself, and ignores it as long as the certificate is of a public authority"
+    };
+    writeln!(out, "{need}.")?;
+    Ok(())
+}
