@@ -6,11 +6,25 @@ fail() {
     exit 1
 }
 
-# A heading, and prose below it.
-step() { printf '\n## %s\n\n' "$*"; }
+# What is shown is Markdown: headings, prose, and blocks of code with a blank line between.
+shown=
+between() {
+    [ "$shown" = "$1" ] || echo
+    shown=$1
+}
+step() {
+    printf '\n## %s\n' "$*"
+    shown=heading
+}
 say() {
-    local line
-    for line in "$@"; do printf '%s\n' "$line"; done
+    shown=
+    between prose
+    printf '%s\n' "$@"
+}
+# Reads what it shows; not from a pipe, whose end would be a shell of its own.
+code() {
+    between code
+    sed 's/^/    /'
 }
 
 # Runs a command, shows both it and what it printed, and keeps the latter in $output.
@@ -28,9 +42,9 @@ refused() {
 
 show() {
     status=0
-    printf '    $ %s\n' "$(quoted "$@")"
+    code <<<"\$ $(quoted "$@")"
     output=$("$@" 2>&1) || status=$?
-    [ -z "$output" ] || printf '%s\n' "$output" | sed 's/^/    /'
+    [ -z "$output" ] || code <<<"$output"
 }
 
 # A command as one would type it.
@@ -49,10 +63,10 @@ quoted() {
 apply() {
     local manifest
     manifest=$(cat)
-    printf '%s\n' "$manifest" | sed 's/^/    /'
-    printf '    $ kubectl apply -f -\n'
+    code <<<"$manifest"
+    code <<<'$ kubectl apply -f -'
     output=$(kubectl apply -f - <<<"$manifest" 2>&1) || fail "kubectl apply: $output"
-    printf '%s\n' "$output" | sed 's/^/    /'
+    code <<<"$output"
 }
 
 # What the last command must, or must not, have said.
