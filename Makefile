@@ -1,6 +1,6 @@
 # `make` lists what there is.
 .DEFAULT_GOAL := help
-.PHONY: help setup run try demo test soak bench bench-check bench-baseline lint fmt image image-test kind-test clean
+.PHONY: help setup run try demo test soak bench bench-check bench-baseline lint fmt image image-test kind-test walkthrough clean
 
 # Where rustup and Go's own archive put their programs, for shells that do not
 # have them on their path yet.
@@ -71,6 +71,10 @@ image: ## Build the container image (IMAGE=name, RUST_IMAGE=base) with docker, p
 image-test: ## Build the image's last stage from a static binary (minutes), run it with runc, ask it
 	@scripts/setup image
 	@scripts/image-test
+
+walkthrough: ## The tutorials on a real one-node cluster, with a real STS (root; LONG=yes: until a token is replaced)
+	@scripts/setup test
+	@tests/walkthrough/run
 
 kind-test: ## Install it on a kind cluster of its own in each way, run the suite there, remove the cluster
 	@scripts/kind-test
