@@ -148,7 +148,7 @@ impl Fetcher {
             ended = &mut connection => match ended {
                 Ok(()) => answer.await,
                 // The head may have been read before it broke off.
-                Err(error) => answer.await.or_else(|_| Err(http(error))),
+                Err(error) => answer.await.map_err(|_| http(error)),
             },
         }?;
         Ok(Answer {

@@ -188,9 +188,9 @@ fn reads_yaml_as_the_real_kubectl_does() {
     let odd = "octal: 0644\nnew: 0o644\nless: -0644\nhex: 0x1f\nlong: 9007199254740993\nparts: 1_000\n\
                agreed: yes\nshort: n\nloud: ON\nquoted: \"yes\"\ndigits: '0644'\ntime: 1:30\ndate: 2026-01-01\n\
                nothing: ~\nempty:\nfolded: >-\n  a\n  b\nmerged: {<<: {a: b}}\n";
-    let odd: String = odd.lines().map(|line| format!("  {line}\n")).collect();
+    let odd = odd.replace('\n', "\n  ");
     let manifest =
-        format!("apiVersion: example.com/v1\nkind: Odd\nmetadata: {{name: a}}\nspec:\n{odd}");
+        format!("apiVersion: example.com/v1\nkind: Odd\nmetadata: {{name: a}}\nspec:\n  {odd}");
     let file = folder.write("odd.yaml", manifest).unwrap();
     let ours = program(&["inject", "-f", file.to_str().unwrap()]);
     assert!(ours.status.success(), "{}", text(&ours.stderr));
