@@ -4,6 +4,7 @@
 //! One connection for one GET, so that the certificates that the server
 //! presented belong to the answer.
 
+use std::error::Error as _;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +13,7 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt as _, Empty};
 use hyper::client::conn::http1;
 use hyper::header::{ACCEPT, CONTENT_TYPE, HOST, LOCATION, USER_AGENT};
-use hyper::{HeaderMap, Request, Uri};
+use hyper::{HeaderMap, Request, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
 use rustls::crypto::aws_lc_rs;
 use rustls::{CertificateError, ClientConfig, RootCertStore, version};
@@ -123,7 +124,13 @@ impl Fetcher {
             let (head, mut body) = answer.into_parts();
             let mut read = BytesMut::new();
             while let Some(frame) = body.frame().await {
-                let Ok(data) = frame.map_err(http)?.into_data() else { continue };
+                let data = match frame.map_err(http) {
+                    Ok(frame) => frame.into_data(),
+                    // A redirect says enough without its page, which servers break off.
+                    Err(_) if head.status != StatusCode::OK => break,
+                    Err(error) => return Err(error),
+                };
+                let Ok(data) = data else { continue };
                 if read.len() + data.len() > LONGEST {
                     return Err(FetchFailure::TooLong { url: target.url.clone(), limit: LONGEST });
                 }
@@ -140,7 +147,8 @@ impl Fetcher {
             answered = &mut answer => answered,
             ended = &mut connection => match ended {
                 Ok(()) => answer.await,
-                Err(error) => Err(http(error)),
+                // The head may have been read before it broke off.
+                Err(error) => answer.await.map_err(|_| http(error)),
             },
         }?;
         Ok(Answer {
@@ -216,7 +224,8 @@ impl Target {
     }
 
     fn http(&self, error: &hyper::Error) -> FetchFailure {
-        FetchFailure::Http { url: self.url.clone(), reason: error.to_string() }
+        let cause = error.source().map_or(String::new(), |cause| format!(": {cause}"));
+        FetchFailure::Http { url: self.url.clone(), reason: format!("{error}{cause}") }
     }
 }
 

@@ -280,6 +280,26 @@ fn says_when_it_cannot_say() {
 }
 
 #[test]
+fn goes_by_the_condition_keys_that_it_is_told() {
+    let statement = json!({
+        "Effect": "Allow",
+        "Principal": "*",
+        "Action": "sts:AssumeRoleWithWebIdentity",
+        "Condition": {"DateLessThan": {"aws:CurrentTime": "2026-06-01T00:00:00Z"}},
+    });
+    let policy = json!({"Version": "2012-10-17", "Statement": statement}).to_string();
+    let ask = ["simulate", "--trust-policy=-", "--issuer", ISSUER, "--sub=a", "--aud=b"];
+    for (key, wanted) in [
+        (None, 2),
+        (Some("--condition-key=aws:CurrentTime=2026-01-01T00:00:00Z"), 0),
+        (Some("--condition-key=aws:CurrentTime=2026-07-01T00:00:00Z"), 1),
+    ] {
+        let ask: Vec<&str> = ask.iter().copied().chain(key).collect();
+        assert_eq!(exit(&iam_with(&ask, &policy)), wanted, "{key:?}");
+    }
+}
+
+#[test]
 fn documents_every_code() {
     let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/iam.md");
     let docs = fs::read_to_string(docs).unwrap();

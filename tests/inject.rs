@@ -177,10 +177,54 @@ fn prints_nothing_to_apply_where_a_service_account_cannot_be_looked_up() {
     assert!(text(&output.stderr).contains("--service-accounts"), "{}", text(&output.stderr));
 }
 
+fn kubectl() -> PathBuf {
+    let binaries = Command::new("tests/control-plane/build.sh").arg("kubectl").output().unwrap();
+    PathBuf::from(text(&binaries.stdout).trim_end()).join("kubectl")
+}
+
+#[test]
+fn reads_yaml_as_the_real_kubectl_does() {
+    let folder = Scratch::new().unwrap();
+    let odd = "octal: 0644\nnew: 0o644\nless: -0644\nhex: 0x1f\nlong: 9007199254740993\nparts: 1_000\n\
+               agreed: yes\nshort: n\nloud: ON\nquoted: \"yes\"\ndigits: '0644'\ntime: 1:30\ndate: 2026-01-01\n\
+               nothing: ~\nempty:\nfolded: >-\n  a\n  b\nmerged: {<<: {a: b}}\n";
+    let odd = odd.replace('\n', "\n  ");
+    let manifest =
+        format!("apiVersion: example.com/v1\nkind: Odd\nmetadata: {{name: a}}\nspec:\n  {odd}");
+    let file = folder.write("odd.yaml", manifest).unwrap();
+    let ours = program(&["inject", "-f", file.to_str().unwrap()]);
+    assert!(ours.status.success(), "{}", text(&ours.stderr));
+    let mut theirs = Command::new(kubectl());
+    theirs.args(["label", "--local", "-o", "json", "-f"]).arg(&file).arg("a=b");
+    let theirs = theirs.env_clear().env("HOME", folder.path()).output().expect("kubectl runs");
+    let theirs: Value = serde_json::from_slice(&theirs.stdout).expect("kubectl's JSON");
+    assert_eq!(documents(&ours.stdout)[0]["spec"], theirs["spec"]);
+}
+
+#[test]
+fn says_what_is_no_pod_and_what_is_no_yaml() {
+    let folder = Scratch::new().unwrap();
+    for (manifest, said) in [
+        (
+            r#"{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}, "spec": {"containers": 5}}"#,
+            "error: failed to read Pod a: it is no pod that an API server takes: invalid type: \
+             integer `5`, expected a sequence; mend it in the manifest\n",
+        ),
+        ("kind: Pod\nkind: Pod\n", "line 2 column 1: duplicate mapping key: kind\n"),
+    ] {
+        let file = folder.write("bad.yaml", manifest).unwrap();
+        let account = folder.write("account.json", service_account("default", &[ROLE]).to_string());
+        let account = account.unwrap();
+        let args = ["-f", file.to_str().unwrap(), "--service-accounts", account.to_str().unwrap()];
+        let output = program(&[&["inject"][..], &args].concat());
+        assert_eq!(output.status.code(), Some(1));
+        assert!(text(&output.stderr).ends_with(said), "{}", text(&output.stderr));
+    }
+}
+
 #[test]
 fn is_a_plugin_of_the_real_kubectl() {
-    let binaries = Command::new("tests/control-plane/build.sh").arg("kubectl").output().unwrap();
-    let kubectl = PathBuf::from(text(&binaries.stdout).trim_end()).join("kubectl");
+    let kubectl = kubectl();
     let folder = Scratch::new().unwrap();
     std::os::unix::fs::symlink(PROGRAM, folder.path().join("kubectl-podid")).unwrap();
     let account = service_account("app", &[ROLE]);

@@ -3,10 +3,9 @@
 
 use clap::{Args, builder::ArgAction};
 
-use super::doctor::DoctorOutput;
 use super::identity::{RoleArnArgs, WebIdentityArgs};
 use super::inject::ClusterArgs;
-use super::values::boolean;
+use super::values::{ReportFormat, boolean};
 
 #[derive(Args, Clone, Debug)]
 pub struct AuditArgs {
@@ -17,8 +16,8 @@ pub struct AuditArgs {
     #[arg(short = 'A', long, conflicts_with = "namespace")]
     pub all_namespaces: bool,
     /// How it is printed
-    #[arg(short = 'o', long, value_name = "FORMAT", value_enum, default_value_t = DoctorOutput::Text)]
-    pub output: DoctorOutput,
+    #[arg(short = 'o', long, value_name = "FORMAT", value_enum, default_value_t = ReportFormat::Text)]
+    pub output: ReportFormat,
     #[command(flatten)]
     pub cluster: ClusterArgs,
     /// The webhook reads the ConfigMap pod-identity-webhook in --webhook-namespace

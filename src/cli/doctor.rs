@@ -3,11 +3,11 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum, builder::ArgAction};
+use clap::{Args, builder::ArgAction};
 
 use super::identity::{RoleArnArgs, WebIdentityArgs};
 use super::inject::ClusterArgs;
-use super::values::boolean;
+use super::values::{ReportFormat, boolean};
 
 #[derive(Args, Clone, Debug)]
 pub struct DoctorArgs {
@@ -24,8 +24,8 @@ pub struct DoctorArgs {
     #[arg(long, value_name = "FILE")]
     pub provider_json: Option<PathBuf>,
     /// How the checks are printed
-    #[arg(short = 'o', long, value_name = "FORMAT", value_enum, default_value_t = DoctorOutput::Text)]
-    pub output: DoctorOutput,
+    #[arg(short = 'o', long, value_name = "FORMAT", value_enum, default_value_t = ReportFormat::Text)]
+    pub output: ReportFormat,
     /// Go by what is in this folder, and ask no cluster
     #[arg(long, value_name = "DIR", conflicts_with_all = ["kubeconfig", "context"])]
     pub from_dir: Option<PathBuf>,
@@ -43,15 +43,6 @@ pub struct DoctorArgs {
     pub web_identity: WebIdentityArgs,
     #[command(flatten)]
     pub role_arn: RoleArnArgs,
-}
-
-/// How `doctor` prints.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum DoctorOutput {
-    /// For people
-    Text,
-    /// One JSON object
-    Json,
 }
 
 #[derive(Args, Clone, Debug)]

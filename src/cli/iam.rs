@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::ReportFormat;
+use super::values::ReportFormat;
 
 #[derive(Args, Clone, Debug)]
 pub struct IamArgs {
@@ -29,7 +29,7 @@ pub struct IamRoleArgs {
     #[arg(long, value_name = "URL")]
     pub issuer: String,
     /// Namespace of the ServiceAccount; * and ? make it a glob
-    #[arg(long, value_name = "NAME")]
+    #[arg(short = 'n', long, value_name = "NAME")]
     pub namespace: String,
     /// Name of the ServiceAccount; * and ? make it a glob
     #[arg(long, value_name = "NAME")]
@@ -56,7 +56,13 @@ pub struct IamRoleArgs {
     #[arg(long = "thumbprint", value_name = "HEX")]
     pub thumbprints: Vec<String>,
     /// What to print
-    #[arg(long, value_name = "FORMAT", default_value = "json")]
+    #[arg(
+        short = 'o',
+        long,
+        visible_alias = "output",
+        value_name = "FORMAT",
+        default_value = "json"
+    )]
     pub format: RoleFormat,
 }
 
@@ -94,7 +100,7 @@ pub struct IamSimulateArgs {
     /// The role's trust policy, or what aws iam get-role prints; - is standard input
     #[arg(long, value_name = "FILE")]
     pub trust_policy: PathBuf,
-    /// A token as pods get it; it is read and not verified
+    /// A token as pods get it; it is read and not verified; - is standard input
     #[arg(long, value_name = "FILE", conflicts_with_all = ["issuer", "sub", "aud"], required_unless_present = "issuer")]
     pub token: Option<PathBuf>,
     /// Issuer of the token
@@ -110,8 +116,8 @@ pub struct IamSimulateArgs {
     #[arg(long, value_name = "ARN")]
     pub provider_arn: Option<String>,
     /// Condition key that the token does not hold, such as aws:CurrentTime=2026-01-01T00:00:00Z; may be repeated
-    #[arg(long = "context", value_name = "KEY=VALUE", value_parser = key_and_value)]
-    pub context: Vec<(String, String)>,
+    #[arg(long = "condition-key", value_name = "KEY=VALUE", value_parser = key_and_value)]
+    pub condition_keys: Vec<(String, String)>,
     /// How to print the verdict
     #[arg(short = 'o', long, value_name = "FORMAT", value_enum, default_value_t = ReportFormat::Text)]
     pub output: ReportFormat,

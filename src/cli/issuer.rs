@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::inject::ClusterArgs;
+use super::values::ReportFormat;
 
 #[derive(Args, Clone, Debug)]
 pub struct IssuerArgs {
@@ -203,13 +204,4 @@ pub enum HostingPlace {
     Cloudfront,
     /// Any host that serves files over HTTPS
     Static,
-}
-
-/// How a command reports.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum ReportFormat {
-    /// For people
-    Text,
-    /// One JSON document
-    Json,
 }

@@ -27,20 +27,20 @@ use clap::{CommandFactory, FromArgMatches as _, Parser, Subcommand};
 
 pub use audit::AuditArgs;
 pub use certs::{CertsArgs, CertsCommand, CertsInitArgs};
-pub use doctor::{DoctorArgs, DoctorOutput, WebhookArgs};
+pub use doctor::{DoctorArgs, WebhookArgs};
 pub use documents::{CompletionArgs, ManArgs};
 pub use iam::{IamArgs, IamCommand, IamLintArgs, IamRoleArgs, IamSimulateArgs, RoleFormat};
 pub use identity::{ContainerCredentialsArgs, RoleArnArgs, SettingsArgs, WebIdentityArgs};
 pub use inject::{ClusterArgs, InjectArgs, InjectOutput, ReadSourceArgs};
 pub use issuer::{
     DocumentsArgs, HostingPlace, IssuerArgs, IssuerCommand, LiveArgs, MigrateArgs, MigrateStep,
-    PlanArgs, ReportFormat, RotateArgs, RotateStep, VerifyArgs,
+    PlanArgs, RotateArgs, RotateStep, VerifyArgs,
 };
 pub use klog::KlogArgs;
 pub use serve::{
     AdminArgs, HttpsArgs, LifecycleArgs, LogArgs, ManagedCertificateArgs, ServeArgs, SourceArgs,
 };
-pub use values::LogFormat;
+pub use values::{LogFormat, ReportFormat};
 
 /// Gives Kubernetes pods AWS IAM roles: a mutating admission webhook.
 ///

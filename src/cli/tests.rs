@@ -272,6 +272,36 @@ fn takes_every_flag_from_the_environment_and_nothing_from_service_links() {
     assert!(output.status.success() && text.contains("1 passed"), "{text}");
 }
 
+/// What the flags that many commands have are called, and what they take.
+#[test]
+fn a_flag_means_the_same_in_every_command() {
+    const SHARED: [(&str, Option<char>, &[&str]); 6] = [
+        ("output", Some('o'), &["FORMAT", "WHAT"]),
+        ("namespace", Some('n'), &["NAME"]),
+        ("kubeconfig", None, &["PATH"]),
+        ("context", None, &["NAME"]),
+        ("ca-file", None, &["FILE"]),
+        ("out", None, &["DIR", "PATH"]),
+    ];
+    fn leaves(command: &clap::Command) -> Vec<&clap::Command> {
+        let inner: Vec<_> = command.get_subcommands().flat_map(leaves).collect();
+        if inner.is_empty() { vec![command] } else { inner }
+    }
+    let cli = Cli::command();
+    // The flags of `serve` are the Go webhook's.
+    for command in leaves(&cli).into_iter().filter(|it| it.get_name() != "serve") {
+        for arg in command.get_arguments() {
+            let names = arg.get_long_and_visible_aliases().unwrap_or_default();
+            for (name, short, takes) in SHARED.iter().filter(|(name, ..)| names.contains(name)) {
+                let what = format!("{} --{name}", command.get_name());
+                assert_eq!(arg.get_short(), *short, "{what}");
+                let value = arg.get_value_names().unwrap_or_default();
+                assert!(takes.contains(&value[0].as_str()), "{what} takes {value:?}");
+            }
+        }
+    }
+}
+
 const EXPECTED: &str = "EXPECTED_ARGUMENTS";
 
 #[test]

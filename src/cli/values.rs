@@ -18,6 +18,15 @@ pub enum LogFormat {
     Text,
 }
 
+/// How a command reports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ReportFormat {
+    /// For people
+    Text,
+    /// One JSON document
+    Json,
+}
+
 /// The words of Go's `strconv.ParseBool`.
 pub(super) fn boolean(text: &str) -> Result<bool, String> {
     parse_bool(text).ok_or_else(|| "neither true nor false".to_owned())

@@ -4,14 +4,14 @@ use super::checks::{label, optional};
 use super::parse::{policy, role_names};
 use super::{ConfigError, RoleNames, UserCluster};
 use crate::admission::Policy;
-use crate::cli::{AuditArgs, DoctorOutput};
+use crate::cli::{AuditArgs, ReportFormat};
 use crate::mutation::ContainerCredentialsSettings;
 
 /// All that `audit` does.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Auditing {
     pub namespaces: Namespaces,
-    pub output: DoctorOutput,
+    pub output: ReportFormat,
     pub cluster: UserCluster,
     /// The namespace of the `ConfigMap`, where that counts.
     pub config_map_in: Option<String>,

@@ -6,7 +6,7 @@ use super::checks::{label, optional};
 use super::parse::{policy, role_names};
 use super::{ConfigError, RoleNames, UserCluster};
 use crate::admission::Policy;
-use crate::cli::{DoctorArgs, DoctorOutput};
+use crate::cli::{DoctorArgs, ReportFormat};
 use crate::evidence::Target;
 use crate::mutation::ContainerCredentialsSettings;
 
@@ -18,7 +18,7 @@ pub struct Examination {
     pub namespace: Option<String>,
     pub role_json: Option<PathBuf>,
     pub provider_json: Option<PathBuf>,
-    pub output: DoctorOutput,
+    pub output: ReportFormat,
     pub policy: Policy,
     pub role_names: RoleNames,
     /// Names of `MutatingWebhookConfiguration`s.

@@ -78,6 +78,7 @@ pub enum Code {
     Placeholder,
     ObjectActionOnBucket,
     BucketActionOnObjects,
+    ResourceArn,
     AnnotationKey,
     RoleArn,
     UnknownReference,
@@ -85,7 +86,7 @@ pub enum Code {
 
 impl Code {
     /// All of them, for the documentation's check.
-    pub const ALL: [Self; 54] = [
+    pub const ALL: [Self; 55] = [
         Self::CurlyQuote,
         Self::OddDash,
         Self::OddSpace,
@@ -137,6 +138,7 @@ impl Code {
         Self::Placeholder,
         Self::ObjectActionOnBucket,
         Self::BucketActionOnObjects,
+        Self::ResourceArn,
         Self::AnnotationKey,
         Self::RoleArn,
         Self::UnknownReference,
@@ -197,6 +199,7 @@ impl Code {
             Self::Placeholder => "placeholder",
             Self::ObjectActionOnBucket => "object-action-on-bucket",
             Self::BucketActionOnObjects => "bucket-action-on-objects",
+            Self::ResourceArn => "resource-arn",
             Self::AnnotationKey => "annotation-key",
             Self::RoleArn => "role-arn",
             Self::UnknownReference => "unknown-reference",

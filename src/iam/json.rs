@@ -1,6 +1,7 @@
 //! JSON as people paste it: read to the end whatever is wrong with it, each
 //! slip noted with the text that mends it. Without a slip it was JSON.
 
+use std::collections::HashSet;
 use std::ops::Range;
 
 use super::finding::Code;
@@ -141,6 +142,7 @@ impl<'a> Reader<'a> {
         let start = self.next;
         self.next += 1;
         let mut members: Vec<Member> = Vec::new();
+        let mut keys: HashSet<String> = HashSet::new();
         let mut comma: Option<usize> = None;
         loop {
             self.space();
@@ -167,7 +169,7 @@ impl<'a> Reader<'a> {
                         self.no_comma(here);
                     }
                     comma = None;
-                    self.member(&mut members);
+                    self.member(&mut members, &mut keys);
                 }
             }
             self.go_on(here);
@@ -175,7 +177,7 @@ impl<'a> Reader<'a> {
         self.node(start, Kind::Map(members))
     }
 
-    fn member(&mut self, members: &mut Vec<Member>) {
+    fn member(&mut self, members: &mut Vec<Member>, keys: &mut HashSet<String>) {
         let start = self.next;
         let Some(key) = self.key() else { return };
         self.space();
@@ -189,7 +191,7 @@ impl<'a> Reader<'a> {
             _ => self.slip(Code::MissingColon, here..here, ":"),
         }
         let value = self.value();
-        if members.iter().any(|member| member.key == key) {
+        if !keys.insert(key.clone()) {
             self.slip(Code::DuplicateKey, start..here, "");
         }
         members.push(Member { key, key_at: self.source.at(start), value });
@@ -198,6 +200,11 @@ impl<'a> Reader<'a> {
     fn key(&mut self) -> Option<String> {
         let start = self.next;
         if !self.peek().is_some_and(is_quote) {
+            if let Some(quote) = self.quote_behind_key(start) {
+                self.slip(Code::MissingQuote, start..start, "\"");
+                self.next = quote + 1;
+                return Some(self.source.text(start..quote));
+            }
             let end = self.run_until(start, |c| ":=,{}[]\n\"".contains(c));
             let key = self.source.text(start..end).trim().to_owned();
             self.next = end;
@@ -225,6 +232,15 @@ impl<'a> Reader<'a> {
             return Some(name.to_owned());
         }
         Some(key)
+    }
+
+    /// `Effect": "Allow"`: where the quote is that ends a key without a beginning.
+    fn quote_behind_key(&self, start: usize) -> Option<usize> {
+        let quote = self.run_until(start, |c| is_double(c) || ",{}[]\n".contains(c));
+        self.source.get(quote).filter(|c| is_double(*c))?;
+        let behind = (quote + 1..self.source.len()).filter_map(|i| self.source.get(i));
+        let next = behind.into_iter().find(|c| !c.is_whitespace());
+        (quote > start && next == Some(':')).then_some(quote)
     }
 
     fn array(&mut self) -> Node {

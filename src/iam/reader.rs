@@ -84,9 +84,27 @@ fn strictly(node: &Node) -> Result<Policy, PolicyError> {
     }
 }
 
+/// The statements of what is a policy or was meant to be one: `Statements`,
+/// `statement`, which IAM refuses, hide nothing of what is in them.
+pub(super) fn statements(node: &Node) -> Option<&Node> {
+    if let Some(statements) = node.get("Statement") {
+        return Some(statements);
+    }
+    let is_statement = |node: &Node| {
+        let has =
+            |name| node.members().iter().any(|member| nearest(&member.key, &[name]).is_some());
+        has("Effect") && (has("Action") || has("NotAction"))
+    };
+    let meant = node.members().iter().find(|member| {
+        nearest(&member.key, &["Statement"]).is_some()
+            && member.value.each().iter().any(is_statement)
+    });
+    meant.map(|member| &member.value)
+}
+
 /// Which kind it looks like.
 pub(super) fn guess_kind(node: &Node) -> PolicyKind {
-    let statements = || node.get("Statement").map(Node::each).unwrap_or_default().iter();
+    let statements = || statements(node).map(Node::each).unwrap_or_default().iter();
     let has_principal =
         statements().any(|s| s.get("Principal").is_some() || s.get("NotPrincipal").is_some());
     let has_resource =
@@ -152,7 +170,7 @@ impl Reader {
         self.known_members(node, &TOP_MEMBERS, "a policy");
         policy.version = node.get("Version").and_then(|version| self.text(version, "Version"));
         self.version(node, policy.version.as_ref());
-        match node.get("Statement") {
+        match statements(node) {
             None => {
                 self.report(
                     Code::MemberMissing,

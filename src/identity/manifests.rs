@@ -61,6 +61,19 @@ struct Data {
     config: Option<String>,
 }
 
+/// The documents of a text in YAML or JSON, the empty ones as null.
+///
+/// They are read as kubectl reads them, by YAML 1.1: `defaultMode: 0644` is
+/// octal, and `y`, `no` and `on` are booleans.
+///
+/// # Errors
+/// Text that is neither YAML nor JSON.
+pub fn documents(text: &str) -> Result<Vec<Value>, ManifestError> {
+    let options = serde_saphyr::options! { strict_booleans: false, legacy_octal_numbers: true };
+    serde_saphyr::from_multiple_with_options(text, options)
+        .map_err(|error| ManifestError::Syntax(in_a_line(&error.to_string())))
+}
+
 impl Manifests {
     /// # Errors
     /// Text that is neither YAML nor JSON; a `ServiceAccount` or `ConfigMap`
@@ -74,12 +87,8 @@ impl Manifests {
     /// # Errors
     /// As [`parse`](Self::parse).
     pub fn parse_in(namespace: &str, text: &str) -> Result<Self, ManifestError> {
-        // As kubectl reads it: `y` and `n` are text.
-        let options = serde_saphyr::options! { strict_booleans: true };
-        let documents: Vec<Value> = serde_saphyr::from_multiple_with_options(text, options)
-            .map_err(|error| ManifestError::Syntax(first_line(&error.to_string())))?;
         let mut read = Self::default();
-        for (index, document) in documents.into_iter().enumerate() {
+        for (index, document) in documents(text)?.into_iter().enumerate() {
             read.take(namespace, index + 1, document)?;
         }
         Ok(read)
@@ -147,13 +156,19 @@ impl Manifests {
     }
 }
 
-fn first_line(text: &str) -> String {
-    text.lines().next().unwrap_or_default().to_owned()
+/// The parser's first line, less what it says to programmers.
+fn in_a_line(text: &str) -> String {
+    let line = text.lines().next().unwrap_or_default();
+    let line = line.strip_prefix("error: ").unwrap_or(line);
+    let ends = [", set DuplicateKeyPolicy", " rejected by the configured policy"];
+    let end = ends.iter().filter_map(|end| line.find(end)).min().unwrap_or(line.len());
+    line[..end].to_owned()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     #[test]
     fn reads_many_documents_and_lists_and_passes_over_other_kinds() {
@@ -161,7 +176,7 @@ mod tests {
             "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: a, namespace: x, annotations: {k: v}}\n\
              ---\n---\nkind: Secret\ndata: [not, a, map]\n---\nkind: List\nitems:\n\
              - {kind: ServiceAccount, metadata: {name: b}}\n\
-             - {kind: ConfigMap, metadata: {name: c, namespace: y}, data: {config: '{}'}}\n\
+             - {kind: ConfigMap, metadata: {name: c, namespace: z}, data: {config: '{}'}}\n\
              ---\nkind: ServiceAccountList\nitems: [{metadata: {name: d}}]\n",
         )
         .expect("good YAML");
@@ -179,6 +194,27 @@ mod tests {
     fn reads_json_as_well() {
         let read = Manifests::parse(r#"{"kind":"ServiceAccount","metadata":{"name":"a"}}"#);
         assert_eq!(read.expect("good JSON").service_accounts[0].name, "a");
+    }
+
+    #[test]
+    fn reads_numbers_and_booleans_as_kubectl_does() {
+        let read =
+            documents("[0644, -0644, 0o644, 0x1f, 089, 1e3, 9007199254740993]").expect("YAML");
+        assert_eq!(read[0], json!([420, -420, 420, 31, 89.0, 1000.0, 9_007_199_254_740_993_u64]));
+        let read = documents("[y, No, on, OFF, true, 'y', \"0644\", 1:30]").expect("YAML");
+        assert_eq!(read[0], json!([true, false, true, false, true, "y", "0644", "1:30"]));
+    }
+
+    #[test]
+    fn says_what_is_no_yaml_in_a_line_for_people() {
+        for (text, said) in [
+            ("a: [", "line 1 column 4: unclosed bracket '['"),
+            ("a: 1\na: 2\n", "line 2 column 1: duplicate mapping key: a"),
+            ("a: 1e400", "line 1 column 4: non-finite float `1e400`"),
+        ] {
+            let error = documents(text).expect_err("no YAML").to_string();
+            assert_eq!(error, format!("failed to read it as YAML or JSON: {said}"));
+        }
     }
 
     #[test]

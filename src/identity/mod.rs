@@ -18,7 +18,9 @@ pub use annotations::{AnnotationKeys, Expiration, container_names, parse_bool, t
 pub use config_map::{ConfigMapEntry, ConfigMapError, ConfigMapIdentities};
 pub use container_credentials::{ContainerCredentialsError, ContainerCredentialsKeys};
 pub use decide::{ContainerCredentials, Fact, Identity, Lookup, LookupFailed, Shared, WebIdentity};
-pub use manifests::{ConfigMapManifest, ManifestError, Manifests, ServiceAccountManifest};
+pub use manifests::{
+    ConfigMapManifest, ManifestError, Manifests, ServiceAccountManifest, documents,
+};
 pub use role_arn::{Account, AccountError, RoleArn};
 pub use service_account::{ServiceAccount, ServiceAccountReader};
 pub use warning::{Warning, WarningKind, shortened};

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 
 use super::{cluster, misused, told};
-use crate::cli::{AuditArgs, DoctorOutput};
+use crate::cli::{AuditArgs, ReportFormat};
 use crate::config::{Auditing, Namespaces};
 use crate::doctor::{self, Audit, Fact, Settings};
 use crate::evidence::{config_map, everything};
@@ -65,11 +65,11 @@ async fn audit(auditing: &Auditing) -> anyhow::Result<Audit> {
     Ok(doctor::audit(&pods, &accounts, &config_map, &settings))
 }
 
-fn print(audit: &Audit, output: DoctorOutput) -> anyhow::Result<()> {
+fn print(audit: &Audit, output: ReportFormat) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     match output {
-        DoctorOutput::Text => write!(out, "{audit}"),
-        DoctorOutput::Json => writeln!(out, "{}", serde_json::to_string_pretty(audit)?),
+        ReportFormat::Text => write!(out, "{audit}"),
+        ReportFormat::Json => writeln!(out, "{}", serde_json::to_string_pretty(audit)?),
     }
     .context("failed to print what was found")
 }

@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use jiff::Timestamp;
 
 use super::{cluster, misused, told};
-use crate::cli::{DoctorArgs, DoctorOutput};
+use crate::cli::{DoctorArgs, ReportFormat};
 use crate::config::{Evidence, Examination};
 use crate::doctor::{Fact, Facts, Report, Settings, Status, diagnose};
 use crate::evidence::{self, Gatherer};
@@ -135,11 +135,11 @@ fn read(path: &Path) -> anyhow::Result<String> {
     std::fs::read_to_string(path).with_context(|| format!("failed to read {}", path.display()))
 }
 
-fn print(report: &Report, output: DoctorOutput) -> anyhow::Result<()> {
+fn print(report: &Report, output: ReportFormat) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     match output {
-        DoctorOutput::Text => write!(out, "{report}"),
-        DoctorOutput::Json => writeln!(out, "{}", serde_json::to_string_pretty(report)?),
+        ReportFormat::Text => write!(out, "{report}"),
+        ReportFormat::Json => writeln!(out, "{}", serde_json::to_string_pretty(report)?),
     }
     .context("failed to print the checks")
 }

@@ -5,12 +5,12 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use json_patch::Patch;
 use serde_json::Value;
 
 use super::{cluster, misused, told};
-use crate::admission::{self, Admission, Explanation, Outcome, Way};
+use crate::admission::{self, Admission, DecodeError, Explanation, Outcome, Way};
 use crate::cli::{InjectArgs, InjectOutput};
 use crate::config::{Injection, ReadSource};
 use crate::identity::{Fact, Key, Lookup, Manifests, ServiceAccountReader};
@@ -112,7 +112,7 @@ async fn answer(
     accounts: &Accounts,
     body: &[u8],
 ) -> anyhow::Result<(Option<String>, Admission, Option<Explanation>)> {
-    let review = admission::decode(body)?;
+    let review = admission::decode(body).map_err(no_pod)?;
     let candidate = match review.way() {
         Way::Settled(outcome) => return Ok((None, Admission::of(outcome), None)),
         Way::Lookup(candidate) => candidate,
@@ -121,6 +121,15 @@ async fn answer(
     let admission = candidate.admit(&lookup, &injection.policy, injection.endpoint, JITTER);
     let explanation = candidate.explain(&lookup, &injection.policy, JITTER);
     Ok((Some(candidate.key.to_string()), admission, Some(explanation)))
+}
+
+/// The review was made here, so what can't be read in it is the pod.
+fn no_pod(error: DecodeError) -> anyhow::Error {
+    let DecodeError::Json(error) = error else { return error.into() };
+    let reason = error.to_string();
+    // The place is one in the review, which nobody sees.
+    let reason = reason.split(" at line ").next().unwrap_or_default();
+    anyhow!("it is no pod that an API server takes: {reason}; mend it in the manifest")
 }
 
 /// `ServiceAccount`s of the manifests, which are about to be applied, before
@@ -198,9 +207,10 @@ fn read(files: &[String], namespace: &str) -> anyhow::Result<(Vec<Value>, Manife
         } else {
             std::fs::read_to_string(file)
         };
-        let text = text.with_context(|| format!("failed to read {file}"))?;
-        documents.extend(workloads::read(&text).with_context(|| file.clone())?);
-        manifests.extend(Manifests::parse_in(namespace, &text).with_context(|| file.clone())?);
+        let name = if file == "-" { "standard input" } else { file };
+        let text = text.with_context(|| format!("failed to read {name}"))?;
+        documents.extend(workloads::read(&text).with_context(|| name.to_owned())?);
+        manifests.extend(Manifests::parse_in(namespace, &text).with_context(|| name.to_owned())?);
     }
     Ok((documents, manifests))
 }

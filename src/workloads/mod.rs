@@ -10,5 +10,5 @@ mod manifest;
 mod output;
 
 pub use kinds::{PassedOver, Template, Templates, templates};
-pub use manifest::{ReadError, read};
+pub use manifest::read;
 pub use output::{diff, to_yaml};

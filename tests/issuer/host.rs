@@ -134,7 +134,8 @@ async fn serve(listener: TcpListener, acceptor: TlsAcceptor, served: Arc<Served>
     }
 }
 
-fn acceptor(pair: &Pair) -> TlsAcceptor {
+/// What makes TLS of a connection, with this certificate.
+pub fn acceptor(pair: &Pair) -> TlsAcceptor {
     let chain = CertificateDer::pem_slice_iter(pair.certificate.as_bytes());
     let chain = chain.map(Result::unwrap).collect();
     let key = PrivateKeyDer::from_pem_slice(pair.key.as_bytes()).unwrap();

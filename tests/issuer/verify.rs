@@ -185,6 +185,23 @@ async fn names_what_is_wrong_with_a_server() {
     let ran = issuer_here(&["verify", "https://nowhere.invalid", "-o", "json"]).await;
     assert!(the_failure(&ran, "discovery-fetch").contains("nowhere.invalid does not resolve"));
 
+    // Neither a length nor an end of TLS, as simple servers have it.
+    let rude = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://localhost:{}", rude.local_addr().unwrap().port());
+    let tls = crate::host::acceptor(&authority.server(&["localhost"]).unwrap());
+    let answer = tokio::spawn(async move {
+        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+        let mut stream = tls.accept(rude.accept().await.unwrap().0).await.unwrap();
+        let _ = stream.read(&mut [0; 4096]).await.unwrap();
+        let moved = b"HTTP/1.0 302 Found\r\nLocation: https://elsewhere.example/x\r\n\r\n";
+        stream.write_all(moved).await.unwrap();
+        stream.flush().await.unwrap();
+    });
+    let ran = issuer_here(&["verify", &url, "--ca-file", host.ca_file(), "-o", "json"]).await;
+    let told = the_failure(&ran, "discovery-fetch");
+    assert!(told.contains("https://elsewhere.example/x"), "{told}");
+    answer.await.unwrap();
+
     let plain = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("https://localhost:{}", plain.local_addr().unwrap().port());
     let answer = tokio::spawn(async move {

@@ -47,6 +47,8 @@ fn names_a_slip_and_mends_it() {
         ("[\"a\" \"b\"]", Code::MissingComma, "[\"a\", \"b\"]"),
         ("{\"a\": \"x,\n\"b\": 1}", Code::MissingQuote, "{\"a\": \"x\",\n\"b\": 1}"),
         ("{\"a: \"x\"}", Code::MissingQuote, "{\"a\": \"x\"}"),
+        ("{a\": \"x\"}", Code::MissingQuote, "{\"a\": \"x\"}"),
+        ("{b/c:a\" : \"x\"}", Code::MissingQuote, "{\"b/c:a\" : \"x\"}"),
         ("{\"a\": x\"}", Code::MissingQuote, "{\"a\": \"x\"}"),
         ("{a: 1}", Code::MissingQuote, "{\"a\": 1}"),
         ("{\"a\": [\"x]\n}", Code::MissingQuote, "{\"a\": [\"x\"]\n}"),

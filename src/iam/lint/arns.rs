@@ -5,6 +5,7 @@ use crate::iam::near::nearest;
 use crate::iam::partition::PARTITIONS;
 use crate::iam::place::Position;
 use crate::iam::policy::Text;
+use crate::identity::Account;
 
 /// A text that begins as an ARN.
 pub(super) fn check(text: &Text) -> Option<Finding> {
@@ -42,7 +43,7 @@ fn check_arn(arn: &str, at: Position) -> Option<Finding> {
         return None;
     }
     // Text in ${} may hold colons; then the parts are not what they seem.
-    let (partition, service, _region, account) = if arn.contains("${") {
+    let (partition, service, region, account) = if arn.contains("${") {
         let parts = split_outside_braces(arn);
         (*parts.get(1)?, *parts.get(2)?, *parts.get(3)?, *parts.get(4)?)
     } else {
@@ -57,6 +58,14 @@ fn check_arn(arn: &str, at: Position) -> Option<Finding> {
             Some(meant) => finding.fixed(arn.replacen(partition, meant, 1)),
             None => finding,
         });
+    }
+    let wanted = Account::partition_of_region(region);
+    if !is_open(region) && region.contains('-') && !is_open(partition) && partition != wanted {
+        let message = format!(
+            "{region} is a region of the partition {wanted}, the ARN says {partition}: there is no such thing"
+        );
+        let fix = arn.replacen(partition, wanted, 1);
+        return Some(Finding::new(Code::Partition, at, message).fixed(fix));
     }
     let is_digits = account.chars().all(|c| c.is_ascii_digit());
     if is_open(account) || (is_digits && account.len() == 12) {

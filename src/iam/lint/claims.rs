@@ -8,6 +8,7 @@ use crate::iam::node::Node;
 use crate::iam::partition::AUDIENCE;
 use crate::iam::policy::{Condition, Effect, Statement, Text};
 use crate::iam::provider::ProviderArn;
+use crate::iam::quotes::is_invisible;
 
 const SUBJECT: &str = "system:serviceaccount:";
 
@@ -23,9 +24,13 @@ pub(super) fn findings(statement: &Statement, principals: &[&Text]) -> Vec<Findi
     let mut found = Vec::new();
     let (mut tests_sub, mut tests_aud) = (false, false);
     for condition in &statement.conditions {
-        let Some(key) = Key::read(&condition.key) else { continue };
+        let Some(key) = Key::read(&condition.key) else {
+            found.extend(no_claim(&condition.key, principals));
+            continue;
+        };
         found.extend(key.provider_findings(principals));
-        let holds = Operator::parse(&condition.operator.value).is_ok_and(|op| !op.is_negated());
+        // An operator that is none has been told already.
+        let holds = Operator::parse(&condition.operator.value).map_or(true, |op| !op.is_negated());
         match key.claim.to_ascii_lowercase().as_str() {
             "sub" => {
                 tests_sub |= holds;
@@ -80,8 +85,22 @@ fn untested(
 
 /// The name in a provider's ARN, without what may be wrong with it.
 fn provider_of(arn: &str) -> Option<&str> {
-    let (_, name) = arn.split_once(":oidc-provider/")?;
+    let (_, name) = arn.trim().split_once(":oidc-provider/")?;
     Some(bare(name))
+}
+
+/// The provider alone, where one of its claims was meant.
+fn no_claim(key: &Text, principals: &[&Text]) -> Option<Finding> {
+    let provider = principals
+        .iter()
+        .find_map(|name| provider_of(name.as_str()))
+        .filter(|name| name.eq_ignore_ascii_case(bare(&key.value)))?;
+    let message = format!(
+        "{:?} is a provider and no claim of its tokens: those are :sub and :aud",
+        key.value
+    );
+    let fix = format!("\"{provider}:sub\"");
+    Some(Finding::new(Code::ConditionKey, key.at, message).fixed(fix))
 }
 
 pub(super) fn bare(name: &str) -> &str {
@@ -117,7 +136,7 @@ impl<'a> Key<'a> {
         }
         let names: Vec<&str> = principals
             .iter()
-            .filter_map(|name| name.value.split_once(":oidc-provider/"))
+            .filter_map(|name| name.value.trim().split_once(":oidc-provider/"))
             .map(|(_, name)| name)
             .collect();
         let is_open = |name: &str| name.contains("${") && !names.contains(&provider);
@@ -191,7 +210,8 @@ fn subject(condition: &Condition, key: Key<'_>, value: &Text) -> Vec<Finding> {
         return found;
     }
     let is_open = value.template || text.contains("${");
-    let parts: Vec<&str> = text.split(':').collect();
+    let squeezed = squeezed(key, text);
+    let parts: Vec<&str> = squeezed.split(':').collect();
     let is_like = Operator::parse(&condition.operator.value).is_ok_and(Operator::takes_wildcards);
     if is_like
         && matches!(
@@ -203,15 +223,15 @@ fn subject(condition: &Condition, key: Key<'_>, value: &Text) -> Vec<Finding> {
         let fix = format!("\"{SUBJECT}NAMESPACE:*\"");
         found.push(Finding::new(Code::SubjectTooWide, value.at, message).fixed(fix));
     } else if is_attempt(&lower, key.provider) && !is_open {
-        let is_right = text.trim().starts_with(SUBJECT)
+        let is_right = squeezed.starts_with(SUBJECT)
             && (parts.len() == 4 || (is_glob(text) && parts.len() <= 4))
-            && parts[2..].iter().all(|part| is_name(part.trim()));
+            && parts[2..].iter().all(|part| is_name(part));
         if !is_right {
             let message = format!(
                 "{text:?} is no subject that a cluster gives: they are {SUBJECT}NAMESPACE:NAME, to the letter"
             );
             let finding = Finding::new(Code::SubjectMalformed, value.at, message);
-            found.push(match mended_subject(text) {
+            found.push(match mended_subject(&squeezed) {
                 Some(mended) => finding.fixed(format!("\"{mended}\"")),
                 None => finding,
             });
@@ -266,11 +286,11 @@ fn audience(condition: &Condition, key: Key<'_>, value: &Text) -> Vec<Finding> {
 fn shape(condition: &Condition, key: Key<'_>, value: &Text) -> Vec<Finding> {
     let text = value.as_str();
     let mut found = Vec::new();
-    if text != text.trim() {
-        let message = format!("{text:?} has white space around it, which counts: no token has it");
-        found.push(
-            Finding::new(Code::SpaceInValue, value.at, message).fixed(format!("{:?}", text.trim())),
-        );
+    let squeezed = squeezed(key, text);
+    if text != squeezed {
+        let message = format!("{text:?} has white space in it, which counts: no token has it");
+        let fix = format!("{squeezed:?}");
+        found.push(Finding::new(Code::SpaceInValue, value.at, message).fixed(fix));
     }
     let operator = &condition.operator;
     let takes = Operator::parse(&operator.value).map_or(true, Operator::takes_wildcards);
@@ -280,10 +300,27 @@ fn shape(condition: &Condition, key: Key<'_>, value: &Text) -> Vec<Finding> {
             "{} takes * and ? as they are, and no token has them: wildcards need {name}",
             operator.value
         );
-        let fix = format!("\"{name}\": {{\"{}:{}\": {text:?}}}", bare(key.provider), key.claim);
+        // All of the key's values: two conditions on it would both have to hold.
+        let values: Vec<&str> = condition.values.iter().map(Text::as_str).collect();
+        let values = match values.as_slice() {
+            [one] => format!("{one:?}"),
+            all => format!("{all:?}"),
+        };
+        let fix = format!("\"{name}\": {{\"{}:{}\": {values}}}", bare(key.provider), key.claim);
         found.push(Finding::new(Code::WildcardNotExpanded, value.at, message).fixed(fix));
     }
     found
+}
+
+/// Without the white space that was not meant: none belongs into a subject,
+/// and none around an audience. A placeholder may have some.
+fn squeezed(key: Key<'_>, text: &str) -> String {
+    let is_space = |c: char| c.is_whitespace() || is_invisible(c);
+    if key.claim.eq_ignore_ascii_case("sub") && !text.contains(['[', '<', '{']) {
+        text.replace(is_space, "")
+    } else {
+        text.trim_matches(is_space).to_owned()
+    }
 }
 
 /// An audience that is nearly the one everybody uses.

@@ -17,7 +17,7 @@ use super::finding::{Code, Finding};
 use super::json;
 use super::node::{Kind, Node};
 use super::place::{Position, Source};
-use super::reader::{PolicyKind, guess_kind, inner_source};
+use super::reader::{PolicyKind, guess_kind, inner_source, statements};
 use super::yaml;
 
 /// The mistakes in a file, in their order.
@@ -124,7 +124,7 @@ impl Linter {
 
     /// Looks for policies and what belongs to them, wherever they stand.
     fn walk(&mut self, source: &Source, node: &Node, template: bool) {
-        if node.get("Statement").is_some_and(|s| s.each().iter().any(Node::is_map)) {
+        if statements(node).is_some_and(|s| s.each().iter().any(Node::is_map)) {
             self.policy(node, guess_kind(node), template);
             return;
         }
@@ -158,7 +158,7 @@ impl Linter {
             }
             _ => return self.walk(source, value, template),
         };
-        if value.is_map() && (kind.is_some() || value.get("Statement").is_some()) {
+        if value.is_map() && (kind.is_some() || statements(value).is_some()) {
             let kind = kind.unwrap_or_else(|| guess_kind(value));
             if !is_function(value) {
                 return self.policy(value, kind, template);
@@ -185,7 +185,7 @@ impl Linter {
             return self.findings.extend(arns::in_text(text, holder.at));
         }
         let (node, slips) = json::read(&inner);
-        if kind.is_some() || node.get("Statement").is_some() {
+        if kind.is_some() || statements(&node).is_some() {
             self.findings.extend(syntax::findings(&inner, &slips));
             let kind = kind.unwrap_or_else(|| guess_kind(&node));
             self.policy(&node, kind, template);

@@ -1,7 +1,9 @@
 //! Permission policies: S3's two kinds of resources, which are mixed up the most.
 //! <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html>
 
+use super::arns;
 use crate::iam::finding::{Code, Finding};
+use crate::iam::glob::Pattern;
 use crate::iam::policy::{Effect, Statement, Text};
 
 /// What an S3 resource names.
@@ -24,8 +26,11 @@ pub(super) fn findings(statement: &Statement) -> Vec<Finding> {
         let is_wanted = |action: &&Text| acts_on(action.as_str()) == Some(wanted);
         statement.actions.iter().filter(is_wanted).map(Text::as_str).collect::<Vec<_>>()
     };
+    // `s3:*`, `s3:Get*`: what they say of objects is lost, the rest is not.
     let all = statement.actions.iter().find(|action| {
-        statement.effect == Effect::Allow && action.value.eq_ignore_ascii_case("s3:*")
+        statement.effect == Effect::Allow
+            && acts_on(action.as_str()).is_none()
+            && covers_objects(action.as_str())
     });
     let (mut on_objects, on_bucket) = (of(Names::Objects), of(Names::Bucket));
     on_objects.extend(all.map(Text::as_str));
@@ -47,6 +52,33 @@ pub(super) fn findings(statement: &Statement) -> Vec<Finding> {
         );
         let fix = fixed(&resources, !on_objects.is_empty(), |arn| bucket_of(arn).to_owned());
         found.push(Finding::new(Code::BucketActionOnObjects, first.at, message).fixed(fix));
+    }
+    found
+}
+
+/// Resources that IAM refuses.
+pub(super) fn no_arns(statement: &Statement) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for resource in statement.resources.iter().chain(&statement.not_resources) {
+        let text = resource.as_str();
+        let is_open = resource.template || text.starts_with('$');
+        if is_open
+            || text == "*"
+            || text.starts_with("arn:")
+            || arns::placeholder(resource).is_some()
+        {
+            continue;
+        }
+        let message =
+            format!("{text:?} is no resource: IAM takes an ARN or \"*\", and refuses the policy");
+        let finding = Finding::new(Code::ResourceArn, resource.at, message);
+        let meant =
+            text.trim().strip_prefix("s3://").map(|bucket| format!("arn:aws:s3:::{bucket}"));
+        let meant = meant.or_else(|| text.trim().starts_with("arn:").then(|| text.trim().into()));
+        found.push(match meant {
+            Some(meant) => finding.fixed(format!("{meant:?}")),
+            None => finding,
+        });
     }
     found
 }
@@ -97,6 +129,13 @@ fn names(resource: &Text) -> Option<Names> {
     } else {
         Names::Bucket
     })
+}
+
+fn covers_objects(action: &str) -> bool {
+    let lower = action.to_ascii_lowercase();
+    let pattern = Pattern::new(&lower);
+    lower.starts_with("s3:")
+        && ["s3:getobject", "s3:putobject", "s3:deleteobject"].iter().any(|it| pattern.matches(it))
 }
 
 /// What an action needs; nothing where it is not S3's, needs both or is unknown.

@@ -25,9 +25,12 @@ pub(super) fn findings(node: &Node, kind: PolicyKind, template: bool) -> Vec<Fin
     for statement in &policy.statements {
         match kind {
             PolicyKind::Trust => found.extend(trust::findings(statement)),
-            PolicyKind::Permissions | PolicyKind::Resource => {
+            PolicyKind::Permissions => {
+                found.extend(permissions::no_arns(statement));
                 found.extend(permissions::findings(statement));
             }
+            // Those of some services have resources of their own making.
+            PolicyKind::Resource => found.extend(permissions::findings(statement)),
         }
         found.extend(actions(statement));
     }
@@ -97,12 +100,10 @@ fn actions(statement: &crate::iam::policy::Statement) -> Vec<Finding> {
         if action.template || name == "*" {
             continue;
         }
-        if name != name.trim() {
-            let message = format!("{name:?} has white space around it, and names no action so");
-            found.push(
-                Finding::new(Code::BadAction, action.at, message)
-                    .fixed(format!("{:?}", name.trim())),
-            );
+        if name.contains(char::is_whitespace) {
+            let message = format!("{name:?} has white space in it, and names no action so");
+            let fix = format!("{:?}", name.replace(char::is_whitespace, ""));
+            found.push(Finding::new(Code::BadAction, action.at, message).fixed(fix));
         } else if !name.contains(':') {
             let message = format!(
                 "{name:?} is no action: they are written SERVICE:NAME, such as {WEB_IDENTITY}"

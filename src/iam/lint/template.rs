@@ -21,13 +21,15 @@ pub(super) fn references(root: &Node) -> Vec<Finding> {
         return found;
     }
     let resources: Vec<&str> = names("Resources").iter().map(|m| m.key.as_str()).collect();
-    let mut known: BTreeSet<&str> = resources.iter().copied().collect();
-    known.extend(names("Parameters").iter().map(|m| m.key.as_str()));
+    let is_resource: BTreeSet<&str> = resources.iter().copied().collect();
+    let parameters = names("Parameters").iter().map(|m| m.key.as_str());
+    let known: BTreeSet<&str> = is_resource.iter().copied().chain(parameters).collect();
+    let known: Vec<&str> = known.into_iter().collect();
     for resource in names("Resources") {
         let depends = resource.value.get("DependsOn").map(Node::each).unwrap_or_default();
         for name in depends {
             if let Some(text) = name.text()
-                && !resources.contains(&text)
+                && !is_resource.contains(text)
             {
                 found.push(depends_on(text, name.at, &resources));
             }
@@ -42,7 +44,10 @@ pub(super) fn references(root: &Node) -> Vec<Finding> {
 }
 
 pub(super) fn depends_on(name: &str, at: Position, resources: &[&str]) -> Finding {
-    let shown = resources.get(..12).map_or(resources.join(", "), |some| some.join(", ") + ", ...");
+    let shown = match resources.get(..12) {
+        Some(some) => some.join(", ") + ", ...",
+        None => resources.join(", "),
+    };
     let message = format!(
         "DependsOn names {name:?}, and the template has no such resource ({shown}): CloudFormation refuses it; take the line out"
     );
@@ -53,7 +58,8 @@ pub(super) fn depends_on(name: &str, at: Position, resources: &[&str]) -> Findin
     }
 }
 
-fn uses(node: &Node, known: &BTreeSet<&str>, found: &mut Vec<Finding>) {
+/// `known` is sorted.
+fn uses(node: &Node, known: &[&str], found: &mut Vec<Finding>) {
     let function = node.tag.as_deref().map(|tag| (tag, node)).or_else(|| match node.members() {
         [only] => Some((only.key.strip_prefix("Fn::").unwrap_or(&only.key), &only.value)),
         _ => None,
@@ -93,22 +99,19 @@ fn uses(node: &Node, known: &BTreeSet<&str>, found: &mut Vec<Finding>) {
     node.members().iter().for_each(|member| uses(&member.value, known, found));
 }
 
-fn missing(
-    function: &str,
-    name: &str,
-    at: Position,
-    known: &BTreeSet<&str>,
-    found: &mut Vec<Finding>,
-) {
-    if name.is_empty() || name.starts_with("AWS::") || name.contains("${") || known.contains(name) {
+fn missing(function: &str, name: &str, at: Position, known: &[&str], found: &mut Vec<Finding>) {
+    if name.is_empty()
+        || name.starts_with("AWS::")
+        || name.contains("${")
+        || known.binary_search(&name).is_ok()
+    {
         return;
     }
     let message = format!(
         "{function} names {name:?}, which is no resource or parameter of the template: CloudFormation refuses it"
     );
-    let names: Vec<&str> = known.iter().copied().collect();
     let finding = Finding::new(Code::UnknownReference, at, message);
-    found.push(match nearest(name, &names) {
+    found.push(match nearest(name, known) {
         Some(meant) => finding.fixed(meant),
         None => finding,
     });

@@ -2,6 +2,7 @@ use super::*;
 use crate::iam::Severity;
 
 const PROVIDER: &str = "arn:aws:iam::111122223333:oidc-provider/oidc.example.com/id/X";
+const NAME: &str = "oidc.example.com/id/X";
 const AUD: &str = r#""oidc.example.com/id/X:aud": "sts.amazonaws.com""#;
 const SUB: &str = r#""oidc.example.com/id/X:sub": "system:serviceaccount:demo:app""#;
 
@@ -329,9 +330,59 @@ fn names_one_mistake_alone() {
             ),
             "account-id",
         ),
+        (of_provider("arn:aws:iam:::oidc-provider/oidc.example.com/id/X", NAME), "account-id"),
+        (of_provider(&format!("{PROVIDER} "), NAME), "space-in-value"),
+        (conditional(&both).replace("demo:app", "demo: app"), "space-in-value"),
+        (conditional(&both).replace("demo:app", "demo:\u{200b}app"), "space-in-value"),
+        (conditional(&both).replace("StringEquals", "stringEqual"), "operator"),
+        (
+            conditional(&both).replace("X:aud", "X\": \"x\", \"oidc.example.com/id/X:aud"),
+            "condition-key",
+        ),
+        (conditional(&both).replace("\"Statement\"", "\"Statements\""), "member-unknown"),
+        (
+            conditional(&both).replace("\"Effect\": \"Allow\"", "Effect\": \"Allow\""),
+            "missing-quote",
+        ),
+        (
+            conditional(&both).replace("\"oidc.example.com/id/X:sub", "oidc.example.com/id/X:sub"),
+            "missing-quote",
+        ),
+        (permissions(r#""s3: GetObject""#, r#""arn:aws:s3:::b/*""#), "bad-action"),
+        (
+            permissions(r#"["s3:Get*", "s3:List*"]"#, r#""arn:aws:s3:::b""#),
+            "object-action-on-bucket",
+        ),
+        (permissions(r#""s3:GetObject""#, r#""s3://b/*""#), "resource-arn"),
+        (permissions(r#""s3:GetObject""#, r#""b/*""#), "resource-arn"),
+        (permissions(r#""sqs:*""#, r#""arn:aws:sqs:cn-north-1:111122223333:q""#), "partition"),
     ] {
         assert_eq!(codes(&bad), [code], "{bad}\n{:#?}", lint(&bad));
     }
+}
+
+#[test]
+fn mends_a_glob_with_all_values_of_its_key() {
+    let subjects = r#"["system:serviceaccount:demo:app", "system:serviceaccount:demo:x-*"]"#;
+    let bad = conditional(&format!(
+        r#"{{"StringEquals": {{{AUD}, "oidc.example.com/id/X:sub": {subjects}}}}}"#
+    ));
+    let found = lint(&bad);
+    let fix = format!(r#""StringLike": {{"oidc.example.com/id/X:sub": {subjects}}}"#);
+    assert_eq!(found.iter().map(|f| f.fix.as_deref()).collect::<Vec<_>>(), [Some(fix.as_str())]);
+}
+
+#[test]
+fn reads_a_template_with_far_too_many_names_in_time() {
+    let resources = (0..20_000).map(|n| {
+        format!(
+            r#""R{n}": {{"Type": "AWS::S3::Bucket", "DependsOn": "P{n}", "Properties": {{"A": {{"Ref": "Q{n}"}}}}}}"#
+        )
+    });
+    let resources: Vec<String> = resources.collect();
+    // With a guess at each name it would take minutes.
+    let found = lint(&format!(r#"{{"Resources": {{{}}}}}"#, resources.join(",")));
+    assert_eq!(found.len(), 40_000);
 }
 
 #[test]

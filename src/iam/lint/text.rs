@@ -6,6 +6,7 @@ use crate::iam::finding::{Code, Finding};
 use crate::iam::json::{self, Slip};
 use crate::iam::node::Node;
 use crate::iam::place::{Position, Source};
+use crate::iam::reader::statements;
 use crate::iam::yaml;
 
 /// A policy found in text.
@@ -36,9 +37,10 @@ pub(super) fn policies(source: &Source) -> Vec<Found> {
         let (node, slips, end) = json::read_at(source, index);
         // What Terraform puts in may hold quotes; its plan has the result.
         let is_open = is_terraform && source.text(index..end).contains("${");
-        if node.get("Statement").is_some() && is_open {
+        let is_policy = statements(&node).is_some();
+        if is_policy && is_open {
             index = end.max(index + 1);
-        } else if node.get("Statement").is_some() {
+        } else if is_policy {
             let lines = source.at(index).line..=source.at(end.saturating_sub(1)).line;
             found.push(Found { node, slips, lines });
             index = end.max(index + 1);

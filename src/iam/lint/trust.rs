@@ -45,11 +45,20 @@ pub(super) fn findings(statement: &Statement) -> Vec<Finding> {
 fn federated(name: &Text) -> Vec<Finding> {
     let mut found = Vec::new();
     let value = name.as_str();
-    let Some(arn) = read_arn(value) else {
+    if value != value.trim() {
+        let message = format!("{value:?} has white space around it, and names no provider so");
+        let finding = Finding::new(Code::SpaceInValue, name.at, message);
+        found.push(finding.fixed(format!("{:?}", value.trim())));
+    }
+    let Some(arn) = read_arn(value.trim()) else {
         found.extend(not_an_arn(name));
         return found;
     };
-    let prefix = value.strip_suffix(arn.name).unwrap_or_default();
+    if arn.account.is_empty() {
+        let message = "the ARN names no account: the provider is one of an account's, with the 12 digits before :oidc-provider";
+        found.push(Finding::new(Code::AccountId, name.at, message));
+    }
+    let prefix = value.trim().strip_suffix(arn.name).unwrap_or_default();
     let mended = format!("\"{prefix}{}\"", claims::bare(arn.name));
     if arn.name.contains("://") {
         let message = "the ARN of a provider has the issuer without https://; so written it names no provider";

@@ -13,6 +13,7 @@ use super::finding::Severity;
 use super::json;
 use super::lint::lint;
 use super::place::Source;
+use super::reader::{PolicyKind, guess_kind};
 use crate::identity::Account;
 
 /// What to make.
@@ -78,6 +79,11 @@ impl Permissions {
         if !slips.is_empty() || node.get("Statement").is_none() {
             let message = "it is no policy document in JSON".to_owned();
             return Err(PermissionsError { line: 1, column: 1, message });
+        }
+        if guess_kind(&node) != PolicyKind::Permissions {
+            let message = "it says who may come, as a trust policy or a bucket's does; what the role may do is wanted, without a Principal".to_owned();
+            let at = node.at;
+            return Err(PermissionsError { line: at.line, column: at.column, message });
         }
         Ok(Self(Value::from_node(&node)))
     }

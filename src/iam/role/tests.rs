@@ -86,6 +86,9 @@ fn refuses_permissions_that_the_linter_finds_errors_in() {
         "{}",
         "{\"Version\": \u{201c}2012-10-17\u{201d}}",
         r#"{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::b"}]}"#,
+        // A trust policy, and a bucket's.
+        r#"{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}]}"#,
+        r#"{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::b/*"}]}"#,
     ] {
         assert!(Permissions::read(bad).is_err(), "{bad}");
     }

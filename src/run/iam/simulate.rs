@@ -39,7 +39,10 @@ fn request(args: &IamSimulateArgs) -> anyhow::Result<WebIdentityRequest> {
         WebIdentityRequest::new(issuer, args.sub.as_deref().unwrap_or_default(), &audiences)
     };
     request.provider_arn.clone_from(&args.provider_arn);
-    Ok(args.context.iter().fold(request, |request, (key, value)| request.with_context(key, value)))
+    Ok(args
+        .condition_keys
+        .iter()
+        .fold(request, |request, (key, value)| request.with_context(key, value)))
 }
 
 fn told(verdict: &Verdict, request: &WebIdentityRequest) -> anyhow::Result<String> {
