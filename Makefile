@@ -1,6 +1,6 @@
 # `make` lists what there is.
 .DEFAULT_GOAL := help
-.PHONY: help setup run try demo test soak lint fmt image image-test kind-test clean
+.PHONY: help setup run try demo test soak bench bench-check bench-baseline lint fmt image image-test kind-test walkthrough clean
 
 # Where rustup and Go's own archive put their programs, for shells that do not
 # have them on their path yet.
@@ -15,9 +15,10 @@ METRICS_PORT ?= 9999
 POD ?= deploy/examples/pod.yaml
 IMAGE ?= pod-identity-webhook:0.1.0
 MINUTES ?= 5
+EFFORT ?= standard
 
 help: ## List these
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Check what building and testing need, install what is missing
 	@scripts/setup test
@@ -55,12 +56,25 @@ soak: ## Disturb it in every way under load, then rotate certificates, each for 
 	SOAK_SECONDS=$$(( $(MINUTES) * 60 )) cargo test --locked --test availability nothing_is_lost -- --nocapture
 	ROTATION_SECONDS=$$(( $(MINUTES) * 60 )) cargo test --locked --test availability rotation -- --nocapture
 
+bench: ## Measure it beside a bare TLS server for docs/performance.md (EFFORT=smoke, standard, full; PEER_WEBHOOK=the Go webhook)
+	@scripts/bench $(EFFORT)
+
+bench-check: ## Fail where a part of an admission takes over 3 % more instructions than agreed
+	@scripts/bench check
+
+bench-baseline: ## Agree on what they take now; say why in the commit
+	@scripts/bench baseline
+
 image: ## Build the container image (IMAGE=name, RUST_IMAGE=base) with docker, podman or buildah
 	@scripts/image $(IMAGE)
 
 image-test: ## Build the image's last stage from a static binary (minutes), run it with runc, ask it
 	@scripts/setup image
 	@scripts/image-test
+
+walkthrough: ## The tutorials on a real one-node cluster, with a real STS (root; LONG=yes: until a token is replaced)
+	@scripts/setup test
+	@tests/walkthrough/run
 
 kind-test: ## Install it on a kind cluster of its own in each way, run the suite there, remove the cluster
 	@scripts/kind-test

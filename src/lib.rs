@@ -6,7 +6,7 @@
 //! |---|---|---|
 //! | 3 surface | [`cli`], [`config`], [`run`] | all below |
 //! | 2 the world | [`service_accounts`], [`tls`], [`server`], [`telemetry`], [`evidence`] | tokio, kube, axum, rustls; floor 1 |
-//! | 1 the domain, pure | [`identity`], [`mutation`], [`admission`], [`certificates`], [`workloads`], [`issuer`], [`iam`], [`doctor`] | serde, json-patch, std, pure crates |
+//! | 1 the domain, pure | [`identity`], [`mutation`], [`admission`], [`certificates`], [`workloads`], [`issuer`], [`iam`], [`doctor`], [`json`] | serde, json-patch, std, pure crates |
 //!
 //! The way of a request is one function: `server::admissions::answer`.
 
@@ -21,6 +21,7 @@ pub mod fetch;
 pub mod iam;
 pub mod identity;
 pub mod issuer;
+pub mod json;
 pub mod live_issuer;
 pub mod mutation;
 pub mod run;

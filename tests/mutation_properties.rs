@@ -208,7 +208,7 @@ fn admitted(pod: &Value, lookup: &Lookup, jitter: i64) -> Admission {
 
 fn patched(pod: &Value, admission: &Admission) -> Value {
     let mut pod = pod.clone();
-    json_patch::patch(&mut pod, &admission.patch).expect("the patch applies");
+    json_patch::patch(&mut pod, &admission.patch.operations()).expect("the patch applies");
     pod
 }
 
@@ -269,7 +269,7 @@ proptest! {
     #[test]
     fn only_ever_adds(pod in pod(), lookup in lookup(), jitter in 0..=Jitter::MAX) {
         let admission = admitted(&pod, &lookup, jitter);
-        prop_assert!(admission.patch.iter().all(|it| matches!(it, PatchOperation::Add(_))));
+        prop_assert!(admission.patch.operations().iter().all(|it| matches!(it, PatchOperation::Add(_))));
         let patched = patched(&pod, &admission);
         prop_assert!(only_adds(&pod, &patched), "{pod}\nbecame\n{patched}");
         let changed = patched != pod;

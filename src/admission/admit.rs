@@ -1,12 +1,10 @@
 //! One admission, from what was asked and what was looked up to its end. The
 //! server and every command that shows what would be injected call this.
 
-use json_patch::Patch;
-
 use super::required::{Refusal, refuse};
 use super::{Outcome, Review, Subject};
 use crate::identity::{Defaults, Identity, Key, Lookup, Warning};
-use crate::mutation::{Jitter, Plan, Pod, Scope, Settings, Status, plan};
+use crate::mutation::{Jitter, PatchText, Plan, Pod, Scope, Settings, Status, plan};
 
 /// The flags that decide about an admission.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -35,7 +33,7 @@ pub enum Method {
 pub struct Admission {
     pub outcome: Outcome,
     pub method: Option<Method>,
-    pub patch: Patch,
+    pub patch: PatchText,
     pub warnings: Vec<Warning>,
     pub refusal: Option<Refusal>,
     /// Why the lookup failed, in one line.
@@ -116,7 +114,7 @@ impl Admission {
         Self {
             outcome,
             method: None,
-            patch: Patch::default(),
+            patch: PatchText::default(),
             warnings: Vec::new(),
             refusal: None,
             reason: None,
@@ -130,7 +128,7 @@ impl Admission {
         }
         self.refusal = refuse(self.outcome, key, uncovered, self.reason.as_deref());
         if self.refusal.is_some() {
-            self.patch = Patch::default();
+            self.patch = PatchText::default();
         }
     }
 

@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::identity::Key;
+use crate::json;
 use crate::mutation::{ExistingEphemeralContainers, Pod, Text};
 
 /// A review, and what it is of.
@@ -116,6 +117,9 @@ type AnyEnvelope<'a> = Envelope<'a, &'a RawValue, &'a RawValue>;
 /// # Errors
 /// [`DecodeError`], to be answered as an HTTP error.
 pub fn decode(body: &[u8]) -> Result<Review<'_>, DecodeError> {
+    if let Ok(envelope) = json::from_slice::<PodEnvelope<'_>>(body) {
+        return envelope.into_review();
+    }
     match serde_json::from_slice::<PodEnvelope<'_>>(body) {
         Ok(envelope) => envelope.into_review(),
         Err(error) => match serde_json::from_slice::<AnyEnvelope<'_>>(body) {

@@ -165,8 +165,9 @@ pub(super) fn lacks(
     let review = decode(&body).ok()?;
     let Way::Lookup(candidate) = review.way() else { return None };
     let admission = candidate.admit(lookup, policy, Endpoint::Mutate, Jitter(0));
-    (admission.outcome == Outcome::Mutated)
-        .then(|| format!("lacks what it would get now: {}{when}", paths(&admission.patch)))
+    (admission.outcome == Outcome::Mutated).then(|| {
+        format!("lacks what it would get now: {}{when}", paths(&admission.patch.operations()))
+    })
 }
 
 /// When an annotation was written last, by what the API server keeps of it.

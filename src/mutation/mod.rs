@@ -16,6 +16,7 @@ mod text;
 mod volume;
 mod windows;
 
+pub use patch::PatchText;
 pub use plan::{
     ContainerPlan, EnvSource, EnvVar, Jitter, LABEL, LABEL_VALUE, LabelPlan, List, Mounted, Plan,
     Scope, Status, Variables, Verdict, VolumePlan,

@@ -1,94 +1,181 @@
 //! The plan as a JSON patch (RFC 6902) of `add` operations by path.
+//!
+//! Written as text at once: as a tree of values it costs as much as reading
+//! the whole review.
 
-use json_patch::jsonptr::PointerBuf;
-use json_patch::{AddOperation, Patch, PatchOperation};
-use serde_json::{Value, json};
+use crate::json::push_string;
 
 use super::plan::{
     ContainerPlan, EnvSource, EnvVar, LABEL, LABEL_VALUE, LabelPlan, Plan, VolumePlan,
 };
 
+/// Enough for the patch of a pod with two containers.
+const USUAL: usize = 1 << 10;
+
+/// A JSON patch as text; empty where there is nothing to add.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PatchText(String);
+
+impl PatchText {
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The same as values, for those who apply it.
+    #[must_use]
+    pub fn operations(&self) -> json_patch::Patch {
+        // The text is of one form, and a property test holds it to be a patch.
+        serde_json::from_str(&self.0).unwrap_or_default()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn of(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
+    /// One operation; `value` writes the JSON of what is added.
+    fn add(&mut self, path: &[&str], value: impl FnOnce(&mut String)) {
+        let Self(text) = self;
+        // The bracket that ended the list goes on as a comma.
+        let is_first = text.pop().is_none();
+        text.push(if is_first { '[' } else { ',' });
+        text.push_str(r#"{"op":"add","path":""#);
+        for token in path {
+            text.push('/');
+            text.push_str(token);
+        }
+        text.push_str(r#"","value":"#);
+        value(text);
+        text.push_str("}]");
+    }
+
+    /// Adds the items to the end of the list at `path`, made where it is not
+    /// there.
+    fn append<T>(
+        &mut self,
+        path: [&str; 4],
+        exists: bool,
+        items: &[T],
+        write: impl Fn(&T, &mut String),
+    ) {
+        if exists {
+            let [a, b, c, d] = path;
+            for item in items {
+                self.add(&[a, b, c, d, "-"], |text| write(item, text));
+            }
+        } else {
+            self.add(&path, |text| {
+                for (index, item) in items.iter().enumerate() {
+                    text.push(if index == 0 { '[' } else { ',' });
+                    write(item, text);
+                }
+                text.push(']');
+            });
+        }
+    }
+}
+
 impl Plan<'_> {
     /// Adds what is missing, the lists that it goes into where there are none,
     /// and touches nothing else.
     #[must_use]
-    pub fn patch(&self) -> Patch {
-        let mut operations = Vec::new();
+    pub fn patch(&self) -> PatchText {
+        let mut patch = PatchText(String::with_capacity(USUAL));
         for container in &self.containers {
-            container.add_to(&mut operations, &self.volume.name, self.mount_path);
+            container.add_to(&mut patch, &self.volume.name, self.mount_path);
         }
-        if self.volume.add {
-            let volume = self.volume.to_json();
-            operations.push(append(&["spec", "volumes"], self.volume.has_volumes, vec![volume]));
+        if self.volume.add && self.volume.has_volumes {
+            patch.add(&["spec", "volumes", "-"], |text| self.volume.write(text));
+        } else if self.volume.add {
+            patch.add(&["spec", "volumes"], |text| {
+                text.push('[');
+                self.volume.write(text);
+                text.push(']');
+            });
         }
         if let Some(label) = self.label {
-            operations.push(label.operation());
+            label.add_to(&mut patch);
         }
-        Patch(operations.into_iter().flatten().collect())
+        patch
     }
 }
 
 impl ContainerPlan<'_> {
-    fn add_to(&self, operations: &mut Vec<Vec<PatchOperation>>, volume: &str, mount_path: &str) {
+    fn add_to(&self, patch: &mut PatchText, volume: &str, mount_path: &str) {
         let index = self.index.to_string();
-        let at = |list: &'static str| ["spec", self.list.as_str(), &index, list];
+        let at = |list| ["spec", self.list.as_str(), &index, list];
         if !self.env.is_empty() {
-            let env = self.env.iter().map(EnvVar::to_json).collect();
-            operations.push(append(&at("env"), self.has_env, env));
+            patch.append(at("env"), self.has_env, &self.env, EnvVar::write);
         }
         if self.mount {
-            let mount = json!({"name": volume, "readOnly": true, "mountPath": mount_path});
-            operations.push(append(&at("volumeMounts"), self.has_mounts, vec![mount]));
+            patch.append(at("volumeMounts"), self.has_mounts, &[()], |(), text| {
+                text.push_str(r#"{"mountPath":"#);
+                push_string(text, mount_path);
+                text.push_str(r#","name":"#);
+                push_string(text, volume);
+                text.push_str(r#","readOnly":true}"#);
+            });
         }
     }
 }
 
 impl EnvVar<'_> {
-    fn to_json(&self) -> Value {
+    fn write(&self, text: &mut String) {
+        text.push_str(r#"{"name":"#);
+        push_string(text, self.name);
         match &self.source {
-            EnvSource::Value(value) => json!({"name": self.name, "value": value}),
-            EnvSource::PodName => json!({
-                "name": self.name,
-                "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}},
-            }),
+            EnvSource::Value(value) => {
+                text.push_str(r#","value":"#);
+                push_string(text, value);
+            }
+            EnvSource::PodName => {
+                text.push_str(r#","valueFrom":{"fieldRef":{"fieldPath":"metadata.name"}}"#);
+            }
         }
+        text.push('}');
     }
 }
 
 impl VolumePlan<'_> {
-    fn to_json(&self) -> Value {
-        json!({
-            "name": self.name,
-            "projected": {"sources": [{"serviceAccountToken": {
-                "audience": self.audience,
-                "expirationSeconds": self.expiration.seconds(),
-                "path": self.token_path,
-            }}]},
-        })
+    fn write(&self, text: &mut String) {
+        text.push_str(r#"{"name":"#);
+        push_string(text, &self.name);
+        text.push_str(r#","projected":{"sources":[{"serviceAccountToken":{"audience":"#);
+        push_string(text, self.audience);
+        text.push_str(r#","expirationSeconds":"#);
+        text.push_str(&self.expiration.seconds().to_string());
+        text.push_str(r#","path":"#);
+        push_string(text, self.token_path);
+        text.push_str("}}]}}");
     }
 }
 
 impl LabelPlan {
-    fn operation(self) -> Vec<PatchOperation> {
-        vec![match self {
-            Self::Entry => add(&["metadata", "labels", LABEL], LABEL_VALUE.into()),
-            Self::Labels => add(&["metadata", "labels"], json!({LABEL: LABEL_VALUE})),
-            Self::Metadata => add(&["metadata"], json!({"labels": {LABEL: LABEL_VALUE}})),
-        }]
+    fn add_to(self, patch: &mut PatchText) {
+        let object = |text: &mut String| {
+            text.push('{');
+            push_string(text, LABEL);
+            text.push(':');
+            push_string(text, LABEL_VALUE);
+            text.push('}');
+        };
+        match self {
+            // A slash in a path's token is written as ~1.
+            Self::Entry => patch.add(&["metadata", "labels", &LABEL.replace('/', "~1")], |text| {
+                push_string(text, LABEL_VALUE);
+            }),
+            Self::Labels => patch.add(&["metadata", "labels"], object),
+            Self::Metadata => patch.add(&["metadata"], |text| {
+                text.push_str(r#"{"labels":"#);
+                object(text);
+                text.push('}');
+            }),
+        }
     }
-}
-
-/// The values to the end of the list at `path`, made where it is not there.
-fn append(path: &[&str], exists: bool, values: Vec<Value>) -> Vec<PatchOperation> {
-    if exists {
-        let mut end = path.to_vec();
-        end.push("-");
-        values.into_iter().map(|value| add(&end, value)).collect()
-    } else {
-        vec![add(path, Value::Array(values))]
-    }
-}
-
-fn add(path: &[&str], value: Value) -> PatchOperation {
-    PatchOperation::Add(AddOperation { path: PointerBuf::from_tokens(path.iter().copied()), value })
 }

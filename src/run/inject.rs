@@ -270,7 +270,7 @@ fn print(
     let mut patches = vec![Patch::default(); documents.len()];
     let mut names = vec![Vec::new(); documents.len()];
     for Injected { document, template, admission, .. } in injected {
-        patches[document].0.extend(template.placed(admission.patch).0);
+        patches[document].0.extend(template.placed(admission.patch.operations()).0);
         names[document].push(template.object);
     }
     let all = documents.iter().zip(patches).zip(names);

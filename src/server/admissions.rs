@@ -38,8 +38,6 @@ enum Unanswered {
     Review(#[from] DecodeError),
     #[error("failed to look up ServiceAccount {key}: {reason}")]
     Lookup { key: String, reason: String },
-    #[error("failed to write the answer: {0}")]
-    Answer(#[from] serde_json::Error),
 }
 
 /// `/mutate` and `/mutate/required`.
@@ -99,7 +97,7 @@ impl Admissions {
             Admission { outcome: Outcome::LookupFailed, refusal: None, reason, .. } => {
                 Err(Unanswered::lookup(&review, reason))
             }
-            admission => Ok(admission::respond(&review, &admission)?),
+            admission => Ok(admission::respond(&review, &admission)),
         }
     }
 }
@@ -113,9 +111,7 @@ impl Unanswered {
     fn outcome(&self) -> Outcome {
         match self {
             Self::Lookup { .. } => Outcome::LookupFailed,
-            Self::ContentType(_) | Self::Body(_) | Self::Review(_) | Self::Answer(_) => {
-                Outcome::BadRequest
-            }
+            Self::ContentType(_) | Self::Body(_) | Self::Review(_) => Outcome::BadRequest,
         }
     }
 }
@@ -127,7 +123,6 @@ impl IntoResponse for Unanswered {
             Self::Body(error) => return error.into_response(),
             Self::Review(_) => StatusCode::BAD_REQUEST,
             Self::Lookup { .. } => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Answer(_) => StatusCode::INTERNAL_SERVER_ERROR,
         };
         (status, format!("{self}\n")).into_response()
     }

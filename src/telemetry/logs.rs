@@ -9,6 +9,8 @@ use tracing_subscriber::fmt::{self, MakeWriter};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::Registry;
 
+use super::json_lines::JsonLines;
+
 /// How lines look, and which are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settings {
@@ -54,14 +56,11 @@ where
     // Without it, a closed standard error makes the layer report its failure
     // to standard error, which panics.
     let lines = fmt::layer().with_writer(writer).log_internal_errors(false);
-    let lines: Box<dyn Layer<Registry> + Send + Sync> = match settings.format {
-        Format::Json => {
-            let json = lines.json().flatten_event(true);
-            Box::new(json.with_current_span(false).with_span_list(false))
-        }
+    let lines: Box<dyn Layer<_> + Send + Sync> = match settings.format {
+        Format::Json => Box::new(lines.event_format(JsonLines)),
         Format::Text => Box::new(lines.with_target(false)),
     };
-    Registry::default().with(lines.with_filter(levels))
+    Registry::default().with(levels).with(lines)
 }
 
 /// What kube says of a failed request, a watch above all: at each attempt, with

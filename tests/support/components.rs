@@ -25,7 +25,13 @@ pub fn binaries() -> anyhow::Result<PathBuf> {
 
 /// The same with these components beside those of the control plane.
 fn binaries_with(more: &[&str]) -> anyhow::Result<PathBuf> {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/control-plane/build.sh");
+    // The benches are a package in a folder of the program's.
+    let mut roots = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
+    let script = roots.find_map(|root| {
+        let script = root.join("tests/control-plane/build.sh");
+        script.exists().then_some(script)
+    });
+    let script = script.context("found no tests/control-plane/build.sh; is the checkout whole?")?;
     let output = Command::new(&script)
         .args(more)
         .stdin(Stdio::null())

@@ -46,6 +46,11 @@ pub async fn send(address: SocketAddr, request: Request<Bytes>) -> anyhow::Resul
     Connection::over(stream, address).await?.send(request).await
 }
 
+/// GET over plain HTTP.
+pub async fn get(address: SocketAddr, path: &str) -> anyhow::Result<Reply> {
+    send(address, Request::get(path).body(Bytes::new())?).await
+}
+
 pub async fn send_tls(
     address: SocketAddr,
     ca_pem: &str,

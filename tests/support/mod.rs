@@ -48,7 +48,7 @@ pub use self::{
     footprint::raise_open_files,
     from_file::{ACCOUNTS, accounts, from_file},
     helm::{Helm, chart},
-    http::{Connection, Dialer, Reply, client_config},
+    http::{Connection, Dialer, Reply, client_config, get},
     in_the_wild::in_the_wild,
     injector::Injector,
     keeper::{Process, process_is_gone},

@@ -1,0 +1,131 @@
+//! What pod creation waits for a webhook.
+
+use std::time::{Duration, Instant};
+
+use futures::{StreamExt as _, stream};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::http::{HIT, median};
+use crate::results::progress;
+use crate::server::{Identity, Server};
+use crate::support::{ControlPlane, Namespace, Registration, pod, register};
+
+const ROLE: (&str, &str) = ("eks.amazonaws.com/role-arn", "arn:aws:iam::111122223333:role/app");
+
+/// Milliseconds for one pod at a time.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Creation {
+    /// The webhook's, or "none".
+    pub name: String,
+    pub pods: usize,
+    pub p50: f64,
+    pub p99: f64,
+}
+
+/// All at once.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Burst {
+    pub name: String,
+    pub pods: usize,
+    pub mutated: usize,
+    pub failed: usize,
+    pub seconds: f64,
+    pub slowest: f64,
+}
+
+type Servers = [(&'static str, Server)];
+
+/// In turns: one without a webhook, one with each.
+pub async fn latencies(
+    control_plane: &ControlPlane,
+    identity: &Identity,
+    servers: &Servers,
+    pods: usize,
+) -> anyhow::Result<Vec<Creation>> {
+    let mut places = vec![("none", namespace(control_plane).await, Vec::new())];
+    for (name, server) in servers {
+        let place = registered(control_plane, identity, server).await;
+        places.push((name, place, Vec::new()));
+    }
+    for number in 0..pods {
+        for (_, namespace, took) in &mut places {
+            let pod = pod(&format!("pod-{number}"), HIT);
+            let begun = Instant::now();
+            namespace.admit_pod(&pod, false).await?;
+            took.push(milliseconds(begun.elapsed()));
+        }
+    }
+    let found = places.into_iter().map(|(name, _, mut took)| {
+        took.sort_by(f64::total_cmp);
+        let p99 = took[(took.len() * 99).div_ceil(100) - 1];
+        Creation { name: name.into(), pods, p50: median(took), p99 }
+    });
+    let found = found.collect();
+    progress(&format!("{found:?}"));
+    Ok(found)
+}
+
+pub async fn bursts(
+    control_plane: &ControlPlane,
+    identity: &Identity,
+    servers: &Servers,
+    pods: usize,
+) -> anyhow::Result<Vec<Burst>> {
+    let mut found = Vec::new();
+    for (name, server) in servers {
+        let namespace = registered(control_plane, identity, server).await;
+        let begun = Instant::now();
+        let made = stream::iter(0..pods).map(|number| {
+            let namespace = &namespace;
+            async move {
+                let begun = Instant::now();
+                let made = namespace.admit_pod(&pod(&format!("burst-{number}"), HIT), false).await;
+                (made.map(|it| has_role(&it.object)), begun.elapsed())
+            }
+        });
+        let made: Vec<_> = made.buffer_unordered(pods).collect().await;
+        found.push(Burst {
+            name: (*name).to_owned(),
+            pods,
+            mutated: made.iter().filter(|(made, _)| matches!(made, Ok(true))).count(),
+            failed: made.iter().filter(|(made, _)| made.is_err()).count(),
+            seconds: begun.elapsed().as_secs_f64(),
+            slowest: made.iter().map(|(_, took)| took.as_secs_f64()).fold(0.0, f64::max),
+        });
+        if let Some(error) = made.iter().find_map(|(made, _)| made.as_ref().err()) {
+            progress(&format!("a pod of the burst was refused: {error:#}"));
+        }
+    }
+    progress(&format!("{found:?}"));
+    Ok(found)
+}
+
+async fn namespace(control_plane: &ControlPlane) -> Namespace {
+    let namespace = control_plane.namespace("pods").await;
+    namespace.service_account(HIT, &[ROLE]).await;
+    namespace
+}
+
+async fn registered(
+    control_plane: &ControlPlane,
+    identity: &Identity,
+    server: &Server,
+) -> Namespace {
+    let namespace = namespace(control_plane).await;
+    let url = format!("https://{}", server.address);
+    // The longest that an API server waits: whatever is slow shows as slow, not as missing.
+    let registration =
+        Registration { timeout_seconds: 30, entry_overlay: json!({}), ..Registration::default() };
+    register(control_plane, &namespace, &url, identity.ca_pem(), registration).await;
+    namespace
+}
+
+fn has_role(pod: &Value) -> bool {
+    let env = pod["spec"]["containers"][0]["env"].as_array();
+    env.is_some_and(|env| env.iter().any(|it| it["name"] == "AWS_ROLE_ARN"))
+}
+
+fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}

@@ -1,0 +1,81 @@
+//! The floor: what any webhook in Rust pays. hyper and rustls alone; it reads the body and answers fixed bytes.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
+use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use rustls::ServerConfig;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+
+/// Answers, of which the path says how many bytes to send: `/1500`.
+static ANSWER: [u8; 64 << 10] = [b'x'; 64 << 10];
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[arg(long)]
+    port: u16,
+    #[arg(long)]
+    certificate: PathBuf,
+    #[arg(long)]
+    key: PathBuf,
+}
+
+pub fn run(args: &Args) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(serve(args))
+}
+
+async fn serve(args: &Args) -> anyhow::Result<()> {
+    let acceptor = TlsAcceptor::from(Arc::new(config(&args.certificate, &args.key)?));
+    let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], args.port))).await?;
+    loop {
+        let (stream, _) = listener.accept().await?;
+        stream.set_nodelay(true)?;
+        let acceptor = acceptor.clone();
+        tokio::spawn(async move {
+            // A client that leaves early is no failure of the measurement.
+            if let Ok(stream) = acceptor.accept(stream).await {
+                let _ = http1::Builder::new()
+                    .serve_connection(TokioIo::new(stream), service_fn(answer))
+                    .await;
+            }
+        });
+    }
+}
+
+async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+    let wanted = request.uri().path().trim_start_matches('/').parse().unwrap_or(0);
+    let read = request.into_body().collect().await;
+    let mut response = Response::new(Full::new(Bytes::from_static(&ANSWER[..wanted])));
+    if read.is_err() {
+        *response.status_mut() = StatusCode::BAD_REQUEST;
+    }
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    Ok(response)
+}
+
+fn config(certificate: &Path, key: &Path) -> anyhow::Result<ServerConfig> {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_single_cert(
+            vec![CertificateDer::from_pem_file(certificate)?],
+            PrivateKeyDer::from_pem_file(key)?,
+        )?;
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    // As the webhook: no client of it resumes a session.
+    config.send_tls13_tickets = 0;
+    Ok(config)
+}

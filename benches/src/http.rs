@@ -1,0 +1,218 @@
+//! The HTTP part: the floor, this webhook and, where there is one, the Go webhook, side by side.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use serde::{Deserialize, Serialize};
+
+use pod_identity_benches::reviews::{NAMESPACE, review};
+
+use crate::client::{Client, request};
+use crate::load::{Found, Loop, Times, measure};
+use crate::results::{Effort, progress};
+use crate::server::{Identity, Server, stay_on_the_load_core};
+use crate::support::{ControlPlane, Options};
+
+pub const HIT: &str = "app";
+pub const MISS: &str = "default";
+
+/// One comparison.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Case {
+    /// Of the review.
+    pub bytes: usize,
+    pub hit: bool,
+    pub how: Loop,
+}
+
+/// What one server did in it, round by round.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Measured {
+    pub case: Case,
+    pub server: String,
+    pub rounds: Vec<Found>,
+}
+
+const KB: usize = 1000;
+
+/// The table of the targets first, then one axis at a time.
+fn cases(effort: Effort) -> Vec<Case> {
+    let closed = |connections| Loop::Closed { connections };
+    let case = |kilobytes: usize, hit, how| Case { bytes: kilobytes * KB, hit, how };
+    let mut cases = vec![case(6, true, closed(32)), case(6, false, closed(32))];
+    if effort == Effort::Smoke {
+        return cases;
+    }
+    cases.extend([case(6, true, closed(1)), case(6, true, closed(8))]);
+    cases.extend([2, 64, 200].map(|size| case(size, true, closed(8))));
+    cases.push(case(6, true, Loop::Handshakes { connections: 8 }));
+    cases.extend([200, 1000, 5000].map(|per_second| case(6, true, Loop::Open { per_second })));
+    if effort == Effort::Full {
+        for size in [2, 64, 200] {
+            cases.extend([1, 32].map(|connections| case(size, true, closed(connections))));
+            cases.push(case(size, false, closed(8)));
+        }
+        cases.extend([1, 8].map(|connections| case(6, false, closed(connections))));
+        cases.extend([200, 1000, 5000].map(|per_second| case(6, false, Loop::Open { per_second })));
+    }
+    cases
+}
+
+pub struct Plan {
+    pub program: PathBuf,
+    /// The Go webhook, where there is one.
+    pub peer: Option<PathBuf>,
+    pub effort: Effort,
+}
+
+impl Plan {
+    pub fn expected(&self) -> Duration {
+        let each = |case: &Case| {
+            let Times { warm_up, window } = times(self.effort, case.how);
+            (warm_up + window) * self.effort.rounds() * if self.peer.is_some() { 3 } else { 2 }
+        };
+        cases(self.effort).iter().map(each).sum()
+    }
+
+    pub async fn run(self) -> anyhow::Result<Vec<Measured>> {
+        let identity = Identity::new()?;
+        let mut servers = vec![("floor", identity.floor().await?)];
+        // The Go webhook knows no files: then both ask the same API server.
+        let control_plane = match &self.peer {
+            Some(_) => Some(api_server().await),
+            None => None,
+        };
+        let accounts = match &control_plane {
+            Some(it) => format!("--kubeconfig={}", it.kubeconfig().display()),
+            None => accounts(&identity, 100)?,
+        };
+        servers.push(("ours", identity.webhook(&self.program, &[accounts.clone()]).await?));
+        if let Some(peer) = &self.peer {
+            servers.push(("peer", identity.webhook(peer, &[accounts]).await?));
+        }
+        for (_, server) in &servers[1..] {
+            server.ready().await?;
+        }
+        // Past the time in which a ServiceAccount without a role is asked for again.
+        if control_plane.is_some() {
+            tokio::time::sleep(Duration::from_secs(12)).await;
+        }
+        tokio::task::spawn_blocking(move || compare(self.effort, &identity, &servers)).await?
+    }
+}
+
+async fn api_server() -> ControlPlane {
+    let control_plane = ControlPlane::start(Options::default()).await;
+    let namespace = control_plane.namespace_named(NAMESPACE).await;
+    let role = ("eks.amazonaws.com/role-arn", "arn:aws:iam::111122223333:role/app");
+    namespace.service_account(HIT, &[role]).await;
+    control_plane
+}
+
+/// A file with so many `ServiceAccounts`: every fifth has a role, `app` too, `default` has none.
+pub fn accounts(identity: &Identity, count: usize) -> anyhow::Result<String> {
+    let mut items = vec![account(HIT, true), account(MISS, false)];
+    items.extend((items.len()..count).map(|n| account(&format!("sa-{n}"), n.is_multiple_of(5))));
+    let file = format!("accounts-{count}.yaml");
+    let file = identity.folder().write(&file, items.join("---\n"))?;
+    Ok(format!("--service-accounts={}", file.display()))
+}
+
+fn account(name: &str, with_role: bool) -> String {
+    let role = format!(
+        "  annotations: {{eks.amazonaws.com/role-arn: 'arn:aws:iam::111122223333:role/{name}'}}\n"
+    );
+    let role = if with_role { &role } else { "" };
+    format!(
+        "apiVersion: v1\nkind: ServiceAccount\nmetadata:\n  name: {name}\n  namespace: {NAMESPACE}\n{role}"
+    )
+}
+
+fn times(effort: Effort, how: Loop) -> Times {
+    let window = match how {
+        Loop::Open { .. } => Duration::from_secs(3),
+        Loop::Closed { .. } | Loop::Handshakes { .. } => Duration::from_millis(1500),
+    };
+    let window = if effort == Effort::Smoke { window / 3 } else { window };
+    Times { warm_up: window / 5, window }
+}
+
+/// On a thread without a runtime, as the load has its own.
+fn compare(
+    effort: Effort,
+    identity: &Identity,
+    servers: &[(&'static str, Server)],
+) -> anyhow::Result<Vec<Measured>> {
+    stay_on_the_load_core()?;
+    let mut all = Vec::new();
+    for case in cases(effort) {
+        let body = review(case.bytes, if case.hit { HIT } else { MISS });
+        // The floor answers as long as ours does.
+        let answer = answer_length(identity, &servers[1].1, &body)?;
+        let compared = servers.iter().map(|(name, server)| {
+            let path = if *name == "floor" { format!("/{answer}") } else { "/mutate".to_owned() };
+            let measured =
+                Measured { case: case.clone(), server: (*name).into(), rounds: Vec::new() };
+            (measured, server, request(server.address, &path, &body))
+        });
+        let mut compared: Vec<_> = compared.collect();
+        let times = times(effort, case.how);
+        for _ in 0..effort.rounds() {
+            for (measured, server, request) in &mut compared {
+                let target = identity.target(server)?;
+                let found = measure(server, &target, vec![request.clone()], case.how, times);
+                measured.rounds.push(
+                    found.with_context(|| format!("{}, {:?}", measured.server, measured.case))?,
+                );
+            }
+        }
+        let figures = compared.iter().map(|(it, ..)| {
+            let (cpu, rate) = (it.cpu_microseconds(), it.per_second());
+            format!("{} {cpu:.1} µs, {rate:.0}/s", it.server)
+        });
+        let figures: Vec<_> = figures.collect();
+        progress(&format!(
+            "{case:?}: body {}, answer {answer}; {}",
+            body.len(),
+            figures.join("; ")
+        ));
+        all.extend(compared.into_iter().map(|(measured, ..)| measured));
+    }
+    Ok(all)
+}
+
+/// How long the webhook's answer is: the floor's is to be of that length.
+fn answer_length(identity: &Identity, server: &Server, body: &[u8]) -> anyhow::Result<usize> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let mut client = Client::connect(&identity.target(server)?).await?;
+        let answer = client.exchange(&request(server.address, "/mutate", body)).await?;
+        Ok(answer.len())
+    })
+}
+
+impl Measured {
+    /// The median over the rounds.
+    pub fn median(&self, of: impl Fn(&Found) -> f64) -> f64 {
+        median(self.rounds.iter().map(of).collect())
+    }
+
+    pub fn cpu_microseconds(&self) -> f64 {
+        self.median(|found| found.cpu_seconds * 1e6 / found.requests as f64)
+    }
+
+    pub fn per_second(&self) -> f64 {
+        self.median(|found| found.requests as f64 / found.seconds)
+    }
+}
+
+pub fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let middle = values.len() / 2;
+    match values.len() {
+        0 => f64::NAN,
+        length if length.is_multiple_of(2) => f64::midpoint(values[middle - 1], values[middle]),
+        _ => values[middle],
+    }
+}

@@ -1,0 +1,36 @@
+//! Strings as JSON has them.
+
+use std::fmt::Write as _;
+
+/// Appends a string in its quotes.
+pub fn push_string(out: &mut String, text: &str) {
+    out.push('"');
+    // One fast look: nearly no string has anything to escape.
+    let has_any = text.bytes().fold(false, |any, byte| any | is_escaped(byte));
+    if has_any {
+        push_escaped(out, text);
+    } else {
+        out.push_str(text);
+    }
+    out.push('"');
+}
+
+#[cold]
+fn push_escaped(out: &mut String, text: &str) {
+    for character in text.chars() {
+        match character {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            control if control < ' ' => {
+                // Into a `String` it can't fail.
+                let _ = write!(out, "\\u{:04x}", u32::from(control));
+            }
+            other => out.push(other),
+        }
+    }
+}
+
+fn is_escaped(byte: u8) -> bool {
+    byte < b' ' || byte == b'"' || byte == b'\\'
+}
