@@ -77,14 +77,20 @@ walkthrough: ## The tutorials on a real one-node cluster, with a real STS (root;
 	@tests/walkthrough/run
 
 kind-test: ## Install it on a kind cluster of its own in each way, run the suite there, remove the cluster
+	@scripts/setup
 	@scripts/kind-test
 
-lint: ## Formatting, clippy, the floors, licences and advisories
+lint: ## Formatting, clippy, the floors, scripts, licences and advisories
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
 	scripts/check-floors
 	scripts/manifest --check
 	scripts/chart-readme --check
+	@if command -v shellcheck >/dev/null 2>&1; then \
+		grep -rlE '^#!/.*sh$$' .ci scripts tests | xargs shellcheck -x; \
+	else \
+		echo 'shellcheck is not installed: shell scripts are not checked here (apt-get install shellcheck)'; \
+	fi
 	@if command -v cargo-deny >/dev/null 2>&1; then \
 		cargo deny --locked check; \
 	else \

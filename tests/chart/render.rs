@@ -88,6 +88,27 @@ fn a_spread_constraint_keeps_the_selector_that_it_has() {
 }
 
 #[test]
+fn an_objects_own_label_wins_over_a_common_one() {
+    let more =
+        ["--set", "commonLabels.team=a,serviceMonitor.enabled=true,serviceMonitor.labels.team=b"];
+    let objects = Helm::offline().template(NAME, NAME, &more).unwrap();
+    assert_eq!(one(&objects, "ServiceMonitor")["metadata"]["labels"]["team"], "b");
+    assert_eq!(one(&objects, "Deployment")["metadata"]["labels"]["team"], "a");
+}
+
+#[test]
+fn zero_is_a_value() {
+    let more = ["--set", "revisionHistoryLimit=0,replicas=0,podDisruptionBudget.minAvailable=0"];
+    let objects = Helm::offline().template(NAME, NAME, &more).unwrap();
+    let deployment = &one(&objects, "Deployment")["spec"];
+    assert_eq!(
+        (&deployment["revisionHistoryLimit"], &deployment["replicas"]),
+        (&json!(0), &json!(0))
+    );
+    assert_eq!(one(&objects, "PodDisruptionBudget")["spec"]["minAvailable"], 0);
+}
+
+#[test]
 fn makes_no_quota_in_kube_system() {
     let helm = Helm::offline();
     let quotas = |namespace: &str, more: &[&str]| {
@@ -111,6 +132,13 @@ fn refuses_misspelled_values() {
         ("certificates.mode=certmanager", "/certificates/mode"),
         ("failClosed.enabled=yes", "/failClosed/enabled"),
         ("flags.shutdown-delay=5", "/flags/shutdown-delay"),
+        ("readinessProbe.httpGet.path=/healthz", "httpGet"),
+        ("configMap.identities.reader.RoleARN=x", "/configMap/identities"),
+        ("containerCredentials.key=a/b", "/containerCredentials/key"),
+        // The chart sets them: twice in one object they would be an accident of who reads them.
+        (r"commonLabels.app\.kubernetes\.io/version=1", "/commonLabels"),
+        (r"podLabels.app\.kubernetes\.io/name=x", "/podLabels"),
+        (r"serviceMonitor.labels.helm\.sh/chart=x", "/serviceMonitor/labels"),
     ] {
         let error = Helm::offline().template(NAME, NAME, &["--set", value]).unwrap_err();
         assert!(error.to_string().contains(said), "{value}: {error}");
@@ -129,6 +157,7 @@ fn refuses_values_that_contradict_each_other_and_says_what_to_do() {
         (format!("certificates.caBundle={pem}"), "leave it empty"),
         ("clientCertificates.allowedNames={x}".to_owned(), "set clientCertificates.ca"),
         (format!("clientCertificates.ca={pem},clientCertificates.existingConfigMap=x"), "not both"),
+        ("ports.https=9999".to_owned(), "another port"),
     ] {
         let error = Helm::offline().template(NAME, NAME, &["--set", &values]).unwrap_err();
         assert!(error.to_string().contains(said), "{values}: {error}");

@@ -131,6 +131,28 @@ async fn differs_as_wanted(mut both: Match) {
     );
 }
 
+/// While one takes the other's place both may be installed.
+#[tokio::test]
+async fn whichever_is_asked_second_adds_nothing() {
+    let mut both = Match::with_model().await;
+    let mut changed = 0;
+    for seed in 0..500 {
+        let pod = generate::pod(seed);
+        let theirs = model::mutate(&pod);
+        let ours = both.ours.answer(&both.namespace, &pod).await;
+        // Where they differ, for a reason in the table, it adds that.
+        if !differences(&theirs, &ours).is_empty() {
+            continue;
+        }
+        let after_them = both.ours.answer(&both.namespace, &theirs).await;
+        assert_eq!(after_them, theirs, "seed {seed}");
+        let after_us = differences(&model::mutate(&ours), &ours);
+        assert!(after_us.is_empty(), "seed {seed}: {}", after_us[0]);
+        changed += usize::from(ours != pod);
+    }
+    assert!(changed > 150, "{changed} of 500 pods show anything");
+}
+
 #[tokio::test]
 async fn finds_no_difference_where_there_is_none() {
     let mut both = Match::with_program(Path::new(OURS), FLAGS).await;

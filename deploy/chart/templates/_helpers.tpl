@@ -1,10 +1,11 @@
-{{- define "webhook.name" -}}
+{{/* Templates have names of their own: those of a chart's dependencies share one space. */}}
+{{- define "pod-identity-webhook.name" -}}
 {{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
 {{- end }}
 
 {{/* 54: a Service's name has 63 characters at most, and -metrics follows. */}}
-{{- define "webhook.fullname" -}}
-{{- $name := include "webhook.name" . }}
+{{- define "pod-identity-webhook.fullname" -}}
+{{- $name := include "pod-identity-webhook.name" . }}
 {{- if .Values.fullnameOverride }}
 {{- .Values.fullnameOverride | trunc 54 | trimSuffix "-" }}
 {{- else if contains $name .Release.Name }}
@@ -15,26 +16,23 @@
 {{- end }}
 
 {{/* Of pods; never changes, since a Deployment's selector can't. */}}
-{{- define "webhook.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "webhook.name" . }}
+{{- define "pod-identity-webhook.selectorLabels" -}}
+app.kubernetes.io/name: {{ include "pod-identity-webhook.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end }}
 
-{{- define "webhook.labels" -}}
-{{- with .Values.commonLabels }}
-{{- toYaml . }}
-{{ end -}}
-{{ include "webhook.selectorLabels" . }}
+{{- define "pod-identity-webhook.labels" -}}
+{{ include "pod-identity-webhook.selectorLabels" . }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end }}
 
 {{/* Takes the root, and the object's own annotations and labels. */}}
-{{- define "webhook.metadata" -}}
+{{- define "pod-identity-webhook.metadata" -}}
 labels:
-  {{- include "webhook.labels" .root | nindent 2 }}
-  {{- with .labels }}
+  {{- include "pod-identity-webhook.labels" .root | nindent 2 }}
+  {{- with merge (dict) (default (dict) .labels) .root.Values.commonLabels }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
 {{- with merge (dict) (default (dict) .annotations) .root.Values.commonAnnotations }}
@@ -43,29 +41,29 @@ annotations:
 {{- end }}
 {{- end }}
 
-{{- define "webhook.serviceAccountName" -}}
+{{- define "pod-identity-webhook.serviceAccountName" -}}
 {{- if .Values.serviceAccount.name }}
 {{- .Values.serviceAccount.name }}
 {{- else if .Values.serviceAccount.create }}
-{{- include "webhook.fullname" . }}
+{{- include "pod-identity-webhook.fullname" . }}
 {{- else -}}
 default
 {{- end }}
 {{- end }}
 
-{{- define "webhook.secretName" -}}
+{{- define "pod-identity-webhook.secretName" -}}
 {{- if .Values.certificates.secretName }}
 {{- .Values.certificates.secretName }}
 {{- else if eq .Values.certificates.mode "self-managed" }}
-{{- include "webhook.fullname" . }}
+{{- include "pod-identity-webhook.fullname" . }}
 {{- else if eq .Values.certificates.mode "cert-manager" }}
-{{- include "webhook.fullname" . }}-tls
+{{- include "pod-identity-webhook.fullname" . }}-tls
 {{- else }}
 {{- fail "certificates.mode is existing-secret, but no Secret is named: set certificates.secretName to one with tls.crt and tls.key" }}
 {{- end }}
 {{- end }}
 
-{{- define "webhook.image" -}}
+{{- define "pod-identity-webhook.image" -}}
 {{- if .Values.image.digest }}
 {{- printf "%s@%s" .Values.image.repository .Values.image.digest }}
 {{- else }}
@@ -74,32 +72,32 @@ default
 {{- end }}
 
 {{/* The ConfigMaps with files; empty where there is none. */}}
-{{- define "webhook.containerCredentials" -}}
+{{- define "pod-identity-webhook.containerCredentials" -}}
 {{- if .Values.containerCredentials.existingConfigMap }}
 {{- if .Values.containerCredentials.identities }}
 {{- fail "set either containerCredentials.identities or containerCredentials.existingConfigMap, not both" }}
 {{- end }}
 {{- .Values.containerCredentials.existingConfigMap }}
 {{- else if .Values.containerCredentials.identities }}
-{{- include "webhook.fullname" . }}-container-credentials
+{{- include "pod-identity-webhook.fullname" . }}-container-credentials
 {{- end }}
 {{- end }}
 
-{{- define "webhook.clients" -}}
+{{- define "pod-identity-webhook.clients" -}}
 {{- if .Values.clientCertificates.existingConfigMap }}
 {{- if .Values.clientCertificates.ca }}
 {{- fail "set either clientCertificates.ca or clientCertificates.existingConfigMap, not both" }}
 {{- end }}
 {{- .Values.clientCertificates.existingConfigMap }}
 {{- else if .Values.clientCertificates.ca }}
-{{- include "webhook.fullname" . }}-clients
+{{- include "pod-identity-webhook.fullname" . }}-clients
 {{- else if .Values.clientCertificates.allowedNames }}
 {{- fail "clientCertificates.allowedNames needs an authority: set clientCertificates.ca or clientCertificates.existingConfigMap" }}
 {{- end }}
 {{- end }}
 
 {{/* A flag's value as the program reads it: numbers of YAML are floats, and lists go with commas. */}}
-{{- define "webhook.flagValue" -}}
+{{- define "pod-identity-webhook.flagValue" -}}
 {{- if kindIs "float64" . }}
 {{- int64 . }}
 {{- else if kindIs "slice" . }}
@@ -109,21 +107,24 @@ default
 {{- end }}
 {{- end }}
 
-{{- define "webhook.args" -}}
+{{- define "pod-identity-webhook.args" -}}
+{{- if eq (int .Values.ports.https) (int .Values.ports.metrics) }}
+{{- fail "ports.https and ports.metrics are the same: set one of them to another port" }}
+{{- end -}}
 - serve
 - --port={{ .Values.ports.https }}
 - --metrics-port={{ .Values.ports.metrics }}
 - --namespace={{ .Release.Namespace }}
 {{- if eq .Values.certificates.mode "self-managed" }}
-- --service-name={{ include "webhook.fullname" . }}
-- --tls-secret={{ include "webhook.secretName" . }}
-- --webhook-config-name={{ include "webhook.fullname" . }}
+- --service-name={{ include "pod-identity-webhook.fullname" . }}
+- --tls-secret={{ include "pod-identity-webhook.secretName" . }}
+- --webhook-config-name={{ include "pod-identity-webhook.fullname" . }}
 {{- else }}
 - --in-cluster=false
 - --tls-cert=/etc/webhook/certs/tls.crt
 - --tls-key=/etc/webhook/certs/tls.key
 {{- end }}
-{{- if include "webhook.clients" . }}
+{{- if include "pod-identity-webhook.clients" . }}
 - --client-ca-file=/etc/webhook/clients/{{ .Values.clientCertificates.key }}
 {{- with .Values.clientCertificates.allowedNames }}
 - {{ printf "--client-allowed-names=%s" (join "," .) | quote }}
@@ -132,12 +133,12 @@ default
 {{- if or .Values.configMap.watch .Values.configMap.identities }}
 - --watch-config-map=true
 {{- end }}
-{{- if include "webhook.containerCredentials" . }}
+{{- if include "pod-identity-webhook.containerCredentials" . }}
 - --watch-container-credentials-config=/etc/webhook/container-credentials/{{ .Values.containerCredentials.key }}
 {{- end }}
 {{- range $name, $value := .Values.flags }}
 {{- if not (kindIs "invalid" $value) }}
-- {{ printf "--%s=%s" $name (include "webhook.flagValue" $value) | quote }}
+- {{ printf "--%s=%s" $name (include "pod-identity-webhook.flagValue" $value) | quote }}
 {{- end }}
 {{- end }}
 {{- range .Values.extraArgs }}
