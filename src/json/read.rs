@@ -63,7 +63,8 @@ impl<'a> Reader<'a> {
 
     /// A string that needs no decoding; nothing, and it stays before it, where
     /// it does.
-    #[inline]
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "each reader of a name then looks at it at once")]
     fn plain_string(&mut self) -> Result<Option<&'a str>, Unsure> {
         // Before a name there is no space left.
         if skip::byte(self.bytes, self.at) != b'"' && self.peek() != b'"' {
