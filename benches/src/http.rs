@@ -42,6 +42,7 @@ fn cases(effort: Effort) -> Vec<Case> {
     let case = |kilobytes: usize, hit, how| Case { bytes: kilobytes * KB, hit, how };
     let mut cases = vec![case(6, true, closed(32)), case(6, false, closed(32))];
     if effort == Effort::Smoke {
+        cases.push(case(6, true, Loop::Open { per_second: 200 }));
         return cases;
     }
     cases.extend([case(6, true, closed(1)), case(6, true, closed(8))]);

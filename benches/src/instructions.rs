@@ -1,7 +1,7 @@
 //! Instructions that the parts of an admission take: the same at each run, on a busy machine too. Callgrind counts.
 //!
 //! What is counted is the program's own code. The C library's is left out: how it allocates and copies differs from
-//! one machine to the next. Allocations are what would hide there, so they are counted beside.
+//! one machine to the next. So a further allocation shows only by what the program's own code does for it.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -21,9 +21,9 @@ pub fn from_slice<'a, T: Deserialize<'a>>(mut text: &'a [u8]) -> Result<T, Unsur
     }
     // One fast look at all of it spares one at each string.
     // A fold, and not `any`: without a way out it goes by vectors.
-    let controls = text.iter().fold(0, |any, byte| any | u8::from(*byte < b' '));
+    let least = text.iter().fold(u8::MAX, |least, byte| least.min(*byte));
     let text = str::from_utf8(text).map_err(|_| Unsure)?;
-    if controls != 0 {
+    if least < b' ' {
         return Err(Unsure);
     }
     let mut reader = Reader { text, bytes: text.as_bytes(), at: 0 };
@@ -46,15 +46,15 @@ struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// The next byte that is not a space, which it stays before.
     #[inline]
-    fn peek(&mut self) -> Result<u8, Unsure> {
+    fn peek(&mut self) -> u8 {
         let next;
-        (self.at, next) = skip::spaces(self.bytes, self.at)?;
-        Ok(next)
+        (self.at, next) = skip::spaces(self.bytes, self.at);
+        next
     }
 
     #[inline]
     fn take(&mut self, wanted: u8) -> Result<(), Unsure> {
-        if self.peek()? != wanted {
+        if self.peek() != wanted {
             return Err(Unsure);
         }
         self.at += 1;
@@ -63,14 +63,16 @@ impl<'a> Reader<'a> {
 
     /// A string that needs no decoding; nothing, and it stays before it, where
     /// it does.
-    #[inline]
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "each reader of a name then looks at it at once")]
     fn plain_string(&mut self) -> Result<Option<&'a str>, Unsure> {
-        if self.peek()? != b'"' {
+        // Before a name there is no space left.
+        if skip::byte(self.bytes, self.at) != b'"' && self.peek() != b'"' {
             return Err(Unsure);
         }
         let begin = self.at + 1;
         let end = skip::plain(self.bytes, begin);
-        if self.bytes.get(end) != Some(&b'"') {
+        if skip::byte(self.bytes, end) != b'"' {
             return Ok(None);
         }
         self.at = end + 1;
@@ -100,12 +102,19 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unsure> {
-        if self.peek()? == b'n' {
+        if self.peek() == b'n' {
             self.at = skip::literal(self.bytes, self.at, b"null")?;
             visitor.visit_none()
         } else {
             visitor.visit_some(self)
         }
+    }
+
+    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unsure> {
+        let value = self.peek() == b't';
+        let word: &[u8] = if value { b"true" } else { b"false" };
+        self.at = skip::literal(self.bytes, self.at, word)?;
+        visitor.visit_bool(value)
     }
 
     fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unsure> {
@@ -170,7 +179,7 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
     }
 
     forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char bytes byte_buf unit unit_struct
+        i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char bytes byte_buf unit unit_struct
         tuple tuple_struct
     }
 }
@@ -184,20 +193,24 @@ struct Items<'r, 'a> {
 }
 
 impl Items<'_, '_> {
-    /// Goes before the next one; false where there is none.
+    /// Goes before the next one and gives its first byte, if there is one.
     #[inline]
-    fn go_on(&mut self) -> Result<bool, Unsure> {
-        let next = self.reader.peek()?;
+    fn go_on(&mut self) -> Result<Option<u8>, Unsure> {
+        let mut next = self.reader.peek();
         if next == self.end {
             self.reader.at += 1;
             self.ended = true;
-            return Ok(false);
+            return Ok(None);
         }
         if self.begun {
-            self.reader.take(b',')?;
+            if next != b',' {
+                return Err(Unsure);
+            }
+            self.reader.at += 1;
+            next = self.reader.peek();
         }
         self.begun = true;
-        Ok(true)
+        Ok(Some(next))
     }
 }
 
@@ -208,7 +221,10 @@ impl<'de> SeqAccess<'de> for &mut Items<'_, 'de> {
         &mut self,
         seed: T,
     ) -> Result<Option<T::Value>, Unsure> {
-        if self.go_on()? { seed.deserialize(&mut *self.reader).map(Some) } else { Ok(None) }
+        match self.go_on()? {
+            Some(_) => seed.deserialize(&mut *self.reader).map(Some),
+            None => Ok(None),
+        }
     }
 }
 
@@ -219,15 +235,13 @@ impl<'de> MapAccess<'de> for &mut Items<'_, 'de> {
         &mut self,
         seed: K,
     ) -> Result<Option<K::Value>, Unsure> {
-        if !self.go_on()? {
-            return Ok(None);
+        match self.go_on()? {
+            Some(b'"') => seed.deserialize(&mut *self.reader).map(Some),
+            // Names that are no strings would go to `serde_json`, which takes
+            // more as a value than as a name.
+            Some(_) => Err(Unsure),
+            None => Ok(None),
         }
-        // Names that are no strings would go to `serde_json`, which takes
-        // more as a value than as a name.
-        if self.reader.peek()? != b'"' {
-            return Err(Unsure);
-        }
-        seed.deserialize(&mut *self.reader).map(Some)
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Unsure> {

@@ -6,48 +6,92 @@
 
 use super::Unsure;
 
-/// Deeper than any Kubernetes object, and a bit of a word each.
-const MAX_DEPTH: u32 = 64;
+/// What is open: a bit for each object, set, and for each list, behind these.
+const OUTSIDE: u64 = 0b10;
+/// No bit is left. No Kubernetes object is as deep.
+const DEEPEST: u64 = 1 << 63;
+
+/// One in each byte of a word.
+const ONES: u64 = u64::MAX / 255;
+const HIGHEST: u64 = ONES << 7;
+const QUOTES: u64 = ONES * b'"' as u64;
+const BACKSLASHES: u64 = ONES * b'\\' as u64;
+
+/// Sets the highest bit of each byte that is zero.
+#[inline]
+fn zeros(word: u64) -> u64 {
+    word.wrapping_sub(ONES) & !word
+}
+
+/// Whether a string can stand in its quotes as it is.
+#[inline]
+pub(super) fn is_plain(text: &[u8]) -> bool {
+    let (words, rest) = text.as_chunks();
+    let needs_escape = |word: u64| {
+        let controls = word.wrapping_sub(ONES * b' ' as u64) & !word;
+        (zeros(word ^ QUOTES) | zeros(word ^ BACKSLASHES) | controls) & HIGHEST != 0
+    };
+    !words.iter().any(|word| needs_escape(u64::from_le_bytes(*word)))
+        && !rest.iter().any(|byte| matches!(byte, ..b' ' | b'"' | b'\\'))
+}
 
 type Behind = Result<usize, Unsure>;
 
+/// The byte at a place. Behind the end it is one that the text does not have,
+/// which no branch takes: so the end needs no branch of its own.
+#[inline]
+pub(super) fn byte(text: &[u8], at: usize) -> u8 {
+    text.get(at).copied().unwrap_or(0)
+}
+
 /// The place of the next byte that is not a space, and that byte.
 #[inline]
-pub(super) fn spaces(text: &[u8], mut at: usize) -> Result<(usize, u8), Unsure> {
-    loop {
-        match text.get(at) {
-            Some(b' ') => at += 1,
-            Some(byte) => return Ok((at, *byte)),
-            None => return Err(Unsure),
-        }
+pub(super) fn spaces(text: &[u8], at: usize) -> (usize, u8) {
+    match byte(text, at) {
+        b' ' => many_spaces(text, at),
+        other => (at, other),
     }
 }
 
-pub(super) fn value(text: &[u8], mut at: usize) -> Behind {
-    // A bit for each object or list that is open: set, it is an object.
-    let (mut open, mut depth) = (0_u64, 0);
-    'values: loop {
-        let first;
-        (at, first) = spaces(text, at)?;
-        match first {
+/// An API server sends none.
+#[cold]
+#[inline(never)]
+fn many_spaces(text: &[u8], mut at: usize) -> (usize, u8) {
+    while byte(text, at) == b' ' {
+        at += 1;
+    }
+    (at, byte(text, at))
+}
+
+pub(super) fn value(text: &[u8], at: usize) -> Behind {
+    let mut open = OUTSIDE;
+    let (mut at, mut next) = spaces(text, at);
+    // Before a value, or before the name of one.
+    'items: loop {
+        if is_object(open) {
+            if next != b'"' {
+                return Err(Unsure);
+            }
+            (at, next) = spaces(text, string(text, at)?);
+            if next != b':' {
+                return Err(Unsure);
+            }
+            (at, next) = spaces(text, at + 1);
+        }
+        match next {
             b'"' => at = string(text, at)?,
             b'{' | b'[' => {
-                let next;
-                (at, next) = spaces(text, at + 1)?;
+                let first = next;
+                (at, next) = spaces(text, at + 1);
                 // Both close two places behind where they open in ASCII.
-                if next == first + 2 {
-                    at += 1;
-                } else {
-                    if depth == MAX_DEPTH {
+                if next != first + 2 {
+                    if open >= DEEPEST {
                         return Err(Unsure);
                     }
-                    depth += 1;
                     open = open << 1 | u64::from(first == b'{');
-                    if first == b'{' {
-                        at = name(text, at)?;
-                    }
-                    continue 'values;
+                    continue 'items;
                 }
+                at += 1;
             }
             b't' => at = literal(text, at, b"true")?,
             b'f' => at = literal(text, at, b"false")?,
@@ -55,49 +99,37 @@ pub(super) fn value(text: &[u8], mut at: usize) -> Behind {
             _ => at = number(text, at)?,
         }
         // Behind a value: there is another one, or what holds it ends.
-        while depth > 0 {
-            let next;
-            (at, next) = spaces(text, at)?;
-            at += 1;
-            let is_object = open & 1 == 1;
+        while open != OUTSIDE {
+            (at, next) = spaces(text, at);
             if next == b',' {
-                if is_object {
-                    at = name(text, at)?;
-                }
-                continue 'values;
+                (at, next) = spaces(text, at + 1);
+                continue 'items;
             }
-            if next != if is_object { b'}' } else { b']' } {
+            if next != if is_object(open) { b'}' } else { b']' } {
                 return Err(Unsure);
             }
-            depth -= 1;
+            at += 1;
             open >>= 1;
         }
         return Ok(at);
     }
 }
 
-/// The name of a member and its colon.
-#[inline]
-fn name(text: &[u8], at: usize) -> Behind {
-    let (at, first) = spaces(text, at)?;
-    if first != b'"' {
-        return Err(Unsure);
-    }
-    match spaces(text, string(text, at)?)? {
-        (at, b':') => Ok(at + 1),
-        _ => Err(Unsure),
-    }
+fn is_object(open: u64) -> bool {
+    open & 1 == 1
 }
 
 /// A string, from its first quote on.
-#[inline]
-pub(super) fn string(text: &[u8], at: usize) -> Behind {
-    let mut at = plain(text, at + 1);
+#[inline(always)]
+#[allow(clippy::inline_always, reason = "the loop over values then keeps what this needs at hand")]
+fn string(text: &[u8], at: usize) -> Behind {
+    let mut at = at + 1;
     loop {
-        match text.get(at) {
-            Some(b'"') => return Ok(at + 1),
-            Some(_) => at = plain(text, escape(text, at)?),
-            None => return Err(Unsure),
+        at = plain(text, at);
+        match byte(text, at) {
+            b'"' => return Ok(at + 1),
+            b'\\' => at = escape(text, at)?,
+            _ => return Err(Unsure),
         }
     }
 }
@@ -106,27 +138,24 @@ pub(super) fn string(text: &[u8], at: usize) -> Behind {
 /// <https://graphics.stanford.edu/~seander/bithacks.html#ZeroInWord>
 #[inline]
 pub(super) fn plain(text: &[u8], mut at: usize) -> usize {
-    const ONES: u64 = u64::MAX / 255;
-    const QUOTES: u64 = ONES * b'"' as u64;
-    const BACKSLASHES: u64 = ONES * b'\\' as u64;
-    let zeros = |word: u64| word.wrapping_sub(ONES) & !word;
-    while let Some(block) = text.get(at..at + 8)
-        && let Ok(block) = block.try_into()
-    {
-        let word = u64::from_le_bytes(block);
+    while let Some(block) = text.get(at..).and_then(<[u8]>::first_chunk::<8>) {
+        let word = u64::from_le_bytes(*block);
         // The lowest bit that is set is right; a borrow may set others above it.
-        let marks = (zeros(word ^ QUOTES) | zeros(word ^ BACKSLASHES)) & (ONES << 7);
+        let marks = (zeros(word ^ QUOTES) | zeros(word ^ BACKSLASHES)) & HIGHEST;
         if marks != 0 {
             return at + marks.trailing_zeros() as usize / 8;
         }
         at += 8;
     }
-    while let Some(byte) = text.get(at)
-        && !matches!(byte, b'"' | b'\\')
-    {
-        at += 1;
-    }
-    at
+    last_of(text, at)
+}
+
+/// The same in the last bytes of a text.
+#[cold]
+#[inline(never)]
+fn last_of(text: &[u8], at: usize) -> usize {
+    let rest = text.get(at..).unwrap_or_default();
+    at + rest.iter().take_while(|byte| !matches!(byte, b'"' | b'\\')).count()
 }
 
 /// An escape, from its backslash on.

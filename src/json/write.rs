@@ -2,15 +2,16 @@
 
 use std::fmt::Write as _;
 
+use super::skip;
+
 /// Appends a string in its quotes.
 pub fn push_string(out: &mut String, text: &str) {
     out.push('"');
     // One fast look: nearly no string has anything to escape.
-    let has_any = text.bytes().fold(false, |any, byte| any | is_escaped(byte));
-    if has_any {
-        push_escaped(out, text);
-    } else {
+    if skip::is_plain(text.as_bytes()) {
         out.push_str(text);
+    } else {
+        push_escaped(out, text);
     }
     out.push('"');
 }
@@ -29,8 +30,4 @@ fn push_escaped(out: &mut String, text: &str) {
             other => out.push(other),
         }
     }
-}
-
-fn is_escaped(byte: u8) -> bool {
-    byte < b' ' || byte == b'"' || byte == b'\\'
 }
