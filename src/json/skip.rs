@@ -14,6 +14,8 @@ const DEEPEST: u64 = 1 << 63;
 /// One in each byte of a word.
 const ONES: u64 = u64::MAX / 255;
 const HIGHEST: u64 = ONES << 7;
+/// What is below them is a control character.
+const SPACES: u64 = ONES * b' ' as u64;
 const QUOTES: u64 = ONES * b'"' as u64;
 const BACKSLASHES: u64 = ONES * b'\\' as u64;
 
@@ -28,7 +30,7 @@ fn zeros(word: u64) -> u64 {
 pub(super) fn is_plain(text: &[u8]) -> bool {
     let (words, rest) = text.as_chunks();
     let needs_escape = |word: u64| {
-        let controls = word.wrapping_sub(ONES * b' ' as u64) & !word;
+        let controls = word.wrapping_sub(SPACES) & !word;
         (zeros(word ^ QUOTES) | zeros(word ^ BACKSLASHES) | controls) & HIGHEST != 0
     };
     !words.iter().any(|word| needs_escape(u64::from_le_bytes(*word)))
