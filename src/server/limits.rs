@@ -35,7 +35,8 @@ pub struct Limits {
     /// All bodies together that are being read or answered, beyond the first
     /// 64 KiB of each. Counted in length: buffers that grow may hold twice that.
     pub body_memory: usize,
-    /// Connections, whatever they do.
+    /// Connections, whatever they do. An API server opens one for each pod that it creates at that moment, and
+    /// whom it does not queue may create thousands.
     pub connections: usize,
 }
 
@@ -53,7 +54,7 @@ impl Default for Limits {
             header_bytes: 64 << 10,
             body_bytes: 8 << 20,
             body_memory: 32 << 20,
-            connections: 1024,
+            connections: 4096,
         }
     }
 }

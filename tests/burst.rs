@@ -1,0 +1,35 @@
+//! More pods at once than an API server has connections for otherwise. Alone in its program: it takes all of a small machine.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "test code: a panic is how it fails")]
+
+mod support;
+
+use futures::future::join_all;
+use serde_json::Value;
+
+use support::{Registration, Webhook, control_plane, pod};
+
+const PODS: usize = 2000;
+
+#[tokio::test]
+async fn gives_each_pod_of_a_burst_its_identity() {
+    let control_plane = control_plane().await;
+    let webhook = Webhook::builder().kubeconfig(control_plane.kubeconfig()).start().await;
+    webhook.ready().await;
+    let namespace = control_plane.namespace("burst").await;
+    let role = ("eks.amazonaws.com/role-arn", "arn:aws:iam::111122223333:role/app");
+    namespace.service_account("app", &[role]).await;
+    // As long as an API server ever waits: on a small machine it is itself the slowest.
+    let patient = Registration { timeout_seconds: 30, ..Registration::default() };
+    webhook.register_as(control_plane, &namespace, patient).await;
+
+    // An administrator's, whom the API server does not queue: each has a connection of its own.
+    let pods: Vec<Value> = (0..PODS).map(|number| pod(&format!("pod-{number}"), "app")).collect();
+    let made = join_all(pods.iter().map(|pod| namespace.admit_pod(pod, true))).await;
+    let with_role = made.iter().filter(|made| made.as_ref().is_ok_and(|it| has_role(&it.object)));
+    assert_eq!(with_role.count(), PODS);
+}
+
+fn has_role(pod: &Value) -> bool {
+    let env = pod["spec"]["containers"][0]["env"].as_array();
+    env.is_some_and(|env| env.iter().any(|it| it["name"] == "AWS_ROLE_ARN"))
+}
