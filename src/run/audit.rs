@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 
-use super::{cluster, misused, told};
+use super::{cluster, completed, misused, told};
 use crate::cli::{AuditArgs, ReportFormat};
 use crate::config::{Auditing, Namespaces};
 use crate::doctor::{self, Audit, Fact, Settings};
@@ -24,10 +24,7 @@ pub(super) fn run(args: AuditArgs) -> ExitCode {
     for warning in warnings {
         let _ = writeln!(errors, "warning: {warning}");
     }
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let audited = runtime
-        .context("failed to start the runtime")
-        .and_then(|runtime| runtime.block_on(audit(&auditing)))
+    let audited = completed(audit(&auditing))
         .and_then(|audit| print(&audit, auditing.output).map(|()| audit));
     match audited {
         Ok(audit) if audit.found.is_empty() => ExitCode::SUCCESS,

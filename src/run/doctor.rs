@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use jiff::Timestamp;
 
-use super::{cluster, misused, told};
+use super::{cluster, completed, misused, told};
 use crate::cli::{DoctorArgs, ReportFormat};
 use crate::config::{Evidence, Examination};
 use crate::doctor::{Fact, Facts, Report, Settings, Status, diagnose};
@@ -27,10 +27,7 @@ pub(super) fn run(args: DoctorArgs) -> ExitCode {
     for warning in warnings {
         let _ = writeln!(errors, "warning: {warning}");
     }
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let report = runtime
-        .context("failed to start the runtime")
-        .and_then(|runtime| runtime.block_on(examine(&examination)))
+    let report = completed(examine(&examination))
         .and_then(|report| print(&report, examination.output).map(|()| report));
     match report {
         Ok(report) => match report.result {

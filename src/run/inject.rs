@@ -9,7 +9,7 @@ use anyhow::{Context as _, anyhow, bail};
 use json_patch::Patch;
 use serde_json::Value;
 
-use super::{cluster, misused, told};
+use super::{cluster, completed, misused, told};
 use crate::admission::{self, Admission, DecodeError, Explanation, Outcome, Way};
 use crate::cli::{InjectArgs, InjectOutput};
 use crate::config::{Injection, ReadSource};
@@ -44,11 +44,8 @@ pub(super) fn run(args: InjectArgs) -> ExitCode {
     for warning in warnings {
         let _ = writeln!(errors, "warning: {warning}");
     }
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let ended = runtime.context("failed to start the runtime").and_then(|runtime| {
-        let out = &mut std::io::stdout().lock();
-        runtime.block_on(inject(&injection, out, &mut errors))
-    });
+    let out = &mut std::io::stdout().lock();
+    let ended = completed(inject(&injection, out, &mut errors));
     match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -17,6 +17,7 @@ mod signals;
 use std::fmt::Display;
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use rustix::process::{Resource, getrlimit, setrlimit};
 
 use crate::cli::{Command, usage_error};
@@ -69,6 +70,12 @@ fn begin_to_serve(config: Config, warnings: &[String]) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Runs what has to wait, on a runtime of its own: one thread does for a command.
+fn completed<T>(waiting: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.context("failed to start the runtime")?.block_on(waiting)
 }
 
 /// To as many files as the system allows: each connection is one, and container

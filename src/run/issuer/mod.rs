@@ -18,7 +18,7 @@ use anyhow::Context as _;
 use kube::Client;
 use zeroize::Zeroizing;
 
-use super::{cluster, exit_code, told};
+use super::{cluster, completed, exit_code, told};
 use crate::cli::{IssuerArgs, IssuerCommand};
 use crate::config::UserCluster;
 use crate::issuer::PublicKey;
@@ -33,16 +33,13 @@ enum Ended {
 }
 
 pub(super) fn run(args: IssuerArgs) -> ExitCode {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let ended = runtime.context("failed to start the runtime").and_then(|runtime| {
-        runtime.block_on(async {
-            match args.command {
-                IssuerCommand::Documents(args) => documents::run(args).await,
-                IssuerCommand::Verify(args) => verify::run(args).await,
-                IssuerCommand::Rotate(args) => plan::run_rotate(args).await,
-                IssuerCommand::Migrate(args) => plan::run_migrate(args).await,
-            }
-        })
+    let ended = completed(async {
+        match args.command {
+            IssuerCommand::Documents(args) => documents::run(args).await,
+            IssuerCommand::Verify(args) => verify::run(args).await,
+            IssuerCommand::Rotate(args) => plan::run_rotate(args).await,
+            IssuerCommand::Migrate(args) => plan::run_migrate(args).await,
+        }
     });
     // Where standard error is closed, the exit code must do.
     let mut errors = std::io::stderr().lock();
