@@ -176,11 +176,12 @@ async fn relisted(server: &Server, control_plane: &ControlPlane) -> anyhow::Resu
         Ok::<_, anyhow::Error>(line.and_then(|number| number.parse::<f64>().ok()))
     };
     let Some(before) = relists().await? else { return Ok(None) };
-    // An API server that has just started knows no older versions: who has missed changes lists anew.
+    // An API server that has just started knows no older versions: who has missed changes lists anew. To miss them it
+    // may not even have a connection: what has come in there it would read first.
     server.process().freeze();
+    restart(control_plane).await;
     accounts::churn(control_plane, 200).await?;
-    control_plane.kill_api_server();
-    control_plane.start_api_server().await;
+    restart(control_plane).await;
     std::fs::write(format!("/proc/{}/clear_refs", server.process().id()), "5")
         .context("failed to forget the peak")?;
     server.process().thaw();
@@ -194,6 +195,11 @@ async fn relisted(server: &Server, control_plane: &ControlPlane) -> anyhow::Resu
     }
     tokio::time::sleep(Duration::from_secs(10)).await;
     peak_mib(server).map(Some)
+}
+
+async fn restart(control_plane: &ControlPlane) {
+    control_plane.kill_api_server();
+    control_plane.start_api_server().await;
 }
 
 fn few_and_many(

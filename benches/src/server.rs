@@ -81,13 +81,24 @@ impl Identity {
 
     /// What every server is compared with.
     pub async fn floor(&self) -> anyhow::Result<Server> {
+        self.bare(&[]).await
+    }
+
+    /// A webhook that gives each review the same answer, in which `UID` stands for the request's.
+    pub async fn bare_webhook(&self, answer: &str) -> anyhow::Result<Server> {
+        let file = self.folder.write("answer.json", answer)?;
+        self.bare(&[format!("--answer={}", file.display())]).await
+    }
+
+    async fn bare(&self, more: &[String]) -> anyhow::Result<Server> {
         let port = free_port()?;
-        let args = vec![
+        let mut args = vec![
             "floor".to_owned(),
             format!("--port={port}"),
             format!("--certificate={}", self.file("tls.crt")),
             format!("--key={}", self.file("tls.key")),
         ];
+        args.extend_from_slice(more);
         Server::start("floor", &std::env::current_exe()?, &args, port, 0).await
     }
 

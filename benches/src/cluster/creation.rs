@@ -2,21 +2,23 @@
 
 use std::time::{Duration, Instant};
 
+use anyhow::ensure;
 use futures::{StreamExt as _, stream};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::client::{Client, request};
 use crate::http::{HIT, median};
 use crate::results::progress;
 use crate::server::{Identity, Server};
-use crate::support::{ControlPlane, Namespace, Registration, pod, register};
+use crate::support::{ControlPlane, Namespace, Registration, pod, register, review};
 
 const ROLE: (&str, &str) = ("eks.amazonaws.com/role-arn", "arn:aws:iam::111122223333:role/app");
 
 /// Milliseconds for one pod at a time.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Creation {
-    /// The webhook's, or "none".
+    /// The webhook's, "none" or "bare".
     pub name: String,
     pub pods: usize,
     pub p50: f64,
@@ -34,6 +36,9 @@ pub struct Burst {
     pub slowest: f64,
 }
 
+/// One that gives the answer of ours without looking.
+pub const BARE: &str = "bare";
+
 type Servers = [(&'static str, Server)];
 
 /// In turns: one without a webhook, one with each.
@@ -48,6 +53,10 @@ pub async fn latencies(
         let place = registered(control_plane, identity, server).await;
         places.push((name, place, Vec::new()));
     }
+    // What the API server does for any webhook that answers so: it takes no work of ours away.
+    let (ours, place) = (&servers[0].1, &places[1].1);
+    let bare = identity.bare_webhook(&answer(identity, ours, place.name()).await?).await?;
+    places.push((BARE, registered(control_plane, identity, &bare).await, Vec::new()));
     for number in 0..pods {
         for (_, namespace, took) in &mut places {
             let pod = pod(&format!("pod-{number}"), HIT);
@@ -64,6 +73,17 @@ pub async fn latencies(
     let found = found.collect();
     progress(&format!("{found:?}"));
     Ok(found)
+}
+
+/// The answer to a pod of the measurement, with `UID` for its `uid`.
+async fn answer(identity: &Identity, server: &Server, namespace: &str) -> anyhow::Result<String> {
+    let review = review(namespace, &pod("pod", HIT));
+    let mut client = Client::connect(&identity.target(server)?).await?;
+    let request = request(server.address, "/mutate", &serde_json::to_vec(&review)?);
+    let mut answer: Value = serde_json::from_slice(client.exchange(&request).await?)?;
+    ensure!(answer["response"]["patch"].is_string(), "the webhook adds nothing: {answer}");
+    answer["response"]["uid"] = "UID".into();
+    Ok(answer.to_string())
 }
 
 pub async fn bursts(
