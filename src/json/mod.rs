@@ -6,7 +6,7 @@
 //! and `serde_json` then reads the text from its beginning.
 
 mod read;
-mod skip;
+mod scan;
 mod write;
 
 pub use read::{Unsure, from_slice};

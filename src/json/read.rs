@@ -10,7 +10,7 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, forward_to_deserialize_any};
 
-use super::skip;
+use super::scan::Scan;
 
 /// Reads a whole text, or says that `serde_json` is to be asked: about what is
 /// wrong, and about what is right in a way that is rare. An API server sends
@@ -26,57 +26,30 @@ pub fn from_slice<'a, T: Deserialize<'a>>(mut text: &'a [u8]) -> Result<T, Unsur
     if least < b' ' {
         return Err(Unsure);
     }
-    let mut reader = Reader { text, bytes: text.as_bytes(), at: 0 };
+    let mut reader = Reader { text, scan: Scan::new(text.as_bytes()) };
     let value = T::deserialize(&mut reader)?;
-    if reader.at == text.len() { Ok(value) } else { Err(Unsure) }
+    if reader.scan.is_at_end() { Ok(value) } else { Err(Unsure) }
 }
 
 /// `serde_json` is to be asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unsure;
 
-/// Of a text without control characters.
 struct Reader<'a> {
     text: &'a str,
-    /// The same.
-    bytes: &'a [u8],
-    at: usize,
+    /// Of the same.
+    scan: Scan<'a>,
 }
 
 impl<'a> Reader<'a> {
-    /// The next byte that is not a space, which it stays before.
     #[inline]
-    fn peek(&mut self) -> u8 {
-        let next;
-        (self.at, next) = skip::spaces(self.bytes, self.at);
-        next
-    }
-
-    #[inline]
-    fn take(&mut self, wanted: u8) -> Result<(), Unsure> {
-        if self.peek() != wanted {
-            return Err(Unsure);
-        }
-        self.at += 1;
-        Ok(())
-    }
-
-    /// A string that needs no decoding; nothing, and it stays before it, where
-    /// it does.
-    #[inline(always)]
-    #[allow(clippy::inline_always, reason = "each reader of a name then looks at it at once")]
-    fn plain_string(&mut self) -> Result<Option<&'a str>, Unsure> {
-        // Before a name there is no space left.
-        if skip::byte(self.bytes, self.at) != b'"' && self.peek() != b'"' {
-            return Err(Unsure);
-        }
-        let begin = self.at + 1;
-        let end = skip::plain(self.bytes, begin);
-        if skip::byte(self.bytes, end) != b'"' {
-            return Ok(None);
-        }
-        self.at = end + 1;
-        Ok(self.text.get(begin..end))
+    fn string(&mut self) -> Result<Text<'a>, Unsure> {
+        let begin = self.scan.at();
+        let is_plain = self.scan.string()?;
+        let end = self.scan.at();
+        let range = if is_plain { begin + 1..end - 1 } else { begin..end };
+        let text = self.text.get(range).ok_or(Unsure)?;
+        Ok(if is_plain { Text::Plain(text) } else { Text::Escaped(text) })
     }
 
     /// Has `serde_json` read the next value.
@@ -84,15 +57,27 @@ impl<'a> Reader<'a> {
         &mut self,
         read: impl FnOnce(&mut Judge<'a>) -> serde_json::Result<T>,
     ) -> Result<T, Unsure> {
-        let begin = self.at;
-        self.at = skip::value(self.bytes, begin)?;
-        let value = self.bytes.get(begin..self.at).unwrap_or_default();
-        let mut judge = serde_json::Deserializer::from_slice(value);
-        read(&mut judge).map_err(|_| Unsure)
+        let begin = self.scan.at();
+        self.scan.value()?;
+        judged(self.text.get(begin..self.scan.at()).unwrap_or_default(), read)
     }
 }
 
-type Judge<'a> = serde_json::Deserializer<serde_json::de::SliceRead<'a>>;
+/// A string as it stands, or in its quotes with its escapes.
+enum Text<'a> {
+    Plain(&'a str),
+    Escaped(&'a str),
+}
+
+/// What `serde_json` reads from one value.
+fn judged<'a, T>(
+    value: &'a str,
+    read: impl FnOnce(&mut Judge<'a>) -> serde_json::Result<T>,
+) -> Result<T, Unsure> {
+    read(&mut serde_json::Deserializer::from_str(value)).map_err(|_| Unsure)
+}
+
+type Judge<'a> = serde_json::Deserializer<serde_json::de::StrRead<'a>>;
 
 impl<'de> Deserializer<'de> for &mut Reader<'de> {
     type Error = Unsure;
@@ -102,8 +87,8 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unsure> {
-        if self.peek() == b'n' {
-            self.at = skip::literal(self.bytes, self.at, b"null")?;
+        if self.scan.peek() == b'n' {
+            self.scan.take_word(b"null")?;
             visitor.visit_none()
         } else {
             visitor.visit_some(self)
@@ -111,16 +96,15 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
     }
 
     fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unsure> {
-        let value = self.peek() == b't';
-        let word: &[u8] = if value { b"true" } else { b"false" };
-        self.at = skip::literal(self.bytes, self.at, word)?;
+        let value = self.scan.peek() == b't';
+        self.scan.take_word(if value { b"true" } else { b"false" })?;
         visitor.visit_bool(value)
     }
 
     fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unsure> {
-        match self.plain_string()? {
-            Some(text) => visitor.visit_borrowed_str(text),
-            None => self.hand_over(|judge| judge.deserialize_str(visitor)),
+        match self.string()? {
+            Text::Plain(text) => visitor.visit_borrowed_str(text),
+            Text::Escaped(text) => judged(text, |judge| judge.deserialize_str(visitor)),
         }
     }
 
@@ -133,14 +117,14 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
     }
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unsure> {
-        self.take(b'[')?;
+        self.scan.take(b'[')?;
         let mut items = Items { reader: self, end: b']', begun: false, ended: false };
         let value = visitor.visit_seq(&mut items)?;
         if items.ended { Ok(value) } else { Err(Unsure) }
     }
 
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unsure> {
-        self.take(b'{')?;
+        self.scan.take(b'{')?;
         let mut items = Items { reader: self, end: b'}', begun: false, ended: false };
         let value = visitor.visit_map(&mut items)?;
         if items.ended { Ok(value) } else { Err(Unsure) }
@@ -174,7 +158,7 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
     }
 
     fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unsure> {
-        self.at = skip::value(self.bytes, self.at)?;
+        self.scan.value()?;
         visitor.visit_unit()
     }
 
@@ -196,19 +180,16 @@ impl Items<'_, '_> {
     /// Goes before the next one and gives its first byte, if there is one.
     #[inline]
     fn go_on(&mut self) -> Result<Option<u8>, Unsure> {
-        let mut next = self.reader.peek();
-        if next == self.end {
-            self.reader.at += 1;
+        let scan = &mut self.reader.scan;
+        if scan.peek() == self.end {
+            scan.take(self.end)?;
             self.ended = true;
             return Ok(None);
         }
         if self.begun {
-            if next != b',' {
-                return Err(Unsure);
-            }
-            self.reader.at += 1;
-            next = self.reader.peek();
+            scan.take(b',')?;
         }
+        let next = scan.peek();
         self.begun = true;
         Ok(Some(next))
     }
@@ -245,7 +226,7 @@ impl<'de> MapAccess<'de> for &mut Items<'_, 'de> {
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Unsure> {
-        self.reader.take(b':')?;
+        self.reader.scan.take(b':')?;
         seed.deserialize(&mut *self.reader)
     }
 }

@@ -1,0 +1,266 @@
+//! Goes over JSON that nobody asked for, and checks its grammar on the way.
+//!
+//! Two looks at the text, one behind the other. The first finds quotes and
+//! backslashes, 64 bytes at a time and without asking what they mean. The
+//! second goes over the items, and knows from the first where each string ends
+//! instead of looking for it: else every string would wait for the one before.
+
+use wide::u8x16;
+
+use super::Unsure;
+
+/// What is open: a bit for each object, set, and for each list, behind these.
+const OUTSIDE: u64 = 0b10;
+/// No bit is left. No Kubernetes object is as deep.
+const DEEPEST: u64 = 1 << 63;
+
+const WINDOW: usize = 64;
+
+/// A place in a text. The text has no control characters, so that nothing that
+/// it may not hold stands in a string. No space is allowed between two items:
+/// an API server sends none.
+#[derive(Clone, Copy)]
+pub(super) struct Scan<'a> {
+    text: &'a [u8],
+    at: usize,
+    /// Where the window begins that was looked at last.
+    window: usize,
+    /// Its quotes and backslashes from the place on: a bit for each byte.
+    marks: u64,
+}
+
+impl<'a> Scan<'a> {
+    pub(super) fn new(text: &'a [u8]) -> Self {
+        Self { text, at: 0, window: 0, marks: marks(text, 0) }
+    }
+
+    pub(super) fn at(&self) -> usize {
+        self.at
+    }
+
+    pub(super) fn is_at_end(&self) -> bool {
+        self.at == self.text.len()
+    }
+
+    /// The next byte, which it stays before. Behind the end it is one that the
+    /// text does not have, which no branch takes: so the end needs no branch of
+    /// its own.
+    #[inline]
+    pub(super) fn peek(&self) -> u8 {
+        self.text.get(self.at).copied().unwrap_or(0)
+    }
+
+    #[inline]
+    pub(super) fn take(&mut self, wanted: u8) -> Result<(), Unsure> {
+        if self.peek() != wanted {
+            return Err(Unsure);
+        }
+        self.at += 1;
+        Ok(())
+    }
+
+    pub(super) fn take_word(&mut self, word: &[u8]) -> Result<(), Unsure> {
+        let rest = self.text.get(self.at..).unwrap_or_default();
+        if !rest.starts_with(word) {
+            return Err(Unsure);
+        }
+        self.at += word.len();
+        Ok(())
+    }
+
+    /// A string in its quotes. True where it is its text as it stands: it has
+    /// no escapes.
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "the place then stays in registers")]
+    pub(super) fn string(&mut self) -> Result<bool, Unsure> {
+        if self.peek() != b'"' {
+            return Err(Unsure);
+        }
+        self.next_mark();
+        self.at = self.next_mark();
+        if self.peek() == b'"' {
+            self.at += 1;
+            Ok(true)
+        } else {
+            *self = self.behind_escapes()?;
+            Ok(false)
+        }
+    }
+
+    /// The rest of a string, from its first backslash on.
+    #[inline(never)]
+    fn behind_escapes(mut self) -> Result<Self, Unsure> {
+        loop {
+            match self.peek() {
+                b'"' => {
+                    self.at += 1;
+                    return Ok(self);
+                }
+                b'\\' => self.escape()?,
+                _ => return Err(Unsure),
+            }
+            self.at = self.next_mark();
+        }
+    }
+
+    fn escape(&mut self) -> Result<(), Unsure> {
+        match self.text.get(self.at + 1..).unwrap_or_default() {
+            [b'"' | b'\\', ..] => {
+                // It is a mark of its own, which means nothing here.
+                self.next_mark();
+                Ok(())
+            }
+            [b'/' | b'b' | b'f' | b'n' | b'r' | b't', ..] => Ok(()),
+            [b'u', digits @ ..] => match digits.first_chunk::<4>() {
+                Some(digits) if digits.iter().all(u8::is_ascii_hexdigit) => Ok(()),
+                _ => Err(Unsure),
+            },
+            _ => Err(Unsure),
+        }
+    }
+
+    /// The place of the next quote or backslash, each of which is given once;
+    /// behind the last one, the end of the text.
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "the place then stays in registers")]
+    fn next_mark(&mut self) -> usize {
+        while self.marks == 0 {
+            if self.window >= self.text.len() {
+                return self.text.len();
+            }
+            self.window += WINDOW;
+            self.marks = marks(self.text, self.window);
+        }
+        let mark = self.window + self.marks.trailing_zeros() as usize;
+        self.marks &= self.marks - 1;
+        mark
+    }
+
+    /// Goes over one value.
+    pub(super) fn value(&mut self) -> Result<(), Unsure> {
+        *self = self.behind_value()?;
+        Ok(())
+    }
+
+    fn behind_value(mut self) -> Result<Self, Unsure> {
+        let mut open = OUTSIDE;
+        'value: loop {
+            let first = self.peek();
+            if first == b'"' {
+                self.string()?;
+            } else if first == b'{' {
+                self.at += 1;
+                if self.peek() != b'}' {
+                    open = deeper(open)? | 1;
+                    self.name()?;
+                    continue 'value;
+                }
+                self.at += 1;
+            } else if first == b'[' {
+                self.at += 1;
+                if self.peek() != b']' {
+                    open = deeper(open)?;
+                    continue 'value;
+                }
+                self.at += 1;
+            } else {
+                self.scalar(first)?;
+            }
+            // Behind a value: there is another one, or what holds it ends.
+            while open != OUTSIDE {
+                let is_object = open & 1 == 1;
+                let next = self.peek();
+                self.at += 1;
+                if next == b',' {
+                    if is_object {
+                        self.name()?;
+                    }
+                    continue 'value;
+                }
+                if next != if is_object { b'}' } else { b']' } {
+                    return Err(Unsure);
+                }
+                open >>= 1;
+            }
+            return Ok(self);
+        }
+    }
+
+    /// A name and its colon.
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "the place then stays in registers")]
+    fn name(&mut self) -> Result<(), Unsure> {
+        self.string()?;
+        self.take(b':')
+    }
+
+    fn scalar(&mut self, first: u8) -> Result<(), Unsure> {
+        match first {
+            b't' => self.take_word(b"true"),
+            b'f' => self.take_word(b"false"),
+            b'n' => self.take_word(b"null"),
+            _ => self.number(),
+        }
+    }
+
+    fn number(&mut self) -> Result<(), Unsure> {
+        let rest = self.text.get(self.at..).unwrap_or_default();
+        let is = |at: usize, bytes: &[u8]| rest.get(at).is_some_and(|byte| bytes.contains(byte));
+        let mut at = usize::from(is(0, b"-"));
+        // Behind a zero no digit may follow: whatever reads on refuses it.
+        at = if is(at, b"0") { at + 1 } else { digits(rest, at)? };
+        if is(at, b".") {
+            at = digits(rest, at + 1)?;
+        }
+        if is(at, b"eE") {
+            at += 1;
+            at = digits(rest, if is(at, b"+-") { at + 1 } else { at })?;
+        }
+        self.at += at;
+        Ok(())
+    }
+}
+
+#[inline]
+fn deeper(open: u64) -> Result<u64, Unsure> {
+    if open >= DEEPEST { Err(Unsure) } else { Ok(open << 1) }
+}
+
+fn digits(text: &[u8], at: usize) -> Result<usize, Unsure> {
+    let rest = text.get(at..).unwrap_or_default();
+    match rest.iter().take_while(|byte| byte.is_ascii_digit()).count() {
+        0 => Err(Unsure),
+        count => Ok(at + count),
+    }
+}
+
+/// The quotes and backslashes of a window: a bit for each byte.
+#[inline(always)]
+#[allow(clippy::inline_always, reason = "two of three strings end in the window of the last one")]
+fn marks(text: &[u8], window: usize) -> u64 {
+    let rest = text.get(window..).unwrap_or_default();
+    match rest.first_chunk() {
+        Some(whole) => marks_of(whole),
+        None => marks_of_last(rest),
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn marks_of_last(rest: &[u8]) -> u64 {
+    let mut whole = [0; WINDOW];
+    if let Some(part) = whole.get_mut(..rest.len()) {
+        part.copy_from_slice(rest);
+    }
+    marks_of(&whole)
+}
+
+#[inline]
+fn marks_of(window: &[u8; WINDOW]) -> u64 {
+    let (blocks, _) = window.as_chunks();
+    blocks.iter().rev().fold(0, |marks, block| {
+        let block = u8x16::new(*block);
+        let found = block.simd_eq(u8x16::splat(b'"')) | block.simd_eq(u8x16::splat(b'\\'));
+        marks << 16 | u64::from(found.to_bitmask())
+    })
+}
