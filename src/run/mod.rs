@@ -22,7 +22,7 @@ use rustix::process::{Resource, getrlimit, setrlimit};
 
 use crate::cli::{Command, usage_error};
 use crate::config::Config;
-use crate::telemetry::logs;
+use crate::telemetry::logs::{self, Held};
 
 /// Does what was asked for. 0 is success, 1 failure, 2 a wrong command line.
 #[must_use]
@@ -52,15 +52,16 @@ fn misused(error: &impl Display) -> ExitCode {
 }
 
 fn begin_to_serve(config: Config, warnings: &[String]) -> ExitCode {
-    let ended = logs::init(&config.log).map_err(anyhow::Error::from).and_then(|()| {
+    let ended = logs::init(&config.log).map_err(anyhow::Error::from).and_then(|log| {
         for warning in warnings {
             tracing::warn!("{warning}");
         }
         raise_open_files();
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        let runtime = served_by(&log).build()?;
         let ended = runtime.block_on(serve::serve(config));
         // To drop it would wait for files and names that are still being looked up.
         runtime.shutdown_background();
+        log.write();
         ended
     });
     match ended {
@@ -70,6 +71,17 @@ fn begin_to_serve(config: Config, warnings: &[String]) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// A runtime whose threads answer first and tell of it then.
+fn served_by(log: &Held) -> tokio::runtime::Builder {
+    let (sleeping, ending) = (log.clone(), log.clone());
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    runtime
+        .enable_all()
+        .on_thread_park(move || sleeping.write_before_sleep())
+        .on_thread_stop(move || ending.write_before_end());
+    runtime
 }
 
 /// Runs what has to wait, on a runtime of its own: one thread does for a command.

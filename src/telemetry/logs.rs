@@ -9,6 +9,7 @@ use tracing_subscriber::fmt::{self, MakeWriter};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::Registry;
 
+pub use super::held::Held;
 use super::json_lines::JsonLines;
 
 /// How lines look, and which are written.
@@ -33,13 +34,14 @@ pub struct LogsError(#[from] SetGlobalDefaultError);
 
 /// Sends the events of this process to standard error.
 ///
-/// Each line is formatted into a buffer of its thread and leaves in one write,
-/// with no lock held while it is formatted. There is no queue and no writing
-/// thread behind it: that would save a request a microsecond or two, and lose
-/// the lines that matter most, the last ones before a crash or a kill.
-pub fn init(settings: &Settings) -> Result<(), LogsError> {
-    let subscriber = subscriber(settings, std::io::stderr);
-    Ok(tracing::subscriber::set_global_default(subscriber)?)
+/// Each line is formatted into a buffer of its thread, with no lock held.
+/// There is no queue and no writing thread behind it, which would lose the
+/// lines that matter most, the last ones before a crash or a kill: see
+/// [`Held`] for when a line leaves.
+pub fn init(settings: &Settings) -> Result<Held, LogsError> {
+    let held = Held::new(std::io::stderr());
+    tracing::subscriber::set_global_default(subscriber(settings, held.clone()))?;
+    Ok(held)
 }
 
 /// The same to another writer.

@@ -1,5 +1,6 @@
 //! What the program tells about itself: metrics and logs.
 
+mod held;
 mod json_lines;
 pub mod logs;
 pub mod metrics;
