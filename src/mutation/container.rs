@@ -128,12 +128,13 @@ fn report(
     target: &Target<'_>,
     warnings: &mut Vec<Warning>,
 ) {
-    let name = shortened(&container.name, 28);
+    let name = || shortened(&container.name, 28);
     if let Mounted::Taken { by, .. } = mounted {
         warnings.push(Warning::new(
             WarningKind::MountPathTaken,
             format!(
-                "container {name:?}: volume {:?} stays where the token belongs",
+                "container {:?}: volume {:?} stays where the token belongs",
+                name(),
                 shortened(by, 28)
             ),
         ));
@@ -144,7 +145,7 @@ fn report(
     if let Some(own) = stronger.iter().find(|own| container.has(own)) {
         warnings.push(Warning::new(
             WarningKind::OwnCredentials,
-            format!("container {name:?}: its own {own} beats the injected identity"),
+            format!("container {:?}: its own {own} beats the injected identity", name()),
         ));
     }
 }

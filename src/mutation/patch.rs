@@ -10,7 +10,7 @@ use super::plan::{
 };
 
 /// Enough for the patch of a pod with two containers.
-const USUAL: usize = 1 << 10;
+const USUAL: usize = 3 << 9;
 
 /// A JSON patch as text; empty where there is nothing to add.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -1,14 +1,15 @@
 //! What pod creation waits for a webhook.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::ensure;
+use anyhow::{Context as _, ensure};
 use futures::{StreamExt as _, stream};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::client::{Client, request};
-use crate::http::{HIT, median};
+use crate::http::{HIT, MISS, median};
 use crate::results::progress;
 use crate::server::{Identity, Server};
 use crate::support::{ControlPlane, Namespace, Registration, pod, register, review};
@@ -18,7 +19,7 @@ const ROLE: (&str, &str) = ("eks.amazonaws.com/role-arn", "arn:aws:iam::11112222
 /// Milliseconds for one pod at a time.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Creation {
-    /// The webhook's, "none" or "bare".
+    /// The webhook's and whether its pods have a role, "none" or "bare".
     pub name: String,
     pub pods: usize,
     pub p50: f64,
@@ -41,36 +42,63 @@ pub const BARE: &str = "bare";
 
 type Servers = [(&'static str, Server)];
 
-/// In turns: one without a webhook, one with each.
+/// Where pods are created, and as whom.
+struct Place {
+    name: String,
+    namespace: Arc<Namespace>,
+    account: &'static str,
+    took: Vec<f64>,
+}
+
+impl Place {
+    fn new(name: impl Into<String>, namespace: &Arc<Namespace>, account: &'static str) -> Self {
+        Self { name: name.into(), namespace: Arc::clone(namespace), account, took: Vec::new() }
+    }
+
+    async fn create(&mut self, number: usize) -> anyhow::Result<()> {
+        let pod = pod(&format!("pod-{}-{number}", self.account), self.account);
+        let begun = Instant::now();
+        self.namespace.admit_pod(&pod, false).await?;
+        self.took.push(milliseconds(begun.elapsed()));
+        Ok(())
+    }
+
+    fn found(mut self) -> Creation {
+        self.took.sort_by(f64::total_cmp);
+        let pods = self.took.len();
+        let p99 = self.took[(pods * 99).div_ceil(100) - 1];
+        Creation { name: self.name, pods, p50: median(self.took), p99 }
+    }
+}
+
+/// In turns, each of them first as often as the others: without a webhook, with each, and with one that gives the
+/// answer of the first without looking.
 pub async fn latencies(
     control_plane: &ControlPlane,
     identity: &Identity,
     servers: &Servers,
     pods: usize,
 ) -> anyhow::Result<Vec<Creation>> {
-    let mut places = vec![("none", namespace(control_plane).await, Vec::new())];
+    let mut places = vec![Place::new("none", &Arc::new(namespace(control_plane).await), HIT)];
+    let mut answers = Vec::new();
     for (name, server) in servers {
-        let place = registered(control_plane, identity, server).await;
-        places.push((name, place, Vec::new()));
+        let place = Arc::new(registered(control_plane, identity, server).await);
+        places.push(Place::new(*name, &place, HIT));
+        places.push(Place::new(format!("{name}, no role"), &place, MISS));
+        answers.push(answer(identity, server, place.name()).await?);
     }
-    // What the API server does for any webhook that answers so: it takes no work of ours away.
-    let (ours, place) = (&servers[0].1, &places[1].1);
-    let bare = identity.bare_webhook(&answer(identity, ours, place.name()).await?).await?;
-    places.push((BARE, registered(control_plane, identity, &bare).await, Vec::new()));
+    let answer = answers.first().context("there is a webhook")?;
+    let bare = identity.bare_webhook(answer).await?;
+    let place = Arc::new(registered(control_plane, identity, &bare).await);
+    places.push(Place::new(BARE, &place, HIT));
     for number in 0..pods {
-        for (_, namespace, took) in &mut places {
-            let pod = pod(&format!("pod-{number}"), HIT);
-            let begun = Instant::now();
-            namespace.admit_pod(&pod, false).await?;
-            took.push(milliseconds(begun.elapsed()));
+        for place in &mut places {
+            place.create(number).await?;
         }
+        places.rotate_left(1);
     }
-    let found = places.into_iter().map(|(name, _, mut took)| {
-        took.sort_by(f64::total_cmp);
-        let p99 = took[(took.len() * 99).div_ceil(100) - 1];
-        Creation { name: name.into(), pods, p50: median(took), p99 }
-    });
-    let found = found.collect();
+    let mut found: Vec<_> = places.into_iter().map(Place::found).collect();
+    found.sort_by(|a, b| a.p50.total_cmp(&b.p50));
     progress(&format!("{found:?}"));
     Ok(found)
 }
