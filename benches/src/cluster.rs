@@ -185,7 +185,7 @@ async fn relisted(server: &Server, control_plane: &ControlPlane) -> anyhow::Resu
     std::fs::write(format!("/proc/{}/clear_refs", server.process().id()), "5")
         .context("failed to forget the peak")?;
     server.process().thaw();
-    let relisted = poll("the list to come anew", Duration::from_secs(60), || async {
+    let relisted = poll("the list to come anew", Duration::from_mins(1), || async {
         ensure!(relists().await? > Some(before), "no list has begun");
         Ok(())
     });

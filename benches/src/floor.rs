@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, Full};
+use http_body_util::{BodyExt as _, Collected, Full};
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::server::conn::http1;
@@ -64,8 +64,7 @@ async fn serve(args: &Args) -> anyhow::Result<()> {
             // A client that leaves early is no failure of the measurement.
             if let Ok(stream) = acceptor.accept(stream).await {
                 let service = service_fn(|request| answer(request, template.as_deref()));
-                let _ =
-                    http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+                let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
             }
         });
     }
@@ -76,9 +75,9 @@ async fn answer(
     template: Option<&(String, String)>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let wanted = request.uri().path().trim_start_matches('/').parse().unwrap_or(0);
-    let read = request.into_body().collect().await;
+    let read = request.into_body().collect().await.map(Collected::to_bytes);
     let mut response = Response::new(match (template, &read) {
-        (Some(template), Ok(body)) => filled(template, &body.clone().to_bytes()),
+        (Some(template), Ok(body)) => filled(template, body),
         _ => Full::new(Bytes::from_static(&ANSWER[..wanted])),
     });
     if read.is_err() {

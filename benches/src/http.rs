@@ -1,6 +1,7 @@
 //! The HTTP part: the floor, this webhook and, where there is one, the Go webhook, side by side.
 
 use std::path::PathBuf;
+use std::slice;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -88,7 +89,7 @@ impl Plan {
             Some(it) => format!("--kubeconfig={}", it.kubeconfig().display()),
             None => accounts(&identity, 100)?,
         };
-        servers.push(("ours", identity.webhook(&self.program, &[accounts.clone()]).await?));
+        servers.push(("ours", identity.webhook(&self.program, slice::from_ref(&accounts)).await?));
         if let Some(peer) = &self.peer {
             servers.push(("peer", identity.webhook(peer, &[accounts]).await?));
         }

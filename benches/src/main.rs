@@ -12,6 +12,7 @@ mod results;
 mod server;
 #[path = "../../tests/support/mod.rs"]
 mod support;
+mod targets;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
