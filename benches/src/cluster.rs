@@ -10,7 +10,7 @@ use anyhow::{Context as _, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 use serde::{Deserialize, Serialize};
 
-use pod_identity_benches::reviews::{NAMESPACE, review};
+use pod_identity_parts::reviews::{NAMESPACE, review};
 
 use crate::client::request;
 use crate::http::{self, Case, Measured};

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 
-use pod_identity_benches::reviews::{NAMESPACE, review};
+use pod_identity_parts::reviews::{NAMESPACE, review};
 
 use crate::client::{Client, request};
 use crate::load::{Found, Loop, Times, measure};
