@@ -82,7 +82,9 @@ kind-test: ## Install it on a kind cluster of its own in each way, run the suite
 
 lint: ## Formatting, clippy, the floors, scripts, licences and advisories
 	cargo fmt --check
+	cargo fmt --check --all --manifest-path benches/Cargo.toml
 	cargo clippy --locked --all-targets -- -D warnings
+	cargo clippy --locked --manifest-path benches/Cargo.toml --all-targets -- -D warnings
 	scripts/check-floors
 	scripts/manifest --check
 	scripts/chart-readme --check
@@ -99,6 +101,7 @@ lint: ## Formatting, clippy, the floors, scripts, licences and advisories
 
 fmt: ## Format the code
 	cargo fmt
+	cargo fmt --all --manifest-path benches/Cargo.toml
 
 clean: ## Delete what was built and the development certificate; the tests' control plane stays
 	cargo clean
