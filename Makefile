@@ -60,9 +60,11 @@ bench: ## Measure it beside a bare TLS server for docs/performance.md (EFFORT=sm
 	@scripts/bench $(EFFORT)
 
 bench-check: ## Fail where a part of an admission takes over 3 % more instructions than agreed
+	@scripts/setup bench
 	@scripts/bench check
 
 bench-baseline: ## Agree on what they take now; say why in the commit
+	@scripts/setup bench
 	@scripts/bench baseline
 
 image: ## Build the container image (IMAGE=name, RUST_IMAGE=base) with docker, podman or buildah
