@@ -77,7 +77,7 @@ async fn answer(
     let wanted = request.uri().path().trim_start_matches('/').parse().unwrap_or(0);
     let read = request.into_body().collect().await.map(Collected::to_bytes);
     let mut response = Response::new(match (template, &read) {
-        (Some(template), Ok(body)) => filled(template, body),
+        (Some(template), Ok(review)) => filled(template, review),
         _ => Full::new(Bytes::from_static(&ANSWER[..wanted])),
     });
     if read.is_err() {

@@ -164,7 +164,7 @@ impl<'a> Scan<'a> {
                 }
                 self.at += 1;
             } else {
-                self.scalar(first)?;
+                self = self.scalar(first)?;
             }
             // Behind a value: there is another one, or what holds it ends.
             while open != OUTSIDE {
@@ -194,13 +194,16 @@ impl<'a> Scan<'a> {
         self.take(b':')
     }
 
-    fn scalar(&mut self, first: u8) -> Result<(), Unsure> {
+    /// Out of the way: a jump by what comes first is one that is guessed wrong.
+    #[inline(never)]
+    fn scalar(mut self, first: u8) -> Result<Self, Unsure> {
         match first {
-            b't' => self.take_word(b"true"),
-            b'f' => self.take_word(b"false"),
-            b'n' => self.take_word(b"null"),
-            _ => self.number(),
+            b't' => self.take_word(b"true")?,
+            b'f' => self.take_word(b"false")?,
+            b'n' => self.take_word(b"null")?,
+            _ => self.number()?,
         }
+        Ok(self)
     }
 
     fn number(&mut self) -> Result<(), Unsure> {

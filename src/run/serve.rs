@@ -20,7 +20,7 @@ use crate::config::{Config, Source};
 use crate::server::admissions::{self, Admissions};
 use crate::server::{
     BodyReader, Condition, ConnectionStats, DrainLimits, Drained, Https, Limits, Readiness, admin,
-    bind, counted, https,
+    bind, https,
 };
 use crate::service_accounts::{self, ServiceAccounts, Tasks};
 use crate::telemetry::metrics::Metrics;
@@ -172,9 +172,17 @@ impl HttpsServer {
             timeout: config.lifecycle.shutdown_timeout,
             ..DrainLimits::default()
         };
-        let router = counted(https::router(admissions::router(admissions)), metrics);
-        let stats = self.connections;
-        let server = Https { listener, router, tls, rejections, limits, drain, readiness, stats };
+        let server = Https {
+            listener,
+            router: https::router(admissions::router(admissions)),
+            counted: Some(metrics),
+            tls,
+            rejections,
+            limits,
+            drain,
+            readiness,
+            stats: self.connections,
+        };
         Ok(server
             .serve(async {
                 let _ = draining.await;

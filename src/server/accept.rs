@@ -5,12 +5,11 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use super::connection::{Shared, Stage, Tls};
-use super::limits::{DrainLimits, Limits};
+use super::connection::Shared;
+use super::limits::DrainLimits;
 use super::stats::ConnectionStats;
 use super::table::Table;
 use super::{Drained, Readiness};
@@ -39,16 +38,8 @@ pub(super) struct Acceptor {
 }
 
 impl Acceptor {
-    pub(super) fn new(
-        listener: TcpListener,
-        router: Router,
-        tls: Option<Tls>,
-        limits: Limits,
-        drain: &DrainLimits,
-        stats: Arc<ConnectionStats>,
-    ) -> Self {
-        let stage = Stage::default();
-        let shared = Arc::new(Shared { router, tls, limits, fresh: drain.fresh, stage });
+    pub(super) fn new(listener: TcpListener, shared: Shared, stats: Arc<ConnectionStats>) -> Self {
+        let shared = Arc::new(shared);
         let table = Table::new(Arc::clone(&shared), Arc::clone(&stats));
         Self { listener, shared, stats, table, held: None, resting: None, failed: None }
     }

@@ -12,6 +12,7 @@ use axum::routing::get;
 use tokio::net::TcpListener;
 
 use super::accept::Acceptor;
+use super::connection::Shared;
 use super::fallbacks::{alive, plain, with_fallbacks};
 use super::readiness::Condition;
 use super::{ConnectionStats, DrainLimits, Drained, Limits, Readiness};
@@ -31,7 +32,7 @@ impl Admin {
     pub async fn serve(self, shutdown: impl Future<Output = ()>) -> Drained {
         let Self { listener, router, limits, stats } = self;
         let drain = DrainLimits::for_admin();
-        let acceptor = Acceptor::new(listener, router, None, limits, &drain, stats);
+        let acceptor = Acceptor::new(listener, Shared::new(router, limits, &drain), stats);
         acceptor.run(drain, None, shutdown).await
     }
 }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::http::header::CONTENT_TYPE;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 
@@ -43,8 +43,8 @@ enum Unanswered {
 /// `/mutate` and `/mutate/required`.
 pub fn router(admissions: Arc<Admissions>) -> Router {
     let door = |endpoint: Endpoint| {
-        post(async move |State(admissions): State<Arc<Admissions>>, headers, body| {
-            admissions.serve(endpoint, headers, body).await
+        post(async move |State(admissions): State<Arc<Admissions>>, request| {
+            admissions.serve(endpoint, request).await
         })
     };
     Router::new()
@@ -54,9 +54,9 @@ pub fn router(admissions: Arc<Admissions>) -> Router {
 }
 
 impl Admissions {
-    async fn serve(&self, endpoint: Endpoint, headers: HeaderMap, body: Body) -> Response {
-        match self.read_and_answer(endpoint, &headers, body).await {
-            Ok(answer) => ([(CONTENT_TYPE, "application/json")], answer).into_response(),
+    async fn serve(&self, endpoint: Endpoint, request: Request) -> Response {
+        match self.read_and_answer(endpoint, request).await {
+            Ok(answer) => json(answer),
             Err(error) => {
                 // A failed lookup has its own record, which names the pod.
                 if error.outcome() == Outcome::BadRequest {
@@ -70,11 +70,10 @@ impl Admissions {
     async fn read_and_answer(
         &self,
         endpoint: Endpoint,
-        headers: &HeaderMap,
-        body: Body,
+        request: Request,
     ) -> Result<Vec<u8>, Unanswered> {
-        require_json(headers)?;
-        let body = self.bodies.read(body).await?;
+        require_json(request.headers())?;
+        let body = self.bodies.read(request.into_body()).await?;
         self.answer(endpoint, &body).await
     }
 
@@ -100,6 +99,12 @@ impl Admissions {
             admission => Ok(admission::respond(&review, &admission)),
         }
     }
+}
+
+fn json(answer: Vec<u8>) -> Response {
+    let mut response = Response::new(Body::from(answer));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
 }
 
 impl Unanswered {

@@ -22,14 +22,17 @@ use tokio_rustls::TlsAcceptor;
 use tower::Service;
 
 use super::activity::{Activity, Phase};
-use super::limits::Limits;
+use super::limits::{DrainLimits, Limits};
 use super::stats::Ending;
 use super::watched_io::WatchedIo;
+use crate::telemetry::metrics::{self, Metrics, Verb};
 use crate::tls::clients::Rejections;
 
 /// What all connections of a listener have in common.
 pub(super) struct Shared {
     pub(super) router: Router,
+    /// Where requests are counted, as the Go webhook's dashboards know them.
+    pub(super) counted: Option<Arc<Metrics>>,
     pub(super) tls: Option<Tls>,
     pub(super) limits: Limits,
     pub(super) fresh: Duration,
@@ -65,6 +68,12 @@ impl Stage {
 }
 
 impl Shared {
+    /// In plain HTTP, and uncounted.
+    pub(super) fn new(router: Router, limits: Limits, drain: &DrainLimits) -> Self {
+        let stage = Stage::default();
+        Self { router, counted: None, tls: None, limits, fresh: drain.fresh, stage }
+    }
+
     /// Serves until either side ends the connection, or a limit does.
     pub(super) async fn serve(&self, stream: TcpStream, activity: Arc<Activity>) -> Ending {
         // Answers are written whole: to hold one back for more gains nothing.
@@ -158,8 +167,16 @@ impl Shared {
         }
         let note = |phase| Note { activity: Arc::clone(activity), phase };
         let request = request.map(|body| Noted::new(body, note(Phase::Working)));
+        // Not as a layer of the router, which takes memory five times for one.
+        let counted = self.counted.as_deref().map(|metrics| {
+            let path = metrics::Path::of(request.uri().path());
+            (metrics, Verb::of(request.method().as_str()), path)
+        });
         let answered = self.router.clone().call(request).await;
         let mut response = answered.unwrap_or_else(|never| match never {});
+        if let Some((metrics, verb, path)) = counted {
+            metrics.peer.request(verb, path, response.status().as_u16());
+        }
         if self.stage.leaving.load(Ordering::Acquire) {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }

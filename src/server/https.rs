@@ -9,9 +9,10 @@ use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
 use super::accept::Acceptor;
-use super::connection::Tls;
+use super::connection::{Shared, Tls};
 use super::fallbacks::{alive, with_fallbacks};
 use super::{ConnectionStats, DrainLimits, Drained, Limits, Readiness};
+use crate::telemetry::metrics::Metrics;
 use crate::tls::clients::Rejections;
 
 /// A listener and all it needs to serve.
@@ -19,6 +20,8 @@ use crate::tls::clients::Rejections;
 pub struct Https {
     pub listener: TcpListener,
     pub router: Router,
+    /// Where requests are counted.
+    pub counted: Option<Arc<Metrics>>,
     pub tls: Arc<ServerConfig>,
     /// Where `tls` asks clients for a certificate.
     pub rejections: Option<Arc<Rejections>>,
@@ -34,9 +37,11 @@ impl Https {
     /// listening, closes idle connections and gives requests in flight the
     /// drain's timeout. To drop the future cuts everything.
     pub async fn serve(self, shutdown: impl Future<Output = ()>) -> Drained {
-        let Self { listener, router, tls, rejections, limits, drain, readiness, stats } = self;
+        let Self { listener, router, counted, tls, rejections, limits, drain, readiness, stats } =
+            self;
         let tls = Some(Tls { acceptor: TlsAcceptor::from(tls), rejections });
-        let acceptor = Acceptor::new(listener, router, tls, limits, &drain, stats);
+        let shared = Shared { counted, tls, ..Shared::new(router, limits, &drain) };
+        let acceptor = Acceptor::new(listener, shared, stats);
         acceptor.run(drain, Some(&readiness), shutdown).await
     }
 }

@@ -27,7 +27,6 @@ pub use body::{BodyError, BodyReader, RequestBody, UnsupportedContentType, requi
 pub use https::Https;
 pub use limits::{DrainLimits, Limits};
 pub use readiness::{Condition, Readiness};
-pub use record::counted;
 pub use stats::ConnectionStats;
 
 /// How a server ended: the requests that were in flight when it stopped

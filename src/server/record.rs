@@ -1,18 +1,13 @@
 //! What is told of each admission: one log line, and the metrics.
 
 use std::fmt::Display;
-use std::sync::Arc;
 use std::time::Instant;
 
-use axum::Router;
-use axum::extract::{Request, State};
-use axum::middleware::{self, Next};
-use axum::response::Response;
 use tracing::{info, warn};
 
 use crate::admission::{Admission, Endpoint, Outcome, Review};
 use crate::identity::Warning;
-use crate::telemetry::metrics::{Metrics, Path, Verb};
+use crate::telemetry::metrics::Metrics;
 
 /// One admission, from its first byte to its end.
 #[derive(Debug)]
@@ -121,17 +116,4 @@ impl<'a, I: Iterator<Item = &'a str> + Clone> Display for Joined<I> {
         }
         Ok(())
     }
-}
-
-/// Counts every request to a router, as the Go webhook's dashboards know it.
-pub fn counted(router: Router, metrics: Arc<Metrics>) -> Router {
-    router.layer(middleware::from_fn_with_state(metrics, count))
-}
-
-async fn count(State(metrics): State<Arc<Metrics>>, request: Request, next: Next) -> Response {
-    let verb = Verb::of(request.method().as_str());
-    let path = Path::of(request.uri().path());
-    let response = next.run(request).await;
-    metrics.peer.request(verb, path, response.status().as_u16());
-    response
 }

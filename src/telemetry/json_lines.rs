@@ -62,8 +62,9 @@ impl Line {
         line.push(',');
         // A field named as a word of Rust begins so.
         let name = field.name();
-        push_string(line, name.strip_prefix("r#").unwrap_or(name));
-        line.push(':');
+        line.push('"');
+        line.push_str(name.strip_prefix("r#").unwrap_or(name));
+        line.push_str("\":");
         line
     }
 }

@@ -123,6 +123,7 @@ impl Rig {
         let https = Https {
             listener,
             router: https::router(handlers(&limits, &hold)),
+            counted: None,
             tls: settings
                 .server_config(Arc::clone(&resolver) as _, WebPkiClientVerifier::no_client_auth())
                 .expect("a configuration"),
