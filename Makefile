@@ -60,9 +60,11 @@ bench: ## Measure it beside a bare TLS server for docs/performance.md (EFFORT=sm
 	@scripts/bench $(EFFORT)
 
 bench-check: ## Fail where a part of an admission takes over 3 % more instructions than agreed
+	@scripts/setup bench
 	@scripts/bench check
 
 bench-baseline: ## Agree on what they take now; say why in the commit
+	@scripts/setup bench
 	@scripts/bench baseline
 
 image: ## Build the container image (IMAGE=name, RUST_IMAGE=base) with docker, podman or buildah
@@ -82,7 +84,9 @@ kind-test: ## Install it on a kind cluster of its own in each way, run the suite
 
 lint: ## Formatting, clippy, the floors, scripts, licences and advisories
 	cargo fmt --check
+	cargo fmt --check --all --manifest-path benches/Cargo.toml
 	cargo clippy --locked --all-targets -- -D warnings
+	cargo clippy --locked --manifest-path benches/Cargo.toml --all-targets -- -D warnings
 	scripts/check-floors
 	scripts/manifest --check
 	scripts/chart-readme --check
@@ -99,6 +103,7 @@ lint: ## Formatting, clippy, the floors, scripts, licences and advisories
 
 fmt: ## Format the code
 	cargo fmt
+	cargo fmt --all --manifest-path benches/Cargo.toml
 
 clean: ## Delete what was built and the development certificate; the tests' control plane stays
 	cargo clean

@@ -10,7 +10,7 @@ use anyhow::{Context as _, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 use serde::{Deserialize, Serialize};
 
-use pod_identity_benches::reviews::{NAMESPACE, review};
+use pod_identity_parts::reviews::{NAMESPACE, review};
 
 use crate::client::request;
 use crate::http::{self, Case, Measured};
@@ -185,7 +185,7 @@ async fn relisted(server: &Server, control_plane: &ControlPlane) -> anyhow::Resu
     std::fs::write(format!("/proc/{}/clear_refs", server.process().id()), "5")
         .context("failed to forget the peak")?;
     server.process().thaw();
-    let relisted = poll("the list to come anew", Duration::from_secs(60), || async {
+    let relisted = poll("the list to come anew", Duration::from_mins(1), || async {
         ensure!(relists().await? > Some(before), "no list has begun");
         Ok(())
     });

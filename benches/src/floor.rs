@@ -64,8 +64,7 @@ async fn serve(args: &Args) -> anyhow::Result<()> {
             // A client that leaves early is no failure of the measurement.
             if let Ok(stream) = acceptor.accept(stream).await {
                 let service = service_fn(|request| answer(request, template.as_deref()));
-                let _ =
-                    http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+                let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
             }
         });
     }

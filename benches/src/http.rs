@@ -1,12 +1,13 @@
 //! The HTTP part: the floor, this webhook and, where there is one, the Go webhook, side by side.
 
 use std::path::PathBuf;
+use std::slice;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 
-use pod_identity_benches::reviews::{NAMESPACE, review};
+use pod_identity_parts::reviews::{NAMESPACE, review};
 
 use crate::client::{Client, request};
 use crate::load::{Found, Loop, Times, measure};
@@ -88,7 +89,7 @@ impl Plan {
             Some(it) => format!("--kubeconfig={}", it.kubeconfig().display()),
             None => accounts(&identity, 100)?,
         };
-        servers.push(("ours", identity.webhook(&self.program, &[accounts.clone()]).await?));
+        servers.push(("ours", identity.webhook(&self.program, slice::from_ref(&accounts)).await?));
         if let Some(peer) = &self.peer {
             servers.push(("peer", identity.webhook(peer, &[accounts]).await?));
         }

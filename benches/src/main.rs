@@ -4,7 +4,6 @@ mod client;
 mod cluster;
 mod floor;
 mod http;
-mod instructions;
 mod load;
 mod plots;
 mod report;
@@ -12,6 +11,7 @@ mod results;
 mod server;
 #[path = "../../tests/support/mod.rs"]
 mod support;
+mod targets;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -38,11 +38,6 @@ enum Command {
     Cluster(Args),
     /// Writes the tables and plots.
     Report(report::Args),
-    /// Counts instructions, and compares them with a baseline.
-    Instructions(instructions::Args),
-    /// One part of an admission, for callgrind.
-    #[command(hide = true)]
-    Part { name: String, rounds: u32 },
     /// The webhook itself with its symbols, for profilers.
     #[command(hide = true)]
     Webhook {
@@ -71,8 +66,6 @@ fn main() -> anyhow::Result<ExitCode> {
     match Cli::parse().command {
         Command::Floor(args) => floor::run(&args)?,
         Command::Report(args) => report::write(&args)?,
-        Command::Instructions(args) => instructions::check(&args)?,
-        Command::Part { name, rounds } => instructions::run_part(&name, rounds)?,
         Command::Webhook { args } => {
             let args = ["pod-identity-webhook".to_owned()].into_iter().chain(args);
             return Ok(run::run(cli::Cli::parse_from(args).into_command()));

@@ -18,7 +18,7 @@ use tokio::net::TcpStream;
 use crate::client::Target;
 use crate::support::{Authority, Process, Scratch, client_config, free_port, poll};
 
-const START: Duration = Duration::from_secs(60);
+const START: Duration = Duration::from_mins(1);
 
 /// A core for the server, and one for the load.
 const SERVER_CORE: usize = 0;

@@ -1,11 +1,11 @@
 //! `audit`: running pods that lack what they should have.
 #![allow(clippy::doc_markdown, reason = "the comments are the text of --help")]
 
-use clap::{Args, builder::ArgAction};
+use clap::Args;
 
 use super::identity::{RoleArnArgs, WebIdentityArgs};
-use super::inject::ClusterArgs;
-use super::values::{ReportFormat, boolean};
+use super::inject::{ClusterArgs, ConfigMapArgs};
+use super::values::ReportFormat;
 
 #[derive(Args, Clone, Debug)]
 pub struct AuditArgs {
@@ -20,14 +20,8 @@ pub struct AuditArgs {
     pub output: ReportFormat,
     #[command(flatten)]
     pub cluster: ClusterArgs,
-    /// The webhook reads the ConfigMap pod-identity-webhook in --webhook-namespace
-    #[arg(long, env = "PODID_WATCH_CONFIG_MAP", value_name = "BOOL", value_parser = boolean,
-        num_args = 0..=1, require_equals = true, default_missing_value = "true",
-        default_value = "false", hide_default_value = true, action = ArgAction::Set)]
-    pub watch_config_map: bool,
-    /// Namespace of the webhook: serve's --namespace
-    #[arg(long, env = "PODID_NAMESPACE", value_name = "NAME", default_value = "eks")]
-    pub webhook_namespace: String,
+    #[command(flatten)]
+    pub config_map: ConfigMapArgs,
     #[command(flatten)]
     pub web_identity: WebIdentityArgs,
     #[command(flatten)]

@@ -3,11 +3,11 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, builder::ArgAction};
+use clap::Args;
 
 use super::identity::{RoleArnArgs, WebIdentityArgs};
-use super::inject::ClusterArgs;
-use super::values::{ReportFormat, boolean};
+use super::inject::{ClusterArgs, ConfigMapArgs};
+use super::values::ReportFormat;
 
 #[derive(Args, Clone, Debug)]
 pub struct DoctorArgs {
@@ -46,7 +46,10 @@ pub struct DoctorArgs {
 }
 
 #[derive(Args, Clone, Debug)]
-#[command(next_help_heading = "The webhook, as it was installed")]
+#[command(
+    next_help_heading = "The webhook, as it was installed",
+    mut_arg("watch_config_map", |arg| arg.help("It reads the ConfigMap pod-identity-webhook in --webhook-namespace"))
+)]
 pub struct WebhookArgs {
     /// Its MutatingWebhookConfiguration [default: all that look like it]; may be repeated
     #[arg(
@@ -65,12 +68,6 @@ pub struct WebhookArgs {
         default_value = "pod-identity-webhook"
     )]
     pub tls_secret: String,
-    /// It reads the ConfigMap pod-identity-webhook in --webhook-namespace
-    #[arg(long, env = "PODID_WATCH_CONFIG_MAP", value_name = "BOOL", value_parser = boolean,
-        num_args = 0..=1, require_equals = true, default_missing_value = "true",
-        default_value = "false", hide_default_value = true, action = ArgAction::Set)]
-    pub watch_config_map: bool,
-    /// Namespace of the webhook: serve's --namespace
-    #[arg(long, env = "PODID_NAMESPACE", value_name = "NAME", default_value = "eks")]
-    pub webhook_namespace: String,
+    #[command(flatten)]
+    pub config_map: ConfigMapArgs,
 }

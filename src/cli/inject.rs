@@ -41,7 +41,10 @@ pub enum InjectOutput {
 
 /// Where a command that only reads finds `ServiceAccount`s.
 #[derive(Args, Clone, Debug)]
-#[command(next_help_heading = "ServiceAccounts, beside those in the manifests")]
+#[command(
+    next_help_heading = "ServiceAccounts, beside those in the manifests",
+    mut_arg("watch_config_map", |arg| arg.help("Read the ConfigMap pod-identity-webhook too, from --webhook-namespace"))
+)]
 pub struct ReadSourceArgs {
     /// File or folder with ServiceAccounts (YAML or JSON), in place of a cluster
     #[arg(
@@ -54,7 +57,14 @@ pub struct ReadSourceArgs {
     pub service_accounts: String,
     #[command(flatten)]
     pub cluster: ClusterArgs,
-    /// Read the ConfigMap pod-identity-webhook too, from --webhook-namespace
+    #[command(flatten)]
+    pub config_map: ConfigMapArgs,
+}
+
+/// The webhook's `ConfigMap`, for commands that read what it reads.
+#[derive(Args, Clone, Debug)]
+pub struct ConfigMapArgs {
+    /// The webhook reads the ConfigMap pod-identity-webhook in --webhook-namespace
     #[arg(long, env = "PODID_WATCH_CONFIG_MAP", value_name = "BOOL", value_parser = boolean,
         num_args = 0..=1, require_equals = true, default_missing_value = "true",
         default_value = "false", hide_default_value = true, action = ArgAction::Set)]

@@ -31,7 +31,7 @@ pub use doctor::{DoctorArgs, WebhookArgs};
 pub use documents::{CompletionArgs, ManArgs};
 pub use iam::{IamArgs, IamCommand, IamLintArgs, IamRoleArgs, IamSimulateArgs, RoleFormat};
 pub use identity::{ContainerCredentialsArgs, RoleArnArgs, SettingsArgs, WebIdentityArgs};
-pub use inject::{ClusterArgs, InjectArgs, InjectOutput, ReadSourceArgs};
+pub use inject::{ClusterArgs, ConfigMapArgs, InjectArgs, InjectOutput, ReadSourceArgs};
 pub use issuer::{
     DocumentsArgs, HostingPlace, IssuerArgs, IssuerCommand, LiveArgs, MigrateArgs, MigrateStep,
     PlanArgs, RotateArgs, RotateStep, VerifyArgs,

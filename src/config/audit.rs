@@ -1,6 +1,7 @@
 //! The configuration of `audit`.
 
 use super::checks::{label, optional};
+use super::inject::config_map_in;
 use super::parse::{policy, role_names};
 use super::{ConfigError, RoleNames, UserCluster};
 use crate::admission::Policy;
@@ -35,7 +36,7 @@ impl Auditing {
         let role_names = role_names(args.role_arn, region.as_deref(), &mut warnings)?;
         let container_credentials = ContainerCredentialsSettings::default();
         let policy = policy(args.web_identity, region, container_credentials, &mut warnings)?;
-        let home = label("--webhook-namespace", args.webhook_namespace)?;
+        let config_map_in = config_map_in(args.config_map)?;
         let namespaces = match optional(args.namespace) {
             _ if args.all_namespaces => Namespaces::All,
             Some(name) => Namespaces::One(label("--namespace", name)?),
@@ -45,7 +46,7 @@ impl Auditing {
             namespaces,
             output: args.output,
             cluster: args.cluster.into(),
-            config_map_in: args.watch_config_map.then_some(home),
+            config_map_in,
             policy,
             role_names,
         };

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::checks::{label, optional};
+use super::inject::config_map_in;
 use super::parse::{policy, role_names};
 use super::{ConfigError, RoleNames, UserCluster};
 use crate::admission::Policy;
@@ -50,7 +51,7 @@ impl Examination {
         let container_credentials = ContainerCredentialsSettings::default();
         let policy = policy(args.web_identity, region, container_credentials, &mut warnings)?;
         let target = args.target.map(|target| target.parse()).transpose()?;
-        let webhook_namespace = label("--webhook-namespace", args.webhook.webhook_namespace)?;
+        let config_map_in = config_map_in(args.webhook.config_map)?;
         let evidence = match args.from_dir {
             Some(folder) => Evidence::Folder(folder),
             None => Evidence::Cluster {
@@ -58,7 +59,7 @@ impl Examination {
                 save: args.save,
                 ca_file: args.ca_file,
                 tls_secret: args.webhook.tls_secret,
-                config_map_in: args.webhook.watch_config_map.then_some(webhook_namespace),
+                config_map_in,
             },
         };
         let namespace = optional(args.namespace);

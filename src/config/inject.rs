@@ -6,7 +6,9 @@ use super::checks::{label, optional};
 use super::parse::{container_credentials, policy, role_names};
 use super::{ConfigError, Identity};
 use crate::admission::{Endpoint, Policy};
-use crate::cli::{ClusterArgs, InjectArgs, InjectOutput, ReadSourceArgs, SettingsArgs};
+use crate::cli::{
+    ClusterArgs, ConfigMapArgs, InjectArgs, InjectOutput, ReadSourceArgs, SettingsArgs,
+};
 
 /// All that `inject` does.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,9 +43,9 @@ impl Injection {
     /// The configuration, and what is to be said once about the arguments.
     pub fn from_args(args: InjectArgs) -> Result<(Self, Vec<String>), ConfigError> {
         let mut warnings = Vec::new();
-        let watch_config_map = args.source.watch_config_map;
+        let watch_config_map = args.source.config_map.watch_config_map;
         let webhook_namespace =
-            label("--webhook-namespace", args.source.webhook_namespace.clone())?;
+            label("--webhook-namespace", args.source.config_map.webhook_namespace.clone())?;
         let (policy, identity) =
             settings(args.settings, webhook_namespace, watch_config_map, &mut warnings)?;
         let injection = Self {
@@ -66,6 +68,12 @@ impl From<ClusterArgs> for UserCluster {
             context: optional(args.context),
         }
     }
+}
+
+/// The namespace of the webhook's `ConfigMap`, where the webhook reads it.
+pub(super) fn config_map_in(args: ConfigMapArgs) -> Result<Option<String>, ConfigError> {
+    let namespace = label("--webhook-namespace", args.webhook_namespace)?;
+    Ok(args.watch_config_map.then_some(namespace))
 }
 
 /// What `serve` with the same flags goes by.

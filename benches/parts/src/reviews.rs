@@ -127,9 +127,9 @@ fn container(name: &str, small: bool) -> Value {
             container[probe] = json!({"httpGet": {"path": "/healthz", "port": 8080, "scheme": "HTTP"},
                 "timeoutSeconds": 1, "periodSeconds": 10, "successThreshold": 1, "failureThreshold": 3});
         }
-        container["env"].as_array_mut().map(|env| {
+        if let Some(env) = container["env"].as_array_mut() {
             env.push(json!({"name": "POD_IP", "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": "status.podIP"}}}));
-        });
+        }
     }
     container
 }

@@ -1,14 +1,10 @@
-//! The parts of an admission, each to be measured alone.
+//! What the parts work on.
 
 use std::sync::Arc;
 
-use pod_identity_webhook::admission::{
-    Admission, Candidate, Endpoint, Policy, Review, Way, decode,
-};
-use pod_identity_webhook::identity::{
-    Defaults, Fact, Identity, Lookup, ServiceAccount, ServiceAccountReader,
-};
-use pod_identity_webhook::mutation::Jitter;
+use crate::admission::{Admission, Candidate, Endpoint, Policy, Review, Way, decode};
+use crate::identity::{Defaults, Fact, Identity, Lookup, ServiceAccount, ServiceAccountReader};
+use crate::mutation::Jitter;
 
 /// What an admission needs besides its review.
 pub struct Scene {

@@ -1,10 +1,10 @@
 //! `cargo bench --manifest-path benches/Cargo.toml --bench parts`: the parts of an admission in one process.
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use pod_identity_benches::parts::{Scene, candidate, decoded};
-use pod_identity_benches::reviews::review;
-use pod_identity_webhook::admission::{decode, respond};
-use pod_identity_webhook::mutation::{Jitter, Scope, plan};
+use pod_identity_parts::admission::{decode, respond};
+use pod_identity_parts::mutation::{Jitter, Scope, plan};
+use pod_identity_parts::reviews::review;
+use pod_identity_parts::scene::{Scene, candidate, decoded};
 use std::hint::black_box;
 
 const SIZES: [usize; 4] = [2_000, 6_000, 64_000, 200_000];
@@ -30,6 +30,8 @@ fn answer(criterion: &mut Criterion) {
     let settings = &scene.policy.settings;
     let planned = plan(pod, Scope::Creation, &identity, settings, Jitter(0));
     let admission = scene.admit(&candidate);
+    criterion
+        .bench_function("admit", |bencher| bencher.iter(|| scene.admit(black_box(&candidate))));
     criterion.bench_function("plan", |bencher| {
         bencher.iter(|| plan(black_box(pod), Scope::Creation, &identity, settings, Jitter(0)));
     });

@@ -1,0 +1,91 @@
+//! Templates, manifests, and policies within other texts.
+
+use super::*;
+
+#[test]
+fn finds_nothing_in_good_templates() {
+    for good in [
+        "AWSTemplateFormatVersion: 2010-09-09\nDescription: A role \u{2013} for pods\nParameters:\n  Issuer: {Type: String}\nResources:\n  Role:\n    Type: AWS::IAM::Role\n    DependsOn: [Bucket]\n    Properties:\n      AssumeRolePolicyDocument: !Sub\n        - |\n          {\n            \"Version\": \"2012-10-17\",\n            \"Statement\": [{\"Effect\": \"Allow\",\n              \"Principal\": {\"Federated\": \"arn:${AWS::Partition}:iam::${AWS::AccountId}:oidc-provider/${Name}\"},\n              \"Action\": \"sts:AssumeRoleWithWebIdentity\",\n              \"Condition\": {\"StringEquals\": {\"${Name}:sub\": \"system:serviceaccount:a:b\", \"${Name}:aud\": \"sts.amazonaws.com\"}}}]\n          }\n        - Name: !Select [1, !Split [\"//\", !Ref Issuer]]\n      Policies:\n        - PolicyName: p\n          PolicyDocument:\n            Version: 2012-10-17\n            Statement:\n              - Effect: Allow\n                Action: [s3:GetObject, s3:ListBucket]\n                Resource: [!GetAtt Bucket.Arn, !Sub \"${Bucket.Arn}/*\"]\n              - Effect: Allow\n                Action: s3:GetObject\n                Resource: !Join [\"\", [\"arn:\", !Ref \"AWS::Partition\", \":s3:::\", !Ref Bucket, \"/*\"]]\n  Bucket:\n    Type: AWS::S3::Bucket\nOutputs:\n  Arn:\n    Value: !GetAtt Role.Arn\n    Export: {Name: !Sub \"${AWS::StackName}-arn\"}\n",
+        "Resources:\n  Function:\n    Type: AWS::Lambda::Function\n    Properties:\n      Code:\n        ZipFile: !Sub |\n          it's ${!text} ${AWS::Region}\n      Role: !GetAtt Role.Arn\n  Role:\n    Type: AWS::IAM::Role\n    Properties:\n      AssumeRolePolicyDocument:\n        Version: '2012-10-17'\n        Statement:\n          - Effect: Allow\n            Principal: {Service: [lambda.amazonaws.com]}\n            Action: ['sts:AssumeRole']\n",
+        r#"{"Resources": {"Role": {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Federated": {"Fn::GetAtt": ["P", "Arn"]}}, "Action": "sts:AssumeRoleWithWebIdentity", "Condition": {"StringEquals": {"oidc.example.com:sub": {"Fn::Sub": "system:serviceaccount:a:${AWS::StackName}"}, "oidc.example.com:aud": "sts.amazonaws.com"}}}]}}}, "P": {"Type": "AWS::IAM::OIDCProvider", "Properties": {"Url": "https://oidc.example.com", "ClientIdList": ["sts.amazonaws.com"]}}}}"#,
+        "Resources:\n  M:\n    Type: My::S3::Bucket::MODULE\nOutputs:\n  O:\n    Value: !Ref MBucket\n",
+        "Resources:\n  P:\n    Type: AWS::IAM::Policy\n    Properties:\n      PolicyDocument:\n        Version: '2012-10-17'\n        Statement:\n          - Fn::If: [Some, {Effect: Allow, Action: 's3:ListAllMyBuckets', Resource: '*'}, {Ref: 'AWS::NoValue'}]\n          - !If [Some, {Effect: Allow, Action: 's3:ListAllMyBuckets', Resource: '*'}, !Ref 'AWS::NoValue']\n",
+        // SAM makes resources that the template does not name.
+        "Transform: AWS::Serverless-2016-10-31\nResources:\n  F:\n    Type: AWS::Serverless::Function\n    DependsOn: FRole\n",
+    ] {
+        assert_eq!(lint(good), [], "{good}");
+    }
+}
+
+#[test]
+fn reads_a_template_with_far_too_many_names_in_time() {
+    let resources = (0..20_000).map(|n| {
+        format!(
+            r#""R{n}": {{"Type": "AWS::S3::Bucket", "DependsOn": "P{n}", "Properties": {{"A": {{"Ref": "Q{n}"}}}}}}"#
+        )
+    });
+    let resources: Vec<String> = resources.collect();
+    // With a guess at each name it would take minutes.
+    let found = lint(&format!(r#"{{"Resources": {{{}}}}}"#, resources.join(",")));
+    assert_eq!(found.len(), 40_000);
+}
+
+#[test]
+fn names_what_is_wrong_with_templates_and_manifests() {
+    let template = "Resources:\n  Role:\n    Type: AWS::IAM::Role\n    DependsOn: Missing\n    Properties:\n      Policies:\n        - PolicyName: p\n          PolicyDocument:\n            Version: '2012-10-17'\n            Statement:\n              - Effect: Allow\n                Action: ['eks:DescribeCluster']\n                Resource: '*'\n";
+    for (bad, code, line) in [
+        (template.to_owned(), "unknown-reference", 4),
+        (template.replace("Missing", "Role").replace("'*'", "'*"), "missing-quote", 13),
+        (template.replace("Missing", "Role").replace("'*'", "!Ref Bukket"), "unknown-reference", 13),
+        (template.replace("Missing", "Role").replace("'*'", "!Sub '${Bukket.Arn}/*'"), "unknown-reference", 13),
+        // Indentation lost, as web pages do.
+        ("AWSTemplateFormatVersion: '2010-09-09'\nResources:\nRole:\nType: AWS::IAM::Role\nDependsOn: Missing\nProperties:\n- a\n  b\n".to_owned(), "unknown-reference", 5),
+        ("AWSTemplateFormatVersion: '2010-09-09'\nResources:\nRole:\nType: AWS::IAM::Role\nProperties:\n- |\n{\nResource: '*\n".to_owned(), "missing-quote", 8),
+        ("kind: ServiceAccount\nmetadata:\n  annotations:\n    eks.amazon.com/role-arn: arn:aws:iam::111122223333:role/a\n".to_owned(), "annotation-key", 4),
+        ("kind: ServiceAccount\nmetadata:\n  annotations:\n    eks.amazonaws.com/role_arn: arn:aws:iam::111122223333:role/a\n".to_owned(), "annotation-key", 4),
+        ("kind: ServiceAccount\nmetadata:\n  annotations:\n    eks.amazonaws.com/role-arn: arn:aws:iam::1111222233:role/a\n".to_owned(), "account-id", 4),
+        ("kind: ServiceAccount\nmetadata:\n  annotations:\n    eks.amazonaws.com/role-arn: arn:aws:iam::111122223333:user/a\n".to_owned(), "role-arn", 4),
+        ("$ eksctl create iamserviceaccount \\\n  --attach-policy-arn=arn:aws:iam::1111222233:policy/x\n".to_owned(), "account-id", 2),
+        ("Some prose: it is a page.\nThen, a policy:\n\n{\n \u{201c}Statement\u{201d}: [ ]\n}\n".to_owned(), "curly-quote", 5),
+        ("a: [1\nb: }\n".to_owned(), "bad-yaml", 2),
+        ("Hello".to_owned(), "nothing-to-lint", 1),
+    ] {
+        let found = lint(&bad);
+        assert!(found.iter().any(|f| f.code.word() == code && f.at.line == line), "{code} at {line} in\n{bad}\n{found:#?}");
+    }
+}
+
+#[test]
+fn leaves_the_policies_of_terraforms_language_alone_where_it_fills_them_in() {
+    let policy = conditional(r#"{"StringEquals": {"${replace(p.url, "https://", "")}:sub": "x"}}"#);
+    let text = format!(
+        "resource \"aws_iam_role\" \"x\" {{\n  assume_role_policy = <<EOF\n{policy}\nEOF\n}}\n"
+    );
+    assert_eq!(codes(&text), Vec::<&str>::new());
+    let wrong = conditional(
+        r#"{"StringEquals": {"oidc.example.com/id/X:aud": "system:serviceaccount:a:b"}}"#,
+    );
+    assert_eq!(codes(&text.replace(&policy, &wrong)), ["audience-tested-for-subject"]);
+}
+
+#[test]
+fn keeps_the_places_of_embedded_policies() {
+    let policy = conditional(r#"{"StringEquals": {}}"#).replace("2012-10-17", "2012-10-18");
+    let plan = serde_json::json!({"format_version": "1.2", "planned_values": {"root_module": {"resources": [
+        {"type": "aws_iam_role", "values": {"assume_role_policy": policy}}]}}});
+    let plan = serde_json::to_string_pretty(&plan).expect("JSON");
+    let line = plan.lines().position(|line| line.contains("assume_role_policy")).map(|n| n + 1);
+    let version =
+        lint(&plan).into_iter().find(|f| f.code == Code::VersionUnknown).expect("a finding");
+    assert_eq!(Some(version.at.line), line);
+    let text = plan.lines().nth(version.at.line - 1).unwrap_or_default();
+    let there: String = text.chars().skip(version.at.column - 1).take(14).collect();
+    assert!(there.contains("2012-10-18"), "{there}");
+
+    let encoded =
+        policy.replace('%', "%25").replace('{', "%7B").replace('"', "%22").replace('\n', "%0A");
+    let role = format!("{{\"Role\":\n {{\"AssumeRolePolicyDocument\": \"{encoded}\"}}}}");
+    let version =
+        lint(&role).into_iter().find(|f| f.code == Code::VersionUnknown).expect("a finding");
+    assert_eq!(version.at.line, 2);
+}
