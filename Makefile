@@ -1,6 +1,6 @@
 # `make` lists what there is.
 .DEFAULT_GOAL := help
-.PHONY: help setup run try demo test soak bench bench-check bench-baseline lint fmt image image-test kind-test walkthrough clean
+.PHONY: help setup run try demo test soak bench bench-flame bench-check bench-baseline lint fmt image image-test kind-test walkthrough clean
 
 # Where rustup and Go's own archive put their programs, for shells that do not
 # have them on their path yet.
@@ -58,6 +58,9 @@ soak: ## Disturb it in every way under load, then rotate certificates, each for 
 
 bench: ## Measure it beside a bare TLS server for docs/performance.md (EFFORT=smoke, standard, full; PEER_WEBHOOK=the Go webhook)
 	@scripts/bench $(EFFORT)
+
+bench-flame: ## Draw where the time of a request goes (perf and inferno): docs/performance/flame.svg
+	@scripts/bench flame
 
 bench-check: ## Fail where a part of an admission takes over 3 % more instructions than agreed
 	@scripts/setup bench

@@ -37,7 +37,7 @@ pub struct Found {
     /// Seconds for a bare list, page by page, of the same metadata.
     pub list: Vec<f64>,
     pub webhooks: Vec<Webhook>,
-    /// The load with few and with all `ServiceAccounts`, interleaved; ours alone.
+    /// The load with few, some and all `ServiceAccounts`, interleaved; ours alone.
     pub few_and_many: Vec<Measured>,
     pub creation: Vec<creation::Creation>,
     pub bursts: Vec<creation::Burst>,
@@ -57,6 +57,10 @@ pub struct Webhook {
     pub after_relist: Option<f64>,
     pub after_churn: f64,
 }
+
+/// `ServiceAccounts` for comparison with all.
+pub const FEW: usize = 100;
+const SOME: usize = 10_000;
 
 impl Plan {
     fn accounts(&self) -> usize {
@@ -126,13 +130,20 @@ impl Plan {
         }
         found.webhooks = webhooks;
         let many = ours.context("there is a webhook")?;
-        let argument = http::accounts(&identity, 100)?;
-        let few = identity.webhook(&self.candidates[0].program, &[argument]).await?;
+        let program = &self.candidates[0].program;
+        let few = identity.webhook(program, &[http::accounts(&identity, FEW)?]).await?;
+        let some = identity.webhook(program, &[http::accounts(&identity, SOME)?]).await?;
         let (effort, accounts) = (self.effort, self.accounts());
         found.few_and_many = tokio::task::spawn_blocking(move || {
             // What it knows it answers without the API server, which is to keep quiet meanwhile.
             let _frozen = Frozen::new(control_plane.process_ids());
-            few_and_many(effort, &identity, &few, &many, accounts)
+            let of_file = |count| spread(count, |n| format!("sa-{n}"));
+            let servers = [
+                (FEW, &few, of_file(FEW)),
+                (SOME, &some, of_file(SOME)),
+                (accounts, &many, spread(accounts, accounts::annotated)),
+            ];
+            few_and_many(effort, &identity, &servers)
         })
         .await??;
         Ok(found)
@@ -202,36 +213,39 @@ async fn restart(control_plane: &ControlPlane) {
     control_plane.start_api_server().await;
 }
 
+/// The same load on each of them. Each is named by how many `ServiceAccounts` it knows, and asked for some that are
+/// spread over all.
 fn few_and_many(
     effort: Effort,
     identity: &Identity,
-    few: &Server,
-    many: &Server,
-    accounts: usize,
+    servers: &[(usize, &Server, Vec<String>)],
 ) -> anyhow::Result<Vec<Measured>> {
     stay_on_the_load_core()?;
     let case = Case { bytes: 6_000, hit: true, how: Loop::Closed { connections: 32 } };
     let window = Duration::from_millis(if effort == Effort::Smoke { 300 } else { 1500 });
     let times = Times { warm_up: window / 5, window };
-    let mut measured = ["few", "many"].map(|name| Measured {
-        case: case.clone(),
-        server: name.into(),
-        rounds: Vec::new(),
-    });
-    // Each of them for as many accounts as there are files' worth of: spread over all.
-    let names =
-        |count: usize| (0..64).map(move |n| accounts::annotated(n * (count / 64).max(1) / 5 * 5));
+    let mut measured: Vec<_> = servers
+        .iter()
+        .map(|(count, ..)| Measured {
+            case: case.clone(),
+            server: count.to_string(),
+            rounds: Vec::new(),
+        })
+        .collect();
     for _ in 0..effort.rounds() {
-        for (measured, (server, count)) in measured.iter_mut().zip([(few, 100), (many, accounts)]) {
-            let requests = names(count).map(|name| {
-                let name = if count == 100 { http::HIT.to_owned() } else { name };
-                request(server.address, "/mutate", &review(case.bytes, &name))
-            });
+        for (measured, (_, server, names)) in measured.iter_mut().zip(servers) {
+            let requests =
+                names.iter().map(|it| request(server.address, "/mutate", &review(case.bytes, it)));
             let target = identity.target(server)?;
             measured.rounds.push(measure(server, &target, requests.collect(), case.how, times)?);
         }
     }
-    Ok(measured.into())
+    Ok(measured)
+}
+
+/// Some that have a role, of so many of which every fifth has one.
+fn spread(count: usize, name: impl Fn(usize) -> String) -> Vec<String> {
+    (0..64).map(|n| name((n * (count / 64) / 5 + 1) * 5)).collect()
 }
 
 /// Processes for which time stands still.

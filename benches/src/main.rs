@@ -2,6 +2,7 @@
 
 mod client;
 mod cluster;
+mod flame;
 mod floor;
 mod http;
 mod load;
@@ -36,6 +37,8 @@ enum Command {
     Http(Args),
     /// Memory, readiness and pod creation on a real API server.
     Cluster(Args),
+    /// Samples the webhook's stacks under load.
+    Flame(flame::Args),
     /// Writes the tables and plots.
     Report(report::Args),
     /// The webhook itself with its symbols, for profilers.
@@ -65,6 +68,7 @@ fn main() -> anyhow::Result<ExitCode> {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     match Cli::parse().command {
         Command::Floor(args) => floor::run(&args)?,
+        Command::Flame(args) => flame::run(&args)?,
         Command::Report(args) => report::write(&args)?,
         Command::Webhook { args } => {
             let args = ["pod-identity-webhook".to_owned()].into_iter().chain(args);

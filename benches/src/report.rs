@@ -34,6 +34,7 @@ pub fn write(args: &Args) -> anyhow::Result<()> {
         ("closed", closed(&http)),
         ("open", open(&http)),
         ("cluster", of_cluster(&cluster)),
+        ("accounts", by_accounts(&cluster)),
         ("creation", creation(&cluster)),
     ] {
         page = between_marks(&page, name, &table)?;
@@ -140,11 +141,12 @@ fn targets_of_requests(http: &[Measured]) -> Vec<Target> {
 
 fn targets_of_a_cluster(cluster: &cluster::Found) -> Vec<Target> {
     use Bounds::{AtLeast, AtMost};
-    let many = |name: &str| cluster.few_and_many.iter().find(|it| it.server == name);
-    let few_and_many = many("many").zip(many("few")).map_or(f64::NAN, |(many, few)| {
-        let rounds = many.rounds.iter().zip(&few.rounds);
-        median(rounds.map(|(many, few)| per_second(many) / per_second(few)).collect())
-    });
+    let with = |count: usize| cluster.few_and_many.iter().find(|it| it.server == count.to_string());
+    let few_and_many =
+        with(cluster.accounts).zip(with(cluster::FEW)).map_or(f64::NAN, |(many, few)| {
+            let rounds = many.rounds.iter().zip(&few.rounds);
+            median(rounds.map(|(many, few)| per_second(many) / per_second(few)).collect())
+        });
     let ours = cluster.webhooks.iter().find(|it| it.name == "ours");
     let of_ours = |figure: &dyn Fn(&Webhook) -> f64| ours.map_or(f64::NAN, figure);
     let p50 = |name: &str| {
@@ -244,6 +246,16 @@ fn of_cluster(cluster: &cluster::Found) -> String {
             maybe(it.after_relist),
             it.after_churn
         );
+    }
+    table
+}
+
+fn by_accounts(cluster: &cluster::Found) -> String {
+    let mut table =
+        String::from("| ServiceAccounts | CPU, µs per request | requests/s |\n|---|---|---|\n");
+    for it in &cluster.few_and_many {
+        let (cpu, rate) = (spread(it, cpu, 1), spread(it, per_second, 0));
+        let _ = writeln!(table, "| {} | {cpu} | {rate} |", it.server);
     }
     table
 }

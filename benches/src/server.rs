@@ -104,14 +104,28 @@ impl Identity {
 
     /// A webhook with the Go webhook's command line: ours, or that one.
     pub async fn webhook(&self, program: &Path, args: &[String]) -> anyhow::Result<Server> {
+        self.serve(program, Vec::new(), args).await
+    }
+
+    /// Ours within this program, which has its symbols.
+    pub async fn webhook_with_symbols(&self, args: &[String]) -> anyhow::Result<Server> {
+        self.serve(&std::env::current_exe()?, vec!["webhook".to_owned()], args).await
+    }
+
+    async fn serve(
+        &self,
+        program: &Path,
+        mut all: Vec<String>,
+        args: &[String],
+    ) -> anyhow::Result<Server> {
         let (port, admin) = (free_port()?, free_port()?);
-        let mut all = vec![
+        all.extend([
             "--in-cluster=false".to_owned(),
             format!("--port={port}"),
             format!("--metrics-port={admin}"),
             format!("--tls-cert={}", self.file("tls.crt")),
             format!("--tls-key={}", self.file("tls.key")),
-        ];
+        ]);
         all.extend_from_slice(args);
         let name = program.file_name().map(|it| it.to_string_lossy().into_owned());
         Server::start(&name.unwrap_or_default(), program, &all, port, admin).await
