@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use pod_identity_parts::reviews::{NAMESPACE, review};
 
@@ -112,23 +113,25 @@ async fn api_server() -> ControlPlane {
     control_plane
 }
 
-/// A file with so many `ServiceAccounts`: every fifth has a role, `app` too, `default` has none.
+/// A file with so many `ServiceAccounts`: every fifth has a role, `app` too, `default` has none. JSON: a file of YAML
+/// may have 1,024 documents.
 pub fn accounts(identity: &Identity, count: usize) -> anyhow::Result<String> {
     let mut items = vec![account(HIT, true), account(MISS, false)];
     items.extend((items.len()..count).map(|n| account(&format!("sa-{n}"), n.is_multiple_of(5))));
-    let file = format!("accounts-{count}.yaml");
-    let file = identity.folder().write(&file, items.join("---\n"))?;
+    let list = json!({"apiVersion": "v1", "kind": "List", "items": items});
+    let file = format!("accounts-{count}.json");
+    let file = identity.folder().write(&file, list.to_string())?;
     Ok(format!("--service-accounts={}", file.display()))
 }
 
-fn account(name: &str, with_role: bool) -> String {
-    let role = format!(
-        "  annotations: {{eks.amazonaws.com/role-arn: 'arn:aws:iam::111122223333:role/{name}'}}\n"
-    );
-    let role = if with_role { &role } else { "" };
-    format!(
-        "apiVersion: v1\nkind: ServiceAccount\nmetadata:\n  name: {name}\n  namespace: {NAMESPACE}\n{role}"
-    )
+fn account(name: &str, with_role: bool) -> Value {
+    let mut account = json!({"apiVersion": "v1", "kind": "ServiceAccount",
+        "metadata": {"name": name, "namespace": NAMESPACE}});
+    if with_role {
+        let role = format!("arn:aws:iam::111122223333:role/{name}");
+        account["metadata"]["annotations"] = json!({"eks.amazonaws.com/role-arn": role});
+    }
+    account
 }
 
 fn times(effort: Effort, how: Loop) -> Times {
