@@ -14,7 +14,7 @@ use pod_identity_parts::reviews::{NAMESPACE, review};
 
 use crate::client::request;
 use crate::http::{self, Case, Measured};
-use crate::load::{Loop, Times, measure};
+use crate::load::{Loop, measure};
 use crate::results::{Effort, progress};
 use crate::server::{Identity, Server, stay_on_the_load_core};
 use crate::support::{ControlPlane, Options, poll, raise_open_files};
@@ -222,8 +222,7 @@ fn few_and_many(
 ) -> anyhow::Result<Vec<Measured>> {
     stay_on_the_load_core()?;
     let case = Case { bytes: 6_000, hit: true, how: Loop::Closed { connections: 32 } };
-    let window = Duration::from_millis(if effort == Effort::Smoke { 300 } else { 1500 });
-    let times = Times { warm_up: window / 5, window };
+    let (rounds, times) = (http::rounds(effort, &case), http::times(effort, &case));
     let mut measured: Vec<_> = servers
         .iter()
         .map(|(count, ..)| Measured {
@@ -232,7 +231,7 @@ fn few_and_many(
             rounds: Vec::new(),
         })
         .collect();
-    for _ in 0..effort.rounds() {
+    for _ in 0..rounds {
         for (measured, (_, server, names)) in measured.iter_mut().zip(servers) {
             let requests =
                 names.iter().map(|it| request(server.address, "/mutate", &review(case.bytes, it)));

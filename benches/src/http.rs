@@ -72,8 +72,8 @@ pub struct Plan {
 impl Plan {
     pub fn expected(&self) -> Duration {
         let each = |case: &Case| {
-            let Times { warm_up, window } = times(self.effort, case.how);
-            (warm_up + window) * self.effort.rounds() * if self.peer.is_some() { 3 } else { 2 }
+            let Times { warm_up, window } = times(self.effort, case);
+            (warm_up + window) * rounds(self.effort, case) * if self.peer.is_some() { 3 } else { 2 }
         };
         cases(self.effort).iter().map(each).sum()
     }
@@ -134,12 +134,25 @@ fn account(name: &str, with_role: bool) -> Value {
     account
 }
 
-fn times(effort: Effort, how: Loop) -> Times {
-    let window = match how {
+/// What the targets are held against comes in more and shorter rounds: a machine that others share changes its pace
+/// within seconds, and then a round compares two paces.
+const FINER: u32 = 5;
+
+fn is_of_targets(case: &Case) -> bool {
+    case.bytes == 6 * KB && case.how == Loop::Closed { connections: 32 }
+}
+
+pub fn rounds(effort: Effort, case: &Case) -> u32 {
+    effort.rounds() * if is_of_targets(case) { FINER } else { 1 }
+}
+
+pub fn times(effort: Effort, case: &Case) -> Times {
+    let window = match case.how {
         Loop::Open { .. } => Duration::from_secs(3),
         Loop::Closed { .. } | Loop::Handshakes { .. } => Duration::from_millis(1500),
     };
     let window = if effort == Effort::Smoke { window / 3 } else { window };
+    let window = if is_of_targets(case) { window / FINER } else { window };
     Times { warm_up: window / 5, window }
 }
 
@@ -162,8 +175,8 @@ fn compare(
             (measured, server, request(server.address, &path, &body))
         });
         let mut compared: Vec<_> = compared.collect();
-        let times = times(effort, case.how);
-        for _ in 0..effort.rounds() {
+        let times = times(effort, &case);
+        for _ in 0..rounds(effort, &case) {
             for (measured, server, request) in &mut compared {
                 let target = identity.target(server)?;
                 let found = measure(server, &target, vec![request.clone()], case.how, times);
