@@ -74,8 +74,8 @@ impl Plan {
         let candidates = self.candidates.len() as u64;
         Duration::from_secs(match self.effort {
             Effort::Smoke => 30 + 20 * candidates,
-            Effort::Standard => 120 + 75 * candidates,
-            Effort::Full => 130 + 110 * candidates,
+            Effort::Standard => 145 + 75 * candidates,
+            Effort::Full => 155 + 110 * candidates,
         })
     }
 

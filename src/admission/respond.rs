@@ -19,6 +19,7 @@ const MAX_WARNINGS: usize = 5;
 /// All of an answer but its patch and its warnings.
 const USUAL: usize = 256;
 
+/// The crate has vectors for these two architectures alone.
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 static BASE64: LazyLock<Simd> = LazyLock::new(|| Simd::standard(PAD));
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]

@@ -194,7 +194,8 @@ impl<'a> Scan<'a> {
         self.take(b':')
     }
 
-    /// Out of the way: a jump by what comes first is one that is guessed wrong.
+    /// Not a part of the loop over values, which most of the time has strings and
+    /// objects before it.
     #[inline(never)]
     fn scalar(mut self, first: u8) -> Result<Self, Unsure> {
         match first {
