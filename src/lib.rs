@@ -5,8 +5,8 @@
 //! | floor | modules | may use |
 //! |---|---|---|
 //! | 3 surface | [`cli`], [`config`], [`run`] | all below |
-//! | 2 the world | [`service_accounts`], [`tls`], [`server`], [`telemetry`], [`evidence`] | tokio, kube, axum, rustls; floor 1 |
-//! | 1 the domain, pure | [`identity`], [`mutation`], [`admission`], [`certificates`], [`workloads`], [`issuer`], [`iam`], [`doctor`], [`json`] | serde, json-patch, std, pure crates |
+//! | 2 the world | [`service_accounts`], [`tls`], [`server`], [`telemetry`], [`evidence`], [`input`] | tokio, kube, axum, rustls; floor 1 |
+//! | 1 the domain, pure | [`identity`], [`mutation`], [`admission`], [`certificates`], [`workloads`], [`issuer`], [`iam`], [`doctor`], [`json`], [`printable`], [`shell`] | serde, json-patch, std, pure crates |
 //!
 //! The way of a request is one function: `server::admissions::answer`.
 
@@ -20,13 +20,16 @@ pub mod evidence;
 pub mod fetch;
 pub mod iam;
 pub mod identity;
+pub mod input;
 pub mod issuer;
 pub mod json;
 pub mod live_issuer;
 pub mod mutation;
+pub mod printable;
 pub mod run;
 pub mod server;
 pub mod service_accounts;
+pub mod shell;
 pub mod telemetry;
 pub mod tls;
 pub mod watched_file;
