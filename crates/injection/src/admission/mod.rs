@@ -5,6 +5,7 @@
 
 mod admit;
 mod explain;
+mod memory;
 mod outcome;
 mod required;
 mod respond;
@@ -12,6 +13,7 @@ mod review;
 
 pub use admit::{Admission, Candidate, Endpoint, Method, Policy, Way};
 pub use explain::{Explanation, Line, Mark, Part};
+pub use memory::{ANSWER_MEMORY, MAX_ANSWER_BYTES, MEMORY_FACTOR};
 pub use outcome::Outcome;
 pub use required::Refusal;
 pub use respond::respond;
