@@ -16,6 +16,7 @@ pub mod stats;
 
 mod accept;
 mod activity;
+mod bad_requests;
 mod connection;
 mod fallbacks;
 mod record;
