@@ -17,6 +17,7 @@ pub mod stats;
 mod accept;
 mod activity;
 mod bad_requests;
+mod cap;
 mod connection;
 mod fallbacks;
 mod record;
