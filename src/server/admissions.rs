@@ -14,10 +14,10 @@ use axum::routing::post;
 use super::bad_requests::{BadRequests, Bounded};
 use super::record::Record;
 use super::{BodyError, BodyReader, UnsupportedContentType, require_json};
-use crate::admission::{self, Admission, DecodeError, Endpoint, Outcome, Policy, Review, Way};
-use crate::mutation::Jitter;
 use crate::service_accounts::ServiceAccounts;
 use crate::telemetry::metrics::Metrics;
+use injection::admission::{self, Admission, DecodeError, Endpoint, Outcome, Policy, Review, Way};
+use injection::mutation::Jitter;
 
 /// All that answering a review takes.
 #[derive(Debug)]

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use tracing::warn;
 
-use crate::admission::{Endpoint, Outcome};
 use crate::telemetry::metrics::Metrics;
+use injection::admission::{Endpoint, Outcome};
 
 /// Lines that may follow each other at once.
 const BURST: u32 = 10;
