@@ -18,7 +18,8 @@ pub struct CompletionArgs {
 /// It becomes part of a script.
 fn name(text: &str) -> Result<String, &'static str> {
     let is_good = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-    let is_name = text.starts_with(|c: char| c.is_ascii_alphanumeric()) && text.chars().all(is_good);
+    let is_name =
+        text.starts_with(|c: char| c.is_ascii_alphanumeric()) && text.chars().all(is_good);
     if is_name { Ok(text.to_owned()) } else { Err("not a name of letters, digits, -, _ and .") }
 }
 

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, HttpBody};
-use axum::http::header::{CONNECTION, CONTENT_TYPE};
+use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
+use text::Line;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
@@ -45,8 +46,7 @@ impl BodyError {
 
 impl IntoResponse for BodyError {
     fn into_response(self) -> Response {
-        // The rest of the body still stands before the next request.
-        (self.status(), [(CONNECTION, "close")], format!("{self}\n")).into_response()
+        (self.status(), Line(self).to_string()).into_response()
     }
 }
 
@@ -158,7 +158,7 @@ pub struct UnsupportedContentType;
 
 impl IntoResponse for UnsupportedContentType {
     fn into_response(self) -> Response {
-        (StatusCode::UNSUPPORTED_MEDIA_TYPE, format!("{self}\n")).into_response()
+        (StatusCode::UNSUPPORTED_MEDIA_TYPE, Line(self).to_string()).into_response()
     }
 }
 

@@ -63,7 +63,9 @@ fn say(verdict: &Verdict, request: &WebIdentityRequest) -> io::Result<()> {
         }
         Verdict::Denied { explicitly: Some(by), reasons } => {
             let line = by.at.line;
-            out.line(format_args!("denied by {by}, line {line}: a Deny wins whatever else allows"))?;
+            out.line(format_args!(
+                "denied by {by}, line {line}: a Deny wins whatever else allows"
+            ))?;
             reasons
         }
         Verdict::Denied { explicitly: None, reasons } => {

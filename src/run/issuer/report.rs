@@ -7,7 +7,11 @@ use crate::run::output::Lines;
 use issuer::Check;
 
 /// A line for each check, then what goes with it.
-pub(super) fn write_checks(out: &mut Lines<impl Write>, checks: &[Check], indent: &str) -> io::Result<()> {
+pub(super) fn write_checks(
+    out: &mut Lines<impl Write>,
+    checks: &[Check],
+    indent: &str,
+) -> io::Result<()> {
     let width = checks.iter().map(|check| check.id.len()).max().unwrap_or_default();
     for check in checks {
         let Check { id, outcome, found, next, remarks } = check;

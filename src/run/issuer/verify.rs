@@ -7,8 +7,8 @@ use serde::Serialize;
 use super::Ended;
 use super::evidence::{Live, fetcher};
 use super::report::write_checks;
-use crate::run::output;
 use crate::cli::{ReportFormat, VerifyArgs};
+use crate::run::output;
 use issuer::verify::{Against, check};
 use issuer::{Check, IssuerUrl, Published, Thumbprint};
 
