@@ -18,10 +18,12 @@ mod klog;
 mod serve;
 mod values;
 
+use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
+use clap::builder::StyledStr;
 use clap::error::{ContextValue, ErrorKind};
 use clap::{CommandFactory, FromArgMatches as _, Parser, Subcommand};
 use text::escaped;
@@ -114,6 +116,14 @@ impl Cli {
     }
 }
 
+fn unstyled(hint: &StyledStr) -> Option<StyledStr> {
+    let plain = hint.to_string();
+    match escaped(&plain) {
+        Cow::Borrowed(_) => None,
+        Cow::Owned(shown) => Some(StyledStr::from(shown)),
+    }
+}
+
 /// An error of arguments that are wrong together, as clap shows its own:
 /// `print` it and leave with its `exit_code`, 2.
 #[must_use]
@@ -127,6 +137,10 @@ fn leave<T>(mut error: clap::Error) -> T {
         ContextValue::String(text) => Some(ContextValue::String(escaped(text).into_owned())),
         ContextValue::Strings(texts) => Some(ContextValue::Strings(
             texts.iter().map(|text| escaped(text).into_owned()).collect(),
+        )),
+        // Hints quote what was typed, in style; such text loses it.
+        ContextValue::StyledStrs(hints) => Some(ContextValue::StyledStrs(
+            hints.iter().map(|hint| unstyled(hint).unwrap_or_else(|| hint.clone())).collect(),
         )),
         _ => None,
     };
