@@ -24,4 +24,5 @@ mod given;
 mod kubectl;
 mod local;
 mod overlays;
+mod rights;
 mod suite;
