@@ -23,6 +23,7 @@ async fn the_chart_gives_roles_and_stops_nobody_until_it_is_told_to() {
     })
     .await;
     suite::keeps_every_ca_bundle(&mut cluster, 1).await;
+    suite::confines_its_replicas(&cluster).await;
     suite::gives_roles(&mut cluster).await;
     suite::lets_pods_pass_while_it_is_away(&mut cluster).await;
 
