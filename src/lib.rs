@@ -11,6 +11,7 @@
 //! The way of a request is one function: `server::admissions::answer`.
 
 pub mod admission;
+pub mod api_server;
 pub mod certificates;
 pub mod cli;
 pub mod config;

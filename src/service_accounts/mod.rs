@@ -30,6 +30,7 @@ pub use files::FilesError;
 pub use stats::{EventStats, LiveGets, Stats, WatchStats};
 pub use tasks::{TaskEnded, Tasks};
 
+use crate::api_server::clock::ServerClock;
 use crate::identity::{
     ConfigMapEntry, ConfigMapIdentities, Fact, Key, Lookup, Manifests, ServiceAccount,
     ServiceAccountReader,
@@ -62,6 +63,8 @@ pub struct Options {
     pub poll_interval: Duration,
     /// Whether Events tell of `ServiceAccounts` that are wrong.
     pub events: bool,
+    /// The clock that creation times are by: this machine's own without one.
+    pub clock: Option<ServerClock>,
 }
 
 /// Where `ServiceAccounts` and the `ConfigMap` come from.
@@ -92,6 +95,7 @@ struct Inner {
     watch: Arc<WatchState>,
     config_map_watch: Arc<WatchState>,
     events: Events,
+    clock: Option<ServerClock>,
     files_errors: AtomicU64,
     pending: tokio::sync::watch::Sender<Pending>,
 }

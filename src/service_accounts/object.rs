@@ -33,7 +33,7 @@ impl Object {
         annotations.map(|(key, value)| (key.as_str(), value.as_str()))
     }
 
-    /// By the API server's clock against ours; zero where it is ahead.
+    /// At a time by the API server's clock; zero where that is before it.
     pub(super) fn age(&self, now: Timestamp) -> Option<Duration> {
         let Time(created) = self.metadata.creation_timestamp.as_ref()?;
         Some(now.duration_since(*created).try_into().unwrap_or_default())

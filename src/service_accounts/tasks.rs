@@ -17,6 +17,7 @@ use super::files::{self, Files, FilesError};
 use super::flights::Flights;
 use super::index::Index;
 use super::lookup::Lookups;
+use super::watch::Told;
 use super::{DebugClient, Inner, Options, ServiceAccounts, Source, watch};
 use crate::identity::{Key, Manifests};
 
@@ -120,6 +121,7 @@ pub(super) async fn start(options: Options) -> Result<(ServiceAccounts, Tasks), 
         watch: Arc::default(),
         config_map_watch: Arc::default(),
         events,
+        clock: options.clock,
         files_errors: AtomicU64::new(0),
         pending: tokio::sync::watch::Sender::new(pending),
     });
@@ -166,8 +168,13 @@ impl Inner {
                 tracing::info!(known, "the first list of ServiceAccounts is complete");
             }
         };
-        let events = sends.then_some(&self.events);
-        watch::watch(client, &self.reader, &self.lookups, events, &self.watch, listed).await;
+        let told = Told {
+            reader: &self.reader,
+            lookups: &self.lookups,
+            events: sends.then_some(&self.events),
+            clock: self.clock.as_ref(),
+        };
+        watch::watch(client, told, &self.watch, listed).await;
     }
 
     async fn watch_config_map(self: Arc<Self>, client: kube::Client) {

@@ -2,6 +2,7 @@
 //! swapped without a lock.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use rustls::client::danger::HandshakeSignatureValid;
@@ -12,6 +13,7 @@ use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, 
 use super::authorities::Authorities;
 use super::names::{AllowedNames, Names};
 use super::rejections::Rejections;
+use crate::api_server::clock::ServerClock;
 use crate::telemetry::metrics::Rejection;
 
 /// Completes a handshake only with a client of the authorities held, and of
@@ -21,16 +23,20 @@ pub struct ClientVerifier {
     authorities: ArcSwap<Authorities>,
     allowed: Option<AllowedNames>,
     rejections: Arc<Rejections>,
+    clock: Option<ServerClock>,
 }
 
 impl ClientVerifier {
+    /// Certificates are judged by `clock` where the time is known: the client
+    /// that counts is the API server. Else by this machine's.
     #[must_use]
     pub fn new(
         authorities: Authorities,
         allowed: Option<AllowedNames>,
         rejections: Arc<Rejections>,
+        clock: Option<ServerClock>,
     ) -> Self {
-        Self { authorities: ArcSwap::from_pointee(authorities), allowed, rejections }
+        Self { authorities: ArcSwap::from_pointee(authorities), allowed, rejections, clock }
     }
 
     /// New handshakes are judged by these; connections that stand are not
@@ -43,6 +49,12 @@ impl ClientVerifier {
         let subject = || Names::of(certificate).map(|names| names.shown());
         self.rejections.certificate(reason, subject, &error);
         error
+    }
+
+    fn server_time(&self) -> Option<UnixTime> {
+        let now = self.clock.as_ref()?.now()?;
+        let seconds = u64::try_from(now.as_second()).ok()?;
+        Some(UnixTime::since_unix_epoch(Duration::from_secs(seconds)))
     }
 
     fn has_allowed_name(&self, certificate: &CertificateDer<'_>) -> bool {
@@ -65,6 +77,7 @@ impl ClientCertVerifier for ClientVerifier {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
+        let now = self.server_time().unwrap_or(now);
         let authorities = self.authorities.load();
         let verified = authorities
             .verifier
@@ -118,8 +131,6 @@ fn reason(error: &Error) -> Rejection {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::telemetry::metrics::Metrics;
     use crate::tls::clients::test_authority::{Authority, YEAR_2030, YEAR_2040, YEAR_2050};
@@ -134,7 +145,7 @@ mod tests {
             let metrics = Arc::new(Metrics::new().expect("metrics"));
             let rejections = Arc::new(Rejections::new(Arc::clone(&metrics)));
             let allowed = AllowedNames::parse(allowed);
-            let verifier = ClientVerifier::new(authority.parsed(), allowed, rejections);
+            let verifier = ClientVerifier::new(authority.parsed(), allowed, rejections, None);
             Self { verifier, metrics }
         }
 
