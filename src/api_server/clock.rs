@@ -16,7 +16,7 @@ use kube::client::Body;
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
-use crate::certificates::{Clock, Moment, Offset, ServerTime};
+use certificates::{Clock, Moment, Offset, ServerTime};
 
 /// Anyone who is authenticated may ask for it, and a refusal has a `Date` too.
 const PATH: &str = "/version";

@@ -11,7 +11,6 @@ use tokio::sync::watch;
 
 use super::scrape;
 use crate::api_server::clock::{self, ServerClock};
-use crate::certificates::Leaf;
 use crate::config;
 use crate::server::{Condition, Readiness, Remark};
 use crate::telemetry::metrics::Metrics;
@@ -19,6 +18,7 @@ use crate::tls::managed::{ManagedCertificates, Manager, Settings, Status, certif
 use crate::tls::reload::Reloader;
 use crate::tls::resolver::CertificateResolver;
 use crate::watched_file;
+use certificates::Leaf;
 
 /// Keeps the resolver and the readiness true.
 #[derive(Debug)]

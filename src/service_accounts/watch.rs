@@ -15,7 +15,7 @@ use super::index::{Fetched, Read};
 use super::lookup::{Ask, Lookups};
 use super::object::Object;
 use crate::api_server::clock::ServerClock;
-use crate::identity::ServiceAccountReader;
+use injection::identity::ServiceAccountReader;
 
 const PLURAL: &str = "ServiceAccounts";
 const RIGHT: &str = "get, list and watch on serviceaccounts (a ClusterRole)";

@@ -1,6 +1,6 @@
 //! Clocks that are off: of replicas, of API servers, of all of them.
 
-use pod_identity_webhook::certificates::{Bundle, Cause, Certificate, SecretView, ServerTime};
+use certificates::{Bundle, Cause, Certificate, SecretView, ServerTime};
 use proptest::prelude::*;
 
 use super::fixtures::{DAY, HOUR, MINUTE, at, params};

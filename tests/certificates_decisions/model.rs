@@ -4,12 +4,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
-use jiff::fmt::rfc2822::DateTimePrinter;
-use pod_identity_webhook::certificates::{
+use certificates::{
     Bundle, Clock, Configuration, Decision, Leaf, MANAGER, Memory, Moment, Params, Published,
     SecretView, ServerTime, Webhook, decide,
 };
+use jiff::Timestamp;
+use jiff::fmt::rfc2822::DateTimePrinter;
 
 use super::fixtures::{Data, SERVER, at, carried_out, data};
 

@@ -1,6 +1,6 @@
 //! Which leaf is served, and what is said about it.
 
-use pod_identity_webhook::certificates::{
+use certificates::{
     Cause, Certificate, Change, Configuration, Memory, Published, SecretView, ServerTime, State,
 };
 

@@ -21,7 +21,7 @@ use super::view::{Failures, Replacements, View};
 use super::webhooks::{self, WebhooksApi};
 use super::{Stats, issue_authority, issue_leaf};
 use crate::api_server::clock::ServerClock;
-use crate::certificates::{
+use certificates::{
     BundleRepair, Configuration, Decision, Leaf, Memory, Params, SecretStep, SecretView,
     ServerTime, decide,
 };
