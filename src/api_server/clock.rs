@@ -243,6 +243,19 @@ pub fn seconds(offset: Option<Offset>) -> f64 {
 }
 
 #[cfg(test)]
+impl ServerClock {
+    /// As after a few answers with this `Date`.
+    pub(crate) fn showing(date: &str) -> Self {
+        let clock = Self::new();
+        for _ in 0..Clock::NEEDED {
+            let response = Response::builder().header(DATE, date).body(());
+            clock.observe(&response.expect("a response"), clock.moment());
+        }
+        clock
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -160,8 +160,13 @@ async fn keep_clock(cluster: Option<&Cluster>) {
 async fn remark_on_clock(clock: Option<&ServerClock>, readiness: &Readiness) {
     let Some(clock) = clock else { return };
     let mut ticks = watched_file::ticks(watched_file::INTERVAL);
+    let mut known = clock.known();
     loop {
-        ticks.tick().await;
+        // Each only waits, so the one that loses loses nothing.
+        tokio::select! {
+            _ = ticks.tick() => {}
+            Ok(()) = known.changed() => {}
+        }
         let (text, is_warning) = clock::in_words(clock.offset());
         readiness.remark_on_clock(Remark { text, is_warning });
     }

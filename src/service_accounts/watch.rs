@@ -127,6 +127,22 @@ mod tests {
     use super::super::index::Index;
     use super::*;
 
+    #[test]
+    fn takes_the_age_by_the_api_servers_clock_and_knows_none_without_it() {
+        let reader = ServiceAccountReader::default();
+        let lookups = Lookups::from_memory(Index::new(Duration::ZERO, Instant::now()));
+        let created = json!({"metadata": {"creationTimestamp": "2099-12-31T23:59:00Z"}});
+        let object: Object = serde_json::from_value(created).expect("an object");
+        let age = |clock: Option<&ServerClock>| {
+            Told { reader: &reader, lookups: &lookups, events: None, clock }.age(&object)
+        };
+        let ahead = ServerClock::showing("Fri, 01 Jan 2100 00:00:00 GMT");
+        let minute = age(Some(&ahead)).expect("an age").as_secs();
+        assert!((59..120).contains(&minute), "{minute} s");
+        assert_eq!(age(Some(&ServerClock::new())), None);
+        assert_eq!(age(None), Some(Duration::ZERO), "by this machine's, it is still to come");
+    }
+
     fn object(name: &str, role: &str) -> Object {
         let object = json!({"metadata": {"namespace": "shop", "name": name, "uid": name,
             "annotations": {"eks.amazonaws.com/role-arn": role}}});

@@ -68,7 +68,8 @@ pub(super) fn problems(
     params: &Params,
 ) -> Vec<Problem> {
     let mut problems = Vec::new();
-    if now.known().is_none() {
+    // Before the Secret was read, there was no answer that could tell.
+    if now.known().is_none() && *secret != SecretView::Unknown {
         problems.push(Problem::ClockUnknown);
     }
     let name = || format!("{}/{}", params.names.namespace, params.secret);

@@ -198,6 +198,26 @@ mod tests {
     }
 
     #[test]
+    fn judges_by_the_api_servers_clock_where_it_is_known() {
+        let authority = Authority::new("authority");
+        let client = authority.client("api", &[]);
+        let judged = |clock: ServerClock, now| {
+            let metrics = Arc::new(Metrics::new().expect("metrics"));
+            let rejections = Arc::new(Rejections::new(metrics));
+            let verifier = ClientVerifier::new(authority.parsed(), None, rejections, Some(clock));
+            let now = UnixTime::since_unix_epoch(Duration::from_secs(now));
+            verifier.verify_client_cert(&client, &[], now).is_ok()
+        };
+        let at = |year| ServerClock::showing(&format!("Wed, 01 Feb {year} 00:00:00 GMT"));
+        // 2040-02-01 is a Wednesday, as is 2051-02-01.
+        assert!(judged(at(2040), YEAR_2050 + 1), "the machine's own clock is ahead");
+        assert!(!judged(at(2051), YEAR_2040), "it is behind");
+        assert!(
+            judged(ServerClock::new(), YEAR_2040) && !judged(ServerClock::new(), YEAR_2050 + 1)
+        );
+    }
+
+    #[test]
     fn judges_by_the_authorities_that_it_holds_now() {
         let (old, new) = (Authority::new("old"), Authority::new("new"));
         let rig = Rig::new(&old, "");
