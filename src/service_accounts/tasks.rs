@@ -8,15 +8,16 @@ use std::time::Duration;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use tokio::task::JoinSet;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::config_map::{ConfigMapEntries, Known};
 use super::container_credentials::ContainerCredentialsFile;
 use super::events::Events;
 use super::files::{self, Files, FilesError};
 use super::flights::Flights;
-use super::index::Index;
+use super::index::{Index, Uid};
 use super::lookup::Lookups;
+use super::slots::Slots;
 use super::watch::Told;
 use super::{DebugClient, Inner, Options, ServiceAccounts, Source, watch};
 use injection::identity::{Key, Manifests};
@@ -32,6 +33,9 @@ pub struct TaskEnded {
     task: &'static str,
     why: String,
 }
+
+/// How long the first list waits for the time. A few answers tell it.
+const FIRST_TIME: Duration = Duration::from_secs(2);
 
 /// What is not there yet.
 #[derive(Clone, Copy, Debug, Default)]
@@ -84,11 +88,12 @@ impl std::fmt::Debug for Tasks {
 pub(super) async fn start(options: Options) -> Result<(ServiceAccounts, Tasks), FilesError> {
     let now = Instant::now().into_std();
     let (mut files, mut manifests) = (None, None);
+    let slots = Slots::default();
     let (client, lookups) = match options.source {
         Source::Cluster(client) => {
             let index = Index::new(options.fresh_window, now);
             let ask = watch::ask(client.clone(), options.reader.clone());
-            (Some(client), Lookups::live(index, ask, options.lookup_timeout))
+            (Some(client), Lookups::live(index, ask, options.lookup_timeout, slots.clone()))
         }
         Source::Files(path) => {
             let mut read = Files::new(path);
@@ -112,8 +117,8 @@ pub(super) async fn start(options: Options) -> Result<(ServiceAccounts, Tasks), 
     let inner = Arc::new(Inner {
         lookups: Arc::new(lookups),
         config_map: Arc::new(ConfigMapEntries::new(options.namespace, account, known)),
-        // The entries may be others than those that were read before.
-        config_map_flights: Flights::new(|_| false),
+        config_map_flights: Flights::new(slots.clone()),
+        slots,
         container_credentials: ContainerCredentialsFile::default(),
         reader: options.reader,
         client: client.clone().map(DebugClient),
@@ -168,6 +173,11 @@ impl Inner {
                 tracing::info!(known, "the first list of ServiceAccounts is complete");
             }
         };
+        // Without the time, all of the first list counts as new.
+        if let Some(clock) = &self.clock {
+            let mut known = clock.known();
+            let _ = timeout(FIRST_TIME, known.wait_for(|known| *known)).await;
+        }
         let told = Told {
             reader: &self.reader,
             lookups: &self.lookups,
@@ -213,7 +223,7 @@ impl Inner {
                 for warning in read.iter().flat_map(|read| &read.warnings) {
                     tracing::warn!(service_account = %key, "{warning}");
                 }
-                index.list_item(key, read.map(Arc::new), None, now);
+                index.list_item(key, (read.map(Arc::new), Uid::default()), None, now);
             }
             index.finish_list();
         }

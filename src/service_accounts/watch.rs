@@ -1,12 +1,13 @@
 //! The watch of all `ServiceAccounts`, and the GET of one.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures::FutureExt as _;
 use k8s_openapi::jiff::Timestamp;
 use kube::runtime::watcher::{self, Event};
 use kube::{Api, Client};
+use tokio::time::Instant;
 
 use super::events::Events;
 use super::failure::{AskError, Asked};
@@ -56,7 +57,7 @@ pub(super) async fn watch(
 impl Told<'_> {
     fn feed(self, event: Event<Object>) {
         let Self { reader, lookups, events, .. } = self;
-        let now = Instant::now();
+        let now = Instant::now().into_std();
         let (object, is_listed) = match event {
             Event::Init => return lookups.index_mut().begin_list(),
             Event::InitDone => return lookups.index_mut().finish_list(),
@@ -71,11 +72,11 @@ impl Told<'_> {
         };
         let Some(key) = object.key() else { return };
         let read = read(&object, reader);
+        let found = (read.clone(), object.uid());
         let before = if is_listed {
-            let age = self.age(&object);
-            lookups.index_mut().list_item(key, read.clone(), age, now)
+            lookups.index_mut().list_item(key, found, self.age(&object), now)
         } else {
-            lookups.index_mut().applied(key, read.clone(), now)
+            lookups.index_mut().applied(key, found, now)
         };
         if let (Some(read), Some(events)) = (read, events)
             && !read.warnings.is_empty()
@@ -104,7 +105,7 @@ pub(super) fn ask(client: Client, reader: ServiceAccountReader) -> Ask {
         let reader = Arc::clone(&reader);
         async move {
             match api.get_opt(&name).await {
-                Ok(Some(object)) => Ok(Fetched::Found(read(&object, &reader))),
+                Ok(Some(object)) => Ok(Fetched::Found(read(&object, &reader), object.uid())),
                 Ok(None) => Ok(Fetched::NotFound),
                 Err(error) => {
                     let what = &format!("ServiceAccount {namespace}/{name}");
@@ -130,7 +131,7 @@ mod tests {
     #[test]
     fn takes_the_age_by_the_api_servers_clock_and_knows_none_without_it() {
         let reader = ServiceAccountReader::default();
-        let lookups = Lookups::from_memory(Index::new(Duration::ZERO, Instant::now()));
+        let lookups = Lookups::from_memory(Index::new(Duration::ZERO, Instant::now().into_std()));
         let created = json!({"metadata": {"creationTimestamp": "2099-12-31T23:59:00Z"}});
         let object: Object = serde_json::from_value(created).expect("an object");
         let age = |clock: Option<&ServerClock>| {
@@ -152,7 +153,7 @@ mod tests {
     #[test]
     fn tells_of_a_wrong_one_in_the_first_list_and_at_each_change_alone() {
         let reader = ServiceAccountReader::default();
-        let lookups = Lookups::from_memory(Index::new(Duration::ZERO, Instant::now()));
+        let lookups = Lookups::from_memory(Index::new(Duration::ZERO, Instant::now().into_std()));
         let (events, mut reports) = Events::new();
         let told = Told { reader: &reader, lookups: &lookups, events: Some(&events), clock: None };
         let mut told = |news: Vec<Event<Object>>| {
