@@ -5,12 +5,13 @@
 //! | floor | modules | may use |
 //! |---|---|---|
 //! | 3 surface | [`cli`], [`config`], [`run`] | all below |
-//! | 2 the world | [`service_accounts`], [`tls`], [`server`], [`telemetry`], [`evidence`] | tokio, kube, axum, rustls; floor 1 |
+//! | 2 the world | [`api_server`], [`service_accounts`], [`tls`], [`server`], [`telemetry`], [`evidence`] | tokio, kube, axum, rustls; floor 1 |
 //! | 1 the domain, pure | [`identity`], [`mutation`], [`admission`], [`certificates`], [`workloads`], [`issuer`], [`iam`], [`doctor`], [`json`] | serde, json-patch, std, pure crates |
 //!
 //! The way of a request is one function: `server::admissions::answer`.
 
 pub mod admission;
+pub mod api_server;
 pub mod certificates;
 pub mod cli;
 pub mod config;

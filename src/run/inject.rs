@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::{cluster, completed, misused, told};
 use crate::admission::{self, Admission, DecodeError, Explanation, Outcome, Way};
+use crate::api_server::watch::SILENCE;
 use crate::cli::{InjectArgs, InjectOutput};
 use crate::config::{Injection, ReadSource};
 use crate::identity::{Fact, Key, Lookup, Manifests, ServiceAccountReader};
@@ -177,6 +178,7 @@ impl Accounts {
             lookup_timeout: LOOKUP_TIMEOUT,
             fresh_window: Duration::ZERO,
             poll_interval: Duration::MAX,
+            watch_silence: SILENCE,
             events: false,
         };
         // Nothing follows changes: before the first list every lookup is a GET.

@@ -9,7 +9,6 @@ mod events;
 mod failure;
 mod files;
 mod flights;
-mod follow;
 mod index;
 pub mod instance_metadata;
 mod lookup;
@@ -30,6 +29,7 @@ pub use files::FilesError;
 pub use stats::{EventStats, LiveGets, Stats, WatchStats};
 pub use tasks::{TaskEnded, Tasks};
 
+use crate::api_server::watch::WatchState;
 use crate::identity::{
     ConfigMapEntry, ConfigMapIdentities, Fact, Key, Lookup, Manifests, ServiceAccount,
     ServiceAccountReader,
@@ -39,7 +39,6 @@ use container_credentials::ContainerCredentialsFile;
 use events::Events;
 use failure::AskError;
 use flights::Flights;
-use follow::WatchState;
 use lookup::Lookups;
 use tasks::Pending;
 
@@ -60,6 +59,8 @@ pub struct Options {
     pub fresh_window: Duration,
     /// How often files are looked at.
     pub poll_interval: Duration,
+    /// How long a watch may bring nothing before it is made anew.
+    pub watch_silence: Duration,
     /// Whether Events tell of `ServiceAccounts` that are wrong.
     pub events: bool,
 }

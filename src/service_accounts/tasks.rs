@@ -18,6 +18,7 @@ use super::flights::Flights;
 use super::index::Index;
 use super::lookup::Lookups;
 use super::{DebugClient, Inner, Options, ServiceAccounts, Source, watch};
+use crate::api_server::watch::WatchState;
 use crate::identity::{Key, Manifests};
 
 /// The tasks of a [`ServiceAccounts`]. Dropped, they stop.
@@ -117,8 +118,8 @@ pub(super) async fn start(options: Options) -> Result<(ServiceAccounts, Tasks), 
         reader: options.reader,
         client: client.clone().map(DebugClient),
         lookup_timeout: options.lookup_timeout,
-        watch: Arc::default(),
-        config_map_watch: Arc::default(),
+        watch: Arc::new(WatchState::new(options.watch_silence)),
+        config_map_watch: Arc::new(WatchState::new(options.watch_silence)),
         events,
         files_errors: AtomicU64::new(0),
         pending: tokio::sync::watch::Sender::new(pending),
