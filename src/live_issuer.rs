@@ -8,9 +8,9 @@ use kube::api::{ListParams, PostParams};
 use kube::{Api, Client};
 
 use crate::api_server::Failure;
-use crate::issuer::rollout::ApiServerFlags;
-use crate::issuer::{DISCOVERY_PATH, Discovery, DiscoveryError, JWKS_PATH, Jwks, JwksError};
-use crate::issuer::{Token, TokenError};
+use issuer::rollout::ApiServerFlags;
+use issuer::{DISCOVERY_PATH, Discovery, DiscoveryError, JWKS_PATH, Jwks, JwksError};
+use issuer::{Token, TokenError};
 
 /// The least that the API server grants.
 const TOKEN_LIFETIME: i64 = 600;

@@ -50,7 +50,7 @@ pub enum ClientError {
         "failed to find CA certificates that the API server at {url} could be verified by; set \
          SSL_CERT_FILE to a file with its CA, or give a --kubeconfig that has it"
     )]
-    NoRoots { url: Uri, source: kube::Error },
+    NoRoots { url: String, source: Box<kube::Error> },
     #[error(
         "failed to make a client for {server}: the kubeconfig has proxy-url {proxy}, and proxies \
          are not supported; reach the API server directly"
@@ -62,7 +62,7 @@ pub enum ClientError {
     )]
     Plugin { server: String, command: String, limit: Duration },
     #[error("failed to make a client for the API server")]
-    Build(#[source] kube::Error),
+    Build(#[source] Box<kube::Error>),
     #[error("failed to make a client for the API server: the thread for it broke off")]
     Panicked(#[source] tokio::task::JoinError),
 }
@@ -164,7 +164,7 @@ async fn connect(config: Config, limit: RequestTimeout) -> Result<Client, Client
             made.map_err(ClientError::Panicked)?
         }
     };
-    let transport = made.map_err(|error| explained(error, url, names_a_ca))?;
+    let transport = made.map_err(|error| explained(error, &url, names_a_ca))?;
     Ok(Client::new(transport, namespace))
 }
 
@@ -192,10 +192,14 @@ fn with_roots(mut config: Config) -> Config {
     config
 }
 
-fn explained(error: kube::Error, url: Uri, names_a_ca: bool) -> ClientError {
+fn explained(error: kube::Error, url: &Uri, names_a_ca: bool) -> ClientError {
     let no_roots = !names_a_ca
         && matches!(&error, kube::Error::RustlsTls(RustlsTlsError::AddRootCertificate(_)));
-    if no_roots { ClientError::NoRoots { url, source: error } } else { ClientError::Build(error) }
+    if no_roots {
+        ClientError::NoRoots { url: server(url), source: Box::new(error) }
+    } else {
+        ClientError::Build(Box::new(error))
+    }
 }
 
 #[cfg(test)]
@@ -226,7 +230,7 @@ mod tests {
         let error = |names_a_ca| {
             let missing = RustlsTlsError::AddRootCertificate("none here".into());
             let url = "https://192.0.2.1:6443".parse().unwrap();
-            let error = explained(kube::Error::RustlsTls(missing), url, names_a_ca);
+            let error = explained(kube::Error::RustlsTls(missing), &url, names_a_ca);
             let source = error.source().map(ToString::to_string).unwrap_or_default();
             format!("{error}: {source}")
         };

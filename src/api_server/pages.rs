@@ -244,6 +244,7 @@ mod tests {
         (names, listed)
     }
 
+    #[allow(clippy::unnecessary_wraps, reason = "it is what the server gives")]
     fn page_of(names: &[&str], next: &str) -> Option<(u16, Value)> {
         let items: Vec<_> = names.iter().map(|name| json!({ "name": name })).collect();
         Some((200, json!({ "kind": "List", "items": items, "metadata": { "continue": next } })))

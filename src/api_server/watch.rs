@@ -7,7 +7,7 @@
 use std::fmt::Debug;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -42,9 +42,9 @@ const CALM: Duration = Duration::from_mins(2);
 
 /// What is watched, and the right that this takes.
 #[derive(Clone, Copy, Debug)]
-pub struct Watched {
+pub struct WatchedKind {
     /// In the log: the plural of a kind, or one object.
-    pub what: &'static str,
+    pub name: &'static str,
     /// Such as "get, list and watch on serviceaccounts". Without one, whoever follows tells of failures.
     pub right: Option<&'static str>,
 }
@@ -53,7 +53,8 @@ pub struct Watched {
 #[derive(Debug)]
 pub struct WatchState {
     silence: Duration,
-    begun: Instant,
+    /// When it was first followed.
+    begun: OnceLock<Instant>,
     connected: AtomicBool,
     lists: AtomicU64,
     failures: AtomicU64,
@@ -64,16 +65,18 @@ pub struct WatchState {
 }
 
 /// Lists and watches for ever: each failure is an item, and the next one comes after a pause that grows.
-pub fn follow<K>(
+pub fn follow<K, F>(
     client: Client,
-    api: impl FnOnce(Client) -> Api<K>,
+    api: F,
     config: watcher::Config,
-    watched: Watched,
+    watched: WatchedKind,
     state: Arc<WatchState>,
-) -> impl Stream<Item = watcher::Result<Event<K>>> + Send
+) -> impl Stream<Item = watcher::Result<Event<K>>> + Send + use<K, F>
 where
+    F: FnOnce(Client) -> Api<K>,
     K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
 {
+    state.begun.get_or_init(Instant::now);
     let api = api(observed(client, watched, Arc::clone(&state)));
     let follower = Follower {
         api,
@@ -93,14 +96,15 @@ where
 }
 
 /// Follows the one object of this name: `None` while it is not there.
-pub fn follow_object<K>(
+pub fn follow_object<K, F>(
     client: Client,
-    api: impl FnOnce(Client) -> Api<K>,
+    api: F,
     name: &str,
-    watched: Watched,
+    watched: WatchedKind,
     state: Arc<WatchState>,
-) -> impl Stream<Item = watcher::Result<Option<K>>> + Send
+) -> impl Stream<Item = watcher::Result<Option<K>>> + Send + use<K, F>
 where
+    F: FnOnce(Client) -> Api<K>,
     K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
 {
     // With this selector, a right that names the one object is enough.
@@ -127,21 +131,21 @@ where
 }
 
 /// A client whose watches end when they fall silent, and whose answers begin in time; `state` learns of both.
-fn observed(client: Client, watched: Watched, state: Arc<WatchState>) -> Client {
+fn observed(client: Client, watched: WatchedKind, state: Arc<WatchState>) -> Client {
     let namespace = client.default_namespace().to_owned();
     let service = tower::service_fn(move |request: Request<Body>| {
         let (client, state) = (client.clone(), Arc::clone(&state));
-        let watches = is_watch(request.uri());
+        let streams = is_watch(request.uri());
         async move {
             let answer = timeout(ANSWER_TIMEOUT, client.send(request)).await??;
             let succeeded = answer.status().is_success();
             if succeeded {
-                state.connected(watched.what);
+                state.connected(watched.name);
             }
             Ok::<_, BoxError>(answer.map(|body| {
-                let heartbeat = (watches && succeeded).then(|| Heartbeat {
+                let heartbeat = (streams && succeeded).then(|| Heartbeat {
                     timer: Box::pin(tokio::time::sleep(state.silence)),
-                    what: watched.what,
+                    what: watched.name,
                     state,
                     line: 0,
                 });
@@ -224,7 +228,7 @@ impl HttpBody for Observed {
 struct Follower<K> {
     api: Api<K>,
     config: watcher::Config,
-    watched: Watched,
+    watched: WatchedKind,
     state: Arc<WatchState>,
     events: Option<BoxStream<'static, watcher::Result<Event<K>>>>,
     listing: Option<Listing>,
@@ -267,7 +271,7 @@ where
                 Ok(Some(Err(error))) if self.is_refused_streaming(&error) => {
                     tracing::info!(
                         "the API server has no streaming lists: {} are listed by pages",
-                        self.watched.what
+                        self.watched.name
                     );
                     self.config.initial_list_strategy = InitialListStrategy::ListWatch;
                     self.events = None;
@@ -298,7 +302,7 @@ where
     }
 
     fn begin_anew(&mut self, why: &str) {
-        self.state.failed(self.watched.what, why, "");
+        self.state.failed(self.watched.name, why, "");
         // Perhaps something on the way holds the stream back.
         self.config.initial_list_strategy = InitialListStrategy::ListWatch;
         self.listing = None;
@@ -321,7 +325,7 @@ where
                     }
                     _ => String::new(),
                 };
-                self.state.failed(self.watched.what, &failure.message, &next_step);
+                self.state.failed(self.watched.name, &failure.message, &next_step);
             }
             None => self.state.count_failure(&failure.message),
         }
@@ -375,7 +379,7 @@ impl WatchState {
     pub fn new(silence: Duration) -> Self {
         Self {
             silence,
-            begun: Instant::now(),
+            begun: OnceLock::new(),
             connected: AtomicBool::default(),
             lists: AtomicU64::default(),
             failures: AtomicU64::default(),
@@ -408,11 +412,11 @@ impl WatchState {
     }
 
     /// Since the last event or bookmark, or the answer that began the watch; since the start where there was
-    /// none.
+    /// none. There is no age where nobody watches.
     #[must_use]
-    pub fn last_event_age(&self) -> Duration {
+    pub fn last_event_age(&self) -> Option<Duration> {
         let last = Duration::from_millis(self.last_event.load(Ordering::Relaxed));
-        self.begun.elapsed().saturating_sub(last)
+        Some(self.begun.get()?.elapsed().saturating_sub(last))
     }
 
     #[must_use]
@@ -425,7 +429,8 @@ impl WatchState {
     }
 
     fn heard(&self) {
-        let now = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let begun = self.begun.get_or_init(Instant::now);
+        let now = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.last_event.store(now, Ordering::Relaxed);
     }
 

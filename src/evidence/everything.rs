@@ -4,7 +4,7 @@ use kube::Client;
 use serde_json::Value;
 
 use crate::api_server::pages;
-use crate::doctor::bare;
+use diagnosis::bare;
 
 /// Why they are not known.
 #[derive(Debug, thiserror::Error)]

@@ -12,9 +12,9 @@ use kube::{Api, Client};
 
 use super::failure::{AskError, Asked};
 use crate::api_server::client::get_opt;
-use crate::api_server::watch::{WatchState, Watched, follow_object};
+use crate::api_server::watch::{WatchState, WatchedKind, follow_object};
 use crate::api_server::{Failure, FailureKind};
-use crate::identity::{Account, ConfigMapIdentities};
+use injection::identity::{Account, ConfigMapIdentities};
 
 /// Its name; no flag changes it.
 pub(super) const NAME: &str = "pod-identity-webhook";
@@ -104,10 +104,10 @@ impl ConfigMapEntries {
 
     /// Follows it for ever, and says so after each change.
     pub(super) async fn watch(&self, client: Client, state: &Arc<WatchState>, changed: impl Fn()) {
-        let watched = Watched { what: PLURAL, right: Some(RIGHT) };
+        let watched = WatchedKind { name: PLURAL, right: Some(RIGHT) };
         let api = |client| Api::namespaced(client, &self.namespace);
         let state = Arc::clone(state);
-        let mut news = pin!(follow_object::<ConfigMap>(client, api, NAME, watched, state));
+        let mut news = pin!(follow_object::<ConfigMap, _>(client, api, NAME, watched, state));
         while let Some(news) = news.next().await {
             match news {
                 Ok(config_map) => self.take(config_map.as_ref().map(config_of)),
@@ -150,7 +150,7 @@ fn config_of(config_map: &ConfigMap) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::identity::Key;
+    use injection::identity::Key;
 
     const APP: Key<'static> = Key { namespace: "shop", name: "app" };
 

@@ -15,7 +15,7 @@ use tokio::time::MissedTickBehavior;
 
 use super::stats::EventStats;
 use crate::api_server::{Failure, FailureKind};
-use crate::identity::{Warning, WarningKind};
+use injection::identity::{Warning, WarningKind};
 
 /// Enough for a cluster where a thousand are wrong at the start.
 const QUEUE: usize = 1_000;

@@ -30,15 +30,15 @@ pub use stats::{EventStats, LiveGets, Stats, WatchStats};
 pub use tasks::{TaskEnded, Tasks};
 
 use crate::api_server::watch::WatchState;
-use crate::identity::{
-    ConfigMapEntry, ConfigMapIdentities, Fact, Key, Lookup, Manifests, ServiceAccount,
-    ServiceAccountReader,
-};
 use config_map::{ConfigMapEntries, Known};
 use container_credentials::ContainerCredentialsFile;
 use events::Events;
 use failure::AskError;
 use flights::Flights;
+use injection::identity::{
+    ConfigMapEntry, ConfigMapIdentities, Fact, Key, Lookup, Manifests, ServiceAccount,
+    ServiceAccountReader,
+};
 use lookup::Lookups;
 use tasks::Pending;
 

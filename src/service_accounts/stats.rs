@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::config_map::Known;
 use super::{Inner, ServiceAccounts};
 use crate::api_server::watch::WatchState;
-use crate::identity::ServiceAccount;
+use injection::identity::ServiceAccount;
 
 /// Numbers of now; those that only grow are named in the plural of what they
 /// count, as in a metric that ends in `_total`.
@@ -66,8 +66,8 @@ pub struct WatchStats {
     pub failures: u64,
     /// Times that it was made anew, since nothing came.
     pub silences: u64,
-    /// Since the API server last sent something; since the start where it never did.
-    pub last_event_age: Duration,
+    /// Since the API server last sent something; since the start where it never did. None without a watch.
+    pub last_event_age: Option<Duration>,
     pub last_failure: Option<Arc<str>>,
 }
 
@@ -154,7 +154,7 @@ fn shown(sa: &ServiceAccount) -> Value {
     json!({
         "roleArn": sa.role.as_ref().map(ToString::to_string),
         "audience": sa.audience,
-        "tokenExpiration": sa.token_expiration.map(crate::identity::Expiration::seconds),
+        "tokenExpiration": sa.token_expiration.map(injection::identity::Expiration::seconds),
         "regionalSts": sa.regional_sts,
         "region": sa.region,
         "sessionName": sa.session_name,

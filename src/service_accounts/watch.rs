@@ -15,8 +15,8 @@ use super::index::{Fetched, Read};
 use super::lookup::{Ask, Lookups};
 use super::object::Object;
 use crate::api_server::client::get_opt;
-use crate::api_server::watch::{WatchState, Watched, follow};
-use crate::identity::ServiceAccountReader;
+use crate::api_server::watch::{WatchState, WatchedKind, follow};
+use injection::identity::ServiceAccountReader;
 
 const PLURAL: &str = "ServiceAccounts";
 const RIGHT: &str = "get, list and watch on serviceaccounts (a ClusterRole)";
@@ -31,7 +31,7 @@ pub(super) async fn watch(
     listed: impl Fn(),
 ) {
     let config = watcher::Config::default().streaming_lists();
-    let watched = Watched { what: PLURAL, right: Some(RIGHT) };
+    let watched = WatchedKind { name: PLURAL, right: Some(RIGHT) };
     let mut news = pin!(follow(client, Api::all, config, watched, Arc::clone(state)));
     while let Some(event) = news.next().await {
         // What failed was told.

@@ -6,9 +6,9 @@ use super::Counters;
 use super::labels::{
     self, Ending, EventResult, LiveLookup, Path, Rejection, Reload, Verb, Watched,
 };
-use crate::admission::Method;
-use crate::certificates::Cause;
 use crate::tls::managed::Operation;
+use certificates::Cause;
+use injection::admission::Method;
 
 /// What is known of `ServiceAccount`s, and how it came in.
 #[derive(Debug)]
@@ -21,6 +21,9 @@ pub struct Accounts {
     pub events: Counters<EventResult>,
     pub relists: Counters<Watched>,
     pub watch_errors: Counters<Watched>,
+    /// Watches made anew after a silence.
+    pub watch_silences: Counters<Watched>,
+    watch_ages: IntGaugeVec,
     pub config_map_entries: IntGauge,
     /// Entries skipped and documents refused.
     pub config_map_errors: IntCounter,
@@ -78,6 +81,15 @@ impl Accounts {
                 |watched| watched as usize,
             )
         };
+        let watch_ages = IntGaugeVec::new(
+            Opts::new(
+                "pod_identity_watch_last_event_age_seconds",
+                "Seconds since the API server last sent an event or a bookmark, or answered a new \
+                 watch. Rises above 150 when it can't be reached.",
+            ),
+            &["resource"],
+        )?;
+        registry.register(Box::new(watch_ages.clone()))?;
         Ok(Self {
             known: gauge(
                 registry,
@@ -121,6 +133,11 @@ impl Accounts {
                 "Lists begun anew, the first one not counted.",
             )?,
             watch_errors: watched("pod_identity_watch_errors_total", "Watches and lists failed.")?,
+            watch_silences: watched(
+                "pod_identity_watch_silences_total",
+                "Watches made anew after 150 seconds without an event or a bookmark.",
+            )?,
+            watch_ages,
             config_map_entries: gauge(
                 registry,
                 "pod_identity_config_map_entries",
@@ -142,6 +159,15 @@ impl Accounts {
                 "Times that the container credentials file was read, by result.",
             )?,
         })
+    }
+}
+
+impl Accounts {
+    /// Seconds since the API server last sent something on this watch; there is no series for one that is off.
+    pub fn watch_age(&self, watched: Watched, seconds: u64) {
+        if let Ok(age) = self.watch_ages.get_metric_with_label_values(&[watched.as_str()]) {
+            age.set(i64::try_from(seconds).unwrap_or(i64::MAX));
+        }
     }
 }
 

@@ -1,8 +1,8 @@
 //! The values that labels have: enums, never a name that a client or a cluster
 //! chooses, so that the number of series is fixed.
 
-use crate::admission::{Endpoint, Method, Outcome};
-use crate::identity::WarningKind;
+use injection::admission::{Endpoint, Method, Outcome};
+use injection::identity::WarningKind;
 
 /// The path of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +43,10 @@ pub enum EventResult {
 pub enum Watched {
     ServiceAccounts,
     ConfigMap,
+    /// That the managed certificates are kept in.
+    Secret,
+    /// The `MutatingWebhookConfiguration`s whose caBundles are managed.
+    WebhookConfigurations,
 }
 
 /// Why the TLS handshake of a client was not completed.
@@ -161,12 +165,15 @@ impl EventResult {
 }
 
 impl Watched {
-    pub(super) const ALL: [Self; 2] = [Self::ServiceAccounts, Self::ConfigMap];
+    pub(super) const ALL: [Self; 4] =
+        [Self::ServiceAccounts, Self::ConfigMap, Self::Secret, Self::WebhookConfigurations];
 
     pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::ServiceAccounts => "service-accounts",
             Self::ConfigMap => "config-map",
+            Self::Secret => "secret",
+            Self::WebhookConfigurations => "webhook-configurations",
         }
     }
 }

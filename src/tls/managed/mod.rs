@@ -1,7 +1,7 @@
 //! Certificates that the webhook makes, keeps in its Secret, publishes in the
 //! caBundles and renews, together with any number of replicas.
 //!
-//! What to do is decided in [`crate::certificates`]; here it is done.
+//! What to do is decided in [`certificates`]; here it is done.
 
 mod access;
 mod init;
@@ -16,6 +16,6 @@ mod webhooks;
 pub use access::{AccessError, Operation, Target};
 pub use init::{InitError, Initialised, init};
 pub use issue::{IssueError, issue_authority, issue_leaf};
-pub use manager::{ManagedCertificates, Manager, Settings, Status};
+pub use manager::{ManagedCertificates, Manager, Settings, Status, Watches};
 pub use serving::{ServingError, certified_key};
 pub use stats::Stats;
