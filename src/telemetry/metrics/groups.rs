@@ -3,7 +3,7 @@
 use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
 use super::labels::{
-    self, Ending, EventResult, LiveLookup, Path, Rejection, Reload, Verb, Watched,
+    self, Ending, EventResult, LiveLookup, LookupRejection, Path, Rejection, Reload, Verb,
 };
 use super::{Counters, Total};
 use crate::tls::managed::Operation;
@@ -18,12 +18,11 @@ pub struct Accounts {
     /// 1 when the first list is complete.
     pub ready: IntGauge,
     pub live_lookups: Counters<LiveLookup>,
+    pub live_lookups_queued: IntGauge,
+    pub live_lookups_in_flight: IntGauge,
+    pub live_lookup_waits: Total,
+    pub live_lookup_rejections: Counters<LookupRejection>,
     pub events: Counters<EventResult>,
-    pub relists: Counters<Watched>,
-    pub watch_errors: Counters<Watched>,
-    /// Watches made anew after a silence.
-    pub watch_silences: Counters<Watched>,
-    watch_ages: IntGaugeVec,
     pub config_map_entries: IntGauge,
     /// Entries skipped and documents refused.
     pub config_map_errors: Total,
@@ -71,25 +70,6 @@ pub struct Peer {
 
 impl Accounts {
     pub(super) fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
-        let watched = |name: &str, help: &str| {
-            Counters::register(
-                registry,
-                (name, help),
-                ["resource"],
-                Watched::ALL,
-                |watched: Watched| [watched.as_str()],
-                |watched| watched as usize,
-            )
-        };
-        let watch_ages = IntGaugeVec::new(
-            Opts::new(
-                "pod_identity_watch_last_event_age_seconds",
-                "Seconds since the API server last sent an event or a bookmark, or answered a new \
-                 watch. Rises above 150 when it can't be reached.",
-            ),
-            &["resource"],
-        )?;
-        registry.register(Box::new(watch_ages.clone()))?;
         Ok(Self {
             known: gauge(
                 registry,
@@ -117,6 +97,32 @@ impl Accounts {
                 |result| [result.as_str()],
                 |result| result as usize,
             )?,
+            live_lookups_queued: gauge(
+                registry,
+                "pod_identity_live_lookups_queued",
+                "Admissions that wait for their turn to ask the API server.",
+            )?,
+            live_lookups_in_flight: gauge(
+                registry,
+                "pod_identity_live_lookups_in_flight",
+                "Live GETs that the API server has not answered yet.",
+            )?,
+            live_lookup_waits: total(
+                registry,
+                "pod_identity_live_lookup_waits_total",
+                "Admissions that had to wait for their turn to ask the API server.",
+            )?,
+            live_lookup_rejections: Counters::register(
+                registry,
+                (
+                    "pod_identity_live_lookup_rejections_total",
+                    "Admissions that got no turn to ask the API server, by reason.",
+                ),
+                ["reason"],
+                LookupRejection::ALL,
+                |reason| [reason.as_str()],
+                |reason| reason as usize,
+            )?,
             events: Counters::register(
                 registry,
                 (
@@ -128,16 +134,6 @@ impl Accounts {
                 |result| [result.as_str()],
                 |result| result as usize,
             )?,
-            relists: watched(
-                "pod_identity_watch_relists_total",
-                "Lists begun anew, the first one not counted.",
-            )?,
-            watch_errors: watched("pod_identity_watch_errors_total", "Watches and lists failed.")?,
-            watch_silences: watched(
-                "pod_identity_watch_silences_total",
-                "Watches made anew after 150 seconds without an event or a bookmark.",
-            )?,
-            watch_ages,
             config_map_entries: gauge(
                 registry,
                 "pod_identity_config_map_entries",
@@ -159,15 +155,6 @@ impl Accounts {
                 "Times that the container credentials file was read, by result.",
             )?,
         })
-    }
-}
-
-impl Accounts {
-    /// Seconds since the API server last sent something on this watch; there is no series for one that is off.
-    pub fn watch_age(&self, watched: Watched, seconds: u64) {
-        if let Ok(age) = self.watch_ages.get_metric_with_label_values(&[watched.as_str()]) {
-            age.set(i64::try_from(seconds).unwrap_or(i64::MAX));
-        }
     }
 }
 
