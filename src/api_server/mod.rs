@@ -3,6 +3,7 @@
 //! anew when they fall silent, and one classification of what can go wrong.
 
 pub mod client;
+pub mod clock;
 pub mod failure;
 pub mod pages;
 mod request;

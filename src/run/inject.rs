@@ -180,6 +180,7 @@ impl Accounts {
             poll_interval: Duration::MAX,
             watch_silence: SILENCE,
             events: false,
+            clock: None,
         };
         // Nothing follows changes: before the first list every lookup is a GET.
         let (others, _) = ServiceAccounts::start(options).await?;

@@ -21,6 +21,7 @@ fn options(source: Source) -> Options {
         poll_interval: SECOND,
         watch_silence: crate::api_server::watch::SILENCE,
         events: false,
+        clock: None,
     }
 }
 
