@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::pod::ExistingEphemeralContainers;
-use crate::identity::{Expiration, Warning};
+use super::containers::ExistingEphemeralContainers;
+use crate::identity::{Expiration, Warnings};
 
 /// The containers that a request may change.
 #[derive(Clone, Copy, Debug)]
@@ -29,10 +29,13 @@ pub struct Plan<'p> {
     pub containers: Vec<ContainerPlan<'p>>,
     pub volume: VolumePlan<'p>,
     pub label: Option<LabelPlan>,
-    pub warnings: Vec<Warning>,
+    pub warnings: Warnings,
     pub status: Status,
-    /// The containers that annotations leave out.
+    /// The first of the containers that annotations leave out, for people: not
+    /// more than [`Plan::LEFT_OUT_KEPT`].
     pub left_out: Vec<(List, &'p str)>,
+    /// The variables of each group, in the order of [`Variables::ALL`].
+    pub(super) variables: [Vec<EnvVar<'p>>; 4],
     pub(super) mount_path: &'p str,
 }
 
@@ -46,6 +49,9 @@ pub enum Status {
     NoContainers,
     /// An ephemeral container of a pod that has no token volume.
     NoVolume,
+    /// What is missing makes a patch that is too large, so that the plan was not
+    /// made to its end.
+    TooLarge,
 }
 
 /// What one container that takes part lacks.
@@ -55,8 +61,7 @@ pub struct ContainerPlan<'p> {
     pub list: List,
     pub index: usize,
     pub name: &'p str,
-    pub env: Vec<EnvVar<'p>>,
-    /// Why `env` is what it is, in the order of [`Variables::ALL`].
+    /// Which variables are added, in the order of [`Variables::ALL`].
     pub verdicts: [Verdict; 4],
     pub mount: bool,
     pub mounted: Mounted<'p>,
@@ -151,6 +156,23 @@ impl Variables {
 }
 
 impl<'p> Plan<'p> {
+    pub const LEFT_OUT_KEPT: usize = 1_000;
+
+    /// The variables that are added to a container, group by group.
+    pub fn env(
+        &self,
+        container: &ContainerPlan<'p>,
+    ) -> impl Iterator<Item = &EnvVar<'p>> + Clone {
+        let groups = self.variables.iter().zip(container.verdicts);
+        groups.filter(|(_, verdict)| *verdict == Verdict::Added).flat_map(|(group, _)| group)
+    }
+
+    /// All variables of a group.
+    #[must_use]
+    pub fn variables(&self, group: Variables) -> &[EnvVar<'p>] {
+        &self.variables[group as usize]
+    }
+
     /// Where the token's volume is mounted.
     #[must_use]
     pub fn mount_path(&self) -> &'p str {
@@ -160,6 +182,13 @@ impl<'p> Plan<'p> {
     /// The containers that take part and would run without credentials.
     pub fn uncovered(&self) -> impl Iterator<Item = &'p str> {
         self.containers.iter().filter(|it| !it.covered).map(|it| it.name)
+    }
+}
+
+impl ContainerPlan<'_> {
+    /// Whether something is added to the container.
+    pub(super) fn is_incomplete(&self) -> bool {
+        self.mount || self.verdicts.contains(&Verdict::Added)
     }
 }
 

@@ -1,13 +1,16 @@
 //! How a plan is made.
 
 use super::container;
-use super::participants::{Participants, participants};
+use super::participants::{Candidate, candidates};
+use super::patch::{LEAST_OPERATION, MAX_PATCH_BYTES};
 use super::plan::{Jitter, LABEL, LABEL_VALUE, LabelPlan, Plan, Scope, Status, VolumePlan};
 use super::pod::Pod;
 use super::settings::Settings;
 use super::target::Target;
 use super::volume::TokenVolume;
-use crate::identity::{Expiration, Identity, Warning, WarningKind, shortened, token_expiration};
+use crate::identity::{
+    Expiration, Identity, Warning, WarningKind, Warnings, shortened, token_expiration,
+};
 
 /// Plans what `pod` needs to have `identity`.
 #[must_use]
@@ -18,24 +21,39 @@ pub fn plan<'p>(
     settings: &'p Settings,
     jitter: Jitter,
 ) -> Plan<'p> {
-    let mut warnings = Vec::new();
+    let mut warnings = Warnings::default();
     let mut target = Target::of(identity, settings, pod.is_windows());
     target.session_name = target.session_name && session_name_fits(pod, &mut warnings);
     let volume = TokenVolume::choose(pod, target.volume_name, target.token_path);
     report_other_audience(&volume, &target, &mut warnings);
 
-    let mut containers = Vec::new();
-    let Participants { containers: participants, left_out } =
-        participants(pod, scope, settings, &mut warnings);
+    let creation = matches!(scope, Scope::Creation);
     let pod_has_volume = volume.present.is_some();
-    if matches!(scope, Scope::Creation) || pod_has_volume {
-        containers.extend(participants.iter().map(|&(list, index, container)| {
-            container::plan((list, index), pod, container, &volume, &target, &mut warnings)
-        }));
-    } else if !participants.is_empty() {
+    let mut containers = Vec::new();
+    let mut left_out = Vec::new();
+    let (mut taking_part, mut all, mut incomplete) = (0_usize, 0_usize, 0_usize);
+    for candidate in candidates(pod, scope, settings, &mut warnings) {
+        let Candidate { list, container, takes_part } = candidate;
+        all += 1;
+        if !takes_part {
+            if left_out.len() < Plan::LEFT_OUT_KEPT {
+                left_out.push((list, container.name));
+            }
+            continue;
+        }
+        taking_part += 1;
+        if creation || pod_has_volume {
+            let planned = container::plan(list, container, &volume, &target, &mut warnings);
+            incomplete += usize::from(planned.is_incomplete());
+            containers.push(planned);
+            if incomplete > MOST_OPERATIONS {
+                break;
+            }
+        }
+    }
+    if taking_part > 0 && containers.is_empty() {
         warnings.push(no_volume());
     }
-    let creation = matches!(scope, Scope::Creation);
     let mounted = containers.iter().any(|it| it.mount) || mounts_what_is_not_there(pod, &volume);
     let volume = VolumePlan {
         add: creation && !pod_has_volume && !containers.is_empty() && mounted,
@@ -51,23 +69,26 @@ pub fn plan<'p>(
     } else {
         None
     };
-    let lacking = containers.iter().any(|it| it.mount || !it.env.is_empty());
     let status = match () {
-        () if !creation && participants.is_empty() && left_out.is_empty() => Status::Complete,
-        () if participants.is_empty() => Status::NoContainers,
+        () if incomplete > MOST_OPERATIONS => Status::TooLarge,
+        () if !creation && all == 0 => Status::Complete,
+        () if taking_part == 0 => Status::NoContainers,
         () if containers.is_empty() => Status::NoVolume,
-        () if lacking || volume.add || label.is_some() => Status::Incomplete,
+        () if incomplete > 0 || volume.add || label.is_some() => Status::Incomplete,
         () => Status::Complete,
     };
-    let mount_path = target.mount_path;
-    Plan { containers, volume, label, warnings, status, left_out, mount_path }
+    let (mount_path, variables) = (target.mount_path, target.variables());
+    Plan { containers, volume, label, warnings, status, left_out, variables, mount_path }
 }
+
+/// No patch has more: what follows is not worth a plan.
+const MOST_OPERATIONS: usize = MAX_PATCH_BYTES / LEAST_OPERATION;
 
 /// A container that refers to the volume before it is there counts on it.
 fn mounts_what_is_not_there(pod: &Pod<'_>, volume: &TokenVolume<'_>) -> bool {
     let lists = [&pod.spec.init_containers, &pod.spec.containers];
     volume.present.is_none()
-        && lists.into_iter().flatten().flatten().any(|container| container.mounts(&volume.name))
+        && lists.into_iter().flatten().any(|containers| containers.mount(&volume.name))
 }
 
 fn expiration(
@@ -75,7 +96,7 @@ fn expiration(
     identity: &Identity<'_>,
     settings: &Settings,
     jitter: Jitter,
-    warnings: &mut Vec<Warning>,
+    warnings: &mut Warnings,
 ) -> Expiration {
     let key = &settings.keys.token_expiration;
     let own = pod.annotation(key).and_then(|value| {
@@ -91,7 +112,7 @@ fn expiration(
     }
 }
 
-fn label(pod: &Pod<'_>, warnings: &mut Vec<Warning>) -> Option<LabelPlan> {
+fn label(pod: &Pod<'_>, warnings: &mut Warnings) -> Option<LabelPlan> {
     let Some(metadata) = &pod.metadata else { return Some(LabelPlan::Metadata) };
     let Some(labels) = &metadata.labels else { return Some(LabelPlan::Labels) };
     if !labels.contains(LABEL) {
@@ -114,7 +135,7 @@ fn label(pod: &Pod<'_>, warnings: &mut Vec<Warning>) -> Option<LabelPlan> {
 /// STS takes names of 2 to 64 characters; the API server keeps the names that
 /// it makes to 63.
 /// <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html>
-fn session_name_fits(pod: &Pod<'_>, warnings: &mut Vec<Warning>) -> bool {
+fn session_name_fits(pod: &Pod<'_>, warnings: &mut Warnings) -> bool {
     let Some(length) = pod.explicit_name().map(str::len) else { return true };
     let fits = (2..=64).contains(&length);
     if !fits {
@@ -129,10 +150,9 @@ fn session_name_fits(pod: &Pod<'_>, warnings: &mut Vec<Warning>) -> bool {
 fn report_other_audience(
     volume: &TokenVolume<'_>,
     target: &Target<'_>,
-    warnings: &mut Vec<Warning>,
+    warnings: &mut Warnings,
 ) {
-    let Some(token) = volume.present else { return };
-    let audience = token.audience.as_deref().unwrap_or_default();
+    let Some(audience) = volume.present else { return };
     if audience != target.audience {
         warnings.push(Warning::new(
             WarningKind::OtherAudience,

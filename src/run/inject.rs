@@ -264,6 +264,14 @@ fn refuse(injected: &[Injected]) -> anyhow::Result<()> {
                 admission.reason.as_deref().unwrap_or_default()
             );
         }
+        if admission.outcome == Outcome::PatchTooLarge {
+            bail!(
+                "{}: the webhook could not answer: {}; give the pod fewer containers, or leave \
+                 some out with skip-containers",
+                template.object,
+                admission.reason.as_deref().unwrap_or_default()
+            );
+        }
     }
     Ok(())
 }

@@ -14,7 +14,7 @@ use axum::routing::post;
 use super::record::{self, Record};
 use super::{BodyError, BodyReader, UnsupportedContentType, require_json};
 use crate::admission::{self, Admission, DecodeError, Endpoint, Outcome, Policy, Review, Way};
-use crate::mutation::Jitter;
+use crate::mutation::{Jitter, PatchTooLarge};
 use crate::service_accounts::ServiceAccounts;
 use crate::telemetry::metrics::Metrics;
 
@@ -38,6 +38,11 @@ enum Unanswered {
     Review(#[from] DecodeError),
     #[error("failed to look up ServiceAccount {key}: {reason}")]
     Lookup { key: String, reason: String },
+    #[error(
+        "failed to mutate the pod: {0}; give it fewer containers, or leave some out with \
+         skip-containers"
+    )]
+    PatchTooLarge(PatchTooLarge),
 }
 
 /// `/mutate` and `/mutate/required`.
@@ -96,6 +101,9 @@ impl Admissions {
             Admission { outcome: Outcome::LookupFailed, refusal: None, reason, .. } => {
                 Err(Unanswered::lookup(&review, reason))
             }
+            Admission { outcome: Outcome::PatchTooLarge, .. } => {
+                Err(Unanswered::PatchTooLarge(PatchTooLarge))
+            }
             admission => Ok(admission::respond(&review, &admission)),
         }
     }
@@ -116,6 +124,7 @@ impl Unanswered {
     fn outcome(&self) -> Outcome {
         match self {
             Self::Lookup { .. } => Outcome::LookupFailed,
+            Self::PatchTooLarge(_) => Outcome::PatchTooLarge,
             Self::ContentType(_) | Self::Body(_) | Self::Review(_) => Outcome::BadRequest,
         }
     }
@@ -128,6 +137,8 @@ impl IntoResponse for Unanswered {
             Self::Body(error) => return error.into_response(),
             Self::Review(_) => StatusCode::BAD_REQUEST,
             Self::Lookup { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            // The same review gets the same answer: it is of no use to retry.
+            Self::PatchTooLarge(_) => StatusCode::UNPROCESSABLE_ENTITY,
         };
         (status, format!("{self}\n")).into_response()
     }
