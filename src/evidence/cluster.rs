@@ -11,12 +11,12 @@ use serde_json::{Value, json};
 
 use super::probe;
 use super::target::{Kind, Target};
-use crate::doctor::{
+use crate::fetch::Fetcher;
+use diagnosis::{
     Address, DryRun, Entry, Fact, Facts, Fetched, Probe, Settings, Subject, TokenFact, bare,
     entries, probe_pod, probe_review, token_audience,
 };
-use crate::fetch::Fetcher;
-use crate::issuer::{Answer, Discovery, IssuerUrl, Jwks, Token};
+use issuer::{Answer, Discovery, IssuerUrl, Jwks, Token};
 
 /// The shortest that the API server makes: nobody keeps it.
 const TOKEN_SECONDS: u32 = 600;

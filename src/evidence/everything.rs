@@ -5,7 +5,7 @@ use kube::Client;
 use serde_json::Value;
 
 use super::cluster::why;
-use crate::doctor::bare;
+use diagnosis::bare;
 
 /// As many as kubectl asks for at once.
 const PAGE: usize = 500;

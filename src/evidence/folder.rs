@@ -8,9 +8,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::doctor::{DryRun, Fact, Facts, Fetched, TokenFact};
-use crate::issuer::{Jwks, Token};
-use crate::workloads;
+use diagnosis::{DryRun, Fact, Facts, Fetched, TokenFact};
+use injection::workloads;
+use issuer::{Jwks, Token};
 
 /// Why a folder can't be used.
 #[derive(Debug, thiserror::Error)]

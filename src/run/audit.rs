@@ -8,9 +8,9 @@ use anyhow::Context as _;
 use super::{cluster, completed, misused, told};
 use crate::cli::{AuditArgs, ReportFormat};
 use crate::config::{Auditing, Namespaces};
-use crate::doctor::{self, Audit, Fact, Settings};
 use crate::evidence::{config_map, everything};
-use crate::identity::ServiceAccountReader;
+use diagnosis::{Audit, Fact, Settings};
+use injection::identity::ServiceAccountReader;
 
 /// 0: no pod lacks anything; 1: some do; 2: it can't be said.
 const CANT_SAY: u8 = 2;
@@ -59,7 +59,7 @@ async fn audit(auditing: &Auditing) -> anyhow::Result<Audit> {
     if let Fact::Unknown(why) = &config_map {
         anyhow::bail!("failed to get the ConfigMap: {why}");
     }
-    Ok(doctor::audit(&pods, &accounts, &config_map, &settings))
+    Ok(diagnosis::audit(&pods, &accounts, &config_map, &settings))
 }
 
 fn print(audit: &Audit, output: ReportFormat) -> anyhow::Result<()> {

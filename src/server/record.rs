@@ -5,9 +5,10 @@ use std::time::Instant;
 
 use tracing::{info, warn};
 
-use crate::admission::{Admission, Endpoint, Outcome, Review};
-use crate::identity::{Warning, shortened};
 use crate::telemetry::metrics::Metrics;
+use injection::admission::{Admission, Endpoint, Outcome, Review};
+use injection::identity::Warning;
+use text::shortened;
 
 /// Characters of an object's name at most. Nothing has checked the pod's yet.
 const MAX_NAME: usize = 253;

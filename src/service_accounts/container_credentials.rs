@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
-use crate::identity::{ContainerCredentialsKeys, Key, Skipped};
 use crate::watched_file::{Change, WatchedFile};
+use injection::identity::{ContainerCredentialsKeys, Key, Skipped};
 
 #[derive(Debug, Default)]
 pub(super) struct ContainerCredentialsFile {

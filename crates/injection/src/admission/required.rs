@@ -1,0 +1,130 @@
+//! Pods that must not run without an identity: what `/mutate/required`
+//! refuses.
+
+use text::shortened;
+use std::fmt;
+
+use super::Outcome;
+use crate::identity::{Key};
+
+/// Why a pod is refused, and the next step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal(String);
+
+impl Refusal {
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The containers that would run without credentials: the first few by name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Uncovered {
+    names: Vec<String>,
+    more: usize,
+}
+
+impl Uncovered {
+    const NAMED: usize = 5;
+
+    pub(super) fn of<'n>(mut names: impl Iterator<Item = &'n str>) -> Self {
+        let first = names.by_ref().take(Self::NAMED);
+        // A container's name has 63 characters at most.
+        let first = first.map(|name| shortened(name, 63)).collect();
+        Self { names: first, more: names.count() }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.names.is_empty()
+    }
+}
+
+impl fmt::Display for Uncovered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.names.join(", "))?;
+        match self.more {
+            0 => Ok(()),
+            more => write!(f, " and {more} more"),
+        }
+    }
+}
+
+/// Whether a pod's creation is refused: it is unless it ends with an identity
+/// for every container that takes part. `uncovered` names those that would run
+/// without credentials, `reason` what failed.
+#[must_use]
+pub(super) fn refuse(
+    outcome: Outcome,
+    key: Key<'_>,
+    uncovered: &Uncovered,
+    reason: Option<&str>,
+) -> Option<Refusal> {
+    let why = match outcome {
+        Outcome::Mutated | Outcome::AlreadyComplete | Outcome::MirrorPod => return None,
+        // Not the creation of a pod, or nothing that could be answered.
+        Outcome::NotAPod
+        | Outcome::NotServed
+        | Outcome::NoVolume
+        | Outcome::PatchTooLarge
+        | Outcome::BadRequest => return None,
+        Outcome::NoCredentials => format!(
+            "container {uncovered} would run without credentials: remove what stands at the token's mount \
+             path or in its AWS_ variables, or skip the container by annotation"
+        ),
+        Outcome::NotConfigured => format!(
+            "ServiceAccount {key} has no role: annotate it with the role's ARN, then create the \
+             pod again"
+        ),
+        Outcome::NoContainers => "skip-containers and include-containers leave no container that \
+             takes part: correct the pod's annotations"
+            .to_owned(),
+        Outcome::LookupFailed => format!(
+            "the identity of ServiceAccount {key} could not be looked up ({}): create the pod \
+             again in a moment",
+            shortened(reason.unwrap_or("no reason given"), 500)
+        ),
+    };
+    Some(Refusal(format!("this pod must not run without an AWS identity: {why}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const APP: Key<'static> = Key { namespace: "demo", name: "app" };
+
+    #[test]
+    fn refuses_what_it_must_and_nothing_else() {
+        for outcome in Outcome::ALL {
+            let must = matches!(
+                outcome,
+                Outcome::NotConfigured
+                    | Outcome::NoContainers
+                    | Outcome::NoCredentials
+                    | Outcome::LookupFailed
+            );
+            assert_eq!(refuse(outcome, APP, &Uncovered::default(), None).is_some(), must, "{outcome}");
+        }
+    }
+
+    #[test]
+    fn names_the_containers_and_what_failed() {
+        let uncovered = Uncovered::of(["app", "sidecar"].into_iter());
+        let refusal = refuse(Outcome::NoCredentials, APP, &uncovered, None).expect("refused");
+        assert!(refusal.message().contains("app, sidecar"), "{refusal:?}");
+        let refusal = refuse(Outcome::LookupFailed, APP, &Uncovered::default(), Some("timed out")).expect("refused");
+        assert!(refusal.message().contains("timed out"), "{refusal:?}");
+    }
+
+    #[test]
+    fn stays_short_whatever_the_names_and_the_reason() {
+        let long = "x".repeat(1 << 20);
+        let uncovered = Uncovered::of(std::iter::repeat_n(long.as_str(), 10_000));
+        let refusal = refuse(Outcome::NoCredentials, APP, &uncovered, None).expect("refused");
+        assert!(refusal.message().contains("… and 9995 more would run"), "{refusal:?}");
+        assert!(refusal.message().len() < 1_000);
+        let refusal = refuse(Outcome::LookupFailed, APP, &uncovered, Some(&long));
+        assert!(refusal.expect("refused").message().len() < 1_000);
+    }
+}
