@@ -70,8 +70,7 @@ impl<'a> Record<'a> {
                 )
             };
         }
-        let failed =
-            matches!(admission.outcome, Outcome::LookupFailed | Outcome::PatchTooLarge);
+        let failed = matches!(admission.outcome, Outcome::LookupFailed | Outcome::PatchTooLarge);
         if failed || !admission.warnings.is_empty() {
             let reason = admission.reason.as_deref();
             let warnings = Joined(admission.warnings.iter().map(Warning::message));

@@ -122,7 +122,7 @@ fn origin(lookup: &Lookup, policy: &Policy) -> String {
 }
 
 fn parts(plan: &Plan<'_>, policy: &Policy) -> Vec<Part> {
-    let containers = plan.containers.iter().map(|container| Part {
+    let containers = plan.containers().map(|container| Part {
         name: format!("{} {}", container.list.as_str(), container.name),
         lines: lines(container, plan, policy),
     });

@@ -1,11 +1,11 @@
 //! Pods that must not run without an identity: what `/mutate/required`
 //! refuses.
 
-use text::shortened;
 use std::fmt;
+use text::shortened;
 
 use super::Outcome;
-use crate::identity::{Key};
+use crate::identity::Key;
 
 /// Why a pod is refused, and the next step.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,7 +104,11 @@ mod tests {
                     | Outcome::NoCredentials
                     | Outcome::LookupFailed
             );
-            assert_eq!(refuse(outcome, APP, &Uncovered::default(), None).is_some(), must, "{outcome}");
+            assert_eq!(
+                refuse(outcome, APP, &Uncovered::default(), None).is_some(),
+                must,
+                "{outcome}"
+            );
         }
     }
 
@@ -113,7 +117,8 @@ mod tests {
         let uncovered = Uncovered::of(["app", "sidecar"].into_iter());
         let refusal = refuse(Outcome::NoCredentials, APP, &uncovered, None).expect("refused");
         assert!(refusal.message().contains("app, sidecar"), "{refusal:?}");
-        let refusal = refuse(Outcome::LookupFailed, APP, &Uncovered::default(), Some("timed out")).expect("refused");
+        let refusal = refuse(Outcome::LookupFailed, APP, &Uncovered::default(), Some("timed out"))
+            .expect("refused");
         assert!(refusal.message().contains("timed out"), "{refusal:?}");
     }
 

@@ -34,7 +34,12 @@ pub fn respond(review: &Review<'_>, admission: &Admission) -> Vec<u8> {
         None => admission.patch.as_str(),
         Some(_) => "",
     };
-    let mut out = String::with_capacity(USUAL + patch.len().div_ceil(3) * 4);
+    let warnings = shown(&admission.warnings);
+    // Each character with its longest escape: else the last warning could double
+    // what a large patch takes.
+    let of_warnings: usize = warnings.iter().map(|warning| 6 * warning.len() + 3).sum();
+    let of_patch = patch.len().div_ceil(3) * 4;
+    let mut out = String::with_capacity(USUAL + of_patch + of_warnings);
     out.push_str(r#"{"apiVersion":"#);
     push_string(&mut out, review.version.as_str());
     out.push_str(r#","kind":"AdmissionReview","response":{"uid":"#);
@@ -58,13 +63,13 @@ pub fn respond(review: &Review<'_>, admission: &Admission) -> Vec<u8> {
     out.push_str(r#","auditAnnotations":{"outcome":"#);
     push_string(&mut out, admission.outcome.as_str());
     out.push('}');
-    push_warnings(&mut out, &admission.warnings);
+    push_warnings(&mut out, &warnings);
     out.push_str("}}");
     out.into_bytes()
 }
 
-fn push_warnings(out: &mut String, warnings: &Warnings) {
-    for (index, warning) in shown(warnings).iter().enumerate() {
+fn push_warnings(out: &mut String, warnings: &[String]) {
+    for (index, warning) in warnings.iter().enumerate() {
         out.push_str(if index == 0 { r#","warnings":["# } else { "," });
         push_string(out, warning);
     }
@@ -150,7 +155,8 @@ mod tests {
     #[test]
     fn refuses_with_a_reason_and_without_a_patch() {
         let key = crate::identity::Key { namespace: "demo", name: "app" };
-        let refusal = required::refuse(Outcome::NotConfigured, key, &required::Uncovered::default(), None);
+        let refusal =
+            required::refuse(Outcome::NotConfigured, key, &required::Uncovered::default(), None);
         let refused = Admission { patch: patch(), refusal, ..mutated() };
         let response = json_of(&refused)["response"].take();
         assert_eq!(response["allowed"], false);

@@ -1,10 +1,10 @@
 //! The review that came in, read where it lies.
 
-use text::shortened;
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use text::shortened;
 
-use crate::identity::{Key};
+use crate::identity::Key;
 use crate::json;
 use crate::mutation::{ExistingEphemeralContainers, Pod, Text};
 

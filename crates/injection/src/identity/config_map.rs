@@ -1,11 +1,11 @@
 //! The `ConfigMap` `pod-identity-webhook`: identities without annotations.
 
-use text::shortened;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
 use std::collections::HashMap;
 use std::sync::Arc;
+use text::shortened;
 use wildmatch::WildMatch;
 
 use super::skipped::Skipped;
@@ -353,8 +353,7 @@ mod tests {
 
     #[test]
     fn quotes_a_little_of_a_few_entries_and_counts_all() {
-        let bad: Vec<_> =
-            (0..10_000).map(|n| format!(r#""{n}{}":1"#, "x".repeat(60))).collect();
+        let bad: Vec<_> = (0..10_000).map(|n| format!(r#""{n}{}":1"#, "x".repeat(60))).collect();
         let config = format!("{{{}}}", bad.join(","));
         let (_, skipped) = ConfigMapIdentities::parse(&config, None).expect("a JSON object");
         assert_eq!(skipped.total(), 10_000);

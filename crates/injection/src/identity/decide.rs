@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{
-    ConfigMapEntry, Defaults, Expiration, ServiceAccount, Warning, WarningKind, Warnings,
-};
+use super::{ConfigMapEntry, Defaults, Expiration, ServiceAccount, Warning, WarningKind, Warnings};
 
 /// What became known of one thing that was looked up.
 #[derive(Clone, Debug, PartialEq, Eq)]

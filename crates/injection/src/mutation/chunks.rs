@@ -5,8 +5,8 @@ const CHUNK: usize = 256;
 
 /// A list in pieces: a growing `Vec` would have up to three times the room that
 /// its items need, and a review can have a million of them.
-#[derive(Clone, Debug)]
-pub(super) struct Chunks<T> {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Chunks<T> {
     full: Vec<Vec<T>>,
     last: Vec<T>,
 }
@@ -23,6 +23,10 @@ impl<T> Chunks<T> {
 
     pub(super) fn into_iter(self) -> impl Iterator<Item = T> {
         self.full.into_iter().flatten().chain(self.last)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.last.is_empty()
     }
 
     pub(super) fn len(&self) -> usize {
@@ -43,7 +47,7 @@ impl<T> Chunks<T> {
         whole * CHUNK + rest.partition_point(&is_before)
     }
 
-    pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = &T> + Clone {
+    pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = &T> + Clone {
         self.full.iter().flatten().chain(&self.last)
     }
 }

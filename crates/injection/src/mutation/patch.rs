@@ -21,9 +21,6 @@ pub struct PatchTooLarge;
 /// Enough for the patch of a pod with two containers.
 const USUAL: usize = 3 << 9;
 
-/// Bytes of one operation at least: no patch of so many small ones fits.
-pub(super) const LEAST_OPERATION: usize = 64;
-
 /// A JSON patch as text; empty where there is nothing to add.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PatchText(String);
@@ -53,11 +50,7 @@ impl PatchText {
 
     /// One operation; `value` writes the JSON of what is added. One is small, so
     /// that the length is looked at behind each.
-    fn add(
-        &mut self,
-        path: &[&str],
-        value: impl FnOnce(&mut String),
-    ) -> Result<(), PatchTooLarge> {
+    fn add(&mut self, path: &[&str], value: impl FnOnce(&mut String)) -> Result<(), PatchTooLarge> {
         let Self(text) = self;
         // The bracket that ended the list goes on as a comma.
         let is_first = text.pop().is_none();
@@ -110,7 +103,7 @@ impl Plan<'_> {
             return Err(PatchTooLarge);
         }
         let mut patch = PatchText(String::with_capacity(USUAL));
-        for container in &self.containers {
+        for container in self.containers.iter() {
             self.add_to_container(container, &mut patch)?;
         }
         if self.volume.add && self.volume.has_volumes {

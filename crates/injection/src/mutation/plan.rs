@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::chunks::Chunks;
 use super::containers::ExistingEphemeralContainers;
 use crate::identity::{Expiration, Warnings};
 
@@ -26,7 +27,7 @@ impl Jitter {
 /// What a pod lacks for its identity.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan<'p> {
-    pub containers: Vec<ContainerPlan<'p>>,
+    pub(crate) containers: Chunks<ContainerPlan<'p>>,
     pub volume: VolumePlan<'p>,
     pub label: Option<LabelPlan>,
     pub warnings: Warnings,
@@ -158,11 +159,13 @@ impl Variables {
 impl<'p> Plan<'p> {
     pub const LEFT_OUT_KEPT: usize = 1_000;
 
+    /// The containers that take part, in the order of the pod.
+    pub fn containers(&self) -> impl Iterator<Item = &ContainerPlan<'p>> {
+        self.containers.iter()
+    }
+
     /// The variables that are added to a container, group by group.
-    pub fn env(
-        &self,
-        container: &ContainerPlan<'p>,
-    ) -> impl Iterator<Item = &EnvVar<'p>> + Clone {
+    pub fn env(&self, container: &ContainerPlan<'p>) -> impl Iterator<Item = &EnvVar<'p>> + Clone {
         let groups = self.variables.iter().zip(container.verdicts);
         groups.filter(|(_, verdict)| *verdict == Verdict::Added).flat_map(|(group, _)| group)
     }
@@ -190,11 +193,28 @@ impl ContainerPlan<'_> {
     pub(super) fn is_incomplete(&self) -> bool {
         self.mount || self.verdicts.contains(&Verdict::Added)
     }
+
+    /// Bytes that it adds to a patch at least: what is written around its values,
+    /// and they themselves without their escapes.
+    pub(super) fn least_bytes(&self, variables: &[Vec<EnvVar<'_>>; 4], mount: usize) -> usize {
+        let groups = variables.iter().zip(self.verdicts);
+        let added = groups.filter(|(_, verdict)| *verdict == Verdict::Added);
+        let env: usize = added.flat_map(|(group, _)| group).map(EnvVar::least_bytes).sum();
+        env + if self.mount { mount } else { 0 }
+    }
 }
 
 impl<'p> EnvVar<'p> {
     pub(super) fn value(name: &'static str, value: impl Into<Cow<'p, str>>) -> Self {
         Self { name, source: EnvSource::Value(value.into()) }
+    }
+
+    fn least_bytes(&self) -> usize {
+        let value = match &self.source {
+            EnvSource::Value(value) => value.len(),
+            EnvSource::PodName => 0,
+        };
+        self.name.len() + value + r#"{"name":"","value":""}"#.len()
     }
 
     pub(super) fn pod_name(name: &'static str) -> Self {

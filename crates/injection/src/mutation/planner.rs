@@ -2,17 +2,16 @@
 
 use text::shortened;
 
+use super::chunks::Chunks;
 use super::container;
 use super::participants::{Candidate, candidates};
-use super::patch::{LEAST_OPERATION, MAX_PATCH_BYTES};
+use super::patch::MAX_PATCH_BYTES;
 use super::plan::{Jitter, LABEL, LABEL_VALUE, LabelPlan, Plan, Scope, Status, VolumePlan};
 use super::pod::Pod;
 use super::settings::Settings;
 use super::target::Target;
 use super::volume::TokenVolume;
-use crate::identity::{
-    Expiration, Identity, Warning, WarningKind, Warnings, token_expiration,
-};
+use crate::identity::{Expiration, Identity, Warning, WarningKind, Warnings, token_expiration};
 
 /// Plans what `pod` needs to have `identity`.
 #[must_use]
@@ -31,9 +30,12 @@ pub fn plan<'p>(
 
     let creation = matches!(scope, Scope::Creation);
     let pod_has_volume = volume.present.is_some();
-    let mut containers = Vec::new();
+    let variables = target.variables();
+    let mount = LEAST_MOUNT + target.mount_path.len() + volume.name.len();
+    let mut containers = Chunks::default();
     let mut left_out = Vec::new();
     let (mut taking_part, mut all, mut incomplete) = (0_usize, 0_usize, 0_usize);
+    let mut patch_bytes = 0;
     for candidate in candidates(pod, scope, settings, &mut warnings) {
         let Candidate { list, container, takes_part } = candidate;
         all += 1;
@@ -47,8 +49,9 @@ pub fn plan<'p>(
         if creation || pod_has_volume {
             let planned = container::plan(list, container, &volume, &target, &mut warnings);
             incomplete += usize::from(planned.is_incomplete());
+            patch_bytes += planned.least_bytes(&variables, mount);
             containers.push(planned);
-            if incomplete > MOST_OPERATIONS {
+            if patch_bytes > MAX_PATCH_BYTES {
                 break;
             }
         }
@@ -72,19 +75,21 @@ pub fn plan<'p>(
         None
     };
     let status = match () {
-        () if incomplete > MOST_OPERATIONS => Status::TooLarge,
+        () if patch_bytes > MAX_PATCH_BYTES => Status::TooLarge,
         () if !creation && all == 0 => Status::Complete,
         () if taking_part == 0 => Status::NoContainers,
         () if containers.is_empty() => Status::NoVolume,
         () if incomplete > 0 || volume.add || label.is_some() => Status::Incomplete,
         () => Status::Complete,
     };
-    let (mount_path, variables) = (target.mount_path, target.variables());
+    let mount_path = target.mount_path;
     Plan { containers, volume, label, warnings, status, left_out, variables, mount_path }
 }
 
-/// No patch has more: what follows is not worth a plan.
-const MOST_OPERATIONS: usize = MAX_PATCH_BYTES / LEAST_OPERATION;
+/// Bytes of a mount's operation around its path and name, at least. A patch that
+/// is too large anyway is not planned to its end: of a pod with a million
+/// containers the plan would be larger than the pod.
+const LEAST_MOUNT: usize = r#"{"mountPath":"","name":"","readOnly":true}"#.len();
 
 /// A container that refers to the volume before it is there counts on it.
 fn mounts_what_is_not_there(pod: &Pod<'_>, volume: &TokenVolume<'_>) -> bool {
@@ -149,11 +154,7 @@ fn session_name_fits(pod: &Pod<'_>, warnings: &mut Warnings) -> bool {
     fits
 }
 
-fn report_other_audience(
-    volume: &TokenVolume<'_>,
-    target: &Target<'_>,
-    warnings: &mut Warnings,
-) {
+fn report_other_audience(volume: &TokenVolume<'_>, target: &Target<'_>, warnings: &mut Warnings) {
     let Some(audience) = volume.present else { return };
     if audience != target.audience {
         warnings.push(Warning::new(
