@@ -11,9 +11,10 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 
-use super::record::{self, Record};
+use super::bad_requests::{BadRequests, Bounded};
+use super::record::Record;
 use super::{BodyError, BodyReader, UnsupportedContentType, require_json};
-use crate::service_accounts::ServiceAccounts;
+use crate::service_accounts::{Caller, ServiceAccounts};
 use crate::telemetry::metrics::Metrics;
 use injection::admission::{self, Admission, DecodeError, Endpoint, Outcome, Policy, Review, Way};
 use injection::mutation::{Jitter, PatchTooLarge};
@@ -21,10 +22,11 @@ use injection::mutation::{Jitter, PatchTooLarge};
 /// All that answering a review takes.
 #[derive(Debug)]
 pub struct Admissions {
-    pub service_accounts: ServiceAccounts,
-    pub policy: Policy,
-    pub metrics: Arc<Metrics>,
-    pub bodies: BodyReader,
+    service_accounts: ServiceAccounts,
+    policy: Policy,
+    metrics: Arc<Metrics>,
+    bodies: BodyReader,
+    bad_requests: BadRequests,
 }
 
 /// Why a review was not answered with a review.
@@ -59,13 +61,24 @@ pub fn router(admissions: Arc<Admissions>) -> Router {
 }
 
 impl Admissions {
+    #[must_use]
+    pub fn new(
+        service_accounts: ServiceAccounts,
+        policy: Policy,
+        metrics: Arc<Metrics>,
+        bodies: BodyReader,
+    ) -> Self {
+        let bad_requests = BadRequests::default();
+        Self { service_accounts, policy, metrics, bodies, bad_requests }
+    }
+
     async fn serve(&self, endpoint: Endpoint, request: Request) -> Response {
         match self.read_and_answer(endpoint, request).await {
             Ok(answer) => json(answer),
             Err(error) => {
                 // A failed lookup has its own record, which names the pod.
                 if error.outcome() == Outcome::BadRequest {
-                    record::bad_request(&self.metrics, endpoint, &error);
+                    self.bad_requests.record(&self.metrics, endpoint, &error);
                 }
                 error.into_response()
             }
@@ -78,19 +91,25 @@ impl Admissions {
         request: Request,
     ) -> Result<Vec<u8>, Unanswered> {
         require_json(request.headers())?;
+        let caller = request.extensions().get().copied().unwrap_or_default();
         let body = self.bodies.read(request.into_body()).await?;
-        self.answer(endpoint, &body).await
+        self.answer(endpoint, caller, &body).await
     }
 
     /// One admission.
-    async fn answer(&self, endpoint: Endpoint, body: &[u8]) -> Result<Vec<u8>, Unanswered> {
+    async fn answer(
+        &self,
+        endpoint: Endpoint,
+        caller: Caller,
+        body: &[u8],
+    ) -> Result<Vec<u8>, Unanswered> {
         let record = Record::begin(&self.metrics, endpoint);
         let review = admission::decode(body)?;
         let admission = match review.way() {
             Way::Settled(outcome) => Admission::of(outcome),
             Way::Lookup(candidate) => {
                 let waiting = record.waits_for(&review);
-                let lookup = self.service_accounts.resolve(candidate.key).await;
+                let lookup = self.service_accounts.resolve(candidate.key, caller).await;
                 waiting.end();
                 let jitter = Jitter(fastrand::i64(0..=Jitter::MAX));
                 candidate.admit(&lookup, &self.policy, endpoint, jitter)
@@ -140,6 +159,6 @@ impl IntoResponse for Unanswered {
             // The same review gets the same answer: it is of no use to retry.
             Self::PatchTooLarge(_) => StatusCode::UNPROCESSABLE_ENTITY,
         };
-        (status, format!("{self}\n")).into_response()
+        (status, format!("{}\n", Bounded::of(&self))).into_response()
     }
 }

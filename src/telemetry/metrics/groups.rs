@@ -2,10 +2,10 @@
 
 use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
-use super::Counters;
 use super::labels::{
-    self, Ending, EventResult, LiveLookup, Path, Rejection, Reload, Verb, Watched,
+    self, Ending, EventResult, LiveLookup, LookupRejection, Path, Rejection, Reload, Verb, Watched,
 };
+use super::{Counters, Total};
 use crate::tls::managed::Operation;
 use certificates::Cause;
 use injection::admission::Method;
@@ -18,12 +18,16 @@ pub struct Accounts {
     /// 1 when the first list is complete.
     pub ready: IntGauge,
     pub live_lookups: Counters<LiveLookup>,
+    pub live_lookups_queued: IntGauge,
+    pub live_lookups_in_flight: IntGauge,
+    pub live_lookup_waits: Total,
+    pub live_lookup_rejections: Counters<LookupRejection>,
     pub events: Counters<EventResult>,
     pub relists: Counters<Watched>,
     pub watch_errors: Counters<Watched>,
     pub config_map_entries: IntGauge,
     /// Entries skipped and documents refused.
-    pub config_map_errors: IntCounter,
+    pub config_map_errors: Total,
     pub container_credentials_identities: IntGauge,
     pub container_credentials_reloads: Counters<Reload>,
 }
@@ -37,8 +41,8 @@ pub struct Https {
     pub client_ca_reloads: Counters<Reload>,
     pub client_rejections: Counters<Rejection>,
     pub open_connections: IntGauge,
-    pub accepted_connections: IntCounter,
-    pub accept_failures: IntCounter,
+    pub accepted_connections: Total,
+    pub accept_failures: Total,
     pub ended_connections: Counters<Ending>,
 }
 
@@ -48,7 +52,7 @@ pub struct Managed {
     /// Unix time.
     pub ca_not_after: IntGauge,
     pub changes: Counters<Cause>,
-    pub repairs: IntCounter,
+    pub repairs: Total,
     pub failures: Counters<Operation>,
 }
 
@@ -63,7 +67,7 @@ pub struct Peer {
     /// 1 once an annotated `ServiceAccount` was seen.
     pub used: IntGauge,
     pub pods: Counters<Method>,
-    pub missing_service_accounts: IntCounter,
+    pub missing_service_accounts: Total,
 }
 
 impl Accounts {
@@ -105,6 +109,32 @@ impl Accounts {
                 |result| [result.as_str()],
                 |result| result as usize,
             )?,
+            live_lookups_queued: gauge(
+                registry,
+                "pod_identity_live_lookups_queued",
+                "Admissions that wait for their turn to ask the API server.",
+            )?,
+            live_lookups_in_flight: gauge(
+                registry,
+                "pod_identity_live_lookups_in_flight",
+                "Live GETs that the API server has not answered yet.",
+            )?,
+            live_lookup_waits: total(
+                registry,
+                "pod_identity_live_lookup_waits_total",
+                "Admissions that had to wait for their turn to ask the API server.",
+            )?,
+            live_lookup_rejections: Counters::register(
+                registry,
+                (
+                    "pod_identity_live_lookup_rejections_total",
+                    "Admissions that got no turn to ask the API server, by reason.",
+                ),
+                ["reason"],
+                LookupRejection::ALL,
+                |reason| [reason.as_str()],
+                |reason| reason as usize,
+            )?,
             events: Counters::register(
                 registry,
                 (
@@ -126,7 +156,7 @@ impl Accounts {
                 "pod_identity_config_map_entries",
                 "Entries of the ConfigMap in use.",
             )?,
-            config_map_errors: counter(
+            config_map_errors: total(
                 registry,
                 "pod_identity_config_map_errors_total",
                 "Entries of the ConfigMap skipped, and documents that could not be read.",
@@ -174,12 +204,12 @@ impl Https {
                 |reason| [reason.as_str()],
                 |reason| reason as usize,
             )?,
-            accepted_connections: counter(
+            accepted_connections: total(
                 registry,
                 "pod_identity_connections_accepted_total",
                 "Connections accepted on the HTTPS port.",
             )?,
-            accept_failures: counter(
+            accept_failures: total(
                 registry,
                 "pod_identity_connection_accept_failures_total",
                 "Connections that the system refused, for want of files say.",
@@ -220,7 +250,7 @@ impl Managed {
                 |cause: Cause| [cause.as_str()],
                 |cause| cause as usize,
             )?,
-            repairs: counter(
+            repairs: total(
                 registry,
                 "pod_identity_ca_bundle_writes_total",
                 "caBundles that this process wrote.",
@@ -268,7 +298,7 @@ impl Peer {
                 |method| [labels::method_word(method)],
                 |method| method as usize,
             )?,
-            missing_service_accounts: counter(
+            missing_service_accounts: total(
                 registry,
                 "pod_identity_webhook_missing_sa_count",
                 "Pods whose ServiceAccount was not known when they were admitted.",
@@ -309,6 +339,11 @@ pub(super) fn counter(
     let counter = IntCounter::new(name, help)?;
     registry.register(Box::new(counter.clone()))?;
     Ok(counter)
+}
+
+/// A counter of what is counted elsewhere.
+fn total(registry: &Registry, name: &str, help: &str) -> Result<Total, prometheus::Error> {
+    counter(registry, name, help).map(Total::of)
 }
 
 fn reloads(
