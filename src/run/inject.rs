@@ -123,9 +123,8 @@ async fn answer(
 /// The review was made here, so what can't be read in it is the pod.
 fn no_pod(error: DecodeError) -> anyhow::Error {
     let DecodeError::Json(error) = error else { return error.into() };
-    let reason = error.to_string();
     // The place is one in the review, which nobody sees.
-    let reason = reason.split(" at line ").next().unwrap_or_default();
+    let reason = error.split(" at line ").next().unwrap_or_default();
     anyhow!("it is no pod that an API server takes: {reason}; mend it in the manifest")
 }
 

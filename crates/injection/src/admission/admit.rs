@@ -98,7 +98,7 @@ impl Candidate<'_> {
             Ok(Some(identity)) => {
                 let plan = plan(pod, *scope, &identity, &policy.settings, jitter);
                 uncovered = Uncovered::of(plan.uncovered());
-                admission.take(&identity, plan);
+                admission.take(&identity, &plan);
             }
         }
         if endpoint == Endpoint::Required && matches!(scope, Scope::Creation) {
@@ -132,7 +132,7 @@ impl Admission {
         }
     }
 
-    fn take(&mut self, identity: &Identity<'_>, plan: Plan<'_>) {
+    fn take(&mut self, identity: &Identity<'_>, plan: &Plan<'_>) {
         self.method = Some(match identity {
             Identity::WebIdentity(_) => Method::WebIdentity,
             Identity::ContainerCredentials(_) => Method::ContainerCredentials,

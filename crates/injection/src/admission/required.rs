@@ -61,9 +61,11 @@ pub(super) fn refuse(
     reason: Option<&str>,
 ) -> Option<Refusal> {
     let why = match outcome {
-        Outcome::Mutated | Outcome::AlreadyComplete | Outcome::MirrorPod => return None,
+        Outcome::Mutated
+        | Outcome::AlreadyComplete
+        | Outcome::MirrorPod
         // Not the creation of a pod, or nothing that could be answered.
-        Outcome::NotAPod
+        | Outcome::NotAPod
         | Outcome::NotServed
         | Outcome::NoVolume
         | Outcome::PatchTooLarge

@@ -93,11 +93,12 @@ impl Lookup {
             Fact::Known(sa) => sa.warnings.clone(),
             Fact::Absent | Fact::Unknown(_) => Warnings::default(),
         };
-        if !self.container_credentials && !self.is_annotated() {
-            if let Some(entry) = self.config_map_entry.known() {
-                warnings.append(&entry.warnings);
-                warnings.extend(entry.role.as_ref().and_then(Warning::odd_role));
-            }
+        if !self.container_credentials
+            && !self.is_annotated()
+            && let Some(entry) = self.config_map_entry.known()
+        {
+            warnings.append(&entry.warnings);
+            warnings.extend(entry.role.as_ref().and_then(Warning::odd_role));
         }
         let unknown = match (&self.service_account, &self.config_map_entry) {
             (Fact::Unknown(_), _) => Some("ServiceAccount"),

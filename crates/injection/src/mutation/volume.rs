@@ -161,8 +161,9 @@ fn free_name(volumes: &Volumes<'_>, base: &str) -> String {
     // Of one number more than there are names, one is free.
     let mut taken = vec![false; numbered + 1];
     for name in volumes.names.iter() {
-        let number = number(name, base).flatten();
-        if let Some(taken) = number.and_then(|number| taken.get_mut(number)) {
+        if let Some(Number::Of(number)) = number(name, base)
+            && let Some(taken) = taken.get_mut(number)
+        {
             *taken = true;
         }
     }
@@ -172,19 +173,28 @@ fn free_name(volumes: &Volumes<'_>, base: &str) -> String {
     }
 }
 
+/// What stands behind `base` in a volume's name that may be ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Number {
+    /// Zero for the mere `base`.
+    Of(usize),
+    /// Digits that this program would write otherwise.
+    Other,
+}
+
 /// A volume is ours by what it is: the name, with or without a number, and a
 /// service-account token at the path. Anything else of that name is foreign.
-///
-/// This is for the name: zero for the mere `base`, and nothing within where the
-/// number is not written as this program writes it.
-fn number(name: &str, base: &str) -> Option<Option<usize>> {
+/// This is for the name.
+fn number(name: &str, base: &str) -> Option<Number> {
     let rest = name.strip_prefix(base)?;
     if rest.is_empty() {
-        return Some(Some(0));
+        return Some(Number::Of(0));
     }
     let digits = rest.strip_prefix('-')?;
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
-    Some(if digits.starts_with('0') { None } else { digits.parse().ok() })
+    let is_usual = !digits.starts_with('0');
+    let number = digits.parse().ok().filter(|_| is_usual);
+    Some(number.map_or(Number::Other, Number::Of))
 }

@@ -106,7 +106,7 @@ impl Terms {
 }
 
 impl Expressions {
-    fn take(&mut self, expression: Expression<'_>) {
+    fn take(&mut self, expression: &Expression<'_>) {
         self.any = true;
         self.any_for_windows |= expression.leaves_only_windows();
     }
@@ -126,10 +126,10 @@ impl Expression<'_> {
 }
 
 impl Values {
-    fn take(&mut self, value: Text<'_>) {
+    fn take(&mut self, value: &str) {
         self.any = true;
-        self.any_other |= &*value != WINDOWS;
-        self.any_linux |= &*value == "linux";
+        self.any_other |= value != WINDOWS;
+        self.any_linux |= value == "linux";
     }
 }
 
@@ -141,13 +141,13 @@ impl<'de> Deserialize<'de> for Terms {
 
 impl<'de> Deserialize<'de> for Expressions {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        items::<_, Expression<'de>, _>(deserializer, |made, item| Self::take(made, item))
+        items::<_, Expression<'de>, Self>(deserializer, |made, item| made.take(&item))
     }
 }
 
 impl<'de> Deserialize<'de> for Values {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        items::<_, Text<'de>, _>(deserializer, |made, item| Self::take(made, item))
+        items::<_, Text<'de>, Self>(deserializer, |made, item| made.take(&item))
     }
 }
 

@@ -68,7 +68,7 @@ fn cost(run: impl Fn()) -> Duration {
     let once = || {
         let begun = cpu_time();
         run();
-        cpu_time() - begun
+        cpu_time().saturating_sub(begun)
     };
     (0..4).map(|_| once()).min().unwrap()
 }
@@ -92,9 +92,9 @@ fn takes_time_and_memory_in_proportion_to_the_review() {
         MEMORY.reset_peak_usage();
         run(&whole);
         let memory = MEMORY.peak_usage().saturating_sub(before);
-        let factor = memory as f64 / whole.len() as f64;
+        let percent = memory * 100 / whole.len();
         eprintln!(
-            "{:44} {:>8} bytes: {of_half:>9.1?}, {of_whole:>9.1?}: {ratio:.2} times; memory {factor:.2} times",
+            "{:44} {:>8} bytes: {of_half:>9.1?}, {of_whole:>9.1?}: {ratio:.2} times; memory {percent} %",
             dimension.name,
             whole.len()
         );

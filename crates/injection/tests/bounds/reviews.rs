@@ -47,8 +47,10 @@ pub(crate) const DIMENSIONS: [Dimension; 38] = [
         annotated(&annotation, &list("containers", bytes / 2, |n| format!(r#"{{"name":"{n}"}}"#)))
     }),
     of("quotes without an end", |bytes| {
-        let annotation =
-            format!(r#""eks.amazonaws.com/skip-containers":"{}a""#, r#"\","#.repeat(bytes / 3 | 1));
+        let annotation = format!(
+            r#""eks.amazonaws.com/skip-containers":"{}a""#,
+            r#"\","#.repeat((bytes / 3) | 1)
+        );
         annotated(&annotation, r#""containers":[{"name":"a"}]"#)
     }),
     of("volumes", |bytes| {
