@@ -3,11 +3,13 @@
 use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use jiff::Timestamp;
 
 use super::{cluster, completed, misused, told};
+use crate::api_server::clock::ServerClock;
 use crate::cli::{DoctorArgs, ReportFormat};
 use crate::config::{Evidence, Examination};
 use crate::evidence::{self, Gatherer};
@@ -17,6 +19,9 @@ use injection::identity::ServiceAccountReader;
 
 /// 0: nothing is wrong; 1: a check failed; 2: it can't be said.
 const CANT_SAY: u8 = 2;
+
+/// How long an answer that tells the API server's time is waited for.
+const CLOCK_TIMEOUT: Duration = Duration::from_secs(5);
 
 pub(super) fn run(args: DoctorArgs) -> ExitCode {
     let (examination, warnings) = match Examination::from_args(args) {
@@ -79,6 +84,10 @@ async fn gathered(examination: &Examination, settings: &Settings) -> anyhow::Res
     };
     let target = examination.target.as_ref().context("name what is to be looked at: TYPE/NAME")?;
     let (client, namespace) = cluster::user_client(cluster).await?;
+    // Certificates are judged by the clock of those who verify them.
+    let clock = ServerClock::new();
+    let client = clock.observed(client);
+    let now = clock.ask(&client, CLOCK_TIMEOUT).await.unwrap_or_else(Timestamp::now);
     let fetcher = match ca_file {
         Some(path) => Fetcher::with_authorities(read(path)?.as_bytes())
             .with_context(|| format!("failed to use --ca-file {}", path.display()))?,
@@ -92,7 +101,7 @@ async fn gathered(examination: &Examination, settings: &Settings) -> anyhow::Res
         namespace: examination.namespace.as_deref().unwrap_or(&namespace),
         config_map_in: config_map_in.as_deref(),
         tls_secret,
-        at: Timestamp::now().as_second(),
+        at: now.as_second(),
     };
     Ok(gatherer.gather().await?)
 }

@@ -177,6 +177,7 @@ impl Accounts {
             fresh_window: Duration::ZERO,
             poll_interval: Duration::MAX,
             events: false,
+            clock: None,
         };
         // Nothing follows changes: before the first list every lookup is a GET.
         let (others, _) = ServiceAccounts::start(options).await?;
