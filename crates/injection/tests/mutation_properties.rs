@@ -367,6 +367,9 @@ proptest! {
         let mount_path = "/var/run/secrets/eks.amazonaws.com/serviceaccount";
         let role = "arn:aws:iam::111122223333:role/app";
         let region = "eu-west-1".to_owned();
+        let unix = format!("{mount_path}/token");
+        let is_windows = pod["spec"]["nodeSelector"]["kubernetes.io/os"] == "windows";
+        let file = if is_windows { format!("C:{}", unix.replace('/', "\\")) } else { unix };
         let wanted = Wanted {
             volume: "aws-iam-token",
             mount_path,
@@ -376,7 +379,7 @@ proptest! {
                 vec![("AWS_DEFAULT_REGION", region.clone()), ("AWS_REGION", region)],
                 vec![
                     ("AWS_ROLE_ARN", role.to_owned()),
-                    ("AWS_WEB_IDENTITY_TOKEN_FILE", format!("{mount_path}/token")),
+                    ("AWS_WEB_IDENTITY_TOKEN_FILE", file),
                 ],
             ],
         };
