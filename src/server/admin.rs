@@ -9,6 +9,7 @@ use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use text::Line;
 use tokio::net::TcpListener;
 
 use super::accept::Acceptor;
@@ -72,7 +73,9 @@ fn ready(readiness: &Readiness, query: Option<&str>) -> Response {
     for (condition, reason) in reasons {
         // Writing to a string does not fail.
         let _ = match reason {
-            Some(reason) => writeln!(text, "[-]{condition} failed: {reason}"),
+            Some(reason) => {
+                write!(text, "{}", Line(format_args!("[-]{condition} failed: {reason}")))
+            }
             None if verbose => writeln!(text, "[+]{condition} ok"),
             None => Ok(()),
         };

@@ -14,6 +14,8 @@ use axum::routing::post;
 use super::bad_requests::{BadRequests, Bounded};
 use super::record::Record;
 use super::{BodyError, BodyReader, UnsupportedContentType, require_json};
+use text::Line;
+
 use crate::service_accounts::{Caller, ServiceAccounts};
 use crate::telemetry::metrics::Metrics;
 use injection::admission::{self, Admission, DecodeError, Endpoint, Outcome, Policy, Review, Way};
@@ -159,6 +161,6 @@ impl IntoResponse for Unanswered {
             // The same review gets the same answer: it is of no use to retry.
             Self::PatchTooLarge(_) => StatusCode::UNPROCESSABLE_ENTITY,
         };
-        (status, format!("{}\n", Bounded::of(&self))).into_response()
+        (status, Line(Bounded::of(&self)).to_string()).into_response()
     }
 }

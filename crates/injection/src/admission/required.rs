@@ -2,7 +2,8 @@
 //! refuses.
 
 use std::fmt;
-use text::shortened;
+
+use text::{escaped, shortened};
 
 use super::Outcome;
 use crate::identity::Key;
@@ -87,7 +88,8 @@ pub(super) fn refuse(
             shortened(reason.unwrap_or("no reason given"), 500)
         ),
     };
-    Some(Refusal(format!("this pod must not run without an AWS identity: {why}")))
+    let message = format!("this pod must not run without an AWS identity: {why}");
+    Some(Refusal(escaped(&message).into_owned()))
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::ops::Deref;
 const MAX_MESSAGE: usize = 1_024;
 
 use arn::RoleArn;
-use text::shortened;
+use text::{escaped, shortened};
 
 /// A thing that the user should know: it stands in the admission response's
 /// `warnings`, in the log, and in a metric by [`WarningKind`].
@@ -73,13 +73,17 @@ impl WarningKind {
 }
 
 impl Warning {
-    /// A message that is far too long is cut.
+    /// The message is one line, shown to whoever ran `kubectl`: what objects
+    /// have in it is escaped. The API server drops warnings with control characters.
+    /// One that is far too long is cut.
     #[must_use]
-    pub fn new(kind: WarningKind, message: impl Into<String>) -> Self {
-        let mut message = message.into();
-        if message.len() > MAX_MESSAGE {
-            message = shortened(&message, MAX_MESSAGE / 4);
-        }
+    pub fn new(kind: WarningKind, message: impl AsRef<str>) -> Self {
+        let message = message.as_ref();
+        let message = if message.len() > MAX_MESSAGE {
+            escaped(&shortened(message, MAX_MESSAGE / 4)).into_owned()
+        } else {
+            escaped(message).into_owned()
+        };
         Self { kind, message }
     }
 
