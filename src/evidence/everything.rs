@@ -1,14 +1,10 @@
-//! All pods and `ServiceAccount`s, page by page.
+//! All pods and `ServiceAccount`s, page by page, one looked at and forgotten
+//! after the other.
 
-use axum::http::Request;
 use kube::Client;
-use serde_json::Value;
 
-use super::cluster::why;
-use crate::doctor::bare;
-
-/// As many as kubectl asks for at once.
-const PAGE: usize = 500;
+use super::ask;
+use crate::doctor::{Auditor, Fact};
 
 /// Why they are not known.
 #[derive(Debug, thiserror::Error)]
@@ -18,36 +14,34 @@ pub struct ListError {
     why: String,
 }
 
-/// The pods and the `ServiceAccount`s of a namespace, or of all.
+/// Shows the auditor the `ServiceAccount`s of a namespace, or of all, then the
+/// pods.
 pub async fn everything(
     client: &Client,
     namespace: Option<&str>,
-) -> Result<(Vec<Value>, Vec<Value>), ListError> {
-    let pods = list(client, namespace, "pods", bare).await?;
-    let accounts = list(client, namespace, "serviceaccounts", Value::clone).await?;
-    Ok((pods, accounts))
+    auditor: &mut Auditor<'_>,
+) -> Result<(), ListError> {
+    let folder = namespace.map_or_else(String::new, |name| format!("/namespaces/{name}"));
+    let path = format!("/api/v1{folder}/serviceaccounts");
+    let accounts = ask::list(client, &path, "", |account| {
+        auditor.account(&account);
+        Ok(())
+    });
+    listed("serviceaccounts", accounts.await)?;
+    let path = format!("/api/v1{folder}/pods");
+    let pods = ask::list(client, &path, "", |pod| {
+        auditor.pod(&pod);
+        Ok(())
+    });
+    listed("pods", pods.await)
 }
 
-async fn list(
-    client: &Client,
-    namespace: Option<&str>,
-    what: &'static str,
-    keep: impl Fn(&Value) -> Value,
-) -> Result<Vec<Value>, ListError> {
-    let folder = namespace.map_or_else(String::new, |name| format!("/namespaces/{name}"));
-    let failed = |why| ListError { what, why };
-    let mut listed = Vec::new();
-    let mut next = String::new();
-    loop {
-        let path = format!("/api/v1{folder}/{what}?limit={PAGE}&continue={next}");
-        let request = Request::get(path).body(Vec::new());
-        let request = request.map_err(|error| failed(error.to_string()))?;
-        let page: Value = client.request(request).await.map_err(|error| failed(why(&error)))?;
-        listed.extend(page["items"].as_array().into_iter().flatten().map(&keep));
-        // The API server's own text, in base64url without need of escapes.
-        match page["metadata"]["continue"].as_str().filter(|next| !next.is_empty()) {
-            Some(token) => token.clone_into(&mut next),
-            None => return Ok(listed),
+fn listed(what: &'static str, fact: Fact<()>) -> Result<(), ListError> {
+    match fact {
+        Fact::Known(()) => Ok(()),
+        Fact::Unknown(why) => Err(ListError { what, why }),
+        Fact::Absent | Fact::NotAsked => {
+            Err(ListError { what, why: "the API server has no such list".to_owned() })
         }
     }
 }

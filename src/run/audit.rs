@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use super::{cluster, completed, misused, told};
 use crate::cli::{AuditArgs, ReportFormat};
 use crate::config::{Auditing, Namespaces};
-use crate::doctor::{self, Audit, Fact, Settings};
+use crate::doctor::{Audit, Auditor, Fact, Settings};
 use crate::evidence::{config_map, everything};
 use crate::identity::ServiceAccountReader;
 
@@ -51,7 +51,6 @@ async fn audit(auditing: &Auditing) -> anyhow::Result<Audit> {
         Namespaces::One(name) => Some(name),
         Namespaces::Current => Some(&current),
     };
-    let (pods, accounts) = everything(&client, namespace.map(String::as_str)).await?;
     let config_map = match &auditing.config_map_in {
         Some(home) => config_map(&client, home).await,
         None => Fact::NotAsked,
@@ -59,7 +58,9 @@ async fn audit(auditing: &Auditing) -> anyhow::Result<Audit> {
     if let Fact::Unknown(why) = &config_map {
         anyhow::bail!("failed to get the ConfigMap: {why}");
     }
-    Ok(doctor::audit(&pods, &accounts, &config_map, &settings))
+    let mut auditor = Auditor::new(&config_map, &settings);
+    everything(&client, namespace.map(String::as_str), &mut auditor).await?;
+    Ok(auditor.finish())
 }
 
 fn print(audit: &Audit, output: ReportFormat) -> anyhow::Result<()> {

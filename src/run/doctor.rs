@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use super::{cluster, completed, misused, told};
 use crate::cli::{DoctorArgs, ReportFormat};
 use crate::config::{Evidence, Examination};
-use crate::doctor::{Fact, Facts, Report, Settings, Status, diagnose};
+use crate::doctor::{Fact, Facts, Redacted, Report, Settings, Status, diagnose};
 use crate::evidence::{self, Gatherer};
 use crate::fetch::Fetcher;
 use crate::identity::ServiceAccountReader;
@@ -51,8 +51,12 @@ async fn examine(examination: &Examination) -> anyhow::Result<Report> {
         policy,
         configurations: examination.configurations.clone(),
     };
+    if let Evidence::Cluster { save: Some(folder), .. } = &examination.evidence {
+        // Said before anybody waits for a cluster.
+        evidence::vacant(folder)?;
+    }
     let mut facts = match &examination.evidence {
-        Evidence::Folder(folder) => loaded(examination, folder)?,
+        Evidence::Folder(folder) => loaded(examination, folder, &settings)?,
         Evidence::Cluster { .. } => gathered(examination, &settings).await?,
     };
     if let Some(path) = &examination.role_json {
@@ -63,6 +67,7 @@ async fn examine(examination: &Examination) -> anyhow::Result<Report> {
         let json = json.with_context(|| format!("failed to read {} as JSON", path.display()))?;
         facts.provider = Fact::Known(json);
     }
+    let facts = Redacted::of(facts, &settings);
     if let Evidence::Cluster { save: Some(folder), .. } = &examination.evidence {
         let written = evidence::save(folder, &facts)?;
         let count = written.len();
@@ -98,8 +103,8 @@ async fn gathered(examination: &Examination, settings: &Settings) -> anyhow::Res
 }
 
 /// Saved by hand, a folder says nothing of what it is about.
-fn loaded(examination: &Examination, folder: &Path) -> anyhow::Result<Facts> {
-    let mut facts = evidence::load(folder)?;
+fn loaded(examination: &Examination, folder: &Path, settings: &Settings) -> anyhow::Result<Facts> {
+    let mut facts = evidence::load(folder, settings)?;
     let subject = &mut facts.subject;
     let by_hand = subject.at == 0;
     if by_hand {

@@ -11,6 +11,8 @@
 mod support;
 
 mod by_hand;
+mod leaks;
+mod planted;
 mod published;
 mod scenarios;
 mod scene;
