@@ -48,7 +48,7 @@ test: ## All tests, on a real control plane that is built once (minutes)
 	@tests/control-plane/build.sh kubectl >/dev/null
 	@tests/tools/helm/build.sh helm >/dev/null
 	@tests/tools/helm/build.sh helm3 >/dev/null
-	cargo test --locked
+	cargo test --locked --workspace
 
 soak: ## Disturb it in every way under load, then rotate certificates, each for MINUTES (5)
 	@scripts/setup test
@@ -85,12 +85,11 @@ kind-test: ## Install it on a kind cluster of its own in each way, run the suite
 	@scripts/setup
 	@scripts/kind-test
 
-lint: ## Formatting, clippy, the floors, scripts, licences and advisories
-	cargo fmt --check
+lint: ## Formatting, clippy, scripts, licences and advisories
+	cargo fmt --check --all
 	cargo fmt --check --all --manifest-path benches/Cargo.toml
-	cargo clippy --locked --all-targets -- -D warnings
+	cargo clippy --locked --workspace --all-targets -- -D warnings
 	cargo clippy --locked --manifest-path benches/Cargo.toml --all-targets -- -D warnings
-	scripts/check-floors
 	scripts/manifest --check
 	scripts/chart-readme --check
 	@if command -v shellcheck >/dev/null 2>&1; then \
@@ -105,7 +104,7 @@ lint: ## Formatting, clippy, the floors, scripts, licences and advisories
 	fi
 
 fmt: ## Format the code
-	cargo fmt
+	cargo fmt --all
 	cargo fmt --all --manifest-path benches/Cargo.toml
 
 clean: ## Delete what was built and the development certificate; the tests' control plane stays

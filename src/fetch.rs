@@ -24,7 +24,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use crate::issuer::{Answer, FetchFailure, Fetched, Published};
+use issuer::{Answer, FetchFailure, Fetched, Published};
 
 /// What AWS says STS waits for an answer.
 const PATIENCE: Duration = Duration::from_secs(5);

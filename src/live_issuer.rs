@@ -7,9 +7,9 @@ use k8s_openapi::api::core::v1::{Pod, ServiceAccount};
 use kube::api::{ListParams, PostParams};
 use kube::{Api, Client};
 
-use crate::issuer::rollout::ApiServerFlags;
-use crate::issuer::{DISCOVERY_PATH, Discovery, DiscoveryError, JWKS_PATH, Jwks, JwksError};
-use crate::issuer::{Token, TokenError};
+use issuer::rollout::ApiServerFlags;
+use issuer::{DISCOVERY_PATH, Discovery, DiscoveryError, JWKS_PATH, Jwks, JwksError};
+use issuer::{Token, TokenError};
 
 /// The least that the API server grants.
 const TOKEN_LIFETIME: i64 = 600;

@@ -303,7 +303,7 @@ fn goes_by_the_condition_keys_that_it_is_told() {
 fn documents_every_code() {
     let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/iam.md");
     let docs = fs::read_to_string(docs).unwrap();
-    for code in pod_identity_webhook::iam::Code::ALL {
+    for code in iam::Code::ALL {
         let row = format!("| `{code}` | {} |", code.severity().word());
         assert!(docs.contains(&row), "docs/iam.md lacks {row}");
     }

@@ -33,7 +33,7 @@ fn documents(yaml: &[u8]) -> Vec<Value> {
 
 /// The cases that a webhook with its default flags sees when a pod is created.
 fn cases() -> Vec<(String, Value, Value)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates/injection/tests/cases");
     let mut files: Vec<_> = folder.read_dir().unwrap().map(|it| it.unwrap().path()).collect();
     files.sort();
     let mut cases = Vec::new();

@@ -46,7 +46,7 @@ pub struct DocumentsArgs {
     #[arg(long)]
     pub force: bool,
     /// Where the keys are, below the issuer
-    #[arg(long, value_name = "PATH", default_value = crate::issuer::JWKS_PATH)]
+    #[arg(long, value_name = "PATH", default_value = issuer::JWKS_PATH)]
     pub jwks_path: String,
     /// What to print the commands for
     #[arg(long, value_name = "WHERE", value_enum, default_value_t = HostingPlace::S3)]
@@ -114,7 +114,7 @@ pub struct RotateArgs {
     #[arg(long, value_name = "DIR")]
     pub documents: Option<PathBuf>,
     /// Where the keys are in that folder
-    #[arg(long, value_name = "PATH", default_value = crate::issuer::JWKS_PATH)]
+    #[arg(long, value_name = "PATH", default_value = issuer::JWKS_PATH)]
     pub jwks_path: String,
     /// PEM with authorities to trust in place of the public ones
     #[arg(long, value_name = "FILE")]

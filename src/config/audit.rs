@@ -4,9 +4,9 @@ use super::checks::{label, optional};
 use super::inject::config_map_in;
 use super::parse::{policy, role_names};
 use super::{ConfigError, RoleNames, UserCluster};
-use crate::admission::Policy;
 use crate::cli::{AuditArgs, ReportFormat};
-use crate::mutation::ContainerCredentialsSettings;
+use injection::admission::Policy;
+use injection::mutation::ContainerCredentialsSettings;
 
 /// All that `audit` does.
 #[derive(Clone, Debug, PartialEq)]

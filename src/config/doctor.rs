@@ -6,10 +6,10 @@ use super::checks::{label, optional};
 use super::inject::config_map_in;
 use super::parse::{policy, role_names};
 use super::{ConfigError, RoleNames, UserCluster};
-use crate::admission::Policy;
 use crate::cli::{DoctorArgs, ReportFormat};
 use crate::evidence::Target;
-use crate::mutation::ContainerCredentialsSettings;
+use injection::admission::Policy;
+use injection::mutation::ContainerCredentialsSettings;
 
 /// All that `doctor` does.
 #[derive(Clone, Debug, PartialEq)]

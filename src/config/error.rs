@@ -1,9 +1,9 @@
 //! Why arguments are no configuration.
 
-use crate::certificates::ParamsError;
 use crate::evidence::TargetError;
-use crate::identity::AccountError;
 use crate::tls::settings::SettingsError;
+use certificates::ParamsError;
+use injection::identity::AccountError;
 
 /// Each names the flag, what is wrong and what to do.
 #[derive(Debug, thiserror::Error)]

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use super::checks::{label, optional};
 use super::parse::{container_credentials, policy, role_names};
 use super::{ConfigError, Identity};
-use crate::admission::{Endpoint, Policy};
 use crate::cli::{
     ClusterArgs, ConfigMapArgs, InjectArgs, InjectOutput, ReadSourceArgs, SettingsArgs,
 };
+use injection::admission::{Endpoint, Policy};
 
 /// All that `inject` does.
 #[derive(Clone, Debug, PartialEq)]

@@ -13,11 +13,11 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::admission::Policy;
-use crate::certificates::Params;
-use crate::identity::Account;
 use crate::telemetry::logs;
 use crate::tls::{self, files::PairPaths};
+use certificates::Params;
+use injection::admission::Policy;
+use injection::identity::Account;
 
 pub use audit::{Auditing, Namespaces};
 pub use doctor::{Evidence, Examination};

@@ -9,19 +9,19 @@ use super::checks::{
 use super::{
     Admin, Certificate, Config, ConfigError, Https, Identity, Lifecycle, Lookup, RoleNames, Source,
 };
-use crate::admission::Policy;
-use crate::certificates::{Lifetimes, Names, Params};
 use crate::cli::{
     ContainerCredentialsArgs, HttpsArgs, LogFormat, ManagedCertificateArgs, RoleArnArgs, ServeArgs,
     SourceArgs, WebIdentityArgs,
 };
-use crate::identity::{Account, AnnotationKeys, Defaults, Expiration};
-use crate::mutation::{ContainerCredentialsSettings, Settings};
 use crate::telemetry::logs;
 use crate::tls;
 use crate::tls::clients::AllowedNames;
 use crate::tls::files::PairPaths;
 use crate::tls::settings::{CipherSuites, MinVersion};
+use certificates::{Lifetimes, Names, Params};
+use injection::admission::Policy;
+use injection::identity::{Account, AnnotationKeys, Defaults, Expiration};
+use injection::mutation::{ContainerCredentialsSettings, Settings};
 
 /// What an account ID may look like, to check a partition by itself.
 const ANY_ACCOUNT_ID: &str = "000000000000";

@@ -1,11 +1,11 @@
 use clap::Parser;
 
 use super::*;
-use crate::certificates::{Lifetimes, Names, Params};
 use crate::cli::{Cli, Command};
-use crate::identity::{AnnotationKeys, Defaults, Expiration};
 use crate::tls::clients::AllowedNames;
 use crate::tls::settings::MinVersion;
+use certificates::{Lifetimes, Names, Params};
+use injection::identity::{AnnotationKeys, Defaults, Expiration};
 
 fn read(args: &[&str]) -> Result<(Config, Vec<String>), ConfigError> {
     let cli = Cli::try_parse_from([&["/webhook"], args].concat());

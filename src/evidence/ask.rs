@@ -5,7 +5,7 @@ use kube::Client;
 use serde_json::Value;
 
 use super::items;
-use crate::doctor::{Fact, bounded};
+use diagnosis::{Fact, bounded};
 
 /// As many as kubectl asks for at once.
 const PAGE: usize = 500;

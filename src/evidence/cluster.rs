@@ -12,12 +12,12 @@ use super::ask::why;
 use super::items::Kept;
 use super::target::{Kind, Target};
 use super::{ask, probe, workload};
-use crate::doctor::{
+use crate::fetch::Fetcher;
+use diagnosis::{
     Address, DryRun, Entry, Fact, Facts, Fetched, Probe, Settings, Subject, TokenFact, bounded,
     certificates, entries, probe_pod, probe_review, redacted_pod, token_audience,
 };
-use crate::fetch::Fetcher;
-use crate::issuer::{Answer, Discovery, IssuerUrl, Jwks, Token};
+use issuer::{Answer, Discovery, IssuerUrl, Jwks, Token};
 
 /// The shortest that the API server makes: nobody keeps it.
 const TOKEN_SECONDS: u32 = 600;

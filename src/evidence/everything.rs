@@ -4,7 +4,7 @@
 use kube::Client;
 
 use super::ask;
-use crate::doctor::{Auditor, Fact};
+use diagnosis::{Auditor, Fact};
 
 /// Why they are not known.
 #[derive(Debug, thiserror::Error)]

@@ -18,7 +18,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
-use crate::doctor::{Entry, Probe};
+use diagnosis::{Entry, Probe};
 
 /// Answers have some hundred bytes.
 const LONGEST: usize = 1 << 20;

@@ -9,8 +9,8 @@ use serde_json::Value;
 use super::ask;
 use super::items::Kept;
 use super::target::{Kind, Target};
-use crate::doctor::{Fact, LabelSelector, redacted_pod};
-use crate::identity::AnnotationKeys;
+use diagnosis::{Fact, LabelSelector, redacted_pod};
+use injection::identity::AnnotationKeys;
 
 /// The label that the Deployment's controller gives to what it makes.
 const TEMPLATE_HASH: &str = "pod-template-hash";

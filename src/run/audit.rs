@@ -8,9 +8,9 @@ use anyhow::Context as _;
 use super::{cluster, completed, misused, told};
 use crate::cli::{AuditArgs, ReportFormat};
 use crate::config::{Auditing, Namespaces};
-use crate::doctor::{Audit, Auditor, Fact, Settings};
 use crate::evidence::{config_map, everything};
-use crate::identity::ServiceAccountReader;
+use diagnosis::{Audit, Auditor, Fact, Settings};
+use injection::identity::ServiceAccountReader;
 
 /// 0: no pod lacks anything; 1: some do; 2: it can't be said.
 const CANT_SAY: u8 = 2;

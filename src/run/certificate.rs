@@ -9,7 +9,6 @@ use kube::Client;
 use tokio::sync::watch;
 
 use super::scrape;
-use crate::certificates::Leaf;
 use crate::config;
 use crate::server::{Condition, Readiness};
 use crate::telemetry::metrics::Metrics;
@@ -17,6 +16,7 @@ use crate::tls::managed::{ManagedCertificates, Manager, Settings, Status, certif
 use crate::tls::reload::Reloader;
 use crate::tls::resolver::CertificateResolver;
 use crate::watched_file;
+use certificates::Leaf;
 
 /// Keeps the resolver and the readiness true.
 #[derive(Debug)]

@@ -6,9 +6,9 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use jiff::Timestamp;
 
-use crate::certificates::Lifetimes;
 use crate::cli::{CertsArgs, CertsCommand, CertsInitArgs};
 use crate::tls::managed;
+use certificates::Lifetimes;
 
 pub(super) fn run(args: CertsArgs) -> ExitCode {
     let CertsCommand::Init(args) = args.command;

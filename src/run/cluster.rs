@@ -9,8 +9,8 @@ use kube::{Client, Config};
 use std::path::Path;
 
 use crate::config::{RoleNames, Source, UserCluster};
-use crate::identity::Account;
 use crate::service_accounts::instance_metadata;
+use injection::identity::Account;
 
 /// A client, where there is a cluster.
 pub(super) async fn client_for(source: &Source) -> anyhow::Result<Option<Client>> {

@@ -10,10 +10,10 @@ use jiff::Timestamp;
 use super::{cluster, completed, misused, told};
 use crate::cli::{DoctorArgs, ReportFormat};
 use crate::config::{Evidence, Examination};
-use crate::doctor::{Fact, Facts, Redacted, Report, Settings, Status, diagnose};
 use crate::evidence::{self, Gatherer};
 use crate::fetch::Fetcher;
-use crate::identity::ServiceAccountReader;
+use diagnosis::{Fact, Facts, Redacted, Report, Settings, Status, diagnose};
+use injection::identity::ServiceAccountReader;
 
 /// 0: nothing is wrong; 1: a check failed; 2: it can't be said.
 const CANT_SAY: u8 = 2;

@@ -10,13 +10,13 @@ use json_patch::Patch;
 use serde_json::Value;
 
 use super::{cluster, completed, misused, told};
-use crate::admission::{self, Admission, DecodeError, Explanation, Outcome, Way};
 use crate::cli::{InjectArgs, InjectOutput};
 use crate::config::{Injection, ReadSource};
-use crate::identity::{Fact, Key, Lookup, Manifests, ServiceAccountReader};
-use crate::mutation::Jitter;
 use crate::service_accounts::{self, ServiceAccounts};
-use crate::workloads::{self, Template, diff, templates, to_yaml};
+use injection::admission::{self, Admission, DecodeError, Explanation, Outcome, Way};
+use injection::identity::{Fact, Key, Lookup, Manifests, ServiceAccountReader};
+use injection::mutation::Jitter;
+use injection::workloads::{self, Template, diff, templates, to_yaml};
 
 /// A person waits, who rather waits than gets no answer.
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(10);

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::certificates::Cause;
 use crate::server::ConnectionStats;
 use crate::service_accounts::ServiceAccounts;
 use crate::telemetry::metrics::{Ending, EventResult, LiveLookup, Metrics, Reload, Watched, raise};
 use crate::tls::managed::{self, Operation};
 use crate::tls::reload::ReloadStats;
 use crate::tls::resolver::CertificateResolver;
+use certificates::Cause;
 
 pub(super) fn service_accounts(metrics: &Metrics, accounts: ServiceAccounts) {
     metrics.on_scrape(move |metrics| {

@@ -204,7 +204,7 @@ async fn known_service_accounts(
     let keys = config.policy.settings.keys.clone();
     let options = service_accounts::Options {
         source,
-        reader: crate::identity::ServiceAccountReader::new(keys, account),
+        reader: injection::identity::ServiceAccountReader::new(keys, account),
         namespace: config.identity.namespace.clone(),
         watch_config_map: config.identity.watch_config_map,
         container_credentials: config.identity.container_credentials_file.clone(),

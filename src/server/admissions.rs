@@ -13,10 +13,10 @@ use axum::routing::post;
 
 use super::record::{self, Record};
 use super::{BodyError, BodyReader, UnsupportedContentType, require_json};
-use crate::admission::{self, Admission, DecodeError, Endpoint, Outcome, Policy, Review, Way};
-use crate::mutation::Jitter;
 use crate::service_accounts::ServiceAccounts;
 use crate::telemetry::metrics::Metrics;
+use injection::admission::{self, Admission, DecodeError, Endpoint, Outcome, Policy, Review, Way};
+use injection::mutation::Jitter;
 
 /// All that answering a review takes.
 #[derive(Debug)]

@@ -5,9 +5,9 @@ use std::time::Instant;
 
 use tracing::{info, warn};
 
-use crate::admission::{Admission, Endpoint, Outcome, Review};
-use crate::identity::Warning;
 use crate::telemetry::metrics::Metrics;
+use injection::admission::{Admission, Endpoint, Outcome, Review};
+use injection::identity::Warning;
 
 /// One admission, from its first byte to its end.
 #[derive(Debug)]

@@ -11,7 +11,7 @@ use kube::{Api, Client};
 
 use super::failure::{AskError, Asked, is_forbidden};
 use super::follow::{News, WatchState, follow, observed, status};
-use crate::identity::{Account, ConfigMapIdentities};
+use injection::identity::{Account, ConfigMapIdentities};
 
 /// Its name; no flag changes it.
 pub(super) const NAME: &str = "pod-identity-webhook";
@@ -160,7 +160,7 @@ fn config_of(config_map: &ConfigMap) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::identity::Key;
+    use injection::identity::Key;
 
     const APP: Key<'static> = Key { namespace: "shop", name: "app" };
 

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
-use crate::identity::{ContainerCredentialsKeys, Key};
 use crate::watched_file::{Change, WatchedFile};
+use injection::identity::{ContainerCredentialsKeys, Key};
 
 #[derive(Debug, Default)]
 pub(super) struct ContainerCredentialsFile {

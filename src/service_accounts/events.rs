@@ -16,7 +16,7 @@ use tokio::time::MissedTickBehavior;
 
 use super::failure::{is_forbidden, why};
 use super::stats::EventStats;
-use crate::identity::{Warning, WarningKind};
+use injection::identity::{Warning, WarningKind};
 
 /// Enough for a cluster where a thousand are wrong at the start.
 const QUEUE: usize = 1_000;

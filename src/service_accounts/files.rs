@@ -4,7 +4,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::identity::{ConfigMapManifest, ManifestError, Manifests};
+use injection::identity::{ConfigMapManifest, ManifestError, Manifests};
 
 use super::config_map;
 

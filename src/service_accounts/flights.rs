@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
-use crate::identity::Key;
+use injection::identity::Key;
 
 #[derive(Clone, Debug)]
 pub(super) struct Flights<T> {

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::identity::{Fact, Key, ServiceAccount};
+use injection::identity::{Fact, Key, ServiceAccount};
 
 /// As a `ServiceAccount` arrives: nothing where no annotation counts.
 pub(super) type Read = Option<Arc<ServiceAccount>>;

@@ -13,7 +13,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde::Deserialize;
 
-use crate::identity::{Account, AccountError};
+use injection::identity::{Account, AccountError};
 
 /// Where it is on every instance; over IPv6 it is `http://[fd00:ec2::254]`.
 pub const ENDPOINT: &str = "http://169.254.169.254";

@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout};
 use super::failure::AskError;
 use super::flights::Flights;
 use super::index::{Fetched, Index};
-use crate::identity::{Fact, Key, ServiceAccount};
+use injection::identity::{Fact, Key, ServiceAccount};
 
 /// A live GET of the `ServiceAccount` of this namespace and name.
 pub(super) type Ask =
@@ -170,7 +170,7 @@ mod tests {
 
     use super::super::index::Read;
     use super::*;
-    use crate::identity::RoleArn;
+    use injection::identity::RoleArn;
 
     const LIMIT: Duration = Duration::from_secs(1);
     const WINDOW: Duration = Duration::from_secs(10);

@@ -30,16 +30,16 @@ pub use files::FilesError;
 pub use stats::{EventStats, LiveGets, Stats, WatchStats};
 pub use tasks::{TaskEnded, Tasks};
 
-use crate::identity::{
-    ConfigMapEntry, ConfigMapIdentities, Fact, Key, Lookup, Manifests, ServiceAccount,
-    ServiceAccountReader,
-};
 use config_map::{ConfigMapEntries, Known};
 use container_credentials::ContainerCredentialsFile;
 use events::Events;
 use failure::AskError;
 use flights::Flights;
 use follow::WatchState;
+use injection::identity::{
+    ConfigMapEntry, ConfigMapIdentities, Fact, Key, Lookup, Manifests, ServiceAccount,
+    ServiceAccountReader,
+};
 use lookup::Lookups;
 use tasks::Pending;
 

@@ -12,7 +12,7 @@ use k8s_openapi::jiff::Timestamp;
 use kube::Resource;
 use serde::{Deserialize, Deserializer};
 
-use crate::identity::Key;
+use injection::identity::Key;
 
 /// Its `metadata` has a namespace, a name, a uid, a version, a creation time
 /// and annotations at most.

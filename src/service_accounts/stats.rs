@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::config_map::Known;
 use super::follow::WatchState;
 use super::{Inner, ServiceAccounts};
-use crate::identity::ServiceAccount;
+use injection::identity::ServiceAccount;
 
 /// Numbers of now; those that only grow are named in the plural of what they
 /// count, as in a metric that ends in `_total`.
@@ -146,7 +146,7 @@ fn shown(sa: &ServiceAccount) -> Value {
     json!({
         "roleArn": sa.role.as_ref().map(ToString::to_string),
         "audience": sa.audience,
-        "tokenExpiration": sa.token_expiration.map(crate::identity::Expiration::seconds),
+        "tokenExpiration": sa.token_expiration.map(injection::identity::Expiration::seconds),
         "regionalSts": sa.regional_sts,
         "region": sa.region,
         "sessionName": sa.session_name,

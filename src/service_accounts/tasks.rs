@@ -18,7 +18,7 @@ use super::flights::Flights;
 use super::index::Index;
 use super::lookup::Lookups;
 use super::{DebugClient, Inner, Options, ServiceAccounts, Source, watch};
-use crate::identity::{Key, Manifests};
+use injection::identity::{Key, Manifests};
 
 /// The tasks of a [`ServiceAccounts`]. Dropped, they stop.
 #[must_use = "without them nothing is ever known"]

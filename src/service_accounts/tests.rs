@@ -5,7 +5,7 @@ mod api_server;
 mod files;
 
 use super::*;
-use crate::identity::{AnnotationKeys, RoleArn};
+use injection::identity::{AnnotationKeys, RoleArn};
 
 const SECOND: Duration = Duration::from_secs(1);
 

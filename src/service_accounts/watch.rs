@@ -14,7 +14,7 @@ use super::follow::{News, WatchState, follow, observed};
 use super::index::{Fetched, Read};
 use super::lookup::{Ask, Lookups};
 use super::object::Object;
-use crate::identity::ServiceAccountReader;
+use injection::identity::ServiceAccountReader;
 
 const PLURAL: &str = "ServiceAccounts";
 const RIGHT: &str = "get, list and watch on serviceaccounts (a ClusterRole)";

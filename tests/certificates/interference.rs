@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
+use certificates::{Bundle, Lifetimes};
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::DeleteParams;
-use pod_identity_webhook::certificates::{Bundle, Lifetimes};
 use pod_identity_webhook::tls::managed::{Manager, Settings};
 use serde_json::json;
 use tokio::time::Instant;

@@ -1,9 +1,9 @@
 //! What a `ServiceAccount` with fewer rights is told.
 
+use certificates::Lifetimes;
 use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, Role, RoleBinding};
 use kube::Api;
 use kube::api::{DeleteParams, PostParams};
-use pod_identity_webhook::certificates::Lifetimes;
 use serde_json::{Value, json};
 
 use crate::scene::{Replica, Scene};

@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use certificates::{Bundle, Lifetimes};
 use jiff::Timestamp;
-use pod_identity_webhook::certificates::{Bundle, Lifetimes};
 use tokio::time::Instant;
 
 use crate::scene::Scene;

@@ -5,14 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
+use certificates::{Bundle, Leaf, Lifetimes, Names, Params, SecretView, State};
 use jiff::Timestamp;
 use k8s_openapi::api::admissionregistration::v1::MutatingWebhookConfiguration;
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use kube::{Api, Client};
-use pod_identity_webhook::certificates::{
-    Bundle, Leaf, Lifetimes, Names, Params, SecretView, State,
-};
 use pod_identity_webhook::tls::managed::{ManagedCertificates, Manager, Settings};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;

@@ -1,6 +1,6 @@
 //! The decisions, case by case.
 
-use pod_identity_webhook::certificates::{
+use certificates::{
     Cause, Change, Configuration, Flaw, Memory, Names, Params, Published, SecretView, State, decide,
 };
 

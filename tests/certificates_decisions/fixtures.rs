@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use pod_identity_webhook::tls::managed::{issue_authority, issue_leaf};
 
-use pod_identity_webhook::certificates::{
+use certificates::{
     Authorities, Authority, Bundle, Certificate, Change, Configuration, Decision, Entry, Leaf,
     Lifetimes, MANAGER, Memory, Names, Params, Published, SecretView, State, decide,
 };

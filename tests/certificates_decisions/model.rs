@@ -3,11 +3,11 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
-use pod_identity_webhook::certificates::{
+use certificates::{
     Bundle, Configuration, Decision, Leaf, MANAGER, Memory, Params, Published, SecretView, Webhook,
     decide,
 };
+use jiff::Timestamp;
 
 use super::fixtures::{Data, SERVER, at, carried_out, data};
 

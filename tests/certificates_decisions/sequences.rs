@@ -1,6 +1,6 @@
 //! What holds whatever happens, and in whatever order.
 
-use pod_identity_webhook::certificates::{AUTHORITY_PREFIX, SecretView};
+use certificates::{AUTHORITY_PREFIX, SecretView};
 use proptest::prelude::*;
 
 use super::fixtures::{DAY, HOUR, MINUTE, lifetimes, params, params_with};

@@ -1,6 +1,6 @@
 //! Which leaf is served, and what is said about it.
 
-use pod_identity_webhook::certificates::{Configuration, Memory, Published, SecretView, State};
+use certificates::{Configuration, Memory, Published, SecretView, State};
 
 use super::fixtures::{
     DAY, Data, HOUR, MINUTE, all_of, at, authority, data, decision, leaf, one, published, read,

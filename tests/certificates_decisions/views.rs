@@ -1,6 +1,6 @@
 //! What is read, and what the caBundles have to be.
 
-use pod_identity_webhook::certificates::{
+use certificates::{
     Authority, Bundle, Certificate, Configuration, Entry, Flaw, Memory, Names, Published,
     SecretView, Webhook,
 };

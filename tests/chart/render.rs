@@ -175,9 +175,8 @@ fn writes_the_files_that_the_program_reads() {
         map.data.unwrap().remove(key).expect(key)
     };
     let identities = file("pod-identity-webhook", "config");
-    let (_, skipped) =
-        pod_identity_webhook::identity::ConfigMapIdentities::parse(&identities, None)
-            .expect("the program reads it");
+    let (_, skipped) = injection::identity::ConfigMapIdentities::parse(&identities, None)
+        .expect("the program reads it");
     assert!(skipped.is_empty(), "{skipped:?}");
     let identities: Value = serde_json::from_str(&identities).unwrap();
     assert_eq!(identities["team-*/uploader"]["TokenExpiration"], 3600);

@@ -24,7 +24,11 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_pod-identity-webhook");
 
 /// Keys in all forms, written by OpenSSL.
 fn key(name: &str) -> String {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/issuer/keys").join(name).display().to_string()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("crates/issuer/tests/keys")
+        .join(name)
+        .display()
+        .to_string()
 }
 
 /// What a run of `issuer ...` came to.

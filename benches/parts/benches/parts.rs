@@ -1,8 +1,8 @@
 //! `cargo bench --manifest-path benches/Cargo.toml --bench parts`: the parts of an admission in one process.
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use pod_identity_parts::admission::{decode, respond};
-use pod_identity_parts::mutation::{Jitter, Scope, plan};
+use injection::admission::{decode, respond};
+use injection::mutation::{Jitter, Scope, plan};
 use pod_identity_parts::reviews::review;
 use pod_identity_parts::scene::{Scene, candidate, decoded};
 use std::hint::black_box;

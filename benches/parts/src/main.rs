@@ -11,7 +11,7 @@ use std::process::Command;
 use std::{env, fs, hint};
 
 use anyhow::{Context as _, bail, ensure};
-use pod_identity_parts::admission::respond;
+use injection::admission::respond;
 use pod_identity_parts::reviews::review;
 use pod_identity_parts::scene::{Scene, candidate, decoded};
 use serde::{Deserialize, Serialize};

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::admission::{Admission, Candidate, Endpoint, Policy, Review, Way, decode};
-use crate::identity::{Defaults, Fact, Identity, Lookup, ServiceAccount, ServiceAccountReader};
-use crate::mutation::Jitter;
+use injection::admission::{Admission, Candidate, Endpoint, Policy, Review, Way, decode};
+use injection::identity::{Defaults, Fact, Identity, Lookup, ServiceAccount, ServiceAccountReader};
+use injection::mutation::Jitter;
 
 /// What an admission needs besides its review.
 pub struct Scene {

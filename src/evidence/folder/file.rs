@@ -12,7 +12,7 @@ use serde_json::{Deserializer, Value};
 
 use super::FolderError;
 use crate::evidence::items::{self, Around, Take};
-use crate::workloads;
+use injection::workloads;
 
 /// The most bytes of a file, and of an item of a list. The API server takes
 /// objects of 1.5 MiB; kubectl indents them.
@@ -111,7 +111,7 @@ fn yaml(text: &str, path: &Path) -> Result<Value, FolderError> {
 }
 
 fn wrong(path: &Path, why: &str) -> FolderError {
-    FolderError::Parse { path: path.to_owned(), why: crate::doctor::bounded(why) }
+    FolderError::Parse { path: path.to_owned(), why: diagnosis::bounded(why) }
 }
 
 fn is_json(text: &[u8]) -> bool {

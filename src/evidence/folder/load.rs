@@ -6,9 +6,9 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::{FolderError, file};
-use crate::doctor::{DryRun, Fact, Facts, Fetched, Settings, TokenFact, redacted_pod};
 use crate::evidence::items::Kept;
-use crate::issuer::{Jwks, Token};
+use diagnosis::{DryRun, Fact, Facts, Fetched, Settings, TokenFact, redacted_pod};
+use issuer::{Jwks, Token};
 
 /// Reads what there is; what is missing was not asked.
 ///

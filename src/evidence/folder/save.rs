@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::FolderError;
-use crate::doctor::{Fact, Redacted};
+use diagnosis::{Fact, Redacted};
 
 /// Whether a folder can be saved to: it is empty, or not there yet. Files of
 /// another run would be mixed up with those of this one.

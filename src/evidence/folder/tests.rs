@@ -7,7 +7,7 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use super::*;
-use crate::doctor::{Fact, Facts, Redacted, Settings};
+use diagnosis::{Fact, Facts, Redacted, Settings};
 
 fn folder(files: &[(&str, &[u8])]) -> TempDir {
     let folder = TempDir::new().expect("a folder");

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use serde_json::json;
 
 use crate::cli::{IamLintArgs, ReportFormat};
-use crate::iam::{Finding, Severity, lint};
+use iam::{Finding, Severity, lint};
 
 pub(super) fn run(args: &IamLintArgs) -> anyhow::Result<ExitCode> {
     let mut found: Vec<(&Path, Finding)> = Vec::new();

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 
 use crate::cli::{IamRoleArgs, RoleFormat};
-use crate::iam::{Format, Permissions, Role, Subject, account};
+use iam::{Format, Permissions, Role, Subject, account};
 
 pub(super) fn run(args: &IamRoleArgs) -> anyhow::Result<ExitCode> {
     let format = match args.format {

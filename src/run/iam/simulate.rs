@@ -7,8 +7,8 @@ use anyhow::Context as _;
 use serde_json::{Value, json};
 
 use crate::cli::{IamSimulateArgs, ReportFormat};
-use crate::iam::{Element, Policy, Reason, StatementName, Verdict, WebIdentityRequest, simulate};
-use crate::issuer::Token;
+use iam::{Element, Policy, Reason, StatementName, Verdict, WebIdentityRequest, simulate};
+use issuer::Token;
 
 pub(super) fn run(args: &IamSimulateArgs) -> anyhow::Result<ExitCode> {
     let text = super::read(&args.trust_policy)?;
@@ -31,7 +31,8 @@ fn request(args: &IamSimulateArgs) -> anyhow::Result<WebIdentityRequest> {
     let mut request = if let Some(path) = &args.token {
         let failed = || format!("failed to use {}", path.display());
         let token = Token::parse(&super::read(path)?).with_context(failed)?;
-        WebIdentityRequest::from_token(&token)
+        let audiences: Vec<&str> = token.audiences.iter().map(String::as_str).collect();
+        WebIdentityRequest::new(&token.issuer, &token.subject, &audiences)
     } else {
         // clap asks for all three, or for a token.
         let audiences: Vec<&str> = args.aud.iter().map(String::as_str).collect();

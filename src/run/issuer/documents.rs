@@ -9,9 +9,9 @@ use serde_json::Value;
 use super::{Ended, client, read_keys};
 use crate::cli::{DocumentsArgs, HostingPlace, ReportFormat};
 use crate::document_folder::{self, Document, Written};
-use crate::issuer::hosting::{Hosting, Object, Policy};
-use crate::issuer::{DISCOVERY_PATH, Discovery, IssuerUrl, Jwks};
 use crate::live_issuer::LiveIssuer;
+use issuer::hosting::{Hosting, Object, Policy};
+use issuer::{DISCOVERY_PATH, Discovery, IssuerUrl, Jwks};
 
 /// All that is said in the end; as JSON, this very value.
 #[derive(Serialize)]

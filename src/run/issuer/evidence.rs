@@ -7,9 +7,9 @@ use anyhow::{Context as _, bail};
 use super::{client, read};
 use crate::cli::LiveArgs;
 use crate::fetch::Fetcher;
-use crate::issuer::rollout::ApiServerFlags;
-use crate::issuer::{Jwks, Token};
 use crate::live_issuer::{self, LiveIssuer};
+use issuer::rollout::ApiServerFlags;
+use issuer::{Jwks, Token};
 
 /// What the API server does now, as far as it is known.
 #[derive(Default)]

@@ -21,7 +21,7 @@ use zeroize::Zeroizing;
 use super::{cluster, completed, exit_code, told};
 use crate::cli::{IssuerArgs, IssuerCommand};
 use crate::config::UserCluster;
-use crate::issuer::PublicKey;
+use issuer::PublicKey;
 
 /// How a command ended that could do its work.
 enum Ended {

@@ -13,11 +13,11 @@ use super::{Ended, read, read_keys};
 use crate::cli::{MigrateArgs, PlanArgs, ReportFormat, RotateArgs};
 use crate::document_folder;
 use crate::fetch::Fetcher;
-use crate::issuer::rollout::{
+use issuer::rollout::{
     ApiServerFlags, Facts, Migration, Plan, Rotation, State, Step, migrate, rotate,
 };
-use crate::issuer::verify::{Against, check};
-use crate::issuer::{Check, IssuerUrl, Jwks, PublicKey};
+use issuer::verify::{Against, check};
+use issuer::{Check, IssuerUrl, Jwks, PublicKey};
 
 pub(super) async fn run_rotate(args: RotateArgs) -> anyhow::Result<Ended> {
     let (old, new) = (one_key(&args.old_key)?, one_key(&args.new_key)?);

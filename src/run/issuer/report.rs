@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use crate::issuer::Check;
+use issuer::Check;
 
 /// A line for each check, then what goes with it.
 pub(super) fn write_checks(out: &mut impl Write, checks: &[Check], indent: &str) -> io::Result<()> {

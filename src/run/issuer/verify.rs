@@ -10,8 +10,8 @@ use super::Ended;
 use super::evidence::{Live, fetcher};
 use super::report::write_checks;
 use crate::cli::{ReportFormat, VerifyArgs};
-use crate::issuer::verify::{Against, check};
-use crate::issuer::{Check, IssuerUrl, Published, Thumbprint};
+use issuer::verify::{Against, check};
+use issuer::{Check, IssuerUrl, Published, Thumbprint};
 
 #[derive(Serialize)]
 struct Report<'a> {

@@ -1,7 +1,7 @@
 #![allow(clippy::unnecessary_wraps, reason = "the index takes and gives them wrapped")]
 
 use super::*;
-use crate::identity::RoleArn;
+use injection::identity::RoleArn;
 
 const WINDOW: Duration = Duration::from_secs(10);
 const APP: Key<'static> = Key { namespace: "shop", name: "app" };

@@ -6,9 +6,9 @@ use super::Counters;
 use super::labels::{
     self, Ending, EventResult, LiveLookup, Path, Rejection, Reload, Verb, Watched,
 };
-use crate::admission::Method;
-use crate::certificates::Cause;
 use crate::tls::managed::Operation;
+use certificates::Cause;
+use injection::admission::Method;
 
 /// What is known of `ServiceAccount`s, and how it came in.
 #[derive(Debug)]

@@ -1,8 +1,8 @@
 //! The values that labels have: enums, never a name that a client or a cluster
 //! chooses, so that the number of series is fixed.
 
-use crate::admission::{Endpoint, Method, Outcome};
-use crate::identity::WarningKind;
+use injection::admission::{Endpoint, Method, Outcome};
+use injection::identity::WarningKind;
 
 /// The path of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use prometheus::{Histogram, HistogramOpts, HistogramVec, IntCounter, Registry, TextEncoder};
 
-use crate::admission::{Endpoint, Outcome};
-use crate::identity::WarningKind;
+use injection::admission::{Endpoint, Outcome};
+use injection::identity::WarningKind;
 
 pub use counters::{Counters, raise};
 pub use groups::{Accounts, Https, Managed, Peer};

@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 
 use super::{IssueError, issue_authority, issue_leaf};
-use crate::certificates::Lifetimes;
+use certificates::Lifetimes;
 
 /// What was written, and what a webhook configuration needs of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,7 +108,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
-    use crate::certificates::{Bundle, Certificate, PrivateKey};
+    use certificates::{Bundle, Certificate, PrivateKey};
 
     fn run(folder: &Path, force: bool) -> Result<Initialised, InitError> {
         let names = ["webhook.example".to_owned(), "192.0.2.1".to_owned()];

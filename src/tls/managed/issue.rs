@@ -9,7 +9,7 @@ use rcgen::{
 };
 use zeroize::{Zeroize as _, Zeroizing};
 
-use crate::certificates::{
+use certificates::{
     AUTHORITY_PREFIX, Authority, Certificate, CertificateError, KeyError, Leaf, Lifetimes,
     PrivateKey,
 };

@@ -21,7 +21,7 @@ use super::secret::SecretStore;
 use super::view::{Failures, View};
 use super::webhooks::{self, WebhooksApi};
 use super::{Stats, issue_authority, issue_leaf};
-use crate::certificates::{
+use certificates::{
     BundleRepair, Configuration, Decision, Leaf, Memory, Params, SecretStep, SecretView, decide,
 };
 

@@ -1,7 +1,7 @@
 //! Certificates that the webhook makes, keeps in its Secret, publishes in the
 //! caBundles and renews, together with any number of replicas.
 //!
-//! What to do is decided in [`crate::certificates`]; here it is done.
+//! What to do is decided in [`certificates`]; here it is done.
 
 mod access;
 mod init;

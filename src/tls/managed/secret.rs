@@ -8,7 +8,7 @@ use kube::api::{ObjectMeta, PostParams};
 use kube::{Api, Client};
 
 use super::access::{Failed, Operation, Target, call};
-use crate::certificates::{MANAGED_BY, MANAGER, Names, Params, SecretView, State};
+use certificates::{MANAGED_BY, MANAGER, Names, Params, SecretView, State};
 
 /// The one Secret, and how to reach it.
 pub(super) struct SecretStore {

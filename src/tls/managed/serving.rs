@@ -7,7 +7,7 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem};
 use rustls::sign::CertifiedKey;
 
-use crate::certificates::Leaf;
+use certificates::Leaf;
 
 /// Why rustls can't serve a leaf. One made here it can.
 #[derive(Debug, thiserror::Error)]
@@ -34,7 +34,7 @@ mod tests {
 
     use super::super::{issue_authority, issue_leaf};
     use super::*;
-    use crate::certificates::Lifetimes;
+    use certificates::Lifetimes;
 
     #[test]
     fn serves_what_is_made_here() {

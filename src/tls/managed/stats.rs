@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use jiff::Timestamp;
 
 use super::Operation;
-use crate::certificates::{Authorities, Cause, Leaf};
+use certificates::{Authorities, Cause, Leaf};
 
 /// What the manager did, and when what it holds ends.
 #[derive(Debug, Default)]

@@ -9,7 +9,7 @@ use kube::ResourceExt;
 use tokio::time::Instant;
 
 use super::{AccessError, Operation, Target};
-use crate::certificates::{Configuration, Published, SecretView};
+use certificates::{Configuration, Published, SecretView};
 
 /// The objects as they were read, and what they mean.
 pub(super) struct View {

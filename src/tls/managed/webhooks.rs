@@ -9,7 +9,7 @@ use kube::api::PatchParams;
 use serde_json::json;
 
 use super::access::{Failed, Operation, Target, call};
-use crate::certificates::{BundleRepair, Configuration, MANAGER, Names, Webhook};
+use certificates::{BundleRepair, Configuration, MANAGER, Names, Webhook};
 
 pub(super) type WebhooksApi = Api<MutatingWebhookConfiguration>;
 

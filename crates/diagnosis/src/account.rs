@@ -1,0 +1,86 @@
+//! The cluster, the `ServiceAccount`, and what its annotations say.
+
+use super::{Case, Fact, Finding};
+use injection::identity::{Identity, WarningKind};
+
+impl Case<'_> {
+    pub(super) fn api_server(&self) -> Finding {
+        match &self.facts.version {
+            Fact::Known(version) => {
+                let version = version["gitVersion"].as_str().unwrap_or("of some version");
+                Finding::pass(format!("Kubernetes {version} answers"))
+            }
+            Fact::Unknown(why) if is_unauthorized(why) => Finding::fail(
+                format!("the API server does not accept who asks: {why}"),
+                "log in anew; if tokens of ServiceAccounts are refused as well, the issuer or its \
+                 key was replaced in one step: start the API server with the old \
+                 --service-account-issuer and --service-account-key-file besides the new ones",
+            ),
+            Fact::Unknown(why) => Finding::fail(
+                format!("the API server does not answer: {why}"),
+                "check the kubeconfig and the network to the API server",
+            ),
+            Fact::Absent | Fact::NotAsked => {
+                Finding::Nothing("nobody asked the API server for its version".to_owned())
+            }
+        }
+    }
+
+    pub(super) fn service_account(&self) -> Finding {
+        let key = self.key();
+        match &self.facts.service_account {
+            Fact::Known(_) => Finding::pass(format!("{key} is there")),
+            Fact::Absent => Finding::fail(
+                format!("there is no ServiceAccount {key}"),
+                format!(
+                    "create it: kubectl create serviceaccount -n {} {}",
+                    key.namespace, key.name
+                ),
+            ),
+            Fact::Unknown(why) => Finding::Unknown(why.clone()),
+            Fact::NotAsked => Finding::Unknown(format!("ServiceAccount {key} is not given")),
+        }
+    }
+
+    pub(super) fn role_annotation(&self) -> Finding {
+        let key = self.key();
+        let wanted = &self.settings.policy.settings.keys.role_arn;
+        if let (None, Some(role)) = (self.identity(), self.role_arn()) {
+            let seen = format!("no annotation, and the webhook gives {role}: from its ConfigMap");
+            return Finding::Pass(seen);
+        }
+        let warning = self.warnings().into_iter().next();
+        let annotate = |what: &str| {
+            format!("kubectl annotate serviceaccount -n {} {} {what}", key.namespace, key.name)
+        };
+        if let Some(warning) = warning {
+            let next = match warning.kind {
+                WarningKind::NearMiss => {
+                    format!("write the role under {wanted}: {}", annotate(&format!("{wanted}=ARN")))
+                }
+                WarningKind::OddRoleArn => {
+                    "write the role's whole ARN: arn:aws:iam::111122223333:role/NAME".to_owned()
+                }
+                _ => "correct the annotation".to_owned(),
+            };
+            return Finding::fail(warning.message(), next);
+        }
+        match self.lookup.identity(&self.settings.policy.defaults) {
+            Ok(Some(Identity::WebIdentity(web))) => {
+                Finding::pass(format!("the role is {}", web.role_arn))
+            }
+            Ok(Some(Identity::ContainerCredentials(_))) => {
+                Finding::pass("the pods get container credentials")
+            }
+            Ok(None) => Finding::fail(
+                format!("ServiceAccount {key} has no annotation {wanted}"),
+                annotate(&format!("{wanted}=arn:aws:iam::111122223333:role/NAME")),
+            ),
+            Err(failed) => Finding::Unknown(failed.to_string()),
+        }
+    }
+}
+
+fn is_unauthorized(why: &str) -> bool {
+    why.contains("Unauthorized") || why.contains("401")
+}

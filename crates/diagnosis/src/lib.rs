@@ -1,0 +1,182 @@
+//! Which link is broken between a `ServiceAccount` and its AWS credentials.
+//!
+//! Pure: the [`Facts`] come in, from a cluster or from files, and each may be
+//! missing; [`diagnose`] runs the checks over them. A check that stands on one
+//! that failed is skipped, so that the broken link is named and no other.
+
+mod account;
+mod audit;
+mod aws;
+mod check;
+mod facts;
+mod issuer;
+mod pod;
+mod redact;
+mod selector;
+mod webhook;
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+pub use audit::{Audit, Auditor, Lacking};
+pub use check::{Check, Finding, Report, Status};
+pub use facts::{DryRun, Fact, Facts, Fetched, Probe, Subject, TokenFact};
+pub use pod::{probe_pod, probe_review};
+pub use redact::{Redacted, bounded, certificates, redacted_account, redacted_pod};
+pub use selector::{LabelSelector, SelectorError};
+pub use webhook::{Address, Entry, entries};
+
+use injection::admission::Policy;
+use injection::identity::{
+    self, ConfigMapIdentities, Identity, Key, Lookup, ServiceAccountReader, Warning,
+};
+
+use check::Checks;
+
+/// What the webhook is known to be told, and where it is registered.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    pub policy: Policy,
+    pub reader: ServiceAccountReader,
+    /// Names of `MutatingWebhookConfiguration`s; by what they look like where
+    /// there are none.
+    pub configurations: Vec<String>,
+}
+
+/// All that a check may look at.
+struct Case<'a> {
+    facts: &'a Facts,
+    settings: &'a Settings,
+    entries: Vec<Entry<'a>>,
+    lookup: Lookup,
+}
+
+/// Runs all checks. They see what may be saved and nothing else, so that a
+/// folder of it gives the findings of the live run.
+#[must_use]
+pub fn diagnose(facts: &Redacted, settings: &Settings) -> Report {
+    let facts = facts.facts();
+    let entries = facts.webhooks.known().map(|list| entries(list, &settings.configurations));
+    let lookup = lookup(facts, settings);
+    let case = Case { facts, settings, entries: entries.unwrap_or_default(), lookup };
+    let mut checks = Checks::default();
+    checks.run("api-server", &[], || case.api_server());
+    let up: &[_] = &["api-server"];
+    checks.run("webhook-registered", up, || case.registered());
+    checks.run("webhook-selectors", &["webhook-registered"], || case.selectors());
+    checks.run("webhook-reachable", &["webhook-selectors"], || case.reachable());
+    checks.run("webhook-chain", &["webhook-reachable"], || case.chain());
+    checks.run("service-account", up, || case.service_account());
+    checks.run("role-annotation", &["service-account"], || case.role_annotation());
+    checks.run("dry-run", &["webhook-chain", "role-annotation"], || case.dry_run());
+    checks.run("token", &["service-account"], || case.token());
+    checks.run("discovery", &["token"], || case.discovery());
+    checks.run("jwks", &["discovery"], || case.jwks());
+    checks.run("partition", &["role-annotation"], || case.partition());
+    checks.run("provider", &["token"], || case.provider());
+    checks.run("audience", &["provider"], || case.audience());
+    checks.run("role", &["role-annotation"], || case.role());
+    let policy_needs = ["partition", "audience", "role"];
+    checks.run("trust-policy", &policy_needs, || case.trust_policy());
+    checks.run("running-pod", &["dry-run"], || case.running_pod());
+    let Subject { namespace, service_account, .. } = &facts.subject;
+    checks.report(facts.subject.to_string(), format!("{namespace}/{service_account}"))
+}
+
+impl Case<'_> {
+    fn key(&self) -> Key<'_> {
+        let Subject { namespace, service_account, .. } = &self.facts.subject;
+        Key { namespace, name: service_account }
+    }
+
+    /// The identity that the webhook gives, as far as that is known.
+    fn identity(&self) -> Option<Identity<'_>> {
+        self.lookup.identity(&self.settings.policy.defaults).ok().flatten()
+    }
+
+    /// By the annotation, else by what the webhook gives: it may have the role
+    /// from its `ConfigMap`.
+    fn role_arn(&self) -> Option<&str> {
+        match self.identity() {
+            Some(Identity::WebIdentity(web)) => Some(web.role_arn),
+            Some(Identity::ContainerCredentials(_)) => None,
+            None => self.came_back().and_then(pod::role),
+        }
+    }
+
+    fn region(&self) -> Option<&str> {
+        let asked = self.identity().and_then(|identity| identity.shared().region);
+        asked.or_else(|| self.came_back().and_then(pod::region))
+    }
+
+    /// The audience that the pods' tokens have.
+    fn wanted_audience(&self) -> String {
+        token_audience(self.facts, self.settings)
+    }
+
+    /// The pod of the dry run.
+    fn came_back(&self) -> Option<&Value> {
+        came_back(self.facts)
+    }
+
+    fn warnings(&self) -> Vec<Warning> {
+        self.lookup.warnings()
+    }
+}
+
+/// The audience that the tokens of a `ServiceAccount`'s pods have: that of the
+/// pod that came back from the dry run, since the webhook's flags are not seen
+/// from here; else what the annotation and the settings say.
+#[must_use]
+pub fn token_audience(facts: &Facts, settings: &Settings) -> String {
+    if let Some(audience) = came_back(facts).and_then(pod::audience) {
+        return audience.to_owned();
+    }
+    match lookup(facts, settings).identity(&settings.policy.defaults) {
+        Ok(Some(Identity::WebIdentity(web))) => web.audience.to_owned(),
+        _ => settings.policy.defaults.audience.clone(),
+    }
+}
+
+fn came_back(facts: &Facts) -> Option<&Value> {
+    match &facts.dry_run {
+        Fact::Known(DryRun::Admitted { pod, .. }) => Some(pod),
+        _ => None,
+    }
+}
+
+/// What the webhook's own lookup would find.
+fn lookup(facts: &Facts, settings: &Settings) -> Lookup {
+    let Subject { namespace, service_account, .. } = &facts.subject;
+    let key = Key { namespace, name: service_account };
+    let entries = config_map_entries(&facts.config_map, settings);
+    Lookup {
+        container_credentials: false,
+        service_account: match &facts.service_account {
+            Fact::Known(account) => settings
+                .reader
+                .read(annotations(account))
+                .map_or(identity::Fact::Absent, |read| identity::Fact::Known(Arc::new(read))),
+            Fact::Absent => identity::Fact::Absent,
+            Fact::Unknown(why) => identity::Fact::Unknown(why.as_str().into()),
+            Fact::NotAsked => identity::Fact::Unknown("nobody asked".into()),
+        },
+        config_map_entry: entries
+            .as_ref()
+            .and_then(|entries| entries.get(key))
+            .map_or(identity::Fact::Absent, |entry| identity::Fact::Known(Arc::clone(entry))),
+    }
+}
+
+/// The entries of the `ConfigMap`, where it is known and can be read.
+fn config_map_entries(map: &Fact<Value>, settings: &Settings) -> Option<ConfigMapIdentities> {
+    let config = map.known()?["data"]["config"].as_str()?;
+    let (entries, _) = ConfigMapIdentities::parse(config, settings.reader.account()).ok()?;
+    Some(entries)
+}
+
+fn annotations(object: &Value) -> impl Iterator<Item = (&str, &str)> + Clone {
+    let annotations = object["metadata"]["annotations"].as_object().into_iter().flatten();
+    annotations.filter_map(|(key, value)| Some((key.as_str(), value.as_str()?)))
+}

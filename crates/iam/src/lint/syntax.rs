@@ -1,0 +1,64 @@
+//! Slips of JSON's syntax as findings: one a line and kind, with the whole
+//! line mended.
+
+use crate::finding::{Code, Finding};
+use crate::json::Slip;
+use crate::place::Source;
+
+pub(super) fn findings(source: &Source, slips: &[Slip]) -> Vec<Finding> {
+    let mut found: Vec<Finding> = Vec::new();
+    for slip in slips {
+        let at = source.at(slip.span.start);
+        if found.iter().any(|other| other.code == slip.code && other.at.line == at.line) {
+            continue;
+        }
+        let finding = Finding::new(slip.code, at, message(source, slip));
+        found.push(match slip.code {
+            // What to keep is not for us to say.
+            Code::DuplicateKey | Code::ExtraText | Code::BadJson => finding,
+            _ => finding.fixed(mended_line(source, slips, slip.span.start)),
+        });
+    }
+    found
+}
+
+fn message(source: &Source, slip: &Slip) -> String {
+    let found = source.text(slip.span.clone());
+    let found = text::shortened(found.trim(), 40);
+    match slip.code {
+        Code::CurlyQuote => "curly quotes are letters to JSON, not quotes: a web page or a word processor put them in".into(),
+        Code::OddSpace => format!("the character U+{:04X} looks like a space or like nothing, and is no white space to JSON", source.get(slip.span.start).map_or(0, u32::from)),
+        Code::SingleQuote => "JSON knows double quotes alone".into(),
+        Code::MissingQuote => "a quote is missing: the text has no end, or no beginning".into(),
+        Code::MissingComma => "a comma is missing between two values".into(),
+        Code::TrailingComma => "there is a comma too many: JSON allows none before a closing bracket".into(),
+        Code::MissingBracket => "a closing bracket is missing".into(),
+        Code::MissingColon => "a colon is missing between a name and its value".into(),
+        Code::Comment => "JSON has no comments, and IAM refuses them".into(),
+        Code::BadEscape => "a backslash begins none of JSON's escapes here".into(),
+        Code::DuplicateKey => format!("{found} stands twice in one object: one of them is lost, or IAM refuses the document; merge the two"),
+        Code::ExtraText => format!("after the document's end there is more: {found:?}"),
+        _ => "this is no JSON: a value is missing or a bracket is out of place".into(),
+    }
+}
+
+/// The line with all its slips mended.
+fn mended_line(source: &Source, slips: &[Slip], index: usize) -> String {
+    let line = source.line_around(index);
+    let mut here: Vec<&Slip> = slips
+        .iter()
+        .filter(|slip| line.start <= slip.span.start && slip.span.end <= line.end)
+        .collect();
+    here.sort_by_key(|slip| (slip.span.start, slip.span.end));
+    let mut mended = String::new();
+    let mut next = line.start;
+    for slip in here {
+        if slip.span.start >= next {
+            mended.push_str(&source.text(next..slip.span.start));
+            mended.push_str(&slip.mended);
+            next = slip.span.end;
+        }
+    }
+    mended.push_str(&source.text(next..line.end));
+    crate::lint::policy::straight(mended.trim())
+}

@@ -1,0 +1,178 @@
+//! A trust policy's statement: who, what, and under which conditions.
+
+use super::claims;
+use crate::finding::{Code, Finding};
+use crate::near::nearest;
+use crate::partition;
+use crate::place::Position;
+use crate::policy::{Effect, Principals, Statement, Text};
+use crate::provider::{BUILT_IN, ProviderArn};
+
+const WEB_IDENTITY: &str = "sts:AssumeRoleWithWebIdentity";
+
+pub(super) fn findings(statement: &Statement) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for name in statement.principals_of("Federated") {
+        found.extend(federated(&name.name));
+    }
+    for kind in ["AWS", "Service", "CanonicalUser"] {
+        for principal in statement.principals_of(kind) {
+            let name = principal.name.as_str();
+            if name.contains(":oidc-provider/")
+                || name.starts_with("oidc.")
+                || name.starts_with("https://oidc")
+            {
+                let message = format!(
+                    "an OpenID Connect provider stands under Federated, not {kind}: as {kind} it names nobody"
+                );
+                let fix = format!("\"Principal\": {{\"Federated\": {name:?}}}");
+                found.push(
+                    Finding::new(Code::WrongPrincipal, principal.kind.at, message).fixed(fix),
+                );
+            }
+        }
+    }
+    found.extend(action_and_principal(statement));
+    found.extend(wildcard_principal(statement));
+    if statement.is_for_web_identity() {
+        let names: Vec<&Text> = statement.principals_of("Federated").map(|p| &p.name).collect();
+        found.extend(claims::findings(statement, &names));
+    }
+    found
+}
+
+/// One name under `Federated`.
+fn federated(name: &Text) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let value = name.as_str();
+    if value != value.trim() {
+        let message = format!("{value:?} has white space around it, and names no provider so");
+        let finding = Finding::new(Code::SpaceInValue, name.at, message);
+        found.push(finding.fixed(format!("{:?}", value.trim())));
+    }
+    let Some(arn) = read_arn(value.trim()) else {
+        found.extend(not_an_arn(name));
+        return found;
+    };
+    if arn.account.is_empty() {
+        let message = "the ARN names no account: the provider is one of an account's, with the 12 digits before :oidc-provider";
+        found.push(Finding::new(Code::AccountId, name.at, message));
+    }
+    let prefix = value.trim().strip_suffix(arn.name).unwrap_or_default();
+    let mended = format!("\"{prefix}{}\"", claims::bare(arn.name));
+    if arn.name.contains("://") {
+        let message = "the ARN of a provider has the issuer without https://; so written it names no provider";
+        found.push(Finding::new(Code::SchemeInProvider, name.at, message).fixed(&mended));
+    }
+    if arn.name.ends_with('/') {
+        let message = "the provider's name ends with a slash: right only where the issuer in the tokens does as well, to the letter";
+        found.push(Finding::new(Code::TrailingSlash, name.at, message).fixed(&mended));
+    }
+    if arn.name.contains('*') {
+        let message = "a principal's ARN takes no wildcards: name the one provider";
+        found.push(Finding::new(Code::ProviderArn, name.at, message));
+    }
+    if let Some(wanted) = partition::of_eks_issuer(arn.name)
+        && !arn.partition.contains('$')
+        && wanted != arn.partition
+        && partition::PARTITIONS.contains(&arn.partition)
+    {
+        let message = format!(
+            "the issuer's region is in the partition {wanted}, the ARN says {}: there is no such provider",
+            arn.partition
+        );
+        let fix = value.replacen(arn.partition, wanted, 1);
+        found.push(Finding::new(Code::Partition, name.at, message).fixed(format!("{fix:?}")));
+    }
+    found
+}
+
+/// With `${AWS::Partition}` and its like for parts.
+fn read_arn(value: &str) -> Option<ProviderArn<'_>> {
+    if !value.contains("${") {
+        return ProviderArn::read(value);
+    }
+    let (head, name) = value.split_once(":oidc-provider/")?;
+    let partition = head.strip_prefix("arn:")?.split(":iam:").next()?;
+    let account = head.rsplit_once("::").map_or("", |(_, account)| account);
+    Some(ProviderArn { partition, account, name })
+}
+
+fn not_an_arn(name: &Text) -> Option<Finding> {
+    let value = name.as_str();
+    let is_open = name.template && value.starts_with("${");
+    if BUILT_IN.contains(&value) || value.contains(":saml-provider/") || is_open {
+        return None;
+    }
+    let message = format!(
+        "{value:?} is not the ARN of a provider: IAM wants arn:PARTITION:iam::ACCOUNT:oidc-provider/HOST/PATH"
+    );
+    let finding = Finding::new(Code::ProviderArn, name.at, message);
+    let bare = value.trim_start_matches("https://");
+    if value.starts_with("arn:") || !bare.contains('.') {
+        return Some(finding);
+    }
+    Some(finding.fixed(format!("\"arn:aws:iam::ACCOUNT:oidc-provider/{bare}\"")))
+}
+
+/// A provider can only be asked with a token, and a token only for a provider.
+fn action_and_principal(statement: &Statement) -> Option<Finding> {
+    let is = |action: &Text, wanted: &str| action.value.eq_ignore_ascii_case(wanted);
+    let covers = |action: &Text| {
+        let pattern = crate::glob::Pattern::new(&action.value.to_ascii_lowercase());
+        pattern.matches(&WEB_IDENTITY.to_ascii_lowercase())
+    };
+    let provider = statement.principals_of("Federated").find(|principal| {
+        principal.name.value.contains("oidc") || BUILT_IN.contains(&principal.name.as_str())
+    });
+    let with_token = statement.actions.iter().find(|action| is(action, WEB_IDENTITY));
+    if provider.is_some() && !statement.actions.is_empty() && !statement.actions.iter().any(covers)
+    {
+        let first = &statement.actions[0];
+        if nearest(first.as_str(), &[WEB_IDENTITY]).is_some() {
+            // Told as a misspelt action.
+            return None;
+        }
+        let message = format!(
+            "who comes with a web identity's token calls {WEB_IDENTITY}; {} does not allow that",
+            first.value
+        );
+        return Some(
+            Finding::new(Code::WrongAction, first.at, message)
+                .fixed(format!("\"Action\": \"{WEB_IDENTITY}\"")),
+        );
+    }
+    if let (Some(action), Some(Principals::Of(all))) = (with_token, &statement.principals)
+        && !all.is_empty()
+        && !all.iter().any(|p| p.kind.value == "Federated" || p.name.value == "*")
+    {
+        let kind = &all[0].kind;
+        if all[0].name.value.contains("oidc") {
+            // Told already, with its mended text.
+            return None;
+        }
+        let message = format!(
+            "{} is called without AWS credentials: the principal is the provider, under Federated, not {}",
+            action.value, kind.value
+        );
+        let fix =
+            "\"Principal\": {\"Federated\": \"arn:aws:iam::ACCOUNT:oidc-provider/HOST/PATH\"}";
+        return Some(Finding::new(Code::WrongPrincipal, kind.at, message).fixed(fix));
+    }
+    None
+}
+
+fn wildcard_principal(statement: &Statement) -> Option<Finding> {
+    let at: Position = match &statement.principals {
+        Some(Principals::Any(at)) => *at,
+        Some(Principals::Of(all)) => all.iter().find(|p| p.name.value == "*")?.name.at,
+        None => return None,
+    };
+    (statement.effect == Effect::Allow).then(|| {
+        Finding::new(
+            Code::PrincipalWildcard,
+            at,
+            "\"*\" is everybody, of every account: the conditions alone decide who gets the role",
+        )
+    })
+}

@@ -1,0 +1,30 @@
+//! AWS's partitions.
+//! <https://docs.aws.amazon.com/whitepapers/latest/aws-fault-isolation-boundaries/partitions.html>
+
+use arn::{Account, AccountError};
+
+/// The partitions that there are, by the names that ARNs have.
+pub const PARTITIONS: [&str; 8] =
+    ["aws", "aws-cn", "aws-us-gov", "aws-iso", "aws-iso-b", "aws-iso-e", "aws-iso-f", "aws-eusc"];
+
+/// The audience that AWS's SDKs, EKS and this webhook use in all partitions.
+pub const AUDIENCE: &str = "sts.amazonaws.com";
+
+/// An account in one of AWS's partitions, not only one that looks like it.
+///
+/// # Errors
+/// An unknown partition, an account ID that is not twelve digits.
+pub fn account(partition: &str, id: &str) -> Result<Account, AccountError> {
+    if !PARTITIONS.contains(&partition) {
+        return Err(AccountError::Partition(partition.to_owned()));
+    }
+    Account::new(partition, id)
+}
+
+/// The partition of an EKS issuer's region: `oidc.eks.REGION.amazonaws.com/id/X`.
+pub(super) fn of_eks_issuer(name: &str) -> Option<&'static str> {
+    let region = name.strip_prefix("oidc.eks.").or_else(|| name.strip_prefix("oidc-eks."))?;
+    let (region, _) = region.split_once('.')?;
+    let looks_right = region.contains('-') && !region.contains(['$', '[', '<', '{']);
+    looks_right.then(|| Account::partition_of_region(region))
+}

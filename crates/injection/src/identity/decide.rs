@@ -1,0 +1,283 @@
+//! The decision: from what is known about a key to the identity it gets.
+
+use std::sync::Arc;
+
+use super::{ConfigMapEntry, Defaults, Expiration, ServiceAccount, Warning, WarningKind};
+
+/// What became known of one thing that was looked up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fact<T> {
+    Known(T),
+    Absent,
+    /// It could not be asked; the reason in one line.
+    Unknown(Arc<str>),
+}
+
+/// All that a lookup found out about a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lookup {
+    /// The container credentials file lists the key.
+    pub container_credentials: bool,
+    /// `Absent` also for one whose annotations mean nothing here.
+    pub service_account: Fact<Arc<ServiceAccount>>,
+    pub config_map_entry: Fact<Arc<ConfigMapEntry>>,
+}
+
+/// The identity, with the values that its sources and the flags give it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Identity<'a> {
+    WebIdentity(WebIdentity<'a>),
+    ContainerCredentials(ContainerCredentials<'a>),
+}
+
+/// A role that the SDK assumes with the pod's token (IRSA).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WebIdentity<'a> {
+    pub role_arn: &'a str,
+    pub audience: &'a str,
+    pub session_name: bool,
+    pub shared: Shared<'a>,
+}
+
+/// Credentials that an agent on the node hands out (EKS Pod Identity).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContainerCredentials<'a> {
+    pub shared: Shared<'a>,
+}
+
+/// What both kinds have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shared<'a> {
+    pub token_expiration: Expiration,
+    pub regional_sts: bool,
+    pub region: Option<&'a str>,
+}
+
+/// The identity depends on something that could not be asked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct LookupFailed(pub Arc<str>);
+
+impl Lookup {
+    /// First match wins: container credentials, the annotation, the
+    /// `ConfigMap`. `None` is a pod that is not configured.
+    ///
+    /// # Errors
+    /// [`LookupFailed`] where a source that might decide is unknown.
+    pub fn identity<'a>(
+        &'a self,
+        defaults: &'a Defaults,
+    ) -> Result<Option<Identity<'a>>, LookupFailed> {
+        if self.container_credentials {
+            let shared = self.container_credentials_values(defaults);
+            return Ok(Some(Identity::ContainerCredentials(ContainerCredentials { shared })));
+        }
+        match &self.service_account {
+            Fact::Unknown(reason) => return Err(LookupFailed(Arc::clone(reason))),
+            Fact::Known(sa) if sa.role.is_some() => return Ok(annotated(sa, defaults)),
+            Fact::Known(_) | Fact::Absent => {}
+        }
+        match &self.config_map_entry {
+            Fact::Unknown(reason) => Err(LookupFailed(Arc::clone(reason))),
+            Fact::Known(entry) => Ok(configured(entry, defaults)),
+            Fact::Absent => Ok(None),
+        }
+    }
+
+    /// What is wrong with the `ServiceAccount`, and what could not be asked
+    /// where the identity does not depend on it.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<Warning> {
+        let mut warnings = match &self.service_account {
+            Fact::Known(sa) => sa.warnings.clone(),
+            Fact::Absent | Fact::Unknown(_) => Vec::new(),
+        };
+        if !self.container_credentials && !self.is_annotated() {
+            let role = self.config_map_entry.known().and_then(|entry| entry.role.as_ref());
+            warnings.extend(role.and_then(Warning::odd_role));
+        }
+        let unknown = match (&self.service_account, &self.config_map_entry) {
+            (Fact::Unknown(_), _) => Some("ServiceAccount"),
+            (_, Fact::Unknown(_)) => Some("ConfigMap"),
+            _ => None,
+        };
+        if let (true, Some(what)) = (self.container_credentials, unknown) {
+            warnings.push(Warning::new(
+                WarningKind::LookupFailed,
+                format!(
+                    "the {what} could not be looked up: the flags' expiration and region apply"
+                ),
+            ));
+        }
+        warnings
+    }
+
+    fn is_annotated(&self) -> bool {
+        self.service_account.known().is_some_and(|sa| sa.role.is_some())
+    }
+
+    /// Each value from the `ServiceAccount`, else the `ConfigMap` entry, else
+    /// the flag; from the flags alone where the `ServiceAccount`, which would
+    /// win over the entry, is unknown.
+    fn container_credentials_values<'a>(&'a self, defaults: &'a Defaults) -> Shared<'a> {
+        let sa = self.service_account.known();
+        let sa_is_unknown = matches!(self.service_account, Fact::Unknown(_));
+        let entry = self.config_map_entry.known().filter(|_| !sa_is_unknown);
+        Shared {
+            token_expiration: sa
+                .and_then(|sa| sa.token_expiration)
+                .or_else(|| entry.and_then(|entry| entry.token_expiration))
+                .unwrap_or(defaults.token_expiration),
+            regional_sts: sa
+                .and_then(|sa| sa.regional_sts)
+                .or_else(|| entry.and_then(|entry| entry.regional_sts))
+                .unwrap_or(defaults.regional_sts),
+            region: sa.and_then(|sa| sa.region.as_deref()).or(defaults.region.as_deref()),
+        }
+    }
+}
+
+impl<T> Fact<Arc<T>> {
+    fn known(&self) -> Option<&T> {
+        match self {
+            Self::Known(known) => Some(known),
+            Self::Absent | Self::Unknown(_) => None,
+        }
+    }
+}
+
+fn annotated<'a>(sa: &'a ServiceAccount, defaults: &'a Defaults) -> Option<Identity<'a>> {
+    Some(Identity::WebIdentity(WebIdentity {
+        role_arn: sa.role.as_ref()?.as_str(),
+        audience: sa.audience.as_deref().unwrap_or(&defaults.audience),
+        session_name: sa.session_name,
+        shared: Shared {
+            token_expiration: sa.token_expiration.unwrap_or(defaults.token_expiration),
+            regional_sts: sa.regional_sts.unwrap_or(defaults.regional_sts),
+            region: sa.region.as_deref().or(defaults.region.as_deref()),
+        },
+    }))
+}
+
+fn configured<'a>(entry: &'a ConfigMapEntry, defaults: &'a Defaults) -> Option<Identity<'a>> {
+    Some(Identity::WebIdentity(WebIdentity {
+        role_arn: entry.role.as_ref()?.as_str(),
+        audience: entry.audience.as_deref().unwrap_or(&defaults.audience),
+        session_name: false,
+        shared: Shared {
+            token_expiration: entry.token_expiration.unwrap_or(defaults.token_expiration),
+            regional_sts: entry.regional_sts.unwrap_or(defaults.regional_sts),
+            region: defaults.region.as_deref(),
+        },
+    }))
+}
+
+impl<'a> Identity<'a> {
+    #[must_use]
+    pub fn shared(&self) -> &Shared<'a> {
+        match self {
+            Self::WebIdentity(web) => &web.shared,
+            Self::ContainerCredentials(container) => &container.shared,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::RoleArn;
+    use super::*;
+
+    fn sa(role: Option<&str>) -> Fact<Arc<ServiceAccount>> {
+        Fact::Known(Arc::new(ServiceAccount {
+            role: role.and_then(|role| RoleArn::read(role, None)),
+            token_expiration: Some(Expiration::from_seconds(700)),
+            region: Some("eu-west-1".into()),
+            ..ServiceAccount::default()
+        }))
+    }
+
+    fn entry(role: &str) -> Fact<Arc<ConfigMapEntry>> {
+        Fact::Known(Arc::new(ConfigMapEntry {
+            role: RoleArn::read(role, None),
+            regional_sts: Some(true),
+            token_expiration: Some(Expiration::from_seconds(800)),
+            ..ConfigMapEntry::default()
+        }))
+    }
+
+    fn unknown<T>() -> Fact<T> {
+        Fact::Unknown("the API server did not answer".into())
+    }
+
+    fn lookup(
+        container_credentials: bool,
+        service_account: Fact<Arc<ServiceAccount>>,
+        config_map_entry: Fact<Arc<ConfigMapEntry>>,
+    ) -> Lookup {
+        Lookup { container_credentials, service_account, config_map_entry }
+    }
+
+    #[test]
+    fn takes_the_first_source_that_matches() {
+        let defaults = Defaults::default();
+        let role = |lookup: &Lookup| match lookup.identity(&defaults) {
+            Ok(Some(Identity::WebIdentity(web))) => web.role_arn.to_owned(),
+            Ok(Some(Identity::ContainerCredentials(_))) => "container".to_owned(),
+            Ok(None) => "none".to_owned(),
+            Err(_) => "failed".to_owned(),
+        };
+        for (lookup, expected) in [
+            (lookup(true, sa(Some("sa")), entry("cm")), "container"),
+            (lookup(true, unknown(), unknown()), "container"),
+            (lookup(false, sa(Some("sa")), entry("cm")), "sa"),
+            (lookup(false, sa(Some("sa")), unknown()), "sa"),
+            (lookup(false, sa(None), entry("cm")), "cm"),
+            (lookup(false, Fact::Absent, entry("cm")), "cm"),
+            (lookup(false, Fact::Absent, entry("")), "none"),
+            (lookup(false, Fact::Absent, Fact::Absent), "none"),
+            (lookup(false, unknown(), entry("cm")), "failed"),
+            (lookup(false, sa(None), unknown()), "failed"),
+        ] {
+            assert_eq!(role(&lookup), expected, "{lookup:?}");
+        }
+    }
+
+    #[test]
+    fn leaves_the_annotations_out_where_the_config_map_gave_the_role() {
+        let defaults = Defaults::default();
+        let lookup = lookup(false, sa(None), entry("cm"));
+        let identity = lookup.identity(&defaults).expect("known").expect("configured");
+        assert_eq!(identity.shared().token_expiration.seconds(), 800);
+        assert_eq!(identity.shared().region, None);
+    }
+
+    #[test]
+    fn gives_container_credentials_each_value_from_the_first_source_that_has_it() {
+        let defaults = Defaults::default();
+        let lookup = lookup(true, sa(None), entry("cm"));
+        let identity = lookup.identity(&defaults).expect("known").expect("listed");
+        let shared = identity.shared();
+        assert_eq!(shared.token_expiration.seconds(), 700);
+        assert!(shared.regional_sts);
+        assert_eq!(shared.region, Some("eu-west-1"));
+    }
+
+    #[test]
+    fn keeps_what_the_service_account_says_where_the_config_map_is_unknown() {
+        let defaults = Defaults::default();
+        let lookup = lookup(true, sa(None), unknown());
+        let identity = lookup.identity(&defaults).expect("known").expect("listed");
+        assert_eq!(identity.shared().token_expiration.seconds(), 700);
+        assert_eq!(identity.shared().region, Some("eu-west-1"));
+        assert!(lookup.warnings()[0].message().starts_with("the ConfigMap"));
+    }
+
+    #[test]
+    fn gives_container_credentials_the_flags_values_and_says_so_when_the_lookup_fails() {
+        let defaults = Defaults::default();
+        let lookup = lookup(true, unknown(), entry("cm"));
+        let identity = lookup.identity(&defaults).expect("known").expect("listed");
+        assert_eq!(identity.shared().token_expiration, Expiration::DEFAULT);
+        assert_eq!(lookup.warnings()[0].kind, WarningKind::LookupFailed);
+    }
+}

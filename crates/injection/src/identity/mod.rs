@@ -1,0 +1,60 @@
+//! Which AWS identity a pod gets: keys, annotations, ARNs, the `ConfigMap`
+//! and the files that name identities, and the order in which they count.
+//!
+//! Pure: everything that comes from the world (a `ServiceAccount`, a file's
+//! bytes, a flag's value) comes in as an argument.
+
+pub use arn::{Account, AccountError, RoleArn};
+
+mod annotations;
+mod config_map;
+mod container_credentials;
+mod decide;
+mod manifests;
+mod near_miss;
+mod service_account;
+mod warning;
+
+pub use annotations::{AnnotationKeys, Expiration, container_names, parse_bool, token_expiration};
+pub use config_map::{ConfigMapEntry, ConfigMapError, ConfigMapIdentities};
+pub use container_credentials::{ContainerCredentialsError, ContainerCredentialsKeys};
+pub use decide::{ContainerCredentials, Fact, Identity, Lookup, LookupFailed, Shared, WebIdentity};
+pub use manifests::{
+    ConfigMapManifest, ManifestError, Manifests, ServiceAccountManifest, documents,
+};
+pub use service_account::{ServiceAccount, ServiceAccountReader};
+pub use warning::{Warning, WarningKind};
+
+/// A `ServiceAccount` by namespace and name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Key<'a> {
+    pub namespace: &'a str,
+    pub name: &'a str,
+}
+
+impl std::fmt::Display for Key<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.namespace, self.name)
+    }
+}
+
+/// The flags' values: what counts where neither a pod, a `ServiceAccount`
+/// nor the `ConfigMap` says otherwise.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Defaults {
+    pub audience: String,
+    pub token_expiration: Expiration,
+    pub regional_sts: bool,
+    pub region: Option<String>,
+}
+
+impl Default for Defaults {
+    fn default() -> Self {
+        Self {
+            audience: "sts.amazonaws.com".to_owned(),
+            token_expiration: Expiration::DEFAULT,
+            regional_sts: false,
+            region: None,
+        }
+    }
+}

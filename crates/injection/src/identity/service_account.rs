@@ -1,0 +1,165 @@
+//! What the webhook reads of a `ServiceAccount`: its annotations, parsed once
+//! when it arrives, so that an admission only copies a pointer.
+
+use super::annotations::{boolean, set, token_expiration};
+use super::warning::Warning;
+use super::{Account, AnnotationKeys, Expiration, RoleArn, near_miss};
+
+/// The annotations of one `ServiceAccount` that mean something here.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ServiceAccount {
+    pub role: Option<RoleArn>,
+    pub audience: Option<Box<str>>,
+    pub token_expiration: Option<Expiration>,
+    pub regional_sts: Option<bool>,
+    pub region: Option<Box<str>>,
+    /// The session is to carry the pod's name (`role-session-name: pod-name`).
+    pub session_name: bool,
+    /// What is wrong with it, whatever pod uses it.
+    pub warnings: Vec<Warning>,
+}
+
+/// Reads `ServiceAccount`s under one annotation prefix.
+#[derive(Clone, Debug, Default)]
+pub struct ServiceAccountReader {
+    keys: AnnotationKeys,
+    account: Option<Account>,
+}
+
+impl ServiceAccountReader {
+    /// With an `account`, bare role names are completed (`--compose-role-arn`).
+    #[must_use]
+    pub fn new(keys: AnnotationKeys, account: Option<Account>) -> Self {
+        Self { keys, account }
+    }
+
+    #[must_use]
+    pub fn account(&self) -> Option<&Account> {
+        self.account.as_ref()
+    }
+
+    /// Nothing where no annotation means anything here, as for most
+    /// `ServiceAccount`s of a cluster.
+    #[must_use]
+    pub fn read<'a>(
+        &self,
+        annotations: impl Iterator<Item = (&'a str, &'a str)> + Clone,
+    ) -> Option<ServiceAccount> {
+        let mut read = ServiceAccount::default();
+        for (key, value) in annotations.clone() {
+            if let Err(warning) = self.take(&mut read, key, value) {
+                read.warnings.push(warning);
+            }
+        }
+        if let Some(role) = &read.role {
+            read.warnings.extend(Warning::odd_role(role));
+        } else {
+            let misses = annotations
+                .filter_map(|(key, value)| near_miss::check(key, value, &self.keys.role_arn));
+            read.warnings.extend(misses);
+        }
+        (read != ServiceAccount::default()).then_some(read)
+    }
+
+    fn take(&self, to: &mut ServiceAccount, key: &str, value: &str) -> Result<(), Warning> {
+        let keys = &self.keys;
+        if !key.starts_with(&keys.prefix) {
+            return Ok(());
+        }
+        let Some(value) = set(value) else {
+            return Ok(());
+        };
+        if key == keys.role_arn {
+            to.role = RoleArn::read(value, self.account.as_ref());
+        } else if key == keys.audience {
+            to.audience = Some(value.into());
+        } else if key == keys.token_expiration {
+            to.token_expiration = Some(token_expiration(key, value)?);
+        } else if key == keys.regional_sts {
+            to.regional_sts = Some(boolean(key, value)?);
+        } else if key == keys.region {
+            to.region = Some(value.trim().into());
+        } else if key == keys.role_session_name {
+            to.session_name = session_name(key, value)?;
+        }
+        Ok(())
+    }
+}
+
+fn session_name(key: &str, value: &str) -> Result<bool, Warning> {
+    if value.trim() == "pod-name" {
+        return Ok(true);
+    }
+    Err(Warning::unreadable(key, value, "the one value it takes is pod-name"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::WarningKind;
+    use super::*;
+
+    fn read(annotations: &[(&str, &str)]) -> Option<ServiceAccount> {
+        ServiceAccountReader::default().read(annotations.iter().copied())
+    }
+
+    #[test]
+    fn is_nothing_without_an_annotation_of_ours() {
+        assert_eq!(read(&[]), None);
+        assert_eq!(read(&[("example.com/role", "x"), ("eks.amazonaws.com/role-arn", " ")]), None);
+    }
+
+    #[test]
+    fn falls_back_and_reports_where_a_value_cannot_be_read() {
+        let sa = read(&[
+            ("eks.amazonaws.com/role-arn", "arn:aws:iam::111122223333:role/x"),
+            ("eks.amazonaws.com/token-expiration", "1h"),
+            ("eks.amazonaws.com/sts-regional-endpoints", "yes"),
+            ("eks.amazonaws.com/role-session-name", "mine"),
+        ]);
+        let sa = sa.expect("it has a role");
+        assert_eq!((sa.token_expiration, sa.regional_sts, sa.session_name), (None, None, false));
+        assert_eq!(sa.warnings.len(), 3, "{:?}", sa.warnings);
+        assert!(sa.warnings.iter().all(|w| w.kind == WarningKind::UnreadableValue));
+    }
+
+    #[test]
+    fn takes_an_empty_value_for_unset_without_a_report() {
+        let sa = read(&[
+            ("eks.amazonaws.com/role-arn", "arn:aws:iam::111122223333:role/x"),
+            ("eks.amazonaws.com/audience", ""),
+            ("eks.amazonaws.com/token-expiration", ""),
+        ]);
+        let sa = sa.expect("it has a role");
+        assert_eq!((sa.audience, sa.token_expiration), (None, None));
+        assert_eq!(sa.warnings, []);
+    }
+
+    #[test]
+    fn reports_a_role_that_does_not_look_like_one_and_keeps_it() {
+        let sa = read(&[("eks.amazonaws.com/role-arn", "arn:minio:iam:::role/x")]);
+        let sa = sa.expect("it has a role");
+        assert_eq!(sa.role.as_ref().map(RoleArn::as_str), Some("arn:minio:iam:::role/x"));
+        assert_eq!(sa.warnings[0].kind, WarningKind::OddRoleArn);
+    }
+
+    #[test]
+    fn reports_a_near_miss_only_where_no_role_is_given() {
+        let miss = ("eks.amazon.com/role-arn", "arn:aws:iam::111122223333:role/x");
+        let sa = read(&[miss]).expect("a near miss is worth keeping");
+        assert_eq!(sa.warnings[0].kind, WarningKind::NearMiss);
+        let sa = read(&[miss, ("eks.amazonaws.com/role-arn", miss.1)]).expect("it has a role");
+        assert_eq!(sa.warnings, []);
+    }
+
+    #[test]
+    fn keeps_warnings_short() {
+        let long = "x".repeat(500);
+        let sa = read(&[
+            ("eks.amazonaws.com/role-arn", long.as_str()),
+            ("eks.amazonaws.com/token-expiration", long.as_str()),
+        ]);
+        for warning in sa.expect("it has a role").warnings {
+            assert!(warning.message().chars().count() < 120, "{warning}");
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! A new issuer URL.
+
+use super::{ApiServerFlags, EXPIRED, Facts, Plan, Step, known};
+use crate::{Check, IssuerUrl};
+
+/// From which issuer to which.
+#[derive(Clone, Debug)]
+pub struct Migration<'a> {
+    pub old: &'a str,
+    pub new: &'a IssuerUrl,
+    /// What [`verify::check`](crate::verify::check) says of the new one's
+    /// documents, without a token.
+    pub new_documents: &'a [Check],
+    /// The same of the old one; empty where it was never published.
+    pub old_documents: &'a [Check],
+    /// As the user states it: IAM has a provider for the new issuer, and the
+    /// trust policies name both.
+    pub trusted: bool,
+    /// As the user states it, where flags can't be read: every API server takes
+    /// tokens of both.
+    pub accepted_everywhere: bool,
+}
+
+const PUBLISH: &str = "publish";
+const TRUST: &str = "trust";
+const ACCEPT: &str = "accept";
+const SIGN: &str = "sign";
+const RETIRE: &str = "retire";
+
+/// Publish under the new URL, have IAM trust both, take tokens of both, issue
+/// those of the new one, and when nothing of the old one is left drop it.
+#[must_use]
+pub fn migrate(migration: &Migration<'_>, facts: &Facts<'_>) -> Plan {
+    let Migration { old, new, trusted, .. } = *migration;
+    let signs_new = facts.token.map(|token| token.issuer == new.as_str());
+    let retiring = signs_new == Some(true) && facts.old_tokens_expired;
+    let takes =
+        |issuer: &str| every(facts.servers, |flags| flags.issuers.iter().any(|i| i == issuer));
+
+    let published = published(migration.new_documents);
+    let stated = migration.accepted_everywhere.then_some(true);
+    let ask_flags = "which issuers the API servers take is not known: give --from-cluster or \
+                     --api-server, or state --accepted-everywhere";
+    let accepts_old = match takes(old) {
+        Some(false) if retiring => Some(true),
+        known => known.or(stated),
+    };
+    let accepted = vec![
+        known(
+            "accepts-new",
+            takes(new.as_str()).or(stated),
+            "every API server takes tokens of the new issuer",
+            &format!(
+                "{} does not take tokens of the new issuer",
+                lacking(facts.servers, new.as_str())
+            ),
+            ask_flags,
+        ),
+        known(
+            "accepts-old",
+            accepts_old,
+            "every API server takes tokens of the old issuer, as long as it must",
+            &format!("{} does not take tokens of the old issuer", lacking(facts.servers, old)),
+            ask_flags,
+        ),
+    ];
+    let trust = vec![known(
+        "trusted",
+        trusted.then_some(true),
+        "IAM is said to trust both issuers",
+        "",
+        "nobody has said that IAM trusts the new issuer: state --trusted when it does",
+    )];
+    let signed = vec![known(
+        "signs-new",
+        signs_new,
+        "new tokens are of the new issuer",
+        "new tokens are not of the new issuer yet",
+        "of which issuer new tokens are is not known: give --from-cluster or --token",
+    )];
+    let drops = |flags: &ApiServerFlags| !flags.issuers.iter().any(|issuer| issuer == old);
+    let retired = vec![known(
+        "retired-old",
+        every(facts.servers, drops),
+        "no API server takes tokens of the old issuer any longer",
+        "there are API servers that still take tokens of the old issuer",
+        "which issuers the API servers take is not known: give --from-cluster or --api-server",
+    )];
+
+    let before_signing = [&published[..], &trust, &accepted].concat();
+    let issuer = |url: &str| format!("--service-account-issuer={url}");
+    let new_url = new.as_str();
+    let jwks_uri = format!("--service-account-jwks-uri={}", new.jwks_url());
+    let steps = vec![
+        Step::new(PUBLISH, "publish the documents of the new issuer", published).todo([
+            &format!("issuer documents --from-cluster --issuer {new_url} --out DIR, and upload it"),
+            "leave the documents of the old issuer where they are",
+        ]),
+        Step::new(TRUST, "have IAM trust both issuers", trust).todo([
+            &format!("create an OIDC provider for {new_url} beside the old one, with the same audiences"),
+            "add a statement for the new provider to each trust policy; keep the old one",
+        ]),
+        Step::new(ACCEPT, "take tokens of both issuers, issue those of the old one", accepted)
+            .set([issuer(old), issuer(new_url)])
+            .todo([
+                "leave --api-audiences as it is; where it is not set, both issuers are audiences",
+                "restart the API servers one by one, all of them before the next step: each must \
+                 take what another will issue",
+            ]),
+        Step::new(SIGN, "issue tokens of the new issuer, take those of both", signed.clone())
+            .set([issuer(new_url), issuer(old), jwks_uri.clone()])
+            .todo([
+                "restart the API servers one by one",
+                "kubelets renew the tokens of running pods; restart pods that read theirs once",
+            ])
+            .after(&before_signing),
+        Step::new(RETIRE, "drop the old issuer", retired)
+            .set([issuer(new_url), jwks_uri])
+            .todo([
+                "restart the API servers one by one",
+                "take the old provider out of IAM and out of the trust policies, then delete the old documents",
+            ])
+            .after(&signed)
+            .when(facts.old_tokens_expired, EXPIRED),
+    ];
+    Plan::new(steps, alarms(migration, facts))
+}
+
+/// What is refused right now.
+fn alarms(migration: &Migration<'_>, facts: &Facts<'_>) -> Vec<Check> {
+    let Migration { old, new, .. } = *migration;
+    let mut alarms = Vec::new();
+    let Some(token) = facts.token else { return alarms };
+    let signs_new = token.issuer == new.as_str();
+    if !signs_new && token.issuer != old {
+        let found =
+            format!("new tokens are of {:?}, neither the old nor the new issuer", token.issuer);
+        let next = "give the first --service-account-issuer of now as --from, letter by letter";
+        alarms.push(Check::fail("token-issuer", found, next));
+    }
+    let broken = |checks: &[Check]| checks.iter().find(|check| check.failed()).cloned();
+    if let Some(check) = broken(migration.new_documents).filter(|_| signs_new) {
+        let found = format!("AWS refuses new tokens, by the check {}: {}", check.id, check.found);
+        alarms.push(Check { id: "new-documents", found, ..check });
+    }
+    if facts.old_tokens_expired {
+        return alarms;
+    }
+    if let Some(check) = broken(migration.old_documents) {
+        let found = format!(
+            "AWS refuses tokens of the old issuer, by the check {}: {}",
+            check.id, check.found
+        );
+        alarms.push(Check { id: "old-documents", found, ..check });
+    }
+    let drops = |flags: &&ApiServerFlags| !flags.issuers.iter().any(|issuer| issuer == old);
+    if let Some(server) = facts.servers.iter().find(drops).filter(|_| signs_new) {
+        alarms.push(Check::fail(
+            "old-accepted",
+            format!(
+                "{} no longer takes tokens of the old issuer: running pods are refused, and nobody has \
+                 stated --old-tokens-expired",
+                server.source
+            ),
+            format!("add --service-account-issuer={old} again, after the new one"),
+        ));
+    }
+    alarms
+}
+
+/// All of it or the first failure, as one list that a step goes by.
+fn published(checks: &[Check]) -> Vec<Check> {
+    let told: Vec<Check> = checks.iter().filter(|check| check.failed()).cloned().collect();
+    if checks.is_empty() {
+        return vec![Check::skip("published-new", "the new issuer's documents are not known")];
+    }
+    if told.is_empty() {
+        return vec![Check::pass(
+            "published-new",
+            "the documents of the new issuer are as STS wants them",
+        )];
+    }
+    told
+}
+
+/// Nothing where no server is known.
+fn every(servers: &[ApiServerFlags], holds: impl Fn(&ApiServerFlags) -> bool) -> Option<bool> {
+    (!servers.is_empty()).then(|| servers.iter().all(holds))
+}
+
+fn lacking<'a>(servers: &'a [ApiServerFlags], issuer: &str) -> &'a str {
+    let lacks = |flags: &&ApiServerFlags| !flags.issuers.iter().any(|taken| taken == issuer);
+    servers.iter().find(lacks).map_or("an API server", |flags| &flags.source)
+}

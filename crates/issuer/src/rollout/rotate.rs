@@ -1,0 +1,178 @@
+//! A new signing key.
+
+use super::{ASK_CLUSTER, EXPIRED, Facts, Plan, Step, known};
+use crate::{Check, Jwks, PublicKey};
+
+/// From which key to which.
+#[derive(Clone, Debug)]
+pub struct Rotation<'a> {
+    pub old: &'a PublicKey,
+    pub new: &'a PublicKey,
+    /// What is published for AWS.
+    pub published: Option<&'a Jwks>,
+}
+
+const PUBLISH: &str = "publish";
+const ACCEPT: &str = "accept";
+const SIGN: &str = "sign";
+const RETIRE: &str = "retire";
+
+/// Publish both keys, verify with both, sign with the new one, and when nothing
+/// of the old one is left drop it.
+#[must_use]
+pub fn rotate(rotation: &Rotation<'_>, facts: &Facts<'_>) -> Plan {
+    let Rotation { old, new, published } = *rotation;
+    let signer = facts.token.and_then(|token| token.kid.as_deref());
+    let signs_new = signer.map(|kid| kid == new.kid());
+    let has = |keys: Option<&Jwks>, key: &PublicKey| keys.map(|keys| keys.contains(key.kid()));
+    let gone = |keys: Option<&Jwks>| has(keys, old).map(|has| !has);
+    // After the end of the old key nobody needs it.
+    let retiring = signs_new == Some(true) && facts.old_tokens_expired;
+    let need_old = |id, fact, yes: &str, no: &str, ask: &str| match fact {
+        Some(false) if retiring => Check::pass(id, "the old key is no longer needed"),
+        fact => known(id, fact, yes, no, ask),
+    };
+
+    let ask_published = "what is published is not known: give --issuer or --documents";
+    let ask_live = format!("what the API server does is not known: {ASK_CLUSTER}");
+    let published_both = vec![
+        known(
+            "published-new",
+            has(published, new),
+            "the new key is published",
+            "the new key is not published: AWS would refuse what it signs",
+            ask_published,
+        ),
+        need_old(
+            "published-old",
+            has(published, old),
+            "the old key is published",
+            "the old key is not published: AWS refuses what it signed",
+            ask_published,
+        ),
+    ];
+    let accepted_both = vec![
+        known(
+            "accepted-new",
+            has(facts.live, new),
+            "the API server verifies with the new key",
+            "the API server does not verify with the new key: it would refuse what another one signs",
+            &ask_live,
+        ),
+        need_old(
+            "accepted-old",
+            has(facts.live, old),
+            "the API server verifies with the old key",
+            "the API server does not verify with the old key: it refuses what that one signed",
+            &ask_live,
+        ),
+    ];
+    let reached = vec![known(
+        "signs-new",
+        signs_new,
+        "the API server signs with the new key",
+        "the API server does not sign with the new key yet",
+        &ask_live,
+    )];
+    let retired = vec![
+        known(
+            "api-server-old",
+            gone(facts.live),
+            "the API server no longer has the old key",
+            "the API server still has the old key",
+            &ask_live,
+        ),
+        known(
+            "jwks-old",
+            gone(published),
+            "the old key is no longer published",
+            "the old key is still published",
+            ask_published,
+        ),
+    ];
+
+    let before_signing = [published_both.as_slice(), &accepted_both].concat();
+    let key_file = |name: &str| format!("--service-account-key-file={name}");
+    let signing = |name: &str| format!("--service-account-signing-key-file={name}");
+    let steps = vec![
+        Step::new(PUBLISH, "publish both keys", published_both).todo([
+            "issuer documents --issuer URL --key OLD.pub --key NEW.pub --out DIR, and upload it",
+            "wait as long as the documents may be cached (Cache-Control: max-age)",
+        ]),
+        Step::new(ACCEPT, "verify with both keys, sign with the old one", accepted_both)
+            .set([key_file("OLD.pub"), key_file("NEW.pub"), signing("OLD.key")])
+            .todo([
+                "restart the API servers one by one, all of them before the next step: each must \
+                 take what another will sign",
+            ]),
+        Step::new(SIGN, "sign with the new key, verify with both", reached.clone())
+            .set([key_file("OLD.pub"), key_file("NEW.pub"), signing("NEW.key")])
+            .todo([
+                "restart the API servers one by one",
+                "give kube-controller-manager the new key as well: \
+                 --service-account-private-key-file=NEW.key",
+            ])
+            .after(&before_signing),
+        Step::new(RETIRE, "drop the old key", retired)
+            .set([key_file("NEW.pub"), signing("NEW.key")])
+            .todo([
+                "restart the API servers one by one",
+                "issuer documents --issuer URL --key NEW.pub --out DIR --force, and upload it",
+            ])
+            .after(&reached)
+            .when(facts.old_tokens_expired, EXPIRED),
+    ];
+    Plan::new(steps, alarms(rotation, facts))
+}
+
+/// What is refused right now.
+fn alarms(rotation: &Rotation<'_>, facts: &Facts<'_>) -> Vec<Check> {
+    let Rotation { old, new, published } = *rotation;
+    let mut alarms = Vec::new();
+    let Some(signer) = facts.token.and_then(|token| token.kid.as_deref()) else { return alarms };
+    if signer != old.kid() && signer != new.kid() {
+        alarms.push(Check::fail(
+            "signer",
+            format!("the API server signs with {signer}, which is neither --old-key nor --new-key"),
+            "give the key that signs now as --old-key",
+        ));
+    }
+    let lacks = |keys: Option<&Jwks>, kid: &str| keys.is_some_and(|keys| !keys.contains(kid));
+    if lacks(published, signer) {
+        alarms.push(Check::fail(
+            "signer-published",
+            format!("the key that signs, {signer}, is not published: AWS refuses every new token"),
+            "publish it now: issuer documents",
+        ));
+    }
+    if lacks(facts.live, signer) {
+        alarms.push(Check::fail(
+            "signer-accepted",
+            format!("the key that signs, {signer}, is not among --service-account-key-file: the API server refuses its own tokens"),
+            "add it to --service-account-key-file now",
+        ));
+    }
+    // Of the old key while it signs the two above tell.
+    if signer != old.kid() && !facts.old_tokens_expired {
+        let needed = [
+            ("old-published", published, "AWS refuses", "publish it again: issuer documents"),
+            (
+                "old-accepted",
+                facts.live,
+                "the API server refuses",
+                "add it to --service-account-key-file again",
+            ),
+        ];
+        for (id, keys, who, next) in needed {
+            if lacks(keys, old.kid()) {
+                let found = format!(
+                    "the old key, {}, is gone already: {who} the tokens that it signed, and nobody \
+                     has stated --old-tokens-expired",
+                    old.kid()
+                );
+                alarms.push(Check::fail(id, found, next));
+            }
+        }
+    }
+    alarms
+}

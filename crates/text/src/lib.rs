@@ -1,0 +1,12 @@
+//! Text for people.
+
+/// `text` itself, or as much of its start as fits `max` characters with an
+/// ellipsis: warnings are to stay under 120 characters.
+#[must_use]
+pub fn shortened(text: &str, max: usize) -> String {
+    if text.chars().count() <= max {
+        return text.to_owned();
+    }
+    let kept: String = text.chars().take(max.saturating_sub(1)).collect();
+    format!("{kept}…")
+}
