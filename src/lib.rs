@@ -12,6 +12,7 @@ pub mod config;
 pub mod document_folder;
 pub mod evidence;
 pub mod fetch;
+pub mod input;
 pub mod live_issuer;
 pub mod run;
 pub mod server;

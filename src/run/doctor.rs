@@ -12,11 +12,15 @@ use crate::cli::{DoctorArgs, ReportFormat};
 use crate::config::{Evidence, Examination};
 use crate::evidence::{self, Gatherer};
 use crate::fetch::Fetcher;
+use crate::input::{self, Limit};
 use diagnosis::{Fact, Facts, Redacted, Report, Settings, Status, diagnose};
 use injection::identity::ServiceAccountReader;
 
 /// 0: nothing is wrong; 1: a check failed; 2: it can't be said.
 const CANT_SAY: u8 = 2;
+
+/// The most of what the AWS CLI printed, or of a bundle of authorities.
+const LONGEST: Limit = Limit::mebibytes(1);
 
 pub(super) fn run(args: DoctorArgs) -> ExitCode {
     let (examination, warnings) = match Examination::from_args(args) {
@@ -27,8 +31,11 @@ pub(super) fn run(args: DoctorArgs) -> ExitCode {
     for warning in warnings {
         let _ = writeln!(errors, "warning: {warning}");
     }
-    let report = completed(examine(&examination))
-        .and_then(|report| print(&report, examination.output).map(|()| report));
+    let report = completed(examine(&examination)).and_then(|(report, saved)| {
+        // What was found is told, wherever it could not be saved.
+        print(&report, examination.output)?;
+        saved.map(|()| report)
+    });
     match report {
         Ok(report) => match report.result {
             Status::Pass | Status::Skipped => ExitCode::SUCCESS,
@@ -43,7 +50,8 @@ pub(super) fn run(args: DoctorArgs) -> ExitCode {
     }
 }
 
-async fn examine(examination: &Examination) -> anyhow::Result<Report> {
+/// The checks, and whether what they went by was saved, if it was to be.
+async fn examine(examination: &Examination) -> anyhow::Result<(Report, anyhow::Result<()>)> {
     let policy = examination.policy.clone();
     let account = cluster::account(&examination.role_names).await?;
     let settings = Settings {
@@ -68,12 +76,17 @@ async fn examine(examination: &Examination) -> anyhow::Result<Report> {
         facts.provider = Fact::Known(json);
     }
     let facts = Redacted::of(facts, &settings);
-    if let Evidence::Cluster { save: Some(folder), .. } = &examination.evidence {
-        let written = evidence::save(folder, &facts)?;
-        let count = written.len();
-        writeln!(std::io::stderr(), "wrote {count} files to {}", folder.display())?;
-    }
-    Ok(diagnose(&facts, &settings))
+    let saved = match &examination.evidence {
+        Evidence::Cluster { save: Some(folder), .. } => save(folder, &facts),
+        _ => Ok(()),
+    };
+    Ok((diagnose(&facts, &settings), saved))
+}
+
+fn save(folder: &Path, facts: &Redacted) -> anyhow::Result<()> {
+    let count = evidence::save(folder, facts)?.len();
+    writeln!(std::io::stderr(), "wrote {count} files to {}", folder.display())?;
+    Ok(())
 }
 
 async fn gathered(examination: &Examination, settings: &Settings) -> anyhow::Result<Facts> {
@@ -134,7 +147,7 @@ fn loaded(examination: &Examination, folder: &Path, settings: &Settings) -> anyh
 }
 
 fn read(path: &Path) -> anyhow::Result<String> {
-    std::fs::read_to_string(path).with_context(|| format!("failed to read {}", path.display()))
+    Ok(input::read_text(path, LONGEST)?)
 }
 
 fn print(report: &Report, output: ReportFormat) -> anyhow::Result<()> {

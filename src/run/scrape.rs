@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::server::ConnectionStats;
 use crate::service_accounts::ServiceAccounts;
-use crate::telemetry::metrics::{Ending, EventResult, LiveLookup, Metrics, Reload, Watched, raise};
+use crate::telemetry::metrics::{Ending, EventResult, LiveLookup, Metrics, Reload, Watched};
 use crate::tls::managed::{self, Operation};
 use crate::tls::reload::ReloadStats;
 use crate::tls::resolver::CertificateResolver;
@@ -34,13 +34,13 @@ pub(super) fn service_accounts(metrics: &Metrics, accounts: ServiceAccounts) {
             to.watch_errors.raise_to(watched, watch.failures);
         }
         to.config_map_entries.set(gauge(stats.config_map_entries as u64));
-        raise(&to.config_map_errors, stats.config_map_errors);
+        to.config_map_errors.raise_to(stats.config_map_errors);
         to.container_credentials_identities.set(gauge(stats.container_credentials_keys as u64));
         let (loads, failed) =
             (stats.container_credentials_loads, stats.container_credentials_errors);
         to.container_credentials_reloads.raise_to(Reload::Loaded, loads);
         to.container_credentials_reloads.raise_to(Reload::Failed, failed);
-        raise(&metrics.peer.missing_service_accounts, gets.not_found);
+        metrics.peer.missing_service_accounts.raise_to(gets.not_found);
         if stats.with_role > 0 {
             metrics.peer.used.set(1);
         }
@@ -56,8 +56,8 @@ pub(super) fn https(
         let to = &metrics.https;
         to.certificate_not_after.set(gauge(resolver.not_after().unwrap_or_default()));
         to.open_connections.set(gauge(connections.open()));
-        raise(&to.accepted_connections, connections.accepted());
-        raise(&to.accept_failures, connections.accept_failures());
+        to.accepted_connections.raise_to(connections.accepted());
+        to.accept_failures.raise_to(connections.accept_failures());
         for ending in Ending::ALL {
             to.ended_connections.raise_to(ending, connections.ended(ending));
         }
@@ -80,7 +80,7 @@ pub(super) fn managed(metrics: &Metrics, stats: Arc<managed::Stats>) {
         for cause in Cause::ALL {
             to.changes.raise_to(cause, changes.get(cause.as_str()).copied().unwrap_or_default());
         }
-        raise(&to.repairs, stats.repairs());
+        to.repairs.raise_to(stats.repairs());
         let failures = stats.failures();
         for operation in Operation::ALL {
             let failed = failures.get(operation.as_str()).copied().unwrap_or_default();

@@ -161,12 +161,9 @@ impl HttpsServer {
         let listener = bind::bind(address, config.https.port, "--port")?;
         tracing::info!(https = %local(&listener)?, admin = %admin_address, "serving");
         let limits = Limits { body_bytes: config.https.max_request_bytes, ..Limits::default() };
-        let admissions = Arc::new(Admissions {
-            service_accounts: accounts,
-            policy: config.policy,
-            metrics: Arc::clone(&metrics),
-            bodies: BodyReader::new(&limits),
-        });
+        let bodies = BodyReader::new(&limits);
+        let admissions = Admissions::new(accounts, config.policy, Arc::clone(&metrics), bodies);
+        let admissions = Arc::new(admissions);
         let drain = DrainLimits {
             delay: config.lifecycle.shutdown_delay,
             timeout: config.lifecycle.shutdown_timeout,

@@ -80,12 +80,19 @@ impl Acceptor {
         let mut end = pin!(end);
         loop {
             let rest = self.resting.unwrap_or_else(Instant::now);
+            let cap_rises = self.table.cap_rises();
             // Every arm is safe to cancel.
             tokio::select! {
                 biased;
                 () = &mut end => return,
                 Some(()) = self.table.next_end() => {}
                 () = sleep_until(rest), if self.resting.is_some() => self.resting = None,
+                () = sleep_until(cap_rises.unwrap_or(rest)), if cap_rises.is_some() => {
+                    if self.table.raise_cap() {
+                        let connections = self.shared.limits.connections;
+                        tracing::info!(connections, "connection cap restored");
+                    }
+                }
                 accepted = self.listener.accept(), if self.resting.is_none() && self.held.is_none() => {
                     self.take(accepted.map(|(stream, _)| stream));
                 }
@@ -115,7 +122,7 @@ impl Acceptor {
                     tracing::error!(
                         %error,
                         "failed to accept a connection: idle ones make room, and there are at \
-                         most {cap} from now on; raise the limit of open files (ulimit -n), or \
+                         most {cap} for now; raise the limit of open files (ulimit -n), or \
                          free memory on this node"
                     );
                 }

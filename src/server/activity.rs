@@ -4,7 +4,7 @@
 //! accept loop, which looks for the one to evict. An eviction is a
 //! compare-and-swap, so that a request that has just begun is never cut.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -52,6 +52,8 @@ impl Phase {
 pub(super) struct Activity {
     word: AtomicU64,
     accepted: Instant,
+    /// A part of the request's body was not read.
+    unread: AtomicBool,
 }
 
 const PHASE: u64 = 0b1111;
@@ -60,7 +62,20 @@ const SINCE_SHIFT: u32 = 5;
 
 impl Activity {
     pub(super) fn new(phase: Phase) -> Self {
-        Self { word: AtomicU64::new(phase as u64), accepted: Instant::now() }
+        Self {
+            word: AtomicU64::new(phase as u64),
+            accepted: Instant::now(),
+            unread: AtomicBool::new(false),
+        }
+    }
+
+    pub(super) fn set_unread(&self, unread: bool) {
+        self.unread.store(unread, Ordering::Relaxed);
+    }
+
+    /// What is unread stands before the next request, if there ever is one.
+    pub(super) fn has_unread(&self) -> bool {
+        self.unread.load(Ordering::Relaxed)
     }
 
     pub(super) fn look(&self) -> Look {
@@ -182,7 +197,7 @@ mod tests {
             (Phase::Idle, 121),
             (Phase::Closing, 2),
         ] {
-            let activity = Activity { word: AtomicU64::new(0), accepted };
+            let activity = Activity { accepted, ..Activity::new(phase) };
             let since = 1_000_000 << SINCE_SHIFT;
             activity.word.store(since | phase as u64, Ordering::Release);
             let deadline = activity.look().deadline(&limits, None);

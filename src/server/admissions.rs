@@ -11,7 +11,8 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 
-use super::record::{self, Record};
+use super::bad_requests::{BadRequests, Bounded};
+use super::record::Record;
 use super::{BodyError, BodyReader, UnsupportedContentType, require_json};
 use crate::service_accounts::ServiceAccounts;
 use crate::telemetry::metrics::Metrics;
@@ -21,10 +22,11 @@ use injection::mutation::Jitter;
 /// All that answering a review takes.
 #[derive(Debug)]
 pub struct Admissions {
-    pub service_accounts: ServiceAccounts,
-    pub policy: Policy,
-    pub metrics: Arc<Metrics>,
-    pub bodies: BodyReader,
+    service_accounts: ServiceAccounts,
+    policy: Policy,
+    metrics: Arc<Metrics>,
+    bodies: BodyReader,
+    bad_requests: BadRequests,
 }
 
 /// Why a review was not answered with a review.
@@ -54,13 +56,24 @@ pub fn router(admissions: Arc<Admissions>) -> Router {
 }
 
 impl Admissions {
+    #[must_use]
+    pub fn new(
+        service_accounts: ServiceAccounts,
+        policy: Policy,
+        metrics: Arc<Metrics>,
+        bodies: BodyReader,
+    ) -> Self {
+        let bad_requests = BadRequests::default();
+        Self { service_accounts, policy, metrics, bodies, bad_requests }
+    }
+
     async fn serve(&self, endpoint: Endpoint, request: Request) -> Response {
         match self.read_and_answer(endpoint, request).await {
             Ok(answer) => json(answer),
             Err(error) => {
                 // A failed lookup has its own record, which names the pod.
                 if error.outcome() == Outcome::BadRequest {
-                    record::bad_request(&self.metrics, endpoint, &error);
+                    self.bad_requests.record(&self.metrics, endpoint, &error);
                 }
                 error.into_response()
             }
@@ -129,6 +142,6 @@ impl IntoResponse for Unanswered {
             Self::Review(_) => StatusCode::BAD_REQUEST,
             Self::Lookup { .. } => StatusCode::SERVICE_UNAVAILABLE,
         };
-        (status, format!("{self}\n")).into_response()
+        (status, format!("{}\n", Bounded::of(&self))).into_response()
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, HttpBody};
-use axum::http::header::{CONNECTION, CONTENT_TYPE};
+use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use bytes::{Bytes, BytesMut};
@@ -45,8 +45,7 @@ impl BodyError {
 
 impl IntoResponse for BodyError {
     fn into_response(self) -> Response {
-        // The rest of the body still stands before the next request.
-        (self.status(), [(CONNECTION, "close")], format!("{self}\n")).into_response()
+        (self.status(), format!("{self}\n")).into_response()
     }
 }
 

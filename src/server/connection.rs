@@ -166,6 +166,7 @@ impl Shared {
             return Err(Evicted);
         }
         let note = |phase| Note { activity: Arc::clone(activity), phase };
+        activity.set_unread(!request.body().is_end_stream());
         let request = request.map(|body| Noted::new(body, note(Phase::Working)));
         // Not as a layer of the router, which takes memory five times for one.
         let counted = self.counted.as_deref().map(|metrics| {
@@ -177,7 +178,8 @@ impl Shared {
         if let Some((metrics, verb, path)) = counted {
             metrics.peer.request(verb, path, response.status().as_u16());
         }
-        if self.stage.leaving.load(Ordering::Acquire) {
+        // hyper closes a connection whose request was not read to its end: the client is told.
+        if activity.has_unread() || self.stage.leaving.load(Ordering::Acquire) {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         Ok(response.map(|body| Noted::new(body, note(Phase::Writing))))
@@ -278,6 +280,7 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Noted<B> {
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
         if self.note.phase == Phase::Working && (frame.is_none() || self.body.is_end_stream()) {
+            self.note.activity.set_unread(false);
             self.note.take();
         }
         Poll::Ready(frame)

@@ -16,6 +16,8 @@ pub mod stats;
 
 mod accept;
 mod activity;
+mod bad_requests;
+mod cap;
 mod connection;
 mod fallbacks;
 mod record;

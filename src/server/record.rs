@@ -94,17 +94,6 @@ impl Drop for Waiting<'_, '_> {
     }
 }
 
-/// A request that could not be read: nothing is known of it but why.
-pub(super) fn bad_request(metrics: &Metrics, endpoint: Endpoint, reason: &dyn Display) {
-    metrics.bad_request(endpoint);
-    warn!(
-        outcome = Outcome::BadRequest.as_str(),
-        endpoint = endpoint.as_str(),
-        %reason,
-        "admission"
-    );
-}
-
 /// Items with `; ` between them.
 struct Joined<I>(I);
 

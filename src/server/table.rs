@@ -5,20 +5,19 @@ use std::sync::Arc;
 
 use tokio::net::TcpStream;
 use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
+use tokio::time::Instant;
 
 use super::activity::{Activity, Phase};
+use super::cap::Cap;
 use super::connection::Shared;
 use super::stats::{ConnectionStats, Ending};
-
-/// With fewer than these the files that are open are not connections.
-const LOWEST_CAP: usize = 16;
 
 /// Used by the accept loop alone, so without a lock.
 pub(super) struct Table {
     shared: Arc<Shared>,
     stats: Arc<ConnectionStats>,
     tasks: JoinSet<Ending>,
-    cap: usize,
+    cap: Cap,
     open: HashMap<Id, Open>,
 }
 
@@ -29,13 +28,13 @@ struct Open {
 
 impl Table {
     pub(super) fn new(shared: Arc<Shared>, stats: Arc<ConnectionStats>) -> Self {
-        let cap = shared.limits.connections;
+        let cap = Cap::new(shared.limits.connections);
         Self { shared, stats, tasks: JoinSet::new(), cap, open: HashMap::new() }
     }
 
     /// One that was evicted takes up room, and a file, until its task has ended.
     pub(super) fn is_full(&self) -> bool {
-        self.tasks.len() >= self.cap
+        self.tasks.len() >= self.cap.get()
     }
 
     /// Evicts one, unless there are some already that have not ended.
@@ -98,9 +97,19 @@ impl Table {
     /// The process may open no more files: fewer connections from now on, since
     /// its other parts need some too. Returns the new cap.
     pub(super) fn lower_cap(&mut self) -> usize {
-        self.cap = self.cap.min((self.tasks.len() / 4 * 3).max(LOWEST_CAP));
-        while self.evict() && self.open.len() >= self.cap {}
-        self.cap
+        self.cap.lower(self.tasks.len(), Instant::now());
+        while self.evict() && self.open.len() >= self.cap.get() {}
+        self.cap.get()
+    }
+
+    /// When the cap may rise again, if it was lowered.
+    pub(super) fn cap_rises(&self) -> Option<Instant> {
+        self.cap.rises()
+    }
+
+    /// True when it is as configured again.
+    pub(super) fn raise_cap(&mut self) -> bool {
+        self.cap.raise(Instant::now())
     }
 
     pub(super) fn in_flight(&self) -> usize {

@@ -108,6 +108,42 @@ async fn answers_bad_input_with_an_http_error_and_one_line() {
 }
 
 #[tokio::test]
+async fn logs_some_of_many_bad_requests_counts_all_and_keeps_the_line_of_every_admission() {
+    const EACH: usize = 300;
+    let begun = std::time::Instant::now();
+    let (webhook, _folder) = from_file(&[]).await;
+    for _ in 0..EACH {
+        let reply = answer(&webhook, post("/mutate", "not JSON".to_owned())).await;
+        assert_eq!(reply.status, 400);
+        let reply = answer(&webhook, post("/mutate", review_of(&pod("app", "app")))).await;
+        assert_eq!(reply.status, 200);
+    }
+    // Each second brings one more line, and with it the count of those without one.
+    eventually("a line with a count", Duration::from_secs(20), || async {
+        answer(&webhook, post("/mutate", "[]".to_owned())).await;
+        let counted = webhook.log().iter().any(|line| line.contains("\"unlogged\":"));
+        anyhow::ensure!(counted, "no such line");
+        Ok(())
+    })
+    .await;
+    let log = webhook.log();
+    let of = |outcome: &str| log.iter().filter(|line| line.contains(outcome)).count();
+    assert_eq!(of("\"mutated\""), EACH);
+    let most = 11 + usize::try_from(begun.elapsed().as_secs()).unwrap();
+    assert!(of("\"bad-request\"") <= most, "{} lines", of("\"bad-request\""));
+    let metrics = webhook.metrics().await;
+    let value = |name: &str| {
+        let line = metrics.lines().find_map(|line| line.strip_prefix(name)).expect(name);
+        line.trim().parse::<usize>().unwrap()
+    };
+    let counted =
+        value(r#"pod_identity_admissions_total{endpoint="mutate",outcome="bad-request"}"#);
+    let unlogged = value("pod_identity_bad_requests_unlogged_total");
+    assert!(counted > EACH);
+    assert_eq!(unlogged + of("\"bad-request\""), counted);
+}
+
+#[tokio::test]
 async fn takes_a_content_type_with_a_charset_and_a_large_body() {
     let (webhook, _folder) = from_file(&[]).await;
     let mut big = pod("app", "app");

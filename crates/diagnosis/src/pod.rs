@@ -51,7 +51,7 @@ pub fn probe_review(subject: &Subject) -> Option<Vec<u8>> {
     review(&probe_pod(subject), &subject.namespace)
 }
 
-fn review(pod: &Value, namespace: &str) -> Option<Vec<u8>> {
+pub(crate) fn review(pod: &Value, namespace: &str) -> Option<Vec<u8>> {
     // The items of a list have no kind of their own.
     let mut pod = pod.clone();
     pod["apiVersion"] = "v1".into();

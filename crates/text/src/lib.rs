@@ -1,4 +1,11 @@
-//! Text for people.
+//! Text for people: as one line whatever is in it, and as words of a shell.
+
+mod printable;
+pub mod shell;
+
+pub use printable::{
+    Line, Printable, Quotes, escaped, escaped_lines, is_unprintable, needs_quotes, quoted,
+};
 
 /// `text` itself, or as much of its start as fits `max` characters with an
 /// ellipsis: warnings are to stay under 120 characters.

@@ -2,60 +2,37 @@
 //! each up to a size.
 
 use std::cell::Cell;
-use std::fs::{File, OpenOptions};
 use std::io::{self, BufReader, Read};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::rc::Rc;
 
+use injection::workloads;
 use serde_json::{Deserializer, Value};
 
 use super::FolderError;
 use crate::evidence::items::{self, Around, Take};
-use injection::workloads;
+use crate::input::{self, Limit};
 
 /// The most bytes of a file, and of an item of a list. The API server takes
 /// objects of 1.5 MiB; kubectl indents them.
-pub(super) const LONGEST: u64 = 8 << 20;
+const LONGEST: Limit = Limit::mebibytes(8);
 
 /// The most bytes of a list, which is read item by item.
-pub(super) const LONGEST_LIST: u64 = 1 << 30;
+const LONGEST_LIST: Limit = Limit::mebibytes(1 << 10);
 
-/// Opens a file; nothing where there is none.
-fn open(path: &Path) -> Result<Option<File>, FolderError> {
-    let failed = |source| FolderError::Read { path: path.to_owned(), source };
-    let mut options = OpenOptions::new();
-    // A FIFO would be waited for, until somebody writes to it.
-    let options =
-        options.read(true).custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
-    let file = match options.open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(failed(error)),
-    };
-    if !file.metadata().map_err(failed)?.is_file() {
-        return Err(FolderError::NotAFile { path: path.to_owned() });
+/// Nothing where there is no file.
+fn optional<T>(path: &Path, read: io::Result<T>) -> Result<Option<T>, FolderError> {
+    match read {
+        Ok(read) => Ok(Some(read)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(FolderError::Read { path: path.to_owned(), source }),
     }
-    Ok(Some(file))
 }
 
 /// A file's text.
 pub(super) fn text(path: &Path) -> Result<Option<String>, FolderError> {
-    let Some(file) = open(path)? else { return Ok(None) };
-    read_text(file, path).map(Some)
-}
-
-fn read_text(file: File, path: &Path) -> Result<String, FolderError> {
-    let mut bytes = Vec::new();
-    let read = file.take(LONGEST + 1).read_to_end(&mut bytes);
-    read.map_err(|source| FolderError::Read { path: path.to_owned(), source })?;
-    if bytes.len() as u64 > LONGEST {
-        return Err(FolderError::TooLong { path: path.to_owned(), limit: LONGEST });
-    }
-    String::from_utf8(without_mark(&bytes).to_vec()).map_err(|_| {
-        let why = "failed to read it as UTF-8; save it in that encoding".to_owned();
-        FolderError::Parse { path: path.to_owned(), why }
-    })
+    let text = input::read_file(path, LONGEST).and_then(|bytes| Ok(input::decode(bytes)?));
+    optional(path, text)
 }
 
 /// The first document in a file, of JSON or YAML.
@@ -75,18 +52,19 @@ pub(super) fn value(path: &Path) -> Result<Option<Value>, FolderError> {
 /// A list: its items one by one, and what is around them. A file of YAML gives
 /// its items as well.
 pub(super) fn list(path: &Path, take: &mut Take<'_>) -> Result<Option<Around>, FolderError> {
-    let Some(mut file) = open(path)? else { return Ok(None) };
+    let Some(mut file) = optional(path, input::open_file(path))? else { return Ok(None) };
     let mut head = [0; 512];
     let read = file.read(&mut head);
     let read = read.map_err(|source| FolderError::Read { path: path.to_owned(), source })?;
     let head = head.get(..read).unwrap_or_default();
     if is_json(head) && !is_yaml(path) {
-        let budget = Rc::new(Cell::new(LONGEST));
+        let budget = Rc::new(Cell::new(LONGEST.bytes()));
         let whole = io::Cursor::new(without_mark(head)).chain(file);
-        let reader = Metered { reader: whole, left: LONGEST_LIST, budget: Rc::clone(&budget) };
+        let reader =
+            Metered { reader: whole, left: LONGEST_LIST.bytes(), budget: Rc::clone(&budget) };
         let mut json = Deserializer::from_reader(BufReader::new(reader));
         let around = items::read(&mut json, &mut |item| {
-            budget.set(LONGEST);
+            budget.set(LONGEST.bytes());
             take(item)
         });
         let around = around.and_then(|around| json.end().map(|()| around));
@@ -137,8 +115,8 @@ struct Metered<R> {
 impl<R: Read> Read for Metered<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.reader.read(buffer)?;
-        let too_long = |what: &str, limit: u64| {
-            io::Error::other(format!("{what} has more than {} MiB", limit >> 20))
+        let too_long = |what: &str, limit: Limit| {
+            io::Error::other(format!("{what} is larger than {limit}, the most that is read"))
         };
         let left = self.left.checked_sub(read as u64);
         self.left = left.ok_or_else(|| too_long("the file", LONGEST_LIST))?;

@@ -18,10 +18,6 @@ pub enum FolderError {
     Read { path: PathBuf, source: io::Error },
     #[error("failed to write {}: {source}", path.display())]
     Write { path: PathBuf, source: io::Error },
-    #[error("failed to read {}: it is not a regular file", path.display())]
-    NotAFile { path: PathBuf },
-    #[error("failed to read {}: it has more than {} MiB", path.display(), limit >> 20)]
-    TooLong { path: PathBuf, limit: u64 },
     #[error("failed to save to {}: it is not an empty folder; give a new one", path.display())]
     NotVacant { path: PathBuf },
     #[error("{}: {why}", path.display())]

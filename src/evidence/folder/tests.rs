@@ -68,10 +68,10 @@ fn bounds_each_file_and_each_item() {
     for name in ["namespace.json", "role.json", "token.jwt", "service-account.yaml", "pods.yaml"] {
         let folder = folder(&[(name, long.as_bytes())]);
         let error = loaded(folder.path()).unwrap_err().to_string();
-        assert!(error.contains(name) && error.contains("more than 8 MiB"), "{error}");
+        assert!(error.contains(name) && error.contains("larger than 8 MiB"), "{error}");
     }
     let error = pods("pods.json", format!("[\"{long}\"]").as_bytes()).unwrap_err();
-    assert!(error.contains("more than 8 MiB"), "{error}");
+    assert!(error.contains("larger than 8 MiB"), "{error}");
 }
 
 /// Nobody writes to the FIFO; it would be waited for without end.

@@ -136,3 +136,49 @@ async fn names_what_it_serves_where_a_path_or_a_method_is_not() {
         assert_eq!(status == 405, answer.head.contains("allow: POST"), "{answer:?}");
     }
 }
+
+#[tokio::test]
+async fn says_that_it_closes_where_it_answers_before_the_body_was_read() {
+    let rig = Rig::start(generous());
+    let unsent = "Content-Length: 100000\r\n\r\n{";
+    let chunked = "Transfer-Encoding: chunked\r\n\r\n5\r\nabcde\r\n";
+    let huge = "Content-Length: 900000000\r\n\r\n{";
+    for (what, request, status) in [
+        ("no such path", format!("POST /nothing HTTP/1.1\r\nHost: a\r\n{unsent}"), 404),
+        ("no such path, chunked", format!("POST /nothing HTTP/1.1\r\nHost: a\r\n{chunked}"), 404),
+        ("no such method", format!("PUT /mutate HTTP/1.1\r\nHost: a\r\n{unsent}"), 405),
+        ("too large", format!("POST /mutate HTTP/1.1\r\nHost: a\r\n{huge}"), 413),
+        (
+            "an expectation",
+            format!("POST /mutate HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n{huge}"),
+            413,
+        ),
+        ("a request that is none", "POST\r\n\r\n".to_owned(), 400),
+        ("too many headers", format!("GET / HTTP/1.1\r\n{}\r\n", "a: b\r\n".repeat(200)), 431),
+    ] {
+        let mut client = rig.client().await;
+        client.write(&request).await;
+        let answer = client.answer().await.expect("an answer");
+        assert_eq!(answer.status, status, "{what}: {answer:?}");
+        assert!(answer.closes(), "{what}: {answer:?}");
+        client.closed().await;
+    }
+    // A body that was read keeps the connection, whatever the answer.
+    let mut client = rig.client().await;
+    client.write("GET /nothing HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    let answer = client.answer().await.expect("an answer");
+    assert!(answer.status == 404 && !answer.closes(), "{answer:?}");
+    assert_eq!(client.request().await.status, 200);
+}
+
+#[tokio::test]
+async fn asks_for_a_body_that_its_client_holds_back() {
+    let rig = Rig::start(generous());
+    let mut client = rig.client().await;
+    let head =
+        "POST /mutate HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n";
+    client.write(head).await;
+    assert_eq!(client.answer().await.expect("an interim answer").status, 100);
+    client.write("{}").await;
+    assert_eq!(client.answer().await.expect("an answer").status, 200);
+}

@@ -2,10 +2,10 @@
 
 use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
-use super::Counters;
 use super::labels::{
     self, Ending, EventResult, LiveLookup, Path, Rejection, Reload, Verb, Watched,
 };
+use super::{Counters, Total};
 use crate::tls::managed::Operation;
 use certificates::Cause;
 use injection::admission::Method;
@@ -23,7 +23,7 @@ pub struct Accounts {
     pub watch_errors: Counters<Watched>,
     pub config_map_entries: IntGauge,
     /// Entries skipped and documents refused.
-    pub config_map_errors: IntCounter,
+    pub config_map_errors: Total,
     pub container_credentials_identities: IntGauge,
     pub container_credentials_reloads: Counters<Reload>,
 }
@@ -37,8 +37,8 @@ pub struct Https {
     pub client_ca_reloads: Counters<Reload>,
     pub client_rejections: Counters<Rejection>,
     pub open_connections: IntGauge,
-    pub accepted_connections: IntCounter,
-    pub accept_failures: IntCounter,
+    pub accepted_connections: Total,
+    pub accept_failures: Total,
     pub ended_connections: Counters<Ending>,
 }
 
@@ -48,7 +48,7 @@ pub struct Managed {
     /// Unix time.
     pub ca_not_after: IntGauge,
     pub changes: Counters<Cause>,
-    pub repairs: IntCounter,
+    pub repairs: Total,
     pub failures: Counters<Operation>,
 }
 
@@ -63,7 +63,7 @@ pub struct Peer {
     /// 1 once an annotated `ServiceAccount` was seen.
     pub used: IntGauge,
     pub pods: Counters<Method>,
-    pub missing_service_accounts: IntCounter,
+    pub missing_service_accounts: Total,
 }
 
 impl Accounts {
@@ -126,7 +126,7 @@ impl Accounts {
                 "pod_identity_config_map_entries",
                 "Entries of the ConfigMap in use.",
             )?,
-            config_map_errors: counter(
+            config_map_errors: total(
                 registry,
                 "pod_identity_config_map_errors_total",
                 "Entries of the ConfigMap skipped, and documents that could not be read.",
@@ -174,12 +174,12 @@ impl Https {
                 |reason| [reason.as_str()],
                 |reason| reason as usize,
             )?,
-            accepted_connections: counter(
+            accepted_connections: total(
                 registry,
                 "pod_identity_connections_accepted_total",
                 "Connections accepted on the HTTPS port.",
             )?,
-            accept_failures: counter(
+            accept_failures: total(
                 registry,
                 "pod_identity_connection_accept_failures_total",
                 "Connections that the system refused, for want of files say.",
@@ -220,7 +220,7 @@ impl Managed {
                 |cause: Cause| [cause.as_str()],
                 |cause| cause as usize,
             )?,
-            repairs: counter(
+            repairs: total(
                 registry,
                 "pod_identity_ca_bundle_writes_total",
                 "caBundles that this process wrote.",
@@ -268,7 +268,7 @@ impl Peer {
                 |method| [labels::method_word(method)],
                 |method| method as usize,
             )?,
-            missing_service_accounts: counter(
+            missing_service_accounts: total(
                 registry,
                 "pod_identity_webhook_missing_sa_count",
                 "Pods whose ServiceAccount was not known when they were admitted.",
@@ -309,6 +309,11 @@ pub(super) fn counter(
     let counter = IntCounter::new(name, help)?;
     registry.register(Box::new(counter.clone()))?;
     Ok(counter)
+}
+
+/// A counter of what is counted elsewhere.
+fn total(registry: &Registry, name: &str, help: &str) -> Result<Total, prometheus::Error> {
+    counter(registry, name, help).map(Total::of)
 }
 
 fn reloads(

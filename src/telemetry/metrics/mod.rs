@@ -16,7 +16,7 @@ use prometheus::{Histogram, HistogramOpts, HistogramVec, IntCounter, Registry, T
 use injection::admission::{Endpoint, Outcome};
 use injection::identity::WarningKind;
 
-pub use counters::{Counters, raise};
+pub use counters::{Counters, Total};
 pub use groups::{Accounts, Https, Managed, Peer};
 pub use labels::{Ending, EventResult, LiveLookup, Path, Rejection, Reload, Verb, Watched};
 
@@ -38,6 +38,8 @@ pub struct Metrics {
     warnings: Counters<WarningKind>,
     /// Admissions that ended in `allowed: false`.
     pub denied: IntCounter,
+    /// Bad requests that have no line in the log.
+    pub unlogged: IntCounter,
     pub accounts: Accounts,
     pub https: Https,
     pub managed: Managed,
@@ -90,6 +92,11 @@ impl Metrics {
                 &registry,
                 "pod_identity_denied_total",
                 "Pods refused, since they must not run without identity.",
+            )?,
+            unlogged: groups::counter(
+                &registry,
+                "pod_identity_bad_requests_unlogged_total",
+                "Requests that could not be read and were not logged, as there were too many.",
             )?,
             accounts: Accounts::register(&registry)?,
             https: Https::register(&registry)?,

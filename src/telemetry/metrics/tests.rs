@@ -31,6 +31,7 @@ fn every_series_is_there_from_the_start() {
     let text = metrics().render();
     let mut expected = vec![
         "pod_identity_denied_total 0".to_owned(),
+        "pod_identity_bad_requests_unlogged_total 0".to_owned(),
         "pod_identity_service_accounts_known 0".to_owned(),
         "pod_identity_service_accounts_annotated 0".to_owned(),
         "pod_identity_service_accounts_ready 0".to_owned(),
@@ -136,7 +137,7 @@ fn asks_the_hooks_at_each_scrape() {
     metrics.on_scrape(|metrics| {
         metrics.accounts.known.inc();
         metrics.accounts.live_lookups.raise_to(LiveLookup::Found, 7);
-        raise(&metrics.accounts.config_map_errors, 3);
+        metrics.accounts.config_map_errors.raise_to(3);
     });
     let _ = metrics.render();
     has(&metrics, "pod_identity_service_accounts_known 2");
@@ -161,4 +162,34 @@ fn keeps_to_the_rules_for_names() {
             assert_eq!(name.ends_with("_total"), kind == "counter", "{line}");
         }
     }
+}
+
+#[test]
+fn counts_a_total_once_however_many_scrapes_meet() {
+    const SCRAPES: usize = 4;
+    const ROUNDS: u64 = 5_000;
+    let metrics = metrics();
+    let start = std::sync::Barrier::new(SCRAPES);
+    std::thread::scope(|threads| {
+        for _ in 0..SCRAPES {
+            threads.spawn(|| {
+                for total in 1..=ROUNDS {
+                    start.wait();
+                    metrics.accounts.config_map_errors.raise_to(total);
+                    metrics.accounts.live_lookups.raise_to(LiveLookup::Found, total);
+                }
+            });
+        }
+    });
+    assert_eq!(metrics.accounts.config_map_errors.get(), ROUNDS);
+    assert_eq!(metrics.accounts.live_lookups.get(LiveLookup::Found), ROUNDS);
+}
+
+#[test]
+fn a_total_never_falls() {
+    let total = Total::of(IntCounter::new("n", "n").expect("a counter"));
+    for seen in [3, 2, 5, 5] {
+        total.raise_to(seen);
+    }
+    assert_eq!(total.get(), 5);
 }

@@ -1,3 +1,7 @@
+use injection::admission::{Endpoint, Policy, Way, decode};
+use injection::identity::{self, Lookup};
+use injection::mutation::Jitter;
+
 use super::*;
 use crate::{DryRun, Status, Subject};
 
@@ -175,4 +179,49 @@ fn does_not_know_whether_an_unreadable_selector_keeps_the_pod_out() {
     let check = report.checks.iter().find(|it| it.id == "webhook-selectors").unwrap();
     assert_eq!(check.status, Status::Skipped, "{}", check.seen);
     assert!(check.seen.contains("objectSelector"), "{}", check.seen);
+}
+
+/// What the checks are told of a pod is what they would be told of the whole pod.
+#[test]
+fn changes_no_admission() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../injection/tests/cases");
+    let mut compared = 0;
+    for file in std::fs::read_dir(folder).expect("the cases of the mutation") {
+        let path = file.unwrap().path();
+        let case = injection::workloads::read(&std::fs::read_to_string(&path).unwrap()).unwrap();
+        let case = case.first().expect("a case");
+        let mut policy = Policy::default();
+        if let Some(prefix) = case["settings"]["annotationPrefix"].as_str() {
+            policy.settings.keys = AnnotationKeys::new(prefix);
+        }
+        if let Some(path) = case["settings"]["tokenMountPath"].as_str() {
+            path.clone_into(&mut policy.settings.token_mount_path);
+        }
+        let reader = ServiceAccountReader::new(policy.settings.keys.clone(), None);
+        let annotations = case["serviceAccount"].as_object().into_iter().flatten();
+        let annotations =
+            annotations.filter_map(|(key, value)| Some((key.as_str(), value.as_str()?)));
+        let account = reader.read(annotations);
+        for container_credentials in [false, true] {
+            let lookup = Lookup {
+                container_credentials,
+                service_account: account
+                    .clone()
+                    .map_or(identity::Fact::Absent, |read| identity::Fact::Known(read.into())),
+                config_map_entry: identity::Fact::Absent,
+            };
+            let admit = |pod: &Value| {
+                let review = crate::pod::review(pod, "demo")?;
+                let review = decode(&review).ok()?;
+                let Way::Lookup(candidate) = review.way() else { return None };
+                let admission = candidate.admit(&lookup, &policy, Endpoint::Required, Jitter(0));
+                Some((admission.outcome, admission.warnings, admission.refusal.is_some()))
+            };
+            let kept = redacted_pod(&case["pod"], &policy.settings.keys);
+            assert_eq!(admit(&kept), admit(&case["pod"]), "{}", path.display());
+            assert_eq!(redacted_pod(&kept, &policy.settings.keys), kept, "{}", path.display());
+            compared += 1;
+        }
+    }
+    assert!(compared > 50, "{compared} admissions");
 }
