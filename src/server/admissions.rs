@@ -14,7 +14,7 @@ use axum::routing::post;
 use super::bad_requests::{BadRequests, Bounded};
 use super::record::Record;
 use super::{BodyError, BodyReader, UnsupportedContentType, require_json};
-use crate::service_accounts::ServiceAccounts;
+use crate::service_accounts::{Caller, ServiceAccounts};
 use crate::telemetry::metrics::Metrics;
 use injection::admission::{self, Admission, DecodeError, Endpoint, Outcome, Policy, Review, Way};
 use injection::mutation::Jitter;
@@ -86,19 +86,25 @@ impl Admissions {
         request: Request,
     ) -> Result<Vec<u8>, Unanswered> {
         require_json(request.headers())?;
+        let caller = request.extensions().get().copied().unwrap_or_default();
         let body = self.bodies.read(request.into_body()).await?;
-        self.answer(endpoint, &body).await
+        self.answer(endpoint, caller, &body).await
     }
 
     /// One admission.
-    async fn answer(&self, endpoint: Endpoint, body: &[u8]) -> Result<Vec<u8>, Unanswered> {
+    async fn answer(
+        &self,
+        endpoint: Endpoint,
+        caller: Caller,
+        body: &[u8],
+    ) -> Result<Vec<u8>, Unanswered> {
         let record = Record::begin(&self.metrics, endpoint);
         let review = admission::decode(body)?;
         let admission = match review.way() {
             Way::Settled(outcome) => Admission::of(outcome),
             Way::Lookup(candidate) => {
                 let waiting = record.waits_for(&review);
-                let lookup = self.service_accounts.resolve(candidate.key).await;
+                let lookup = self.service_accounts.resolve(candidate.key, caller).await;
                 waiting.end();
                 let jitter = Jitter(fastrand::i64(0..=Jitter::MAX));
                 candidate.admit(&lookup, &self.policy, endpoint, jitter)

@@ -25,6 +25,7 @@ use super::activity::{Activity, Phase};
 use super::limits::{DrainLimits, Limits};
 use super::stats::Ending;
 use super::watched_io::WatchedIo;
+use crate::service_accounts::Caller;
 use crate::telemetry::metrics::{self, Metrics, Verb};
 use crate::tls::clients::Rejections;
 
@@ -78,13 +79,14 @@ impl Shared {
     pub(super) async fn serve(&self, stream: TcpStream, activity: Arc<Activity>) -> Ending {
         // Answers are written whole: to hold one back for more gains nothing.
         let _ = stream.set_nodelay(true);
+        let caller = stream.peer_addr().map(|peer| Caller::new(peer.ip())).unwrap_or_default();
         let Some(tls) = &self.tls else {
-            return self.serve_http(stream, activity).await;
+            return self.serve_http(stream, caller, activity).await;
         };
         match self.supervise(pin!(tls.acceptor.accept(stream).into_fallible()), &activity).await {
             Ok(Ok(stream)) => {
                 activity.advance(&[Phase::Handshake], Phase::FirstRequest);
-                self.serve_http(stream, activity).await
+                self.serve_http(stream, caller, activity).await
             }
             Ok(Err((error, stream))) => {
                 tracing::debug!(%error, "failed to complete a TLS handshake");
@@ -122,11 +124,11 @@ impl Shared {
         }
     }
 
-    async fn serve_http<I>(&self, io: I, activity: Arc<Activity>) -> Ending
+    async fn serve_http<I>(&self, io: I, caller: Caller, activity: Arc<Activity>) -> Ending
     where
         I: AsyncRead + AsyncWrite + Unpin,
     {
-        let service = service_fn(|request| self.answer(request, &activity));
+        let service = service_fn(|request| self.answer(request, caller, &activity));
         let io = TokioIo::new(WatchedIo::new(io, Arc::clone(&activity)));
         let connection = http1::Builder::new()
             // Its own also closes idle connections, and knows no other phase.
@@ -160,6 +162,7 @@ impl Shared {
     async fn answer(
         &self,
         request: Request<Incoming>,
+        caller: Caller,
         activity: &Arc<Activity>,
     ) -> Result<Response<Noted<axum::body::Body>>, Evicted> {
         if !activity.enter(Phase::Body) {
@@ -167,7 +170,8 @@ impl Shared {
         }
         let note = |phase| Note { activity: Arc::clone(activity), phase };
         activity.set_unread(!request.body().is_end_stream());
-        let request = request.map(|body| Noted::new(body, note(Phase::Working)));
+        let mut request = request.map(|body| Noted::new(body, note(Phase::Working)));
+        request.extensions_mut().insert(caller);
         // Not as a layer of the router, which takes memory five times for one.
         let counted = self.counted.as_deref().map(|metrics| {
             let path = metrics::Path::of(request.uri().path());
