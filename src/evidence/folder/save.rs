@@ -6,7 +6,7 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::FolderError;
 use diagnosis::{Fact, Redacted};
@@ -41,7 +41,7 @@ pub fn save(folder: &Path, facts: &Redacted) -> Result<Vec<PathBuf>, FolderError
     made.map_err(|source| failed(folder, source))?;
     let facts = facts.facts();
     let files = [
-        ("subject", Some(value(&facts.subject))),
+        ("subject", Some(text(&facts.subject))),
         ("version", stored(&facts.version)),
         ("webhooks", stored(&facts.webhooks)),
         ("namespace", stored(&facts.namespace)),
@@ -54,17 +54,13 @@ pub fn save(folder: &Path, facts: &Redacted) -> Result<Vec<PathBuf>, FolderError
         ("jwks", stored(&facts.jwks)),
         ("pods", stored(&facts.pods)),
         ("provider", stored(&facts.provider)),
-        ("role", stored(&facts.role)),
+        // As the AWS CLI printed it.
+        ("role", facts.role.known().cloned().or_else(|| stored(&facts.role))),
     ];
     let mut written = Vec::new();
-    for (name, value) in files {
-        let Some(value) = value else { continue };
+    for (name, text) in files {
+        let Some(text) = text else { continue };
         let path = folder.join(format!("{name}.json"));
-        let text = match value {
-            // As the AWS CLI printed it.
-            Value::String(text) => text,
-            value => format!("{value:#}\n"),
-        };
         // Exclusive: a file or a symlink that came meanwhile is left alone.
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
         file.and_then(|mut file| file.write_all(text.as_bytes()))
@@ -74,16 +70,17 @@ pub fn save(folder: &Path, facts: &Redacted) -> Result<Vec<PathBuf>, FolderError
     Ok(written)
 }
 
-fn value(of: &impl Serialize) -> Value {
+fn text(of: &impl Serialize) -> String {
     // Maps with text for keys: it can't fail.
-    serde_json::to_value(of).unwrap_or_default()
+    let text = serde_json::to_string_pretty(of).unwrap_or_default();
+    format!("{text}\n")
 }
 
-fn stored<T: Serialize>(fact: &Fact<T>) -> Option<Value> {
+fn stored<T: Serialize>(fact: &Fact<T>) -> Option<String> {
     match fact {
-        Fact::Known(known) => Some(value(known)),
-        Fact::Absent => Some(json!({"absent": true})),
-        Fact::Unknown(why) => Some(json!({"unknown": why})),
+        Fact::Known(known) => Some(text(known)),
+        Fact::Absent => Some(text(&json!({"absent": true}))),
+        Fact::Unknown(why) => Some(text(&json!({"unknown": why}))),
         Fact::NotAsked => None,
     }
 }

@@ -51,7 +51,7 @@ impl Redacted {
             dry_run: facts.dry_run.map(|it| dry_run(it, keys)),
             discovery: facts.discovery.map(|it| fetched(it, documents::discovery)),
             jwks: facts.jwks.map(|it| fetched(it, documents::jwks)),
-            pods: facts.pods.map(|all| all.iter().map(|it| redacted_pod(it, keys)).collect()),
+            pods: facts.pods.map(|all| all.into_iter().map(|it| redacted_pod(&it, keys)).collect()),
             role: facts.role.map(|text| documents::role(&text)),
             provider: facts.provider.map(|it| provider(&it)),
             ..facts

@@ -183,6 +183,7 @@ fn does_not_know_whether_an_unreadable_selector_keeps_the_pod_out() {
 
 /// What the checks are told of a pod is what they would be told of the whole pod.
 #[test]
+#[allow(clippy::disallowed_methods, reason = "the cases are files")]
 fn changes_no_admission() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../injection/tests/cases");
     let mut compared = 0;
