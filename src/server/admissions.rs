@@ -14,6 +14,8 @@ use axum::routing::post;
 use super::bad_requests::{BadRequests, Bounded};
 use super::record::Record;
 use super::{BodyError, BodyReader, UnsupportedContentType, require_json};
+use text::Line;
+
 use crate::service_accounts::{Caller, ServiceAccounts};
 use crate::telemetry::metrics::Metrics;
 use injection::admission::{self, Admission, DecodeError, Endpoint, Outcome, Policy, Review, Way};
@@ -148,6 +150,6 @@ impl IntoResponse for Unanswered {
             Self::Review(_) => StatusCode::BAD_REQUEST,
             Self::Lookup { .. } => StatusCode::SERVICE_UNAVAILABLE,
         };
-        (status, format!("{}\n", Bounded::of(&self))).into_response()
+        (status, Line(Bounded::of(&self)).to_string()).into_response()
     }
 }

@@ -10,6 +10,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
+use text::Line;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
@@ -45,7 +46,7 @@ impl BodyError {
 
 impl IntoResponse for BodyError {
     fn into_response(self) -> Response {
-        (self.status(), format!("{self}\n")).into_response()
+        (self.status(), Line(self).to_string()).into_response()
     }
 }
 
@@ -157,7 +158,7 @@ pub struct UnsupportedContentType;
 
 impl IntoResponse for UnsupportedContentType {
     fn into_response(self) -> Response {
-        (StatusCode::UNSUPPORTED_MEDIA_TYPE, format!("{self}\n")).into_response()
+        (StatusCode::UNSUPPORTED_MEDIA_TYPE, Line(self).to_string()).into_response()
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::Value;
+use text::Line;
 
 use super::pod::{lacks, written};
 use super::{Fact, Settings, annotations, config_map_entries};
@@ -117,7 +118,7 @@ fn is_looked_at(pod: &Value) -> bool {
 impl fmt::Display for Audit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for Lacking { namespace, pod, why, .. } in &self.found {
-            writeln!(f, "{namespace}/{pod} {why}")?;
+            write!(f, "{}", Line(format_args!("{namespace}/{pod} {why}")))?;
         }
         let found = self.found.len();
         writeln!(f, "{} pods run, {found} of them to be started anew", self.pods)
