@@ -1,17 +1,18 @@
 //! All pods and `ServiceAccount`s, page by page, one looked at and forgotten
 //! after the other.
 
+use diagnosis::Auditor;
 use kube::Client;
 
-use super::ask;
-use diagnosis::{Auditor, Fact};
+use crate::api_server::pages;
 
 /// Why they are not known.
 #[derive(Debug, thiserror::Error)]
-#[error("failed to list {what}: {why}; it takes the right to list {what}")]
+#[error("failed to list {what}: {why}; {next_step}")]
 pub struct ListError {
     what: &'static str,
     why: String,
+    next_step: String,
 }
 
 /// Shows the auditor the `ServiceAccount`s of a namespace, or of all, then the
@@ -23,25 +24,22 @@ pub async fn everything(
 ) -> Result<(), ListError> {
     let folder = namespace.map_or_else(String::new, |name| format!("/namespaces/{name}"));
     let path = format!("/api/v1{folder}/serviceaccounts");
-    let accounts = ask::list(client, &path, "", |account| {
-        auditor.account(&account);
-        Ok(())
-    });
-    listed("serviceaccounts", accounts.await)?;
+    let accounts = pages::for_each(client, &path, |account| auditor.account(&account)).await;
+    accounts.map_err(|error| ListError::of("serviceaccounts", &error))?;
     let path = format!("/api/v1{folder}/pods");
-    let pods = ask::list(client, &path, "", |pod| {
-        auditor.pod(&pod);
-        Ok(())
-    });
-    listed("pods", pods.await)
+    let pods = pages::for_each(client, &path, |pod| auditor.pod(&pod)).await;
+    pods.map_err(|error| ListError::of("pods", &error))
 }
 
-fn listed(what: &'static str, fact: Fact<()>) -> Result<(), ListError> {
-    match fact {
-        Fact::Known(()) => Ok(()),
-        Fact::Unknown(why) => Err(ListError { what, why }),
-        Fact::Absent | Fact::NotAsked => {
-            Err(ListError { what, why: "the API server has no such list".to_owned() })
-        }
+impl ListError {
+    fn of(what: &'static str, error: &pages::ListError) -> Self {
+        let next_step = match error {
+            pages::ListError::Failed(failure) => match failure.kind.advice() {
+                Some(advice) => advice.to_owned(),
+                None => format!("it takes the right to list {what}"),
+            },
+            pages::ListError::Endless { .. } => "check what answers for the API server".to_owned(),
+        };
+        Self { what, why: error.to_string(), next_step }
     }
 }
