@@ -46,6 +46,7 @@ pub(super) fn standard_input(limit: Limit, patience: Patience) -> Result<Vec<u8>
 }
 
 /// Whether a person may be there to answer: standard input is a terminal.
+#[must_use]
 pub fn is_interactive() -> bool {
     io::stdin().is_terminal()
 }
