@@ -125,6 +125,9 @@ fn certificate(
     Ok(Certificate::Managed { params: Params { names, secret, lifetimes }, configurations })
 }
 
+/// What the memory of the process is bounded for.
+const MAX_REQUEST_BYTES: usize = 16 << 20;
+
 fn https(
     args: &HttpsArgs,
     certificate: Certificate,
@@ -132,6 +135,11 @@ fn https(
 ) -> Result<Https, ConfigError> {
     if args.max_request_bytes == 0 {
         return Err(refuse("--max-request-bytes", "0".to_owned(), "no review would fit"));
+    }
+    if args.max_request_bytes > MAX_REQUEST_BYTES {
+        let value = args.max_request_bytes.to_string();
+        let reason = "at most 16Mi: an API server sends no more than 3 MiB for each object";
+        return Err(refuse("--max-request-bytes", value, reason));
     }
     let (min_version, told) = MinVersion::parse(args.tls_min_version.trim())?;
     warnings.extend(told);

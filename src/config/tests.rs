@@ -283,6 +283,7 @@ fn refuses_values_that_pods_could_not_have() {
         ("--aws-account-id", "1111222233"),
         ("--aws-partition", "azure"),
         ("--max-request-bytes", "0"),
+        ("--max-request-bytes", "16777217"),
         ("--service-account-lookup-timeout", "0"),
     ] {
         let error = refused(&[&format!("{flag}={value}")]);
