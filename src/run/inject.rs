@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::{cluster, completed, misused, told};
 use crate::cli::{InjectArgs, InjectOutput};
 use crate::config::{Injection, ReadSource};
-use crate::service_accounts::{self, ServiceAccounts};
+use crate::service_accounts::{self, Caller, ServiceAccounts};
 use injection::admission::{self, Admission, DecodeError, Explanation, Outcome, Way};
 use injection::identity::{Fact, Key, Lookup, Manifests, ServiceAccountReader};
 use injection::mutation::Jitter;
@@ -185,7 +185,7 @@ impl Accounts {
     }
 
     async fn resolve(&self, key: Key<'_>) -> Lookup {
-        let mut lookup = self.others.resolve(key).await;
+        let mut lookup = self.others.resolve(key, Caller::default()).await;
         if let Some(manifest) = self.manifests.service_account(key) {
             let annotations = manifest.annotations.iter();
             let read = self.reader.read(annotations.map(|(k, v)| (k.as_str(), v.as_str())));

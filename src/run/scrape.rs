@@ -6,7 +6,9 @@ use jiff::Timestamp;
 
 use crate::server::ConnectionStats;
 use crate::service_accounts::ServiceAccounts;
-use crate::telemetry::metrics::{Ending, EventResult, LiveLookup, Metrics, Reload, Watched};
+use crate::telemetry::metrics::{
+    Ending, EventResult, LiveLookup, LookupRejection, Metrics, Reload, Watched,
+};
 use crate::tls::managed::{self, Operation};
 use crate::tls::reload::ReloadStats;
 use crate::tls::resolver::CertificateResolver;
@@ -23,6 +25,12 @@ pub(super) fn service_accounts(metrics: &Metrics, accounts: ServiceAccounts) {
         to.live_lookups.raise_to(LiveLookup::Found, gets.with_role + gets.without_role);
         to.live_lookups.raise_to(LiveLookup::NotFound, gets.not_found);
         to.live_lookups.raise_to(LiveLookup::Failed, gets.failed);
+        let queue = stats.queue;
+        to.live_lookups_queued.set(gauge(queue.waiting as u64));
+        to.live_lookups_in_flight.set(gauge(queue.slots_taken as u64));
+        to.live_lookup_waits.raise_to(queue.waited);
+        to.live_lookup_rejections.raise_to(LookupRejection::QueueFull, queue.full);
+        to.live_lookup_rejections.raise_to(LookupRejection::Timeout, queue.timeouts);
         to.events.raise_to(EventResult::Sent, stats.events.sent);
         to.events.raise_to(EventResult::Present, stats.events.present);
         to.events.raise_to(EventResult::Dropped, stats.events.dropped);

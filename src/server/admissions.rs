@@ -21,7 +21,7 @@ use super::deadline;
 use super::record::Record;
 use super::work::{Permit, Work};
 use super::{BodyError, BodyReader, Limits, RequestBody, UnsupportedContentType, require_json};
-use crate::service_accounts::ServiceAccounts;
+use crate::service_accounts::{Caller, ServiceAccounts};
 use crate::telemetry::metrics::Metrics;
 use injection::admission::{self, Admission, DecodeError, Endpoint, Outcome, Policy, Review, Way};
 use injection::identity::Key;
@@ -103,8 +103,9 @@ impl Admissions {
         deadline: Instant,
     ) -> Result<Response, Unanswered> {
         require_json(request.headers())?;
+        let caller = request.extensions().get().copied().unwrap_or_default();
         let body = self.bodies.read(request, deadline).await?;
-        self.answer(endpoint, body, deadline).await
+        self.answer(endpoint, caller, body, deadline).await
     }
 
     /// One admission. While it waits for its lookup it holds the review's bytes
@@ -112,6 +113,7 @@ impl Admissions {
     async fn answer(
         &self,
         endpoint: Endpoint,
+        caller: Caller,
         body: RequestBody,
         deadline: Instant,
     ) -> Result<Response, Unanswered> {
@@ -127,14 +129,13 @@ impl Admissions {
         };
         let (namespace, name) = (candidate.key.namespace.to_owned(), candidate.key.name.to_owned());
         let key = Key { namespace: &namespace, name: &name };
-        let mut lookup = pin!(self.service_accounts.resolve(key));
+        let mut lookup = pin!(self.service_accounts.resolve(key, caller));
         let known = poll_fn(|cx| Poll::Ready(lookup.as_mut().poll(cx))).await;
         if let Poll::Ready(lookup) = known {
             let admission = candidate.admit(&lookup, &self.policy, endpoint, jitter());
             return end(&record, &review, &admission, permit);
         }
         let waiting = record.waits_for(&review);
-        drop(candidate);
         drop(review);
         drop(permit);
         let late = || format!("not answered within {:?}", record.elapsed());

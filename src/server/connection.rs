@@ -23,11 +23,12 @@ use tower::Service;
 
 use super::activity::{Activity, Phase};
 use super::answer::Paced;
-use super::limits::{DrainLimits, Limits};
+use super::limits::{ANSWER_BYTES, DrainLimits, Limits};
 use super::memory::Memory;
 use super::metered_io::{Input, MeteredIo};
 use super::stats::Ending;
 use super::watched_io::WatchedIo;
+use crate::service_accounts::Caller;
 use crate::telemetry::metrics::{self, Metrics, Verb};
 use crate::tls::clients::Rejections;
 
@@ -87,10 +88,11 @@ impl Shared {
     pub(super) async fn serve(&self, stream: TcpStream, activity: Arc<Activity>) -> Ending {
         // Answers are written whole: to hold one back for more gains nothing.
         let _ = stream.set_nodelay(true);
+        let caller = stream.peer_addr().map(|peer| Caller::new(peer.ip())).unwrap_or_default();
         let input = Input::new(self.memory.open());
         let stream = MeteredIo::new(stream, Arc::clone(&activity), Arc::clone(&input));
         let Some(tls) = &self.tls else {
-            return self.serve_http(stream, activity, input).await;
+            return self.serve_http(stream, caller, activity, input).await;
         };
         let limit =
             |session: &mut rustls::ServerConnection| session.set_buffer_limit(Some(TLS_BYTES));
@@ -98,7 +100,7 @@ impl Shared {
         match self.supervise(pin!(handshake), &activity, &input).await {
             Ok(Ok(stream)) => {
                 activity.advance(&[Phase::Handshake], Phase::FirstRequest);
-                self.serve_http(stream, activity, input).await
+                self.serve_http(stream, caller, activity, input).await
             }
             Ok(Err((error, stream))) => {
                 tracing::debug!(%error, "failed to complete a TLS handshake");
@@ -138,11 +140,17 @@ impl Shared {
         }
     }
 
-    async fn serve_http<I>(&self, io: I, activity: Arc<Activity>, input: Arc<Input>) -> Ending
+    async fn serve_http<I>(
+        &self,
+        io: I,
+        caller: Caller,
+        activity: Arc<Activity>,
+        input: Arc<Input>,
+    ) -> Ending
     where
         I: AsyncRead + AsyncWrite + Unpin,
     {
-        let service = service_fn(|request| self.answer(request, &activity, &input));
+        let service = service_fn(|request| self.answer(request, caller, &activity, &input));
         let io = TokioIo::new(WatchedIo::new(io, Arc::clone(&activity)));
         let connection = http1::Builder::new()
             // Its own also closes idle connections, and knows no other phase.
@@ -176,7 +184,8 @@ impl Shared {
 
     async fn answer(
         &self,
-        mut request: Request<Incoming>,
+        request: Request<Incoming>,
+        caller: Caller,
         activity: &Arc<Activity>,
         input: &Input,
     ) -> Result<Response<Noted<Paced>>, Evicted> {
@@ -185,8 +194,9 @@ impl Shared {
         }
         let note = |phase| Note { activity: Arc::clone(activity), phase };
         activity.set_unread(!request.body().is_end_stream());
+        let mut request = request.map(|body| Noted::new(body, note(Phase::Working)));
         request.extensions_mut().insert(Arc::clone(&input.account));
-        let request = request.map(|body| Noted::new(body, note(Phase::Working)));
+        request.extensions_mut().insert(caller);
         // Not as a layer of the router, which takes memory five times for one.
         let counted = self.counted.as_deref().map(|metrics| {
             let path = metrics::Path::of(request.uri().path());
@@ -201,9 +211,8 @@ impl Shared {
         if activity.has_unread() || self.stage.leaving.load(Ordering::Acquire) {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
-        let most = self.limits.answer_bytes();
         let (mut parts, body) = response.into_parts();
-        let body = Paced::of(body, &self.answers, most, activity).await;
+        let body = Paced::of(body, &self.answers, ANSWER_BYTES, activity).await;
         // Whoever made the answer may have another made, now that this one is counted.
         parts.extensions.clear();
         if input.holds() {
@@ -260,9 +269,13 @@ impl Shared {
 /// that has to make room is answered; and nothing else is evicted while it is
 /// being served.
 fn has_made_room(activity: &Activity, input: &Input, cx: &Context<'_>) -> bool {
-    let serving = || matches!(activity.look().phase, Phase::Body | Phase::Working);
-    if input.holds() && !serving() && input.account.watch(cx).is_err() {
-        return true;
+    if input.holds() {
+        match activity.look().phase {
+            Phase::Body => {}
+            Phase::Working => input.account.waits_for_client(false),
+            _ if input.account.watch(cx).is_err() => return true,
+            _ => {}
+        }
     }
     activity.answer().is_some_and(|answer| answer.watch(cx).is_err())
 }

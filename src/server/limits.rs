@@ -62,6 +62,9 @@ const MEMORY: usize = 150 << 20;
 /// A body ends within a block, and the connection's buffers come with it.
 const BESIDE_BODY: usize = 192 << 10;
 
+/// The largest answer that is counted whole, and what it holds on its way.
+pub(super) const ANSWER_BYTES: usize = MAX_ANSWER_BYTES + BUFFERS;
+
 const CONNECTIONS: std::ops::RangeInclusive<usize> = 256..=2048;
 
 impl Default for Limits {
@@ -108,11 +111,6 @@ impl Limits {
         Self { connections: 64, body_memory, ..Self::for_requests_of(body_memory) }
     }
 
-    /// The largest answer that is counted whole.
-    pub(super) fn answer_bytes(&self) -> usize {
-        MAX_ANSWER_BYTES + BUFFERS
-    }
-
     pub(super) fn request_memory(&self) -> Arc<Memory> {
         Memory::new(self.request_sizes())
     }
@@ -127,7 +125,7 @@ impl Limits {
     }
 
     fn answer_sizes(&self) -> Sizes {
-        let reserve = self.answer_bytes();
+        let reserve = ANSWER_BYTES;
         Sizes { common: 2 * reserve, reserve, patience: self.patience }
     }
 }

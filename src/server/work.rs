@@ -32,13 +32,12 @@ impl Work {
     pub(super) async fn permit(&self, review: usize, deadline: Instant) -> Option<Permit> {
         let units = work_bytes(review).div_ceil(UNIT).min(self.all);
         let units = u32::try_from(units).unwrap_or(u32::MAX);
-        let permit = match Arc::clone(&self.left).try_acquire_many_owned(units) {
-            Ok(permit) => permit,
+        let permit = if let Ok(permit) = Arc::clone(&self.left).try_acquire_many_owned(units) {
+            permit
+        } else {
             // First come, first served: the semaphore is fair, and never closed.
-            Err(_) => {
-                let wait = Arc::clone(&self.left).acquire_many_owned(units);
-                timeout_at(deadline, wait).await.ok()?.ok()?
-            }
+            let wait = Arc::clone(&self.left).acquire_many_owned(units);
+            timeout_at(deadline, wait).await.ok()?.ok()?
         };
         Some(Permit(Arc::new(permit)))
     }

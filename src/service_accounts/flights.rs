@@ -1,143 +1,285 @@
-//! One question at a time for each key, however many wait for its answer.
+//! One question at a time for each key, however many wait for its answer, and
+//! no more at once for all keys than there are slots.
 //!
-//! Who comes while a question is out may share its answer only where that is
-//! conclusive: anything else may have been true before he came and not be any
-//! more. He waits for the next one, which begins after he came, together with
-//! all who came meanwhile. So nobody waits for more than two.
+//! Who comes while a question is out may share its answer only where that
+//! holds for all: anything else may have been true before he came and not be
+//! any more. He waits for the next one, which begins after he came, together
+//! with all who came meanwhile. So nobody waits for more than two answers.
+//!
+//! Whoever needs a question lines up for a slot in the line of his own caller
+//! and namespace, and the first to get one asks for all. So nobody waits in a
+//! line that others made long.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::time::error::Elapsed;
+use tokio::time::{Instant, timeout_at};
 
+use super::failure::AskError;
+use super::fair_queue::Caller;
+use super::slots::{Slot, Slots};
 use injection::identity::Key;
 
 #[derive(Clone, Debug)]
 pub(super) struct Flights<T> {
-    out: Arc<Mutex<HashMap<String, Flight<T>>>>,
-    /// Whether an answer holds for those too who came after its question.
-    conclusive: fn(&T) -> bool,
+    flights: Arc<Mutex<HashMap<Arc<str>, Flight<T>>>>,
+    slots: Slots,
+}
+
+/// An answer, and whom it holds for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Settled<T> {
+    /// Also for those who came after its question.
+    ForAll(T),
+    /// For those who came before its question.
+    ForEarlier(T),
+}
+
+/// Why there is no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NoAnswer {
+    /// Too many wait for a slot.
+    QueueFull,
+    /// The time was over before there was a slot.
+    NoSlot,
+    /// The time was over before there was an answer.
+    Late,
+    /// The task that asked panicked.
+    Panicked,
+}
+
+impl NoAnswer {
+    /// In one line that ends with what to do about it.
+    pub(super) fn explained(self, what: String, limit: Duration) -> Arc<str> {
+        const NEXT: &str = "check how long the API server takes, and who calls the webhook";
+        let ms = limit.as_millis();
+        match self {
+            Self::QueueFull => format!("failed to get {what}: too many lookups wait; {NEXT}"),
+            Self::NoSlot => {
+                format!("failed to get {what}: other lookups took more than {ms} ms; {NEXT}")
+            }
+            Self::Late => AskError::Timeout { what, limit }.to_string(),
+            Self::Panicked => AskError::Panicked { what }.to_string(),
+        }
+        .into()
+    }
 }
 
 #[derive(Debug)]
 struct Flight<T> {
-    answers: watch::Sender<Option<Answer<T>>>,
-    /// How many questions were sent.
-    sent: u64,
-    /// The number of the question that the last to come waits for.
-    wanted: u64,
+    news: watch::Sender<News<T>>,
+    /// Those who wait in [`Flights::get`] for this key.
+    waiting: usize,
 }
 
+/// Questions are numbered. One is out where more were sent than ended.
 #[derive(Debug)]
-struct Answer<T> {
-    number: u64,
-    value: T,
+struct News<T> {
+    sent: u64,
+    ended: u64,
+    /// Of the last question that ended; nothing where its task panicked.
+    answer: Option<Settled<T>>,
 }
 
 impl<T: Clone + Send + Sync + 'static> Flights<T> {
-    pub(super) fn new(conclusive: fn(&T) -> bool) -> Self {
-        Self { out: Arc::default(), conclusive }
+    pub(super) fn new(slots: Slots) -> Self {
+        Self { flights: Arc::default(), slots }
     }
 
-    /// The answer of a question that was sent after this call, or a conclusive
-    /// one that came after it. `ask` is called only where no one else's runs.
-    /// Who is dropped while he waits takes nothing from the others.
+    /// The answer of a question that was sent after this call, or one that
+    /// came after it and holds for all. `ask` is called only where no one
+    /// else's question will do. What its future gives settles the answer, and
+    /// runs while nobody can join: who comes after what it has seen does not
+    /// get that answer.
     ///
-    /// `None` where the task that asks panicked.
-    pub(super) async fn get<F>(
+    /// Who is dropped while he waits takes nothing from the others.
+    pub(super) async fn get<F, S>(
         &self,
         key: Key<'_>,
-        ask: impl Fn() -> F + Send + 'static,
-    ) -> Option<T>
+        caller: Caller,
+        limit: Duration,
+        ask: impl FnOnce() -> F,
+    ) -> Result<T, NoAnswer>
     where
-        F: Future<Output = T> + Send + 'static,
+        F: Future<Output = S> + Send + 'static,
+        S: FnOnce() -> Settled<T> + Send + 'static,
     {
-        let (mut answers, wanted) = self.join(key.to_string(), ask);
+        let deadline = Instant::now() + limit;
+        let mut waiter = self.join(key);
         loop {
-            // Fails where the sender is gone: its task panicked.
-            answers.changed().await.ok()?;
-            if let Some(answer) = &*answers.borrow_and_update()
-                && (answer.number >= wanted || (self.conclusive)(&answer.value))
-            {
-                return Some(answer.value.clone());
+            if let Some(answer) = waiter.answer() {
+                return answer;
             }
-        }
-    }
-
-    fn join<F>(
-        &self,
-        key: String,
-        ask: impl Fn() -> F + Send + 'static,
-    ) -> (watch::Receiver<Option<Answer<T>>>, u64)
-    where
-        F: Future<Output = T> + Send + 'static,
-    {
-        let mut out = self.lock();
-        if let Some(flight) = out.get_mut(&key) {
-            flight.wanted = flight.sent + 1;
-            return (flight.answers.subscribe(), flight.wanted);
-        }
-        let (sender, receiver) = watch::channel(None);
-        out.insert(key.clone(), Flight { answers: sender, sent: 0, wanted: 1 });
-        drop(out);
-        // A task of its own, so that nobody who waits can take it down.
-        tokio::spawn(Pilot { flights: self.clone(), key, landed: false }.fly(ask));
-        (receiver, 1)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Flight<T>>> {
-        self.out.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Asks for one key until nobody wants another answer.
-struct Pilot<T: Clone + Send + Sync + 'static> {
-    flights: Flights<T>,
-    key: String,
-    landed: bool,
-}
-
-impl<T: Clone + Send + Sync + 'static> Pilot<T> {
-    async fn fly<F: Future<Output = T> + Send>(mut self, ask: impl Fn() -> F + Send) {
-        while let Some(number) = self.send() {
-            let value = ask().await;
-            if !self.land(number, value) {
+            if waiter.is_out() {
+                waiter.news(deadline).await.map_err(|_| NoAnswer::Late)?;
+                continue;
+            }
+            let turn = self.slots.line_up(caller, key.namespace);
+            let turn = turn.map_err(|_| NoAnswer::QueueFull)?;
+            // Both are cancel-safe: news that were not looked at stay new, and
+            // a turn that is dropped is left.
+            let slot = tokio::select! {
+                biased;
+                // Somebody else asks.
+                news = waiter.news(deadline) => {
+                    news.map_err(|_| {
+                        self.slots.count_timeout();
+                        NoAnswer::NoSlot
+                    })?;
+                    continue;
+                }
+                slot = turn => slot,
+            };
+            if let Some(pilot) = waiter.send(slot) {
+                // A task of its own, so that nobody who waits can take it down.
+                tokio::spawn(pilot.fly(ask()));
                 break;
             }
         }
-    }
-
-    /// The number of the question that goes out now.
-    fn send(&self) -> Option<u64> {
-        let mut out = self.flights.lock();
-        let flight = out.get_mut(&self.key)?;
-        flight.sent += 1;
-        Some(flight.sent)
-    }
-
-    /// Hands the answer out, and says whether someone wants another one.
-    fn land(&mut self, number: u64, value: T) -> bool {
-        let conclusive = (self.flights.conclusive)(&value);
-        let mut out = self.flights.lock();
-        let Some(flight) = out.get_mut(&self.key) else { return false };
-        flight.answers.send_replace(Some(Answer { number, value }));
-        let again = !conclusive && flight.wanted > number && !flight.answers.is_closed();
-        if !again {
-            // Under the same lock, so that the next to come begins anew.
-            out.remove(&self.key);
-            self.landed = true;
+        // The question that is out is the one to wait for.
+        loop {
+            waiter.news(deadline).await.map_err(|_| NoAnswer::Late)?;
+            if let Some(answer) = waiter.answer() {
+                return answer;
+            }
         }
-        again
+    }
+
+    fn join(&self, key: Key<'_>) -> Waiter<T> {
+        let key: Arc<str> = key.to_string().into();
+        let mut flights = self.lock();
+        let flight = flights.entry(Arc::clone(&key)).or_insert_with(|| Flight {
+            news: watch::Sender::new(News { sent: 0, ended: 0, answer: None }),
+            waiting: 0,
+        });
+        flight.waiting += 1;
+        let news = flight.news.subscribe();
+        let (wanted, seen) = {
+            let news = news.borrow();
+            (news.sent + 1, news.ended)
+        };
+        Waiter { flights: self.clone(), key, news, wanted, seen }
+    }
+
+    /// Nobody waits, and nothing is out.
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.lock().is_empty()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Arc<str>, Flight<T>>> {
+        self.flights.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One who waits for the answer of one key.
+struct Waiter<T: Clone + Send + Sync + 'static> {
+    flights: Flights<T>,
+    key: Arc<str>,
+    news: watch::Receiver<News<T>>,
+    /// The first question that was sent after he came.
+    wanted: u64,
+    /// The last one that had ended when he came.
+    seen: u64,
+}
+
+impl<T: Clone + Send + Sync + 'static> Waiter<T> {
+    fn answer(&mut self) -> Option<Result<T, NoAnswer>> {
+        let news = self.news.borrow_and_update();
+        let is_his = news.ended >= self.wanted;
+        match &news.answer {
+            Some(Settled::ForAll(answer)) if news.ended > self.seen => Some(Ok(answer.clone())),
+            Some(Settled::ForAll(answer) | Settled::ForEarlier(answer)) if is_his => {
+                Some(Ok(answer.clone()))
+            }
+            None if is_his => Some(Err(NoAnswer::Panicked)),
+            _ => None,
+        }
+    }
+
+    fn is_out(&self) -> bool {
+        let news = self.news.borrow();
+        news.sent > news.ended
+    }
+
+    /// Waits until a question was sent or has ended.
+    async fn news(&mut self, deadline: Instant) -> Result<(), Elapsed> {
+        // It can't fail: a flight keeps its sender while somebody waits.
+        timeout_at(deadline, self.news.changed()).await.map(drop)
+    }
+
+    /// Nothing where somebody else's is out.
+    fn send(&self, slot: Slot) -> Option<Pilot<T>> {
+        let flights = self.flights.lock();
+        let flight = flights.get(&self.key)?;
+        let mut number = None;
+        flight.news.send_if_modified(|news| {
+            let is_out = news.sent > news.ended;
+            news.sent += u64::from(!is_out);
+            number = (!is_out).then_some(news.sent);
+            !is_out
+        });
+        let (flights, key) = (self.flights.clone(), Arc::clone(&self.key));
+        number.map(|number| Pilot { flights, key, number, landed: false, _slot: slot })
+    }
+}
+
+impl<T: Clone + Send + Sync + 'static> Drop for Waiter<T> {
+    fn drop(&mut self) {
+        let mut flights = self.flights.lock();
+        if let Some(flight) = flights.get_mut(&self.key) {
+            flight.waiting -= 1;
+            if flight.waiting == 0 && !self.is_out() {
+                flights.remove(&self.key);
+            }
+        }
+    }
+}
+
+/// One question, and the slot that it takes.
+struct Pilot<T: Clone + Send + Sync + 'static> {
+    flights: Flights<T>,
+    key: Arc<str>,
+    number: u64,
+    landed: bool,
+    _slot: Slot,
+}
+
+impl<T: Clone + Send + Sync + 'static> Pilot<T> {
+    async fn fly<S>(mut self, question: impl Future<Output = S> + Send)
+    where
+        S: FnOnce() -> Settled<T> + Send + 'static,
+    {
+        let settle = question.await;
+        let flights = self.flights.clone();
+        let mut flights = flights.lock();
+        let answer = settle();
+        self.land(&mut flights, Some(answer));
+    }
+
+    fn land(&mut self, flights: &mut HashMap<Arc<str>, Flight<T>>, answer: Option<Settled<T>>) {
+        self.landed = true;
+        let Some(flight) = flights.get(&self.key) else { return };
+        flight.news.send_modify(|news| {
+            news.ended = self.number;
+            news.answer = answer;
+        });
+        if flight.waiting == 0 {
+            flights.remove(&self.key);
+        }
     }
 }
 
 impl<T: Clone + Send + Sync + 'static> Drop for Pilot<T> {
     fn drop(&mut self) {
-        // A task that ends early, by a panic or with the runtime: without the
-        // sender, those who wait learn of it. After landing, the key may be
-        // another one's.
+        // A task that ends early, by a panic or with the runtime: those who
+        // wait learn of it.
         if !self.landed {
-            self.flights.lock().remove(&self.key);
+            let flights = self.flights.clone();
+            self.land(&mut flights.lock(), None);
         }
     }
 }
@@ -149,9 +291,16 @@ mod tests {
     use tokio::sync::{mpsc, oneshot};
     use tokio::task::{JoinHandle, yield_now};
 
+    use super::super::fair_queue::Capacity;
     use super::*;
 
     const APP: Key<'static> = Key { namespace: "shop", name: "app" };
+    const LIMIT: Duration = Duration::from_mins(1);
+
+    /// Positive answers hold for all.
+    fn settled(answer: i32) -> Settled<i32> {
+        if answer > 0 { Settled::ForAll(answer) } else { Settled::ForEarlier(answer) }
+    }
 
     /// Questions go out by `asked`, and the test answers them one by one.
     struct World {
@@ -162,10 +311,9 @@ mod tests {
     }
 
     impl World {
-        /// Positive answers are conclusive.
         fn new() -> Self {
             let (ask, asked) = mpsc::unbounded_channel();
-            let flights = Flights::new(|answer: &i32| *answer > 0);
+            let flights = Flights::new(Slots::default());
             Self { flights, ask, asked, waiting: VecDeque::new() }
         }
 
@@ -176,9 +324,12 @@ mod tests {
                 let ask = move || {
                     let (answer, answered) = oneshot::channel();
                     ask.send(answer).expect("the test listens");
-                    async { answered.await.expect("the test answers") }
+                    async {
+                        let answer = answered.await.expect("the test answers");
+                        move || settled(answer)
+                    }
                 };
-                flights.get(APP, ask).await
+                flights.get(APP, Caller::default(), LIMIT, ask).await.ok()
             }));
             self.settle().await;
         }
@@ -209,12 +360,14 @@ mod tests {
         }
 
         fn nothing_is_out(&mut self) -> bool {
-            self.flights.lock().is_empty() && self.asked.try_recv().is_err()
+            self.flights.is_empty()
+                && self.flights.slots.taken() == 0
+                && self.asked.try_recv().is_err()
         }
     }
 
     #[tokio::test]
-    async fn shares_a_conclusive_answer_with_all_who_wait() {
+    async fn shares_an_answer_that_holds_for_all_with_all_who_wait() {
         let mut world = World::new();
         for _ in 0..50 {
             world.come().await;
@@ -289,9 +442,48 @@ mod tests {
 
     #[tokio::test]
     async fn lets_nobody_wait_for_a_task_that_panicked() {
-        let flights: Flights<i32> = Flights::new(|_| false);
-        let panics = || async { panic!("as a bug would") };
-        assert_eq!(flights.get(APP, panics).await, None);
-        assert_eq!(flights.get(APP, || async { 1 }).await, Some(1), "and the key is free again");
+        let flights: Flights<i32> = Flights::new(Slots::default());
+        let get = async |panics: bool| {
+            let ask = move || async move {
+                assert!(!panics, "as a bug would");
+                || Settled::ForAll(1)
+            };
+            flights.get(APP, Caller::default(), LIMIT, ask).await
+        };
+        assert_eq!(get(true).await, Err(NoAnswer::Panicked));
+        assert_eq!(get(false).await, Ok(1), "and the key is free again");
+        assert_eq!(flights.slots.taken(), 0);
+    }
+
+    /// Someone with a long line of his own asks for what others need next.
+    #[tokio::test(start_paused = true)]
+    async fn gives_nobody_the_place_of_another_one_who_asks_for_the_same() {
+        let flights = Flights::new(Slots::new(Capacity { slots: 1, waiting: 10_000 }));
+        let come = |by: u8, namespace: &'static str, name: String| {
+            let (flights, caller) = (flights.clone(), Caller::new([10, 0, 0, by].into()));
+            tokio::spawn(async move {
+                let ask = || async {
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                    || Settled::ForAll(1)
+                };
+                flights.get(Key { namespace, name: &name }, caller, LIMIT / 60, ask).await
+            })
+        };
+        let greedy: Vec<_> =
+            (0..100).map(|it| come(66, "shop", format!("invented-{it}"))).collect();
+        let same = come(66, "shop", "app".to_owned());
+        yield_now().await;
+        let begun = Instant::now();
+        assert_eq!(come(1, "shop", "app".to_owned()).await.expect("no panic"), Ok(1));
+        // The one that is out, one turn of the other caller, and its own.
+        assert!(begun.elapsed() <= Duration::from_millis(300), "{:?}", begun.elapsed());
+        assert_eq!(same.await.expect("no panic"), Ok(1), "one question for both");
+        let mut late = 0;
+        for greedy in greedy {
+            late += usize::from(greedy.await.expect("no panic") == Err(NoAnswer::NoSlot));
+        }
+        assert!(late >= 90, "{late}");
+        assert!(flights.is_empty());
+        assert_eq!((flights.slots.waiting(), flights.slots.taken()), (0, 0));
     }
 }

@@ -3,23 +3,43 @@
 //!
 //! It is fed events and the answers of live GETs, and asks nobody anything:
 //! the time is an argument. A cluster may have 100,000 `ServiceAccount`s, most
-//! without an annotation, so an entry is a short key and 16 bytes.
+//! without an annotation, so an entry is a short key and 24 bytes.
 
 use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::flights::Settled;
 use injection::identity::{Fact, Key, ServiceAccount};
 
 /// As a `ServiceAccount` arrives: nothing where no annotation counts.
 pub(super) type Read = Option<Arc<ServiceAccount>>;
 
+/// Tells a `ServiceAccount` from another one that had its name before: a hash
+/// of its uid. Where two are alike, the second is taken for as old as the
+/// first, once in four billion.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Uid(u32);
+
+impl Uid {
+    pub(super) fn new(uid: &str) -> Self {
+        let mut hasher = DefaultHasher::new();
+        uid.hash(&mut hasher);
+        #[allow(clippy::cast_possible_truncation, reason = "half of a hash is a hash")]
+        Self(hasher.finish() as u32)
+    }
+}
+
 /// What a live GET found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Fetched {
-    Found(Read),
+    Found(Read, Uid),
     NotFound,
 }
+
+/// What an answer is worth to those who wait for it.
+pub(super) type Answer = Settled<Fact<Arc<ServiceAccount>>>;
 
 #[derive(Debug)]
 pub(super) struct Index {
@@ -47,6 +67,7 @@ struct Entry {
     fresh_until: u32,
     /// The list that it was last seen in or after.
     list: u32,
+    uid: Uid,
 }
 
 /// Of an entry that only a GET has seen: it is not believed to have no role
@@ -90,14 +111,14 @@ impl Index {
     pub(super) fn list_item(
         &mut self,
         key: Key<'_>,
-        read: Read,
+        (read, uid): (Read, Uid),
         age: Option<Duration>,
         now: Instant,
     ) -> Read {
         // A later list finds those that the watch missed: they count as seen
         // now, however old they are.
         let seen = if self.listed { Some(now) } else { now.checked_sub(age.unwrap_or_default()) };
-        self.watched(key, read, seen)
+        self.watched(key, (read, uid), seen)
     }
 
     /// What the list did not bring is gone. That goes for what a GET brought
@@ -117,8 +138,8 @@ impl Index {
     }
 
     /// Gives back what the watch said of it before.
-    pub(super) fn applied(&mut self, key: Key<'_>, read: Read, now: Instant) -> Read {
-        self.watched(key, read, Some(now))
+    pub(super) fn applied(&mut self, key: Key<'_>, of: (Read, Uid), now: Instant) -> Read {
+        self.watched(key, of, Some(now))
     }
 
     pub(super) fn deleted(&mut self, key: Key<'_>) {
@@ -132,31 +153,35 @@ impl Index {
     }
 
     /// The answer of a GET, and what is to be believed in view of what the
-    /// watch delivered meanwhile: whichever of the two has a role.
-    pub(super) fn fetched(&mut self, key: Key<'_>, answer: &Fetched) -> Fact<Arc<ServiceAccount>> {
+    /// watch delivered meanwhile: whichever of the two has a role. For those
+    /// who were there before the GET both are true: each was so at some time
+    /// while they waited. For others neither is, as either may be the older
+    /// one. Where the watch delivered nothing, a role holds for all; without
+    /// one, it may have come a moment later.
+    pub(super) fn fetched(&mut self, key: Key<'_>, answer: &Fetched) -> Answer {
         let superseded = self.fetch_failed(key);
-        let answered = match answer {
-            Fetched::Found(read) => fact(read),
-            Fetched::NotFound => Fact::Absent,
+        let (answered, answered_role) = match answer {
+            Fetched::Found(read, _) => (fact(read), has_role(read)),
+            Fetched::NotFound => (Fact::Absent, false),
         };
         if superseded {
             let watched = with_joined(key, |joined| self.entries.get(joined));
-            let answered_role = matches!(answer, Fetched::Found(read) if has_role(read));
-            return match watched {
+            return Settled::ForEarlier(match watched {
                 Some(entry) if !answered_role && has_role(&entry.read) => fact(&entry.read),
                 _ => answered,
-            };
+            });
         }
         match answer {
-            Fetched::Found(read) => {
+            Fetched::Found(read, uid) => {
                 // One that the watch knows keeps the time of its first sight.
                 let (fresh_until, list) = with_joined(key, |joined| self.entries.get(joined))
+                    .filter(|entry| entry.uid == *uid)
                     .map_or((0, NOT_WATCHED), |entry| (entry.fresh_until, entry.list));
-                self.put(key, Entry { read: read.clone(), fresh_until, list });
+                self.put(key, Entry { read: read.clone(), fresh_until, list, uid: *uid });
             }
             Fetched::NotFound => self.remove(key),
         }
-        answered
+        if answered_role { Settled::ForAll(answered) } else { Settled::ForEarlier(answered) }
     }
 
     /// A GET ended without an answer.
@@ -177,7 +202,7 @@ impl Index {
         self.entries.iter().filter_map(|(key, entry)| Some((&**key, entry.read.as_deref()?)))
     }
 
-    fn watched(&mut self, key: Key<'_>, read: Read, seen: Option<Instant>) -> Read {
+    fn watched(&mut self, key: Key<'_>, (read, uid): (Read, Uid), seen: Option<Instant>) -> Read {
         self.supersede(key);
         // Without a window nothing is fresh. With one, it is a tenth longer
         // rather than a tenth shorter.
@@ -188,11 +213,15 @@ impl Index {
         if let Some(entry) = with_joined(key, |joined| self.entries.get(joined))
             && entry.list != NOT_WATCHED
         {
-            fresh_until = entry.fresh_until;
+            // Not of another one that had its name: a list does not tell that
+            // it was deleted in between.
+            if entry.uid == uid {
+                fresh_until = entry.fresh_until;
+            }
             before.clone_from(&entry.read);
         }
         let list = self.lists;
-        self.put(key, Entry { read, fresh_until, list });
+        self.put(key, Entry { read, fresh_until, list, uid });
         before
     }
 

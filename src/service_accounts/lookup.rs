@@ -9,8 +9,10 @@ use futures::future::BoxFuture;
 use tokio::time::{Instant, timeout};
 
 use super::failure::AskError;
-use super::flights::Flights;
+use super::fair_queue::Caller;
+use super::flights::{Flights, Settled};
 use super::index::{Fetched, Index};
+use super::slots::Slots;
 use injection::identity::{Fact, Key, ServiceAccount};
 
 /// A live GET of the `ServiceAccount` of this namespace and name.
@@ -46,20 +48,19 @@ pub(super) struct Counts {
 
 impl Lookups {
     /// Each lookup waits `limit` at most.
-    pub(super) fn live(index: Index, ask: Ask, limit: Duration) -> Self {
-        Self::new(index, Some(Asking { ask, limit }))
+    pub(super) fn live(index: Index, ask: Ask, limit: Duration, slots: Slots) -> Self {
+        Self::new(index, Some(Asking { ask, limit }), slots)
     }
 
     /// Without anyone to ask: what is not in memory is absent.
     pub(super) fn from_memory(index: Index) -> Self {
-        Self::new(index, None)
+        Self::new(index, None, Slots::default())
     }
 
-    fn new(index: Index, asking: Option<Asking>) -> Self {
-        let has_role = |answer: &Answer| matches!(answer, Fact::Known(sa) if sa.role.is_some());
+    fn new(index: Index, asking: Option<Asking>, slots: Slots) -> Self {
         Self {
             index: RwLock::new(index),
-            flights: Flights::new(has_role),
+            flights: Flights::new(slots),
             asking,
             counts: Counts::default(),
         }
@@ -75,49 +76,55 @@ impl Lookups {
         self.index.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) async fn service_account(self: &Arc<Self>, key: Key<'_>) -> Answer {
+    pub(super) async fn service_account(self: &Arc<Self>, key: Key<'_>, by: Caller) -> Answer {
         let known = self.index().get(key, Instant::now().into_std());
         match (known, &self.asking) {
             (Some(known), _) => {
                 add(&self.counts.hits);
                 known
             }
-            (None, None) => {
+            (None, Some(asking)) if can_exist(key) => self.wait(key, by, asking.limit).await,
+            (None, _) => {
                 add(&self.counts.hits);
                 Fact::Absent
             }
-            (None, Some(asking)) => self.wait(key, asking.limit).await,
         }
     }
 
-    async fn wait(self: &Arc<Self>, key: Key<'_>, limit: Duration) -> Answer {
+    async fn wait(self: &Arc<Self>, key: Key<'_>, by: Caller, limit: Duration) -> Answer {
         let _waiting = Waiting::new(&self.counts.waiting);
-        let (namespace, name) = (key.namespace.to_owned(), key.name.to_owned());
-        let lookups = Arc::clone(self);
-        let ask = move || Arc::clone(&lookups).ask(namespace.clone(), name.clone());
-        let what = || format!("ServiceAccount {key}");
-        match timeout(limit, self.flights.get(key, ask)).await {
-            Ok(Some(answer)) => answer,
-            Ok(None) => unknown(&AskError::Panicked { what: what() }),
-            Err(_) => unknown(&AskError::Timeout { what: what(), limit }),
-        }
+        let ask = || Arc::clone(self).ask(key.namespace.to_owned(), key.name.to_owned());
+        self.flights.get(key, by, limit, ask).await.unwrap_or_else(|why| {
+            Fact::Unknown(why.explained(format!("ServiceAccount {key}"), limit))
+        })
     }
 
-    /// One GET. It has no other waiters than those of its flight, and its time
-    /// is bounded for itself, as they may leave.
-    async fn ask(self: Arc<Self>, namespace: String, name: String) -> Answer {
+    /// One GET. Its time is bounded for itself, as those who wait may leave.
+    async fn ask(
+        self: Arc<Self>,
+        namespace: String,
+        name: String,
+    ) -> impl FnOnce() -> Settled<Answer> + Send {
         let key = Key { namespace: &namespace, name: &name };
-        let Some(Asking { ask, limit }) = &self.asking else { return Fact::Absent };
         self.index_mut().fetch_began(key);
-        let asked = ask(namespace.clone(), name.clone());
-        let answer = timeout(*limit, asked).await.unwrap_or_else(|_| {
-            Err(AskError::Timeout { what: format!("ServiceAccount {key}"), limit: *limit })
-        });
+        let answer = match &self.asking {
+            Some(Asking { ask, limit }) => {
+                let asked = ask(namespace.clone(), name.clone());
+                timeout(*limit, asked).await.unwrap_or_else(|_| {
+                    Err(AskError::Timeout { what: format!("ServiceAccount {key}"), limit: *limit })
+                })
+            }
+            None => Ok(Fetched::NotFound),
+        };
+        move || self.settle(Key { namespace: &namespace, name: &name }, answer)
+    }
+
+    fn settle(&self, key: Key<'_>, answer: Result<Fetched, AskError>) -> Settled<Answer> {
         match answer {
             Ok(fetched) => {
                 add(match &fetched {
-                    Fetched::Found(Some(sa)) if sa.role.is_some() => &self.counts.with_role,
-                    Fetched::Found(_) => &self.counts.without_role,
+                    Fetched::Found(Some(sa), _) if sa.role.is_some() => &self.counts.with_role,
+                    Fetched::Found(..) => &self.counts.without_role,
                     Fetched::NotFound => &self.counts.not_found,
                 });
                 self.index_mut().fetched(key, &fetched)
@@ -125,10 +132,27 @@ impl Lookups {
             Err(error) => {
                 add(&self.counts.failed);
                 self.index_mut().fetch_failed(key);
-                unknown(&error)
+                Settled::ForEarlier(Fact::Unknown(error.to_string().into()))
             }
         }
     }
+}
+
+/// Whether an API server takes such names: a label for the namespace, a
+/// subdomain for the name. Whoever calls the webhook without being an API
+/// server may name anything, and gets no GET, and no other path, for it.
+fn can_exist(Key { namespace, name }: Key<'_>) -> bool {
+    let is_label = |label: &str| {
+        let inner = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+        let bytes = label.as_bytes();
+        bytes.iter().all(|byte| inner(byte) || *byte == b'-')
+            && bytes.first().is_some_and(inner)
+            && bytes.last().is_some_and(inner)
+    };
+    namespace.len() <= 63
+        && is_label(namespace)
+        && name.len() <= 253
+        && name.split('.').all(is_label)
 }
 
 impl std::fmt::Debug for Asking {
@@ -157,10 +181,6 @@ fn add(count: &AtomicU64) {
     count.fetch_add(1, Ordering::Relaxed);
 }
 
-fn unknown<T>(error: &AskError) -> Fact<T> {
-    Fact::Unknown(error.to_string().into())
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Mutex;
@@ -168,7 +188,7 @@ mod tests {
     use futures::FutureExt as _;
     use tokio::sync::Notify;
 
-    use super::super::index::Read;
+    use super::super::index::{Read, Uid};
     use super::*;
     use injection::identity::RoleArn;
 
@@ -195,18 +215,32 @@ mod tests {
         let mut index = Index::new(WINDOW, now());
         index.begin_list();
         index.finish_list();
-        Arc::new(Lookups::live(index, Box::new(move |_, _| ask().boxed()), LIMIT))
+        Arc::new(Lookups::live(index, Box::new(move |_, _| ask().boxed()), LIMIT, Slots::default()))
     }
 
     fn count(count: &AtomicU64) -> u64 {
         count.load(Ordering::Relaxed)
     }
 
+    #[test]
+    fn asks_for_no_name_that_an_api_server_would_not_take() {
+        let can_exist = |namespace, name| super::can_exist(Key { namespace, name });
+        let (label, name, longer) = ("a".repeat(63), "a".repeat(253), "a".repeat(254));
+        for (namespace, name) in [("shop", "app"), ("a", "0.b-c.d"), (&label, &name)] {
+            assert!(can_exist(namespace, name), "{namespace}/{name}");
+        }
+        let odd = ["", ".", "..", "a/b", "../../pods", "a?b", "a#", "A", "-a", "a-", "a b", "é"];
+        for odd in odd.into_iter().chain([longer.as_str()]) {
+            assert!(!can_exist(odd, "app") && !can_exist("shop", odd), "{odd}");
+        }
+        assert!(!can_exist("a.b", "app") && !can_exist(&longer[..64], "app"));
+    }
+
     #[tokio::test(start_paused = true)]
     async fn asks_for_an_unknown_one_once_and_then_knows_it() {
-        let lookups = lookups(async || Ok(Fetched::Found(role())));
+        let lookups = lookups(async || Ok(Fetched::Found(role(), Uid::default())));
         for _ in 0..3 {
-            let answer = lookups.service_account(APP).await;
+            let answer = lookups.service_account(APP, Caller::default()).await;
             assert_eq!(answer, role().map_or(Fact::Absent, Fact::Known));
         }
         assert_eq!((count(&lookups.counts.with_role), count(&lookups.counts.hits)), (1, 2));
@@ -214,12 +248,12 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn asks_for_one_without_a_role_until_the_window_is_over() {
-        let lookups = lookups(async || Ok(Fetched::Found(None)));
-        lookups.index_mut().applied(APP, None, now());
-        assert_eq!(lookups.service_account(APP).await, Fact::Absent);
+        let lookups = lookups(async || Ok(Fetched::Found(None, Uid::default())));
+        lookups.index_mut().applied(APP, (None, Uid::default()), now());
+        assert_eq!(lookups.service_account(APP, Caller::default()).await, Fact::Absent);
         assert_eq!(count(&lookups.counts.without_role), 1);
         tokio::time::advance(WINDOW).await;
-        assert_eq!(lookups.service_account(APP).await, Fact::Absent);
+        assert_eq!(lookups.service_account(APP, Caller::default()).await, Fact::Absent);
         assert_eq!((count(&lookups.counts.without_role), count(&lookups.counts.hits)), (1, 1));
     }
 
@@ -228,7 +262,7 @@ mod tests {
         let lookups = lookups(std::future::pending);
         for failed in 1..=2 {
             let begin = Instant::now();
-            let answer = lookups.service_account(APP).await;
+            let answer = lookups.service_account(APP, Caller::default()).await;
             assert!(matches!(&answer, Fact::Unknown(why) if why.contains("1000 ms")), "{answer:?}");
             assert_eq!(begin.elapsed(), LIMIT);
             tokio::task::yield_now().await;
@@ -245,10 +279,10 @@ mod tests {
             let answer = Arc::clone(&answer);
             async move {
                 answer.notified().await;
-                Ok(Fetched::Found(role()))
+                Ok(Fetched::Found(role(), Uid::default()))
             }
         });
-        let left = timeout(LIMIT / 2, lookups.service_account(APP)).await;
+        let left = timeout(LIMIT / 2, lookups.service_account(APP, Caller::default())).await;
         assert!(left.is_err(), "nothing has answered yet");
         assert_eq!(count(&lookups.counts.waiting), 0);
         answered.notify_one();
@@ -267,8 +301,8 @@ mod tests {
             let failed = AskError::Other { what: "it".to_owned(), why: "refused".to_owned() };
             async move { answer.unwrap_or(Err(failed)) }
         });
-        assert_eq!(lookups.service_account(APP).await, Fact::Absent);
-        let answer = lookups.service_account(APP).await;
+        assert_eq!(lookups.service_account(APP, Caller::default()).await, Fact::Absent);
+        let answer = lookups.service_account(APP, Caller::default()).await;
         assert!(matches!(&answer, Fact::Unknown(why) if why.contains("refused")), "{answer:?}");
         assert_eq!((count(&lookups.counts.not_found), count(&lookups.counts.failed)), (1, 1));
     }
@@ -276,13 +310,13 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn does_not_hang_where_a_get_panics() {
         let lookups = lookups(|| std::future::poll_fn(|_| panic!("as a bug would")));
-        let answer = lookups.service_account(APP).await;
+        let answer = lookups.service_account(APP, Caller::default()).await;
         assert!(matches!(&answer, Fact::Unknown(why) if why.contains("bug")), "{answer:?}");
     }
 
     #[tokio::test]
     async fn takes_what_it_does_not_know_for_absent_where_nobody_can_be_asked() {
         let lookups = Arc::new(Lookups::from_memory(Index::new(Duration::ZERO, now())));
-        assert_eq!(lookups.service_account(APP).await, Fact::Absent);
+        assert_eq!(lookups.service_account(APP, Caller::default()).await, Fact::Absent);
     }
 }

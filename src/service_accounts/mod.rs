@@ -7,6 +7,7 @@ mod config_map;
 mod container_credentials;
 mod events;
 mod failure;
+mod fair_queue;
 mod files;
 mod flights;
 mod follow;
@@ -14,6 +15,7 @@ mod index;
 pub mod instance_metadata;
 mod lookup;
 mod object;
+mod slots;
 mod stats;
 mod tasks;
 mod watch;
@@ -26,21 +28,23 @@ use std::time::Duration;
 use kube::Client;
 use tokio::time::{Instant, timeout};
 
+pub use fair_queue::Caller;
 pub use files::FilesError;
-pub use stats::{EventStats, LiveGets, Stats, WatchStats};
+pub use stats::{EventStats, LiveGets, QueueStats, Stats, WatchStats};
 pub use tasks::{TaskEnded, Tasks};
 
 use config_map::{ConfigMapEntries, Known};
 use container_credentials::ContainerCredentialsFile;
 use events::Events;
 use failure::AskError;
-use flights::Flights;
+use flights::{Flights, Settled};
 use follow::WatchState;
 use injection::identity::{
     ConfigMapEntry, ConfigMapIdentities, Fact, Key, Lookup, Manifests, ServiceAccount,
     ServiceAccountReader,
 };
 use lookup::Lookups;
+use slots::Slots;
 use tasks::Pending;
 
 /// How [`ServiceAccounts`] are to be kept.
@@ -89,6 +93,8 @@ struct Inner {
     reader: ServiceAccountReader,
     client: Option<DebugClient>,
     lookup_timeout: Duration,
+    /// Of all live GETs, those of the `ConfigMap` among them.
+    slots: Slots,
     watch: Arc<WatchState>,
     config_map_watch: Arc<WatchState>,
     events: Events,
@@ -104,18 +110,19 @@ impl ServiceAccounts {
     }
 
     /// All that is known about the key. From memory without waiting, where
-    /// that is enough.
-    pub async fn resolve(&self, key: Key<'_>) -> Lookup {
+    /// that is enough. Where it is not, the `caller` waits in a line of his
+    /// own.
+    pub async fn resolve(&self, key: Key<'_>, caller: Caller) -> Lookup {
         let begun = Instant::now();
         let container_credentials = self.inner.container_credentials.contains(key);
-        let service_account = self.inner.lookups.service_account(key).await;
+        let service_account = self.inner.lookups.service_account(key, caller).await;
         // A role of its own wins over the ConfigMap's, which then counts for
         // container credentials alone; and what might win is waited for first.
         let decides = has_role(&service_account) && !container_credentials;
         let config_map_entry = if decides || matches!(service_account, Fact::Unknown(_)) {
             Fact::Absent
         } else {
-            self.config_map_entry(key, begun).await
+            self.config_map_entry(key, caller, begun).await
         };
         Lookup { container_credentials, service_account, config_map_entry }
     }
@@ -150,7 +157,12 @@ impl ServiceAccounts {
         let _ = self.inner.pending.subscribe().wait_for(|pending| !pending.config_map).await;
     }
 
-    async fn config_map_entry(&self, key: Key<'_>, begun: Instant) -> Fact<Arc<ConfigMapEntry>> {
+    async fn config_map_entry(
+        &self,
+        key: Key<'_>,
+        caller: Caller,
+        begun: Instant,
+    ) -> Fact<Arc<ConfigMapEntry>> {
         let of = |entries: &ConfigMapIdentities| {
             entries.get(key).map_or(Fact::Absent, |entry| Fact::Known(Arc::clone(entry)))
         };
@@ -160,7 +172,7 @@ impl ServiceAccounts {
             Known::Unanswered => {}
         }
         let Some(DebugClient(client)) = &self.inner.client else { return Fact::Absent };
-        match self.ask_config_map(client, begun).await {
+        match self.ask_config_map(client, caller, begun).await {
             Ok(entries) => of(&entries),
             Err(why) => Fact::Unknown(why),
         }
@@ -170,28 +182,24 @@ impl ServiceAccounts {
     async fn ask_config_map(
         &self,
         client: &Client,
+        caller: Caller,
         begun: Instant,
     ) -> Result<Arc<ConfigMapIdentities>, Arc<str>> {
         let Inner { config_map, lookup_timeout, config_map_flights, .. } = &*self.inner;
         let limit = lookup_timeout.saturating_sub(begun.elapsed());
-        let what = config_map.what();
-        let ask = {
+        let ask = || {
             let (config_map, client) = (Arc::clone(config_map), client.clone());
-            move || {
-                let (config_map, client) = (Arc::clone(&config_map), client.clone());
-                async move {
-                    let late = |_| Err(AskError::Timeout { what: config_map.what(), limit });
-                    let asked = timeout(limit, config_map.ask(client)).await;
-                    asked.unwrap_or_else(late).map_err(|error| error.to_string().into())
-                }
+            async move {
+                let late = |_| Err(AskError::Timeout { what: config_map.what(), limit });
+                let asked = timeout(limit, config_map.ask(client)).await;
+                let answer = asked.unwrap_or_else(late).map_err(|error| error.to_string().into());
+                // The entries may be others than those that were read before.
+                || Settled::ForEarlier(answer)
             }
         };
         let key = Key { namespace: config_map.namespace(), name: config_map::NAME };
-        match timeout(limit, config_map_flights.get(key, ask)).await {
-            Ok(Some(answer)) => answer,
-            Ok(None) => Err(AskError::Panicked { what }.to_string().into()),
-            Err(_) => Err(AskError::Timeout { what, limit }.to_string().into()),
-        }
+        let answer = config_map_flights.get(key, caller, limit, ask).await;
+        answer.unwrap_or_else(|why| Err(why.explained(config_map.what(), limit)))
     }
 }
 

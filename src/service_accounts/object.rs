@@ -12,6 +12,7 @@ use k8s_openapi::jiff::Timestamp;
 use kube::Resource;
 use serde::{Deserialize, Deserializer};
 
+use super::index::Uid;
 use injection::identity::Key;
 
 /// Its `metadata` has a namespace, a name, a uid, a version, a creation time
@@ -31,6 +32,10 @@ impl Object {
     pub(super) fn annotations(&self) -> impl Iterator<Item = (&str, &str)> + Clone {
         let annotations = self.metadata.annotations.iter().flatten();
         annotations.map(|(key, value)| (key.as_str(), value.as_str()))
+    }
+
+    pub(super) fn uid(&self) -> Uid {
+        self.metadata.uid.as_deref().map(Uid::new).unwrap_or_default()
     }
 
     /// By the API server's clock against ours; zero where it is ahead.

@@ -19,6 +19,7 @@ pub struct Stats {
     pub live_gets: LiveGets,
     /// Lookups that wait for a live GET at this moment.
     pub waiting: u64,
+    pub queue: QueueStats,
     /// `ServiceAccounts` in memory at this moment, and those with a role.
     pub known: usize,
     pub with_role: usize,
@@ -45,6 +46,21 @@ pub struct LiveGets {
     pub without_role: u64,
     pub not_found: u64,
     pub failed: u64,
+}
+
+/// Where lookups wait for one of the slots that live GETs have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct QueueStats {
+    /// Those who wait at this moment.
+    pub waiting: usize,
+    /// Slots taken at this moment: live GETs that are out.
+    pub slots_taken: usize,
+    /// Those who did not get a slot at once.
+    pub waited: u64,
+    /// Those who found no place in the queue.
+    pub full: u64,
+    /// Those whose time was over before there was a slot.
+    pub timeouts: u64,
 }
 
 /// Events on `ServiceAccounts` that are wrong.
@@ -80,7 +96,7 @@ impl WatchStats {
 impl ServiceAccounts {
     #[must_use]
     pub fn stats(&self) -> Stats {
-        let Inner { lookups, config_map, container_credentials, .. } = &*self.inner;
+        let Inner { lookups, config_map, container_credentials, slots, .. } = &*self.inner;
         let counts = &lookups.counts;
         let (known, with_role) = {
             let index = lookups.index();
@@ -95,6 +111,13 @@ impl ServiceAccounts {
                 failed: counts.failed.load(Ordering::Relaxed),
             },
             waiting: counts.waiting.load(Ordering::Relaxed),
+            queue: QueueStats {
+                waiting: slots.waiting(),
+                slots_taken: slots.taken(),
+                waited: slots.waited(),
+                full: slots.rejected(),
+                timeouts: slots.timeouts(),
+            },
             known,
             with_role,
             watch: WatchStats::new(&self.inner.watch),

@@ -15,8 +15,9 @@ use super::container_credentials::ContainerCredentialsFile;
 use super::events::Events;
 use super::files::{self, Files, FilesError};
 use super::flights::Flights;
-use super::index::Index;
+use super::index::{Index, Uid};
 use super::lookup::Lookups;
+use super::slots::Slots;
 use super::{DebugClient, Inner, Options, ServiceAccounts, Source, watch};
 use injection::identity::{Key, Manifests};
 
@@ -83,11 +84,12 @@ impl std::fmt::Debug for Tasks {
 pub(super) async fn start(options: Options) -> Result<(ServiceAccounts, Tasks), FilesError> {
     let now = Instant::now().into_std();
     let (mut files, mut manifests) = (None, None);
+    let slots = Slots::default();
     let (client, lookups) = match options.source {
         Source::Cluster(client) => {
             let index = Index::new(options.fresh_window, now);
             let ask = watch::ask(client.clone(), options.reader.clone());
-            (Some(client), Lookups::live(index, ask, options.lookup_timeout))
+            (Some(client), Lookups::live(index, ask, options.lookup_timeout, slots.clone()))
         }
         Source::Files(path) => {
             let mut read = Files::new(path);
@@ -111,8 +113,8 @@ pub(super) async fn start(options: Options) -> Result<(ServiceAccounts, Tasks), 
     let inner = Arc::new(Inner {
         lookups: Arc::new(lookups),
         config_map: Arc::new(ConfigMapEntries::new(options.namespace, account, known)),
-        // The entries may be others than those that were read before.
-        config_map_flights: Flights::new(|_| false),
+        config_map_flights: Flights::new(slots.clone()),
+        slots,
         container_credentials: ContainerCredentialsFile::default(),
         reader: options.reader,
         client: client.clone().map(DebugClient),
@@ -206,7 +208,7 @@ impl Inner {
                 for warning in read.iter().flat_map(|read| &read.warnings) {
                     tracing::warn!(service_account = %key, "{warning}");
                 }
-                index.list_item(key, read.map(Arc::new), None, now);
+                index.list_item(key, (read.map(Arc::new), Uid::default()), None, now);
             }
             index.finish_list();
         }

@@ -1,12 +1,12 @@
 //! The watch of all `ServiceAccounts`, and the GET of one.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use futures::FutureExt as _;
 use k8s_openapi::jiff::Timestamp;
 use kube::runtime::watcher::{self, Event};
 use kube::{Api, Client};
+use tokio::time::Instant;
 
 use super::events::Events;
 use super::failure::{AskError, Asked};
@@ -50,7 +50,7 @@ fn feed(
     lookups: &Lookups,
     events: Option<&Events>,
 ) {
-    let now = Instant::now();
+    let now = Instant::now().into_std();
     let (object, is_listed) = match event {
         Event::Init => return lookups.index_mut().begin_list(),
         Event::InitDone => return lookups.index_mut().finish_list(),
@@ -67,9 +67,9 @@ fn feed(
     let read = read(&object, reader);
     let before = if is_listed {
         let age = object.age(Timestamp::now());
-        lookups.index_mut().list_item(key, read.clone(), age, now)
+        lookups.index_mut().list_item(key, (read.clone(), object.uid()), age, now)
     } else {
-        lookups.index_mut().applied(key, read.clone(), now)
+        lookups.index_mut().applied(key, (read.clone(), object.uid()), now)
     };
     if let (Some(read), Some(events)) = (read, events)
         && !read.warnings.is_empty()
@@ -87,7 +87,7 @@ pub(super) fn ask(client: Client, reader: ServiceAccountReader) -> Ask {
         let reader = Arc::clone(&reader);
         async move {
             match api.get_opt(&name).await {
-                Ok(Some(object)) => Ok(Fetched::Found(read(&object, &reader))),
+                Ok(Some(object)) => Ok(Fetched::Found(read(&object, &reader), object.uid())),
                 Ok(None) => Ok(Fetched::NotFound),
                 Err(error) => {
                     let what = &format!("ServiceAccount {namespace}/{name}");
@@ -121,7 +121,7 @@ mod tests {
     #[test]
     fn tells_of_a_wrong_one_in_the_first_list_and_at_each_change_alone() {
         let reader = ServiceAccountReader::default();
-        let lookups = Lookups::from_memory(Index::new(Duration::ZERO, Instant::now()));
+        let lookups = Lookups::from_memory(Index::new(Duration::ZERO, Instant::now().into_std()));
         let (events, mut reports) = Events::new();
         let mut told = |news: Vec<Event<Object>>| {
             for event in news {

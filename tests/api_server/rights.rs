@@ -25,9 +25,7 @@ async fn works_with_the_shipped_rights_and_nothing_else() {
     namespace.service_account("app", ANNOTATED).await;
     let stored = namespace.admit_pod(&pod("app", "app"), false).await.unwrap().object;
     assert_eq!(role(&stored), Some(ROLE));
-    let refusals: Vec<_> =
-        webhook.log().into_iter().filter(|line| line.contains("orbidden")).collect();
-    assert!(refusals.is_empty(), "{refusals:?}");
+    assert_eq!(control_plane.refused(home.name(), "pod-identity-webhook"), []);
 }
 
 #[tokio::test]

@@ -95,6 +95,7 @@ async fn keeps_the_ca_and_every_pod_its_role(
     assert!(created > 20, "{created} pods");
     assert_eq!(without_role, 0, "of {created} pods");
     assert!(webhook.process().check_running().is_ok());
+    assert_eq!(control_plane.refused(scene.home.name(), &scene.fullname()), []);
 }
 
 #[tokio::test(flavor = "multi_thread")]

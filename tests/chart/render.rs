@@ -198,6 +198,17 @@ fn a_file_in_place_of_managed_certificates_needs_no_right_to_write() {
     };
     assert_eq!(verbs("ClusterRole"), ["serviceaccounts", "events"]);
     assert_eq!(verbs("Role"), ["configmaps"]);
+    let kinds: Vec<_> = objects.iter().filter_map(|object| object["kind"].as_str()).collect();
+    assert!(!kinds.iter().any(|kind| kind.starts_with("ValidatingAdmission")), "{kinds:?}");
+}
+
+#[test]
+fn policies_can_be_left_out() {
+    let objects = Helm::offline().template(NAME, NAME, &["--set", "policy.enabled=false"]);
+    let objects = objects.unwrap();
+    let policies =
+        |object: &&Value| object["kind"].as_str().unwrap().starts_with("ValidatingAdmission");
+    assert_eq!(objects.iter().filter(policies).count(), 0);
 }
 
 /// Has the API server know the kinds of others that the chart can make.

@@ -37,7 +37,12 @@ fn the_overlays_give_the_same() {
         let mut manifests = kustomized(overlay);
         // Helm makes it, where it is told to.
         manifests.retain(|object| object["kind"] != "Namespace");
-        let rendered = helm.template(NAME, NAME, &["--values", &values(name)]).unwrap();
+        let mut rendered = helm.template(NAME, NAME, &["--values", &values(name)]).unwrap();
+        // Each says in its own way whom the policies are for: the same one.
+        let users = [limited_users(&mut rendered), limited_users(&mut manifests)];
+        let policies = if overlay == "cert-manager" { 0 } else { 2 };
+        let user = format!("system:serviceaccount:{NAME}:{NAME}");
+        assert_eq!(users, [vec![user.clone(); policies], vec![user; policies]], "{overlay}");
         let (rendered, manifests) = (without_labels(rendered), without_labels(manifests));
         let kinds = |objects: &ByName| objects.keys().cloned().collect::<Vec<_>>();
         assert_eq!(kinds(&rendered), kinds(&manifests), "{overlay}");
@@ -45,6 +50,68 @@ fn the_overlays_give_the_same() {
             assert_eq!(object, &manifests[name], "{overlay}: {name:?}");
         }
     }
+}
+
+#[test]
+fn the_policies_are_for_the_account_that_the_pods_run_as() {
+    let helm = Helm::offline();
+    for more in [
+        "fullnameOverride=x",
+        "nameOverride=x",
+        "serviceAccount.name=x",
+        "serviceAccount.create=false",
+        "serviceAccount.create=false,serviceAccount.name=x",
+        "rbac.create=false",
+    ] {
+        let mut objects = helm.template("release", "elsewhere", &["--set", more]).unwrap();
+        let pods = &one(&objects, "Deployment")["spec"]["template"]["spec"];
+        let account = pods["serviceAccountName"].as_str().unwrap();
+        let user = format!("system:serviceaccount:elsewhere:{account}");
+        assert_eq!(limited_users(&mut objects), [user.clone(), user], "{more}");
+    }
+}
+
+/// Whom the policies are for, one for each; what says so is taken away. The manifests name nobody, so that a
+/// kustomization may rename everybody: they are for the subjects of the bindings with a label.
+fn limited_users(objects: &mut [Value]) -> Vec<String> {
+    const SUBJECT: &str = "'system:serviceaccount:' + subject.namespace + ':' + subject.name";
+    let bindings: Vec<_> =
+        objects.iter().filter(|it| it["kind"] == "ClusterRoleBinding").cloned().collect();
+    let mut users = Vec::new();
+    for object in objects {
+        let kind = object["kind"].as_str().unwrap_or_default().to_owned();
+        let spec = &mut object["spec"];
+        match kind.as_str() {
+            "ValidatingAdmissionPolicy" => {
+                let conditions = spec["matchConditions"].take();
+                assert_eq!(conditions.as_array().map(Vec::len), Some(1));
+                let condition = conditions[0]["expression"].as_str().unwrap();
+                let user = condition.rsplit("request.userInfo.username == ").next().unwrap();
+                if spec["paramKind"].take()["kind"] == "ClusterRoleBinding" {
+                    assert!(user.starts_with(SUBJECT), "{user}");
+                    let selected = |it: &&Value| {
+                        it["metadata"]["labels"]["pod-identity.io/confined"] == "true"
+                    };
+                    let binding = bindings.iter().find(selected).expect("a labelled binding");
+                    let subject = &binding["subjects"][0];
+                    let text = |name: &str| subject[name].as_str().unwrap();
+                    let (namespace, name) = (text("namespace"), text("name"));
+                    users.push(format!("system:serviceaccount:{namespace}:{name}"));
+                } else {
+                    users.push(user.trim_matches('\'').to_owned());
+                }
+            }
+            "ValidatingAdmissionPolicyBinding" => {
+                let reference = spec["paramRef"].take();
+                if !reference.is_null() {
+                    let label = &reference["selector"]["matchLabels"]["pod-identity.io/confined"];
+                    assert_eq!(label, "true");
+                }
+            }
+            _ => {}
+        }
+    }
+    users
 }
 
 #[test]

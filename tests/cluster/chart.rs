@@ -23,6 +23,7 @@ async fn the_chart_gives_roles_and_stops_nobody_until_it_is_told_to() {
     })
     .await;
     suite::keeps_every_ca_bundle(&mut cluster, 1).await;
+    suite::confines_its_replicas(&cluster).await;
     suite::gives_roles(&mut cluster).await;
     suite::lets_pods_pass_while_it_is_away(&mut cluster).await;
 
@@ -30,7 +31,7 @@ async fn the_chart_gives_roles_and_stops_nobody_until_it_is_told_to() {
     cluster.apply(|kubectl| helm(kubectl, "upgrade", &[closed])).await;
     suite::keeps_every_ca_bundle(&mut cluster, 3).await;
     suite::fails_closed_for_what_is_labelled(&mut cluster).await;
-    assert_eq!(cluster.forbidden(), Vec::<String>::new());
+    assert_eq!(cluster.forbidden(), []);
 }
 
 #[tokio::test]
@@ -42,5 +43,5 @@ async fn the_chart_gives_roles_with_certificates_of_others() {
     })
     .await;
     suite::gives_roles(&mut cluster).await;
-    assert_eq!(cluster.forbidden(), Vec::<String>::new());
+    assert_eq!(cluster.forbidden(), []);
 }

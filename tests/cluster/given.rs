@@ -13,6 +13,7 @@ use kube::{Api, Client, Config};
 use serde_json::json;
 
 use crate::cluster::{Cluster, LABEL, Place};
+use crate::replica::Replica;
 use crate::suite;
 use crate::support::eventually;
 
@@ -110,6 +111,9 @@ async fn the_given_cluster_does_all_that_its_configuration_promises() {
         return;
     };
     suite::gives_roles(&mut cluster).await;
+    if Replica::of(&cluster).await.is_some() {
+        suite::confines_its_replicas(&cluster).await;
+    }
     let entries = cluster.configuration().await.webhooks.unwrap_or_default();
     if entries.len() == 1 {
         suite::lets_pods_pass_while_it_is_away(&mut cluster).await;

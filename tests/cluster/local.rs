@@ -13,7 +13,9 @@ use serde_json::{Value, json};
 
 use crate::cluster::{Cluster, Place};
 use crate::kubectl::Kubectl;
-use crate::support::{Authority, ControlPlane, Options, Scratch, Webhook, free_port};
+use crate::support::{
+    Authority, Builder, Call, ControlPlane, Options, Scratch, Webhook, free_port,
+};
 
 pub struct Local {
     control_plane: ControlPlane,
@@ -22,6 +24,8 @@ pub struct Local {
     args: Vec<String>,
     env: Vec<(String, String)>,
     kubeconfig: PathBuf,
+    /// The namespace and the name of its `ServiceAccount`.
+    user: (String, String),
     webhook: Option<Webhook>,
     /// For certificates from files, whose caBundle is written in place of cert-manager.
     authority: Authority,
@@ -40,6 +44,7 @@ impl Cluster {
             args: Vec::new(),
             env: Vec::new(),
             kubeconfig: PathBuf::new(),
+            user: Default::default(),
             webhook: None,
             authority: Authority::new("cluster-tests").unwrap(),
             folder: Scratch::new().unwrap(),
@@ -61,10 +66,19 @@ impl Cluster {
         self.connect().await;
     }
 
-    /// What the webhook said that it may not do.
-    pub fn forbidden(&mut self) -> Vec<String> {
-        let log = self.local_mut().webhook().log();
-        log.into_iter().filter(|line| line.contains("orbidden")).collect()
+    /// What the webhook asked of the API server and was refused.
+    pub fn forbidden(&self) -> Vec<Call> {
+        let mut calls = self.as_local().calls();
+        assert!(!calls.is_empty(), "the audit log knows of no call");
+        calls.retain(|call| !call.granted);
+        calls
+    }
+
+    pub fn as_local(&self) -> &Local {
+        match &self.place {
+            Place::Local(local) => local,
+            Place::Given(_) => panic!("this is for a control plane of the test's own"),
+        }
     }
 
     fn local_mut(&mut self) -> &mut Local {
@@ -140,7 +154,6 @@ impl Cluster {
             self.inject().await;
         }
         let local = self.local_mut();
-        args.push(format!("--port={}", local.port));
         if from_files {
             for (flag, file) in [("--tls-cert", "tls.crt"), ("--tls-key", "tls.key")] {
                 args.push(format!("{flag}={}", local.folder.path().join(file).display()));
@@ -157,6 +170,7 @@ impl Cluster {
         local.env = env.collect();
         local.kubeconfig =
             local.control_plane.kubeconfig_for_service_account(&home, &account).await;
+        local.user = (home, account);
     }
 
     /// Does what cert-manager would: a certificate for the Service, and its authority in each caBundle.
@@ -182,16 +196,38 @@ impl Local {
         self.webhook.as_ref().expect("it was stopped")
     }
 
+    pub fn control_plane(&self) -> &ControlPlane {
+        &self.control_plane
+    }
+
+    /// What it has asked of the API server so far.
+    pub fn calls(&self) -> Vec<Call> {
+        self.control_plane.calls(&self.user.0, &self.user.1)
+    }
+
+    /// The command line of another replica, on ports of its own.
+    pub fn replica(&self) -> Builder {
+        let builder = Webhook::builder().kubeconfig(&self.kubeconfig).args(self.args.clone());
+        let env = self.env.iter();
+        env.fold(builder, |builder, (name, value)| builder.env(name, value))
+    }
+
+    /// The command line of one that is asked by the tests themselves: they know its certificate.
+    pub fn with_files(&self) -> Builder {
+        let managed = |arg: &&String| arg.starts_with("--in-cluster=");
+        let args = self.args.iter().filter(|arg| !managed(arg)).cloned();
+        let builder = Webhook::builder().kubeconfig(&self.kubeconfig).args(args);
+        let env = self.env.iter();
+        env.fold(builder, |builder, (name, value)| builder.env(name, value))
+    }
+
     pub fn stop(&mut self) {
         // Dropping kills.
         self.webhook = None;
     }
 
     pub async fn start(&mut self) {
-        let builder = Webhook::builder().kubeconfig(&self.kubeconfig).args(self.args.clone());
-        let env = self.env.iter();
-        let builder = env.fold(builder, |builder, (name, value)| builder.env(name, value));
-        let webhook = builder.start().await;
+        let webhook = self.replica().arg(format!("--port={}", self.port)).start().await;
         webhook.ready().await;
         self.webhook = Some(webhook);
     }

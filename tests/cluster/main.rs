@@ -20,8 +20,12 @@ mod support;
 
 mod chart;
 mod cluster;
+mod fields;
 mod given;
 mod kubectl;
 mod local;
 mod overlays;
+mod policy;
+mod replica;
+mod rights;
 mod suite;

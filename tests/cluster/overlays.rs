@@ -50,7 +50,7 @@ webhooks:
   admissionReviewVersions: [v1beta1]
 "#;
 
-fn apply(kubectl: &Kubectl, overlay: &str) {
+pub fn apply(kubectl: &Kubectl, overlay: &str) {
     let folder = format!("deploy/overlays/{overlay}");
     kubectl.run(&["apply", "--validate=strict", "-k", &folder]);
 }
@@ -64,9 +64,10 @@ async fn the_one_file_gives_roles_and_stops_nobody() {
     })
     .await;
     suite::keeps_every_ca_bundle(&mut cluster, 1).await;
+    suite::confines_its_replicas(&cluster).await;
     suite::gives_roles(&mut cluster).await;
     suite::lets_pods_pass_while_it_is_away(&mut cluster).await;
-    assert_eq!(cluster.forbidden(), Vec::<String>::new());
+    assert_eq!(cluster.forbidden(), []);
 
     cluster.apply(|kubectl| apply(kubectl, "network-policy")).await;
     let policies: Api<NetworkPolicy> = Api::namespaced(cluster.client.clone(), HOME);
@@ -82,9 +83,10 @@ async fn fail_closed_over_the_default_refuses_what_is_labelled_and_nothing_else(
     let policies: Vec<_> = entries.iter().filter_map(|it| it.failure_policy.as_deref()).collect();
     assert_eq!(policies, ["Ignore", "Fail", "Fail"], "in the order in which they are called");
     suite::keeps_every_ca_bundle(&mut cluster, 3).await;
+    suite::confines_its_replicas(&cluster).await;
     suite::gives_roles(&mut cluster).await;
     suite::fails_closed_for_what_is_labelled(&mut cluster).await;
-    assert_eq!(cluster.forbidden(), Vec::<String>::new());
+    assert_eq!(cluster.forbidden(), []);
     // And back.
     cluster.apply(|kubectl| apply(kubectl, "self-managed")).await;
     suite::keeps_every_ca_bundle(&mut cluster, 1).await;
@@ -117,7 +119,7 @@ async fn cert_manager_gives_roles_with_fewer_rights() {
     .await;
     suite::gives_roles(&mut cluster).await;
     suite::lets_pods_pass_while_it_is_away(&mut cluster).await;
-    assert_eq!(cluster.forbidden(), Vec::<String>::new());
+    assert_eq!(cluster.forbidden(), []);
 }
 
 #[tokio::test]
@@ -138,9 +140,10 @@ async fn kops_takes_the_place_of_the_add_on_in_kube_system() {
     })
     .await;
     suite::keeps_every_ca_bundle(&mut cluster, 1).await;
+    suite::confines_its_replicas(&cluster).await;
     suite::gives_roles(&mut cluster).await;
     let demo = cluster.existing("demo").await;
     suite::gets_the_role(&demo, &crate::support::pod("probe", "external")).await;
     suite::lets_pods_pass_while_it_is_away(&mut cluster).await;
-    assert_eq!(cluster.forbidden(), Vec::<String>::new());
+    assert_eq!(cluster.forbidden(), []);
 }

@@ -10,6 +10,7 @@ use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
 use serde_json::{Value, json};
 
 use crate::cluster::Cluster;
+use crate::replica::Replica;
 use crate::support::{Namespace, eventually, overlaid, pod};
 
 const SOON: Duration = Duration::from_mins(2);
@@ -112,6 +113,11 @@ pub async fn gives_roles(cluster: &mut Cluster) {
     // The API server did not even ask about the mirror pod.
     assert_eq!(counted(cluster, "mutate", "mirror-pod").await, 0);
     apps.delete().await;
+}
+
+/// Certificates managed by the webhook: its rights go no further than that needs.
+pub async fn confines_its_replicas(cluster: &Cluster) {
+    Replica::of(cluster).await.expect("managed certificates").is_confined().await;
 }
 
 /// Nobody asked for more: pods start without a role while the webhook is away.

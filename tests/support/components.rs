@@ -80,6 +80,7 @@ impl Setup {
         scratch.write("server.key", &server.key)?;
         scratch.write("service-accounts.key", private)?;
         scratch.write("service-accounts.pem", public)?;
+        scratch.write("audit.yaml", AUDIT_POLICY)?;
         let port = free_port()?;
         let api_server_args = Mutex::new(api_server_args);
         Ok(Self { binaries, port, issuer, api_server_args, authority, scratch })
@@ -119,6 +120,11 @@ impl Setup {
         )
     }
 
+    /// Where the API server writes what `ServiceAccount`s ask of it. It answers afterwards.
+    pub fn audit_log(&self) -> PathBuf {
+        self.scratch.path().join("audit.log")
+    }
+
     pub fn api_server(&self) -> anyhow::Result<Process> {
         let given = self.api_server_args.lock().unwrap().clone();
         let mut args = vec![
@@ -139,6 +145,8 @@ impl Setup {
             format!("--api-audiences={}", self.issuer),
             format!("--service-account-key-file={}", self.file("service-accounts.pem")),
             format!("--service-account-signing-key-file={}", self.file("service-accounts.key")),
+            format!("--audit-policy-file={}", self.file("audit.yaml")),
+            format!("--audit-log-path={}", self.audit_log().display()),
         ];
         args.retain(|own| !given.iter().any(|given| flag(given) == flag(own)));
         args.extend(given);
@@ -210,6 +218,16 @@ impl Setup {
         tails
     }
 }
+
+/// A watch is logged when it starts, everything else when it ends. Administrators are left out.
+const AUDIT_POLICY: &str = r#"
+apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [RequestReceived]
+rules:
+- {level: Metadata, userGroups: ["system:serviceaccounts"]}
+- {level: None}
+"#;
 
 fn flag(arg: &str) -> &str {
     arg.split('=').next().unwrap_or(arg)

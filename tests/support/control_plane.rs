@@ -20,6 +20,7 @@ use serde_json::json;
 use tokio::{net::UnixStream, sync::OnceCell};
 
 use super::{
+    audit::Call,
     components::{Setup, binaries},
     keeper::Process,
     kubeconfig::{self, Credentials},
@@ -204,6 +205,20 @@ impl ControlPlane {
     pub async fn get_text(&self, path: &str) -> anyhow::Result<String> {
         let request = Request::get(path).body(Vec::new())?;
         Ok(self.client().request_text(request).await?)
+    }
+
+    /// What a `ServiceAccount` has asked of the API server so far, oldest first.
+    pub fn calls(&self, namespace: &str, service_account: &str) -> Vec<Call> {
+        let user = format!("system:serviceaccount:{namespace}:{service_account}");
+        let calls = Call::read(&self.setup.audit_log(), &user);
+        calls.unwrap_or_else(|error| panic!("{error:#}"))
+    }
+
+    /// Those that were not granted.
+    pub fn refused(&self, namespace: &str, service_account: &str) -> Vec<Call> {
+        let mut calls = self.calls(namespace, service_account);
+        calls.retain(|call| !call.granted);
+        calls
     }
 
     /// Kills the API server (SIGKILL); what it stored stays.

@@ -20,6 +20,7 @@
     reason = "test code: see above"
 )]
 
+mod audit;
 mod balancer;
 mod components;
 mod control_plane;
@@ -42,6 +43,7 @@ mod transport;
 mod webhook;
 
 pub use self::{
+    audit::Call,
     balancer::Balancer,
     components::{free_port, kubectl},
     control_plane::{ControlPlane, Options, control_plane},

@@ -51,6 +51,11 @@ default
 {{- end }}
 {{- end }}
 
+{{/* As the API server knows the pods. */}}
+{{- define "pod-identity-webhook.user" -}}
+system:serviceaccount:{{ .Release.Namespace }}:{{ include "pod-identity-webhook.serviceAccountName" . }}
+{{- end }}
+
 {{- define "pod-identity-webhook.secretName" -}}
 {{- if .Values.certificates.secretName }}
 {{- .Values.certificates.secretName }}

@@ -117,6 +117,8 @@ impl Ledger {
             return true;
         }
         account.wants = bytes;
+        // Its client has moved: it is the memory that is waited for now.
+        account.begin_to_move(now);
         self.line.insert(turn, id);
         false
     }

@@ -138,10 +138,10 @@ fn plan(most: usize) -> impl Strategy<Value = Plan> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(1000))]
     #[test]
     fn serves_each_that_sends_and_lets_none_that_does_not_stand_in_its_way(
-        plans in prop::collection::vec(plan(12), 1..24),
+        plans in prop::collection::vec(plan(12), 1..32),
         common in 1_usize..30,
         seed in any::<u64>(),
     ) {

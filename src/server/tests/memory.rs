@@ -21,9 +21,8 @@ fn head(length: usize) -> String {
 impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
     /// Sends so many bytes, at most so many in a second.
     async fn send_at(&mut self, bytes: usize, rate: usize) {
-        const TICKS: usize = 20;
-        let piece = vec![b' '; rate / TICKS];
-        let mut ticks = tokio::time::interval(Duration::from_secs(1) / TICKS as u32);
+        let piece = vec![b' '; rate / 20];
+        let mut ticks = tokio::time::interval(ms(50));
         let mut left = bytes;
         while left > 0 {
             ticks.tick().await;

@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::sync::Mutex;
+use std::sync::atomic::Ordering;
 
 use futures::StreamExt as _;
 use http_body_util::combinators::BoxBody;
@@ -20,6 +21,7 @@ use super::*;
 struct Answer(u16, Vec<Value>, bool);
 
 type Asked = Arc<Mutex<Vec<String>>>;
+type Counter = Arc<std::sync::atomic::AtomicUsize>;
 
 /// A client whose requests `answer` answers by path and query, and the
 /// requests that were sent. Without an answer, they hang.
@@ -98,7 +100,7 @@ async fn lists_by_pages_where_streaming_is_refused() {
     let (accounts, running) = started(options(Source::Cluster(client))).await;
     accounts.listed().await;
     accounts.config_map_answered().await;
-    assert_eq!(role(&accounts.resolve(key("shop", "app")).await), Some("r"));
+    assert_eq!(role(&accounts.resolve(key("shop", "app"), Caller::default()).await), Some("r"));
     let stats = accounts.stats();
     assert_eq!((stats.watch.failures, stats.watch.relists, stats.hits), (0, 0, 1));
     assert!(stats.watch.connected);
@@ -130,8 +132,8 @@ async fn lists_again_where_the_version_has_expired() {
     while accounts.stats().watch.relists == 0 || !accounts.stats().watch.connected {
         tokio::time::sleep(SECOND).await;
     }
-    assert_eq!(role(&accounts.resolve(key("shop", "app")).await), Some("new"));
-    let gone = accounts.resolve(key("shop", "gone")).await;
+    assert_eq!(role(&accounts.resolve(key("shop", "app"), Caller::default()).await), Some("new"));
+    let gone = accounts.resolve(key("shop", "gone"), Caller::default()).await;
     assert_eq!(gone.service_account, Fact::Absent);
     assert_eq!(accounts.stats().live_gets.not_found, 1);
     assert_eq!(accounts.stats().watch.last_failure.as_deref(), Some("it is Expired"));
@@ -188,9 +190,9 @@ async fn gives_up_on_a_get_that_hangs_and_on_none_of_the_others() {
     });
     let (accounts, running) = started(options(Source::Cluster(client))).await;
     let (app, hangs, again) = tokio::join!(
-        accounts.resolve(key("shop", "app")),
-        accounts.resolve(key("shop", "hangs")),
-        accounts.resolve(key("shop", "hangs")),
+        accounts.resolve(key("shop", "app"), Caller::default()),
+        accounts.resolve(key("shop", "hangs"), Caller::default()),
+        accounts.resolve(key("shop", "hangs"), Caller::default()),
     );
     assert_eq!(role(&app), Some("r"));
     for hangs in [&hangs.service_account, &again.service_account] {
@@ -202,12 +204,80 @@ async fn gives_up_on_a_get_that_hangs_and_on_none_of_the_others() {
     running.abort();
 }
 
+// Whoever reaches the webhook may name anything.
+#[tokio::test(start_paused = true)]
+async fn asks_for_no_other_path() {
+    let (client, asked) = client(|_| Some(Answer(404, vec![failure(404, "NotFound")], false)));
+    let (accounts, running) = started(options(Source::Cluster(client))).await;
+    for key in [key("../../nodes?x=", "app"), key("shop", "../pods/app"), key("shop", "a%2fb")] {
+        let lookup = accounts.resolve(key, Caller::default()).await;
+        assert_eq!(lookup.service_account, Fact::Absent);
+    }
+    let asked = asked.lock().expect("no panic");
+    assert!(asked.iter().all(|uri| uri.starts_with("/api/v1/serviceaccounts?")), "{asked:?}");
+    running.abort();
+}
+
+// Over sockets, as a connection is what a GET takes.
+#[tokio::test]
+async fn takes_few_connections_for_many_lookups() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("bound"));
+    let (connections, out, most) = (Counter::default(), Counter::default(), Counter::default());
+    let (accepted, most_out) = (Arc::clone(&connections), Arc::clone(&most));
+    let serving = tokio::spawn(async move {
+        let mut serving = tokio::task::JoinSet::new();
+        while let Ok((stream, _)) = listener.accept().await {
+            accepted.fetch_add(1, Ordering::SeqCst);
+            let (out, most) = (Arc::clone(&out), Arc::clone(&most_out));
+            let service = hyper::service::service_fn(move |request: Request<_>| {
+                let is_get = !request.uri().path().ends_with("serviceaccounts");
+                let (out, most) = (Arc::clone(&out), Arc::clone(&most));
+                async move {
+                    if !is_get {
+                        return std::future::pending().await;
+                    }
+                    most.fetch_max(out.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                    out.fetch_sub(1, Ordering::SeqCst);
+                    let _: hyper::body::Incoming = request.into_body();
+                    Ok::<_, Infallible>(Answer(200, vec![sa("app", "5", "r")], false).response())
+                }
+            });
+            let io = hyper_util::rt::TokioIo::new(stream);
+            serving.spawn(hyper::server::conn::http1::Builder::new().serve_connection(io, service));
+        }
+    });
+    let mut config = kube::Config::new(url.parse().expect("a URL"));
+    config.root_cert = Some(Vec::new());
+    let client = Client::try_from(config).expect("a client");
+    let options = Options { lookup_timeout: 60 * SECOND, ..options(Source::Cluster(client)) };
+    let (accounts, running) = started(options).await;
+    let names: Vec<_> = (0..2000).map(|number| format!("app-{number}")).collect();
+    let lookups = names.iter().map(|name| accounts.resolve(key("shop", name), Caller::default()));
+    for lookup in futures::future::join_all(lookups).await {
+        assert_eq!(role(&lookup), Some("r"));
+    }
+    let (connections, most) = (connections.load(Ordering::SeqCst), most.load(Ordering::SeqCst));
+    // One namespace of one caller takes half of 32 slots. A pool may connect once more for a
+    // request that then finds another one's connection.
+    assert!(most <= 16 && connections <= 40, "{most} at once over {connections} connections");
+    let stats = accounts.stats();
+    assert_eq!(
+        (stats.live_gets.with_role, stats.queue.slots_taken, stats.queue.waiting),
+        (2000, 0, 0)
+    );
+    assert!(stats.queue.waited >= 1900 && stats.queue.full == 0, "{:?}", stats.queue);
+    running.abort();
+    serving.abort();
+}
+
 #[tokio::test(start_paused = true)]
 async fn names_the_right_that_is_missing() {
     let (client, _) = client(|_| Some(Answer(403, vec![failure(403, "Forbidden")], false)));
     let options = Options { watch_config_map: true, ..options(Source::Cluster(client)) };
     let (accounts, running) = started(options).await;
-    let lookup = accounts.resolve(key("shop", "app")).await;
+    let lookup = accounts.resolve(key("shop", "app"), Caller::default()).await;
     let why = why(&lookup.service_account);
     assert!(why.contains("grant the webhook get, list and watch on serviceaccounts"), "{why}");
     assert_eq!(lookup.config_map_entry, Fact::Absent, "off where it is forbidden");
@@ -233,7 +303,7 @@ async fn asks_for_the_config_map_until_its_watch_has_answered() {
     });
     let options = Options { watch_config_map: true, ..options(Source::Cluster(client)) };
     let (accounts, running) = started(options).await;
-    assert_eq!(role(&accounts.resolve(key("shop", "app")).await), Some("r"));
+    assert_eq!(role(&accounts.resolve(key("shop", "app"), Caller::default()).await), Some("r"));
     assert_eq!(accounts.not_ready().len(), 2);
     tokio::time::sleep(SECOND).await;
     let selector = "fieldSelector=metadata.name%3Dpod-identity-webhook";

@@ -29,24 +29,30 @@ async fn answers_from_them_and_takes_their_changes() {
     assert!(accounts.is_ready());
     let running = tokio::spawn(tasks.run());
 
-    let app = accounts.resolve(key("shop", "app")).await;
+    let app = accounts.resolve(key("shop", "app"), Caller::default()).await;
     assert_eq!(role(&app), Some("from-annotation"));
-    let plain = accounts.resolve(key("shop", "plain")).await;
+    let plain = accounts.resolve(key("shop", "plain"), Caller::default()).await;
     assert!(matches!(&plain.service_account, Fact::Known(sa) if sa.region.is_some()));
-    let other = accounts.resolve(key("shop", "other")).await;
+    let other = accounts.resolve(key("shop", "other"), Caller::default()).await;
     assert_eq!((&other.service_account, role(&other)), (&Fact::Absent, Some("from-config-map")));
-    let nobody = accounts.resolve(key("shop", "nobody")).await;
+    let nobody = accounts.resolve(key("shop", "nobody"), Caller::default()).await;
     assert_eq!((&nobody.service_account, role(&nobody)), (&Fact::Absent, None));
 
     // The pace of the task is that of a paused clock, its reading is not:
     // what it has read shows in the numbers.
     write(&path, "kind: [").await;
     until(|| accounts.stats().files_errors == 1).await;
-    assert_eq!(role(&accounts.resolve(key("shop", "app")).await), Some("from-annotation"));
+    assert_eq!(
+        role(&accounts.resolve(key("shop", "app"), Caller::default()).await),
+        Some("from-annotation")
+    );
     write(&path, &ACCOUNT.replace("from-annotation", "changed").replace("plain", "new")).await;
     until(|| accounts.inner.lookups.index().annotated().any(|(key, _)| key == "shop/new")).await;
-    assert_eq!(role(&accounts.resolve(key("shop", "app")).await), Some("changed"));
-    let plain = accounts.resolve(key("shop", "plain")).await;
+    assert_eq!(
+        role(&accounts.resolve(key("shop", "app"), Caller::default()).await),
+        Some("changed")
+    );
+    let plain = accounts.resolve(key("shop", "plain"), Caller::default()).await;
     assert_eq!(plain.service_account, Fact::Absent);
     running.abort();
 }
@@ -70,7 +76,7 @@ async fn asks_for_the_config_map_too_for_container_credentials() {
     let options =
         Options { container_credentials: Some(identities), ..options(Source::Files(path)) };
     let (accounts, _tasks) = ServiceAccounts::start(options).await.expect("good files");
-    let app = accounts.resolve(key("shop", "app")).await;
+    let app = accounts.resolve(key("shop", "app"), Caller::default()).await;
     assert!(app.container_credentials);
     assert!(matches!(app.config_map_entry, Fact::Known(_)), "{app:?}");
     let snapshot = accounts.snapshot();

@@ -3,7 +3,7 @@
 use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
 use super::labels::{
-    self, Ending, EventResult, LiveLookup, Path, Rejection, Reload, Verb, Watched,
+    self, Ending, EventResult, LiveLookup, LookupRejection, Path, Rejection, Reload, Verb, Watched,
 };
 use super::{Counters, Total};
 use crate::tls::managed::Operation;
@@ -18,6 +18,10 @@ pub struct Accounts {
     /// 1 when the first list is complete.
     pub ready: IntGauge,
     pub live_lookups: Counters<LiveLookup>,
+    pub live_lookups_queued: IntGauge,
+    pub live_lookups_in_flight: IntGauge,
+    pub live_lookup_waits: Total,
+    pub live_lookup_rejections: Counters<LookupRejection>,
     pub events: Counters<EventResult>,
     pub relists: Counters<Watched>,
     pub watch_errors: Counters<Watched>,
@@ -104,6 +108,32 @@ impl Accounts {
                 LiveLookup::ALL,
                 |result| [result.as_str()],
                 |result| result as usize,
+            )?,
+            live_lookups_queued: gauge(
+                registry,
+                "pod_identity_live_lookups_queued",
+                "Admissions that wait for their turn to ask the API server.",
+            )?,
+            live_lookups_in_flight: gauge(
+                registry,
+                "pod_identity_live_lookups_in_flight",
+                "Live GETs that the API server has not answered yet.",
+            )?,
+            live_lookup_waits: total(
+                registry,
+                "pod_identity_live_lookup_waits_total",
+                "Admissions that had to wait for their turn to ask the API server.",
+            )?,
+            live_lookup_rejections: Counters::register(
+                registry,
+                (
+                    "pod_identity_live_lookup_rejections_total",
+                    "Admissions that got no turn to ask the API server, by reason.",
+                ),
+                ["reason"],
+                LookupRejection::ALL,
+                |reason| [reason.as_str()],
+                |reason| reason as usize,
             )?,
             events: Counters::register(
                 registry,

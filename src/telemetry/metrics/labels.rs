@@ -29,6 +29,15 @@ pub enum LiveLookup {
     Failed,
 }
 
+/// Why an admission got no turn to ask the API server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LookupRejection {
+    /// Too many waited already.
+    QueueFull,
+    /// The lookup timeout was over first.
+    Timeout,
+}
+
 /// What became of an Event on a `ServiceAccount`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EventResult {
@@ -144,6 +153,17 @@ impl LiveLookup {
             Self::Found => "found",
             Self::NotFound => "not-found",
             Self::Failed => "failed",
+        }
+    }
+}
+
+impl LookupRejection {
+    pub(super) const ALL: [Self; 2] = [Self::QueueFull, Self::Timeout];
+
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::QueueFull => "queue-full",
+            Self::Timeout => "timeout",
         }
     }
 }

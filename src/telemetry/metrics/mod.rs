@@ -18,7 +18,9 @@ use injection::identity::WarningKind;
 
 pub use counters::{Counters, Total};
 pub use groups::{Accounts, Https, Managed, Peer};
-pub use labels::{Ending, EventResult, LiveLookup, Path, Rejection, Reload, Verb, Watched};
+pub use labels::{
+    Ending, EventResult, LiveLookup, LookupRejection, Path, Rejection, Reload, Verb, Watched,
+};
 
 /// From 100 microseconds, as an answer from memory takes less, to the API
 /// server's longest patience for a webhook and beyond.

@@ -70,6 +70,10 @@ fn every_series_is_there_from_the_start() {
     for result in ["found", "not-found", "failed"] {
         expected.push(format!(r#"pod_identity_live_lookups_total{{result="{result}"}} 0"#));
     }
+    for reason in ["queue-full", "timeout"] {
+        expected
+            .push(format!(r#"pod_identity_live_lookup_rejections_total{{reason="{reason}"}} 0"#));
+    }
     for result in ["sent", "present", "dropped"] {
         expected.push(format!(r#"pod_identity_events_total{{result="{result}"}} 0"#));
     }
