@@ -5,6 +5,8 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
+use crate::input::{Limit, read_file};
+
 /// A file to be: its path below the folder, and its contents.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Document {
@@ -35,7 +37,7 @@ pub enum FolderError {
 /// The contents of a file of the folder, where it exists.
 pub fn existing(folder: &Path, path: &str) -> Result<Option<Vec<u8>>, FolderError> {
     let path = folder.join(path);
-    match fs::read(&path) {
+    match read_file(&path, Limit::KEYS) {
         Ok(contents) => Ok(Some(contents)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(source) => Err(FolderError::Read { path, source }),

@@ -7,6 +7,7 @@
 //!
 //! The way of a request is one function: `server::admissions::answer`.
 
+pub mod api_server;
 pub mod cli;
 pub mod config;
 pub mod document_folder;

@@ -11,6 +11,8 @@ use std::time::Duration;
 
 use tokio::time::{Interval, MissedTickBehavior};
 
+use crate::input::{self, Limit};
+
 /// How often files are read.
 pub const INTERVAL: Duration = Duration::from_secs(1);
 
@@ -62,8 +64,10 @@ impl WatchedFile {
     /// Reads the file: something at the first call, then only what has changed
     /// since the last call that told something.
     pub async fn poll(&mut self) -> Option<Change> {
-        let read = tokio::fs::read(&self.path).await;
-        self.news(read)
+        let path = self.path.clone();
+        let reading = move || input::read_file(&path, Limit::CONFIGURATION);
+        let read = tokio::task::spawn_blocking(reading).await;
+        self.news(read.unwrap_or_else(|error| Err(io::Error::other(error))))
     }
 
     /// Waits for the next change, reading at once and then every `interval`.

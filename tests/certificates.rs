@@ -19,6 +19,8 @@
 
 mod support;
 
+#[path = "certificates/clocks.rs"]
+mod clocks;
 #[path = "certificates/interference.rs"]
 mod interference;
 #[path = "certificates/rights.rs"]

@@ -11,6 +11,8 @@
 
 #[path = "certificates_decisions/cases.rs"]
 mod cases;
+#[path = "certificates_decisions/clocks.rs"]
+mod clocks;
 #[path = "certificates_decisions/fixtures.rs"]
 mod fixtures;
 #[path = "certificates_decisions/model.rs"]

@@ -11,8 +11,16 @@ pub struct CompletionArgs {
     #[arg(value_name = "SHELL", value_enum)]
     pub shell: Shell,
     /// Name that the program is called by
-    #[arg(long, value_name = "NAME", default_value = "pod-identity-webhook")]
+    #[arg(long, value_name = "NAME", default_value = "pod-identity-webhook", value_parser = name)]
     pub name: String,
+}
+
+/// It becomes part of a script.
+fn name(text: &str) -> Result<String, &'static str> {
+    let is_good = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    let is_name =
+        text.starts_with(|c: char| c.is_ascii_alphanumeric()) && text.chars().all(is_good);
+    if is_name { Ok(text.to_owned()) } else { Err("not a name of letters, digits, -, _ and .") }
 }
 
 #[derive(Args, Clone, Debug)]

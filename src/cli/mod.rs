@@ -18,12 +18,15 @@ mod klog;
 mod serve;
 mod values;
 
+use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
-use clap::error::ErrorKind;
+use clap::builder::StyledStr;
+use clap::error::{ContextValue, ErrorKind};
 use clap::{CommandFactory, FromArgMatches as _, Parser, Subcommand};
+use text::escaped;
 
 pub use audit::AuditArgs;
 pub use certs::{CertsArgs, CertsCommand, CertsInitArgs};
@@ -97,13 +100,13 @@ impl Cli {
         let program = std::env::args_os().next().map(PathBuf::from);
         let name = program.as_deref().and_then(Path::file_stem).and_then(OsStr::to_str);
         let plugin = name.and_then(|name| name.strip_prefix("kubectl-"));
-        let Some(plugin) = plugin else { return Self::parse() };
+        let Some(plugin) = plugin else { return Self::try_parse().unwrap_or_else(leave) };
         let command = Self::command()
             .bin_name(format!("kubectl {}", plugin.replace('_', "-")))
             .subcommand_required(true)
             .arg_required_else_help(true);
         let read = command.try_get_matches().and_then(|matches| Self::from_arg_matches(&matches));
-        read.unwrap_or_else(|error| error.exit())
+        read.unwrap_or_else(leave)
     }
 
     /// The command asked for; to serve where none is named.
@@ -113,11 +116,40 @@ impl Cli {
     }
 }
 
+fn unstyled(hint: &StyledStr) -> Option<StyledStr> {
+    let plain = hint.to_string();
+    match escaped(&plain) {
+        Cow::Borrowed(_) => None,
+        Cow::Owned(shown) => Some(StyledStr::from(shown)),
+    }
+}
+
 /// An error of arguments that are wrong together, as clap shows its own:
 /// `print` it and leave with its `exit_code`, 2.
 #[must_use]
 pub fn usage_error(error: &impl Display) -> clap::Error {
-    Cli::command().error(ErrorKind::ValueValidation, error)
+    Cli::command().error(ErrorKind::ValueValidation, escaped(&error.to_string()))
+}
+
+/// Shows clap's error, with what was typed escaped, and leaves.
+fn leave<T>(mut error: clap::Error) -> T {
+    let typed = |value: &ContextValue| match value {
+        ContextValue::String(text) => Some(ContextValue::String(escaped(text).into_owned())),
+        ContextValue::Strings(texts) => Some(ContextValue::Strings(
+            texts.iter().map(|text| escaped(text).into_owned()).collect(),
+        )),
+        // Hints quote what was typed, in style; such text loses it.
+        ContextValue::StyledStrs(hints) => Some(ContextValue::StyledStrs(
+            hints.iter().map(|hint| unstyled(hint).unwrap_or_else(|| hint.clone())).collect(),
+        )),
+        _ => None,
+    };
+    let typed: Vec<_> =
+        error.context().filter_map(|(kind, value)| Some((kind, typed(value)?))).collect();
+    for (kind, value) in typed {
+        error.insert(kind, value);
+    }
+    error.exit()
 }
 
 #[cfg(test)]

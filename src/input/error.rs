@@ -23,6 +23,8 @@ pub enum Problem {
     Io(io::Error),
     #[error("it is larger than {0}, the most that is read")]
     TooLarge(Limit),
+    #[error("the files of its folder hold more than {0}, the most that is read")]
+    TooMuch(Limit),
     #[error("it is a folder; give a file")]
     Folder,
     #[error("it is not a regular file; give a file that stays")]
@@ -59,6 +61,11 @@ impl InputError {
         &self.problem
     }
 
+    #[must_use]
+    pub fn into_problem(self) -> Problem {
+        self.problem
+    }
+
     /// Nothing is there, where that may be.
     #[must_use]
     pub fn is_not_found(&self) -> bool {
@@ -77,7 +84,7 @@ impl From<Problem> for io::Error {
     fn from(problem: Problem) -> Self {
         match problem {
             Problem::Io(error) => error,
-            Problem::TooLarge(_) | Problem::TooManyFiles(_) => {
+            Problem::TooLarge(_) | Problem::TooMuch(_) | Problem::TooManyFiles(_) => {
                 Self::new(io::ErrorKind::FileTooLarge, problem)
             }
             Problem::NoWriter(_) | Problem::Silent(_) | Problem::Slow(_) => {

@@ -1,11 +1,10 @@
 //! `audit`: what all pods of a cluster lack.
 
-use std::io::Write as _;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
 
-use super::{cluster, completed, misused, told};
+use super::{cluster, completed, misused, output, told};
 use crate::cli::{AuditArgs, ReportFormat};
 use crate::config::{Auditing, Namespaces};
 use crate::evidence::{config_map, everything};
@@ -20,9 +19,8 @@ pub(super) fn run(args: AuditArgs) -> ExitCode {
         Ok(read) => read,
         Err(error) => return misused(&error),
     };
-    let mut errors = std::io::stderr().lock();
     for warning in warnings {
-        let _ = writeln!(errors, "warning: {warning}");
+        let _ = output::errors().line(format_args!("warning: {warning}"));
     }
     let audited = completed(audit(&auditing))
         .and_then(|audit| print(&audit, auditing.output).map(|()| audit));
@@ -30,8 +28,7 @@ pub(super) fn run(args: AuditArgs) -> ExitCode {
         Ok(audit) if audit.found.is_empty() => ExitCode::SUCCESS,
         Ok(_) => ExitCode::FAILURE,
         Err(error) => {
-            // Where standard error is closed, the exit code must do.
-            let _ = writeln!(errors, "error: {}", told(&error));
+            output::fail(told(&error));
             ExitCode::from(CANT_SAY)
         }
     }
@@ -62,11 +59,10 @@ async fn audit(auditing: &Auditing) -> anyhow::Result<Audit> {
     Ok(diagnosis::audit(&pods, &accounts, &config_map, &settings))
 }
 
-fn print(audit: &Audit, output: ReportFormat) -> anyhow::Result<()> {
-    let mut out = std::io::stdout().lock();
-    match output {
-        ReportFormat::Text => write!(out, "{audit}"),
-        ReportFormat::Json => writeln!(out, "{}", serde_json::to_string_pretty(audit)?),
+fn print(audit: &Audit, format: ReportFormat) -> anyhow::Result<()> {
+    match format {
+        ReportFormat::Text => output::out().lines(audit),
+        ReportFormat::Json => output::out().json(audit),
     }
     .context("failed to print what was found")
 }

@@ -1,16 +1,18 @@
 //! The certificate that is served: from files, or managed in the cluster.
 
 use std::convert::Infallible;
+use std::fmt;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Context as _;
+use jiff::Timestamp;
 use kube::Client;
 use tokio::sync::watch;
 
 use super::scrape;
+use crate::api_server::clock::{self, ServerClock};
 use crate::config;
-use crate::server::{Condition, Readiness};
+use crate::server::{Condition, Readiness, Remark};
 use crate::telemetry::metrics::Metrics;
 use crate::tls::managed::{ManagedCertificates, Manager, Settings, Status, certified_key};
 use crate::tls::reload::Reloader;
@@ -29,8 +31,22 @@ pub(super) struct Certificate {
 
 #[derive(Debug)]
 enum Source {
-    Files(Box<Reloader>),
-    Managed(Box<Manager>, ManagedCertificates),
+    /// With a cluster, its clock counts.
+    Files(Box<Reloader>, Option<Cluster>),
+    Managed(Box<Manager>, ManagedCertificates, ServerClock),
+}
+
+/// A client whose answers tell the time, and that time.
+#[derive(Clone)]
+pub(super) struct Cluster {
+    pub(super) client: Client,
+    pub(super) clock: ServerClock,
+}
+
+impl fmt::Debug for Cluster {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cluster").field("clock", &self.clock).finish_non_exhaustive()
+    }
 }
 
 impl Certificate {
@@ -38,7 +54,7 @@ impl Certificate {
     /// can be served there is no point in starting.
     pub(super) async fn open(
         wanted: &config::Certificate,
-        client: Option<&Client>,
+        cluster: Option<&Cluster>,
         resolver: Arc<CertificateResolver>,
         readiness: Arc<Readiness>,
         metrics: &Metrics,
@@ -50,15 +66,16 @@ impl Certificate {
                 reloader.load().await?;
                 held.send_replace(true);
                 scrape::reloads(metrics, reloader.stats());
-                Source::Files(Box::new(reloader))
+                Source::Files(Box::new(reloader), cluster.cloned())
             }
             config::Certificate::Managed { params, configurations } => {
-                let client = client.context("certificates are managed in a cluster alone")?;
+                let Cluster { client, clock } =
+                    cluster.context("certificates are managed in a cluster alone")?;
                 let settings =
                     Settings { params: params.clone(), configurations: configurations.clone() };
-                let (manager, outcome) = Manager::new(client.clone(), settings);
+                let (manager, outcome) = Manager::new(client.clone(), clock.clone(), settings);
                 scrape::managed(metrics, Arc::clone(&outcome.stats));
-                Source::Managed(Box::new(manager), outcome)
+                Source::Managed(Box::new(manager), outcome, clock.clone())
             }
         };
         Ok(Self { resolver, readiness, source, held })
@@ -73,17 +90,21 @@ impl Certificate {
     pub(super) async fn keep(self) -> Infallible {
         let Self { resolver, readiness, source, held } = self;
         match source {
-            Source::Files(reloader) => {
+            Source::Files(reloader, cluster) => {
+                let clock = cluster.as_ref().map(|cluster| &cluster.clock);
                 tokio::join!(
                     reloader.run(watched_file::INTERVAL),
-                    watch_validity(&resolver, &readiness)
+                    watch_validity(&resolver, &readiness, clock),
+                    keep_clock(cluster.as_ref()),
+                    remark_on_clock(clock, &readiness),
                 );
             }
-            Source::Managed(manager, ManagedCertificates { leaf, status, .. }) => {
+            Source::Managed(manager, ManagedCertificates { leaf, status, .. }, clock) => {
                 tokio::join!(
                     manager.run(),
                     follow_leaf(leaf, &resolver, &held),
                     follow_status(status, &readiness),
+                    remark_on_clock(Some(&clock), &readiness),
                 );
             }
         }
@@ -129,22 +150,55 @@ async fn follow_status(mut status: watch::Receiver<Status>, readiness: &Readines
     }
 }
 
+async fn keep_clock(cluster: Option<&Cluster>) {
+    if let Some(Cluster { client, clock }) = cluster {
+        match clock.keep(client.clone()).await {}
+    }
+}
+
+/// Has `readyz?verbose` say how the clocks are.
+async fn remark_on_clock(clock: Option<&ServerClock>, readiness: &Readiness) {
+    let Some(clock) = clock else { return };
+    let mut ticks = watched_file::ticks(watched_file::INTERVAL);
+    let mut known = clock.known();
+    loop {
+        // Each only waits, so the one that loses loses nothing.
+        tokio::select! {
+            _ = ticks.tick() => {}
+            Ok(()) = known.changed() => {}
+        }
+        let (text, is_warning) = clock::in_words(clock.offset());
+        readiness.remark_on_clock(Remark { text, is_warning });
+    }
+}
+
 /// A certificate from files is somebody else's to renew: say when they did not.
-async fn watch_validity(resolver: &CertificateResolver, readiness: &Readiness) {
+/// By the API server's clock, which verifies it, where that is known.
+async fn watch_validity(
+    resolver: &CertificateResolver,
+    readiness: &Readiness,
+    clock: Option<&ServerClock>,
+) {
     let mut ticks = watched_file::ticks(watched_file::INTERVAL);
     loop {
         ticks.tick().await;
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let known = clock.and_then(ServerClock::now);
+        let now = known.unwrap_or_else(Timestamp::now).as_second();
+        let now = u64::try_from(now).unwrap_or_default();
+        let whose = if known.is_some() { "the API server's" } else { "this node's" };
         match resolver.validity() {
             Some(validity) if now > *validity.end() => readiness.fail(
                 Condition::Certificate,
-                format!("the certificate expired {} s ago: renew --tls-cert", now - validity.end()),
+                format!(
+                    "the certificate expired {} s ago by {whose} clock: renew --tls-cert",
+                    now - validity.end()
+                ),
             ),
             Some(validity) if now < *validity.start() => readiness.fail(
                 Condition::Certificate,
                 format!(
-                    "the certificate is not valid for another {} s: check this node's clock, or \
-                     issue --tls-cert anew",
+                    "the certificate is not valid for another {} s by {whose} clock: correct that \
+                     clock, or issue --tls-cert anew",
                     validity.start() - now
                 ),
             ),

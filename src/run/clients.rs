@@ -5,6 +5,7 @@ use std::sync::Arc;
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
 
+use crate::api_server::clock::ServerClock;
 use crate::telemetry::metrics::Metrics;
 use crate::tls::clients::{AuthoritiesError, Rejections, Reloader, Settings};
 use crate::watched_file;
@@ -16,11 +17,12 @@ impl Clients {
     pub(super) async fn start(
         settings: Option<Settings>,
         metrics: &Arc<Metrics>,
+        clock: Option<ServerClock>,
     ) -> Result<Self, AuthoritiesError> {
         let Some(settings) = settings else { return Ok(Self(None)) };
         let rejections = Arc::new(Rejections::new(Arc::clone(metrics)));
         let (told, metrics) = (Arc::clone(&rejections), Arc::clone(metrics));
-        let reloader = Reloader::start(settings, told, metrics).await?;
+        let reloader = Reloader::start(settings, told, metrics, clock).await?;
         Ok(Self(Some((reloader, rejections))))
     }
 

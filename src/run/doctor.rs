@@ -1,31 +1,35 @@
 //! `doctor`: the facts, the checks over them, and what they come to.
 
-use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use jiff::Timestamp;
 
-use super::{cluster, completed, misused, told};
+use super::{cluster, completed, misused, output, told};
+use crate::api_server::clock::ServerClock;
 use crate::cli::{DoctorArgs, ReportFormat};
 use crate::config::{Evidence, Examination};
 use crate::evidence::{self, Gatherer};
 use crate::fetch::Fetcher;
+use crate::input::{self, Limit};
 use diagnosis::{Fact, Facts, Report, Settings, Status, diagnose};
 use injection::identity::ServiceAccountReader;
 
 /// 0: nothing is wrong; 1: a check failed; 2: it can't be said.
 const CANT_SAY: u8 = 2;
 
+/// How long an answer that tells the API server's time is waited for.
+const CLOCK_TIMEOUT: Duration = Duration::from_secs(5);
+
 pub(super) fn run(args: DoctorArgs) -> ExitCode {
     let (examination, warnings) = match Examination::from_args(args) {
         Ok(read) => read,
         Err(error) => return misused(&error),
     };
-    let mut errors = std::io::stderr().lock();
     for warning in warnings {
-        let _ = writeln!(errors, "warning: {warning}");
+        let _ = output::errors().line(format_args!("warning: {warning}"));
     }
     let report = completed(examine(&examination))
         .and_then(|report| print(&report, examination.output).map(|()| report));
@@ -36,8 +40,7 @@ pub(super) fn run(args: DoctorArgs) -> ExitCode {
             Status::Unknown => ExitCode::from(CANT_SAY),
         },
         Err(error) => {
-            // Where standard error is closed, the exit code must do.
-            let _ = writeln!(errors, "error: {}", told(&error));
+            output::fail(told(&error));
             ExitCode::from(CANT_SAY)
         }
     }
@@ -66,7 +69,7 @@ async fn examine(examination: &Examination) -> anyhow::Result<Report> {
     if let Evidence::Cluster { save: Some(folder), .. } = &examination.evidence {
         let written = evidence::save(folder, &facts)?;
         let count = written.len();
-        writeln!(std::io::stderr(), "wrote {count} files to {}", folder.display())?;
+        output::errors().line(format_args!("wrote {count} files to {}", folder.display()))?;
     }
     Ok(diagnose(&facts, &settings))
 }
@@ -79,6 +82,10 @@ async fn gathered(examination: &Examination, settings: &Settings) -> anyhow::Res
     };
     let target = examination.target.as_ref().context("name what is to be looked at: TYPE/NAME")?;
     let (client, namespace) = cluster::user_client(cluster).await?;
+    // Certificates are judged by the clock of those who verify them.
+    let clock = ServerClock::new();
+    let client = clock.observed(client);
+    let now = clock.ask(&client, CLOCK_TIMEOUT).await.unwrap_or_else(Timestamp::now);
     let fetcher = match ca_file {
         Some(path) => Fetcher::with_authorities(read(path)?.as_bytes())
             .with_context(|| format!("failed to use --ca-file {}", path.display()))?,
@@ -92,7 +99,7 @@ async fn gathered(examination: &Examination, settings: &Settings) -> anyhow::Res
         namespace: examination.namespace.as_deref().unwrap_or(&namespace),
         config_map_in: config_map_in.as_deref(),
         tls_secret,
-        at: Timestamp::now().as_second(),
+        at: now.as_second(),
     };
     Ok(gatherer.gather().await?)
 }
@@ -129,14 +136,13 @@ fn loaded(examination: &Examination, folder: &Path) -> anyhow::Result<Facts> {
 }
 
 fn read(path: &Path) -> anyhow::Result<String> {
-    std::fs::read_to_string(path).with_context(|| format!("failed to read {}", path.display()))
+    Ok(input::read_text(path, Limit::DOCUMENTS)?)
 }
 
-fn print(report: &Report, output: ReportFormat) -> anyhow::Result<()> {
-    let mut out = std::io::stdout().lock();
-    match output {
-        ReportFormat::Text => write!(out, "{report}"),
-        ReportFormat::Json => writeln!(out, "{}", serde_json::to_string_pretty(report)?),
+fn print(report: &Report, format: ReportFormat) -> anyhow::Result<()> {
+    match format {
+        ReportFormat::Text => output::out().lines(report),
+        ReportFormat::Json => output::out().json(report),
     }
     .context("failed to print the checks")
 }

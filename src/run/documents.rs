@@ -1,19 +1,18 @@
 //! `completion` and `man`.
 
-use std::io::Write as _;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::CommandFactory as _;
 
-use super::told;
+use super::{output, told};
 use crate::cli::{Cli, CompletionArgs, ManArgs};
 
 pub(super) fn completion(args: CompletionArgs) -> ExitCode {
     let mut text = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), args.name, &mut text);
-    let written = std::io::stdout().write_all(&text).context("failed to print the completions");
-    ended(written)
+    let text = String::from_utf8_lossy(&text);
+    ended(output::out().document(&text).context("failed to print the completions"))
 }
 
 pub(super) fn man(args: &ManArgs) -> ExitCode {
@@ -29,7 +28,6 @@ fn write_pages(args: &ManArgs) -> anyhow::Result<()> {
 
 fn ended(ended: anyhow::Result<()>) -> ExitCode {
     let Err(error) = ended else { return ExitCode::SUCCESS };
-    // Where standard error is closed, the exit code must do.
-    let _ = writeln!(std::io::stderr(), "error: {}", told(&error));
+    output::fail(told(&error));
     ExitCode::FAILURE
 }

@@ -1,6 +1,7 @@
 //! `inject`: manifests in, and out as the webhook would have them.
 
-use std::io::{Read as _, Write};
+use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,9 +10,11 @@ use anyhow::{Context as _, anyhow, bail};
 use json_patch::Patch;
 use serde_json::Value;
 
+use super::output::{self, Lines};
 use super::{cluster, completed, misused, told};
 use crate::cli::{InjectArgs, InjectOutput};
 use crate::config::{Injection, ReadSource};
+use crate::input::{self, Limit};
 use crate::service_accounts::{self, Caller, ServiceAccounts};
 use injection::admission::{self, Admission, DecodeError, Explanation, Outcome, Way};
 use injection::identity::{Fact, Key, Lookup, Manifests, ServiceAccountReader};
@@ -40,17 +43,16 @@ pub(super) fn run(args: InjectArgs) -> ExitCode {
         Ok(read) => read,
         Err(error) => return misused(&error),
     };
-    let mut errors = std::io::stderr().lock();
+    let mut errors = output::errors();
     for warning in warnings {
-        let _ = writeln!(errors, "warning: {warning}");
+        let _ = errors.line(format_args!("warning: {warning}"));
     }
-    let out = &mut std::io::stdout().lock();
-    let ended = completed(inject(&injection, out, &mut errors));
+    let ended = completed(inject(&injection, &mut output::out(), &mut errors));
+    drop(errors);
     match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // Where standard error is closed, the exit code must do.
-            let _ = writeln!(errors, "error: {}", told(&error));
+            output::fail(told(&error));
             ExitCode::FAILURE
         }
     }
@@ -58,8 +60,8 @@ pub(super) fn run(args: InjectArgs) -> ExitCode {
 
 async fn inject(
     injection: &Injection,
-    out: &mut impl Write,
-    notes: &mut impl Write,
+    out: &mut Lines<impl Write>,
+    notes: &mut Lines<impl Write>,
 ) -> anyhow::Result<()> {
     let (documents, manifests) = read(&injection.files, &injection.namespace)?;
     let mut injected = Vec::new();
@@ -83,18 +85,17 @@ async fn inject(
     }
     for passed_over in &passed_over {
         if passed_over.makes_pods {
-            writeln!(
-                notes,
+            notes.line(format_args!(
                 "note: {}: its kind is not known here, so it stays as it is; its pods are mutated \
                  when they are created",
                 passed_over.object
-            )?;
+            ))?;
         }
     }
     if injection.output == InjectOutput::Explain {
         injected.iter().try_for_each(|injected| explain(out, injected))?;
         for passed_over in passed_over.iter().filter(|it| !it.makes_pods) {
-            writeln!(out, "{}: makes no pods", passed_over.object)?;
+            out.line(format_args!("{}: makes no pods", passed_over.object))?;
         }
     } else {
         injected.iter().try_for_each(|injected| note(notes, injected))?;
@@ -178,6 +179,7 @@ impl Accounts {
             fresh_window: Duration::ZERO,
             poll_interval: Duration::MAX,
             events: false,
+            clock: None,
         };
         // Nothing follows changes: before the first list every lookup is a GET.
         let (others, _) = ServiceAccounts::start(options).await?;
@@ -198,53 +200,47 @@ impl Accounts {
 fn read(files: &[String], namespace: &str) -> anyhow::Result<(Vec<Value>, Manifests)> {
     let (mut documents, mut manifests) = (Vec::new(), Manifests::default());
     for file in files {
-        let text = if file == "-" {
-            let mut text = String::new();
-            std::io::stdin().read_to_string(&mut text).map(|_| text)
-        } else {
-            std::fs::read_to_string(file)
-        };
+        let text = input::read_text(Path::new(file), Limit::DOCUMENTS)?;
         let name = if file == "-" { "standard input" } else { file };
-        let text = text.with_context(|| format!("failed to read {name}"))?;
         documents.extend(workloads::read(&text).with_context(|| name.to_owned())?);
         manifests.extend(Manifests::parse_in(namespace, &text).with_context(|| name.to_owned())?);
     }
     Ok((documents, manifests))
 }
 
-fn explain(out: &mut impl Write, injected: &Injected) -> anyhow::Result<()> {
+fn explain(out: &mut Lines<impl Write>, injected: &Injected) -> anyhow::Result<()> {
     let Injected { template, key, admission, explanation, .. } = injected;
-    write!(out, "{}: {}", template.object, admission.outcome)?;
+    let (object, outcome) = (&template.object, admission.outcome);
     match key {
-        Some(key) => writeln!(out, ", as ServiceAccount {key}")?,
-        None => writeln!(out)?,
+        Some(key) => out.line(format_args!("{object}: {outcome}, as ServiceAccount {key}"))?,
+        None => out.line(format_args!("{object}: {outcome}"))?,
     }
     if let Some(explanation) = explanation {
-        write!(out, "{explanation}")?;
+        out.lines(explanation)?;
     }
     for warning in &admission.warnings {
-        writeln!(out, "  warning: {warning}")?;
+        out.line(format_args!("  warning: {warning}"))?;
     }
     if let Some(refusal) = &admission.refusal {
-        writeln!(out, "  refused: {}", refusal.message())?;
+        out.line(format_args!("  refused: {}", refusal.message()))?;
     }
     Ok(())
 }
 
 /// What whoever created the pod would be told, and where nothing is added, why.
-fn note(notes: &mut impl Write, injected: &Injected) -> anyhow::Result<()> {
+fn note(notes: &mut Lines<impl Write>, injected: &Injected) -> anyhow::Result<()> {
     let Injected { template, admission, explanation, .. } = injected;
+    let (object, outcome) = (&template.object, admission.outcome);
     for warning in &admission.warnings {
-        writeln!(notes, "warning: {}: {warning}", template.object)?;
+        notes.line(format_args!("warning: {object}: {warning}"))?;
     }
-    let as_wished = matches!(admission.outcome, Outcome::Mutated | Outcome::AlreadyComplete);
+    let as_wished = matches!(outcome, Outcome::Mutated | Outcome::AlreadyComplete);
     if !as_wished {
-        let outcome = admission.outcome;
         match explanation {
             Some(Explanation { identity, .. }) if outcome == Outcome::NotConfigured => {
-                writeln!(notes, "note: {}: {outcome}; identity: {identity}", template.object)?;
+                notes.line(format_args!("note: {object}: {outcome}; identity: {identity}"))?;
             }
-            _ => writeln!(notes, "note: {}: {outcome}", template.object)?,
+            _ => notes.line(format_args!("note: {object}: {outcome}"))?,
         }
     }
     Ok(())
@@ -270,7 +266,7 @@ fn refuse(injected: &[Injected]) -> anyhow::Result<()> {
 
 fn print(
     output: InjectOutput,
-    out: &mut impl Write,
+    out: &mut Lines<impl Write>,
     documents: &[Value],
     injected: Vec<Injected>,
 ) -> anyhow::Result<()> {
@@ -287,12 +283,12 @@ fn print(
         match output {
             InjectOutput::Yaml => {
                 let separator = if index == 0 { "" } else { "---\n" };
-                write!(out, "{separator}{}", to_yaml(&mutated)?)?;
+                out.document(&format!("{separator}{}", to_yaml(&mutated)?))?;
             }
             InjectOutput::Diff => {
-                write!(out, "{}", diff(&names.join(", "), document, &mutated)?)?;
+                out.document(&diff(&names.join(", "), document, &mutated)?)?;
             }
-            InjectOutput::Patch => writeln!(out, "{}", serde_json::to_string(&patch)?)?,
+            InjectOutput::Patch => out.json_line(&patch)?,
             InjectOutput::Explain => {}
         }
     }

@@ -10,6 +10,7 @@ mod documents;
 mod iam;
 mod inject;
 mod issuer;
+mod output;
 mod scrape;
 mod serve;
 mod signals;

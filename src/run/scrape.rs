@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use crate::api_server::clock::{self, ServerClock};
 use crate::server::ConnectionStats;
 use crate::service_accounts::ServiceAccounts;
 use crate::telemetry::metrics::{
@@ -77,6 +78,12 @@ pub(super) fn reloads(metrics: &Metrics, reloads: Arc<ReloadStats>) {
         let to = &metrics.https;
         to.certificate_reloads.raise_to(Reload::Loaded, reloads.succeeded());
         to.certificate_reloads.raise_to(Reload::Failed, reloads.failed());
+    });
+}
+
+pub(super) fn clock(metrics: &Metrics, clock: ServerClock) {
+    metrics.on_scrape(move |metrics| {
+        metrics.managed.clock_offset.set(clock::seconds(clock.offset()));
     });
 }
 

@@ -8,14 +8,14 @@ use anyhow::{Context as _, bail};
 use axum::Router;
 use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
-use kube::Client;
 use tokio::net::TcpListener;
 use tokio::sync::{oneshot, watch};
 
-use super::certificate::Certificate;
+use super::certificate::{Certificate, Cluster};
 use super::clients::Clients;
 use super::signals::Signals;
 use super::{cluster, scrape};
+use crate::api_server::clock::ServerClock;
 use crate::config::{Config, Source};
 use crate::server::admissions::{self, Admissions};
 use crate::server::{
@@ -120,18 +120,23 @@ async fn open(
     readiness: &Arc<Readiness>,
     metrics: &Arc<Metrics>,
 ) -> anyhow::Result<Opened> {
-    let client = cluster::client_for(&config.source).await?;
+    let cluster = cluster::client_for(&config.source).await?.map(|client| {
+        let clock = ServerClock::new();
+        scrape::clock(metrics, clock.clone());
+        Cluster { client: clock.observed(client), clock }
+    });
+    let clock = cluster.as_ref().map(|cluster| cluster.clock.clone());
     let resolver = Arc::new(CertificateResolver::new());
     let certificate = Certificate::open(
         &config.https.certificate,
-        client.as_ref(),
+        cluster.as_ref(),
         Arc::clone(&resolver),
         Arc::clone(readiness),
         metrics,
     )
     .await?;
-    let clients = Clients::start(config.https.clients.clone(), metrics).await?;
-    let (accounts, tasks) = known_service_accounts(config, client).await?;
+    let clients = Clients::start(config.https.clients.clone(), metrics, clock).await?;
+    let (accounts, tasks) = known_service_accounts(config, cluster).await?;
     Ok(Opened { resolver, certificate, clients, accounts, tasks })
 }
 
@@ -192,10 +197,13 @@ impl HttpsServer {
 
 async fn known_service_accounts(
     config: &Config,
-    client: Option<Client>,
+    cluster: Option<Cluster>,
 ) -> anyhow::Result<(ServiceAccounts, Tasks)> {
-    let source = match (&config.source, client) {
-        (Source::Cluster { .. }, Some(client)) => service_accounts::Source::Cluster(client),
+    let clock = cluster.as_ref().map(|cluster| cluster.clock.clone());
+    let source = match (&config.source, cluster) {
+        (Source::Cluster { .. }, Some(Cluster { client, .. })) => {
+            service_accounts::Source::Cluster(client)
+        }
         (Source::Files(path), _) => service_accounts::Source::Files(path.clone()),
         (Source::Cluster { .. }, None) => bail!("there is no client for the cluster"),
     };
@@ -211,6 +219,7 @@ async fn known_service_accounts(
         fresh_window: config.lookup.fresh_window,
         poll_interval: watched_file::INTERVAL,
         events: true,
+        clock,
     };
     Ok(ServiceAccounts::start(options).await?)
 }

@@ -10,6 +10,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use text::Line;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
@@ -74,7 +75,7 @@ pub fn router(
 }
 
 /// As Kubernetes' own components answer: `ok`, or with `?verbose` a line for
-/// each condition.
+/// each condition, and one for the clock.
 /// <https://kubernetes.io/docs/reference/using-api/health-checks/>
 fn ready(readiness: &Readiness, query: Option<&str>) -> Response {
     let is_verbose = |pair: &str| pair.split('=').next() == Some("verbose");
@@ -88,10 +89,16 @@ fn ready(readiness: &Readiness, query: Option<&str>) -> Response {
     for (condition, reason) in reasons {
         // Writing to a string does not fail.
         let _ = match reason {
-            Some(reason) => writeln!(text, "[-]{condition} failed: {reason}"),
+            Some(reason) => {
+                write!(text, "{}", Line(format_args!("[-]{condition} failed: {reason}")))
+            }
             None if verbose => writeln!(text, "[+]{condition} ok"),
             None => Ok(()),
         };
+    }
+    if verbose && let Some(remark) = readiness.clock() {
+        let sign = if remark.is_warning { '!' } else { '+' };
+        let _ = writeln!(text, "[{sign}]clock {}", remark.text);
     }
     if verbose {
         text.push_str(if is_ready { "readyz check passed\n" } else { "readyz check failed\n" });
@@ -107,6 +114,7 @@ mod tests {
     use tower::ServiceExt;
 
     use super::*;
+    use crate::server::readiness::Remark;
 
     async fn ask(router: &Router, method: &str, path: &str) -> (StatusCode, String) {
         let request = Request::builder().method(method).uri(path).body(Body::empty());
@@ -159,6 +167,19 @@ mod tests {
         assert_eq!(status, StatusCode::OK);
         assert!(text.contains("[+]certificate ok\n"), "{text}");
         assert!(text.ends_with("readyz check passed\n"), "{text}");
+    }
+
+    #[tokio::test]
+    async fn remarks_on_the_clock_and_is_ready_all_the_same() {
+        let readiness = Arc::new(Readiness::waiting_for(&[]));
+        let router = of(&readiness);
+        for (is_warning, line) in [(false, "[+]clock text\n"), (true, "[!]clock text\n")] {
+            readiness.remark_on_clock(Remark { text: "text".to_owned(), is_warning });
+            let (status, text) = ask(&router, "GET", "/readyz?verbose").await;
+            assert_eq!(status, StatusCode::OK);
+            assert!(text.contains(line), "{text}");
+        }
+        assert_eq!(ask(&router, "GET", "/readyz").await, (StatusCode::OK, "ok".to_owned()));
     }
 
     #[tokio::test]

@@ -21,6 +21,8 @@ use super::deadline;
 use super::record::Record;
 use super::work::{Permit, Work};
 use super::{BodyError, BodyReader, Limits, RequestBody, UnsupportedContentType, require_json};
+use text::Line;
+
 use crate::service_accounts::{Caller, ServiceAccounts};
 use crate::telemetry::metrics::Metrics;
 use injection::admission::{self, Admission, DecodeError, Endpoint, Outcome, Policy, Review, Way};
@@ -209,6 +211,6 @@ impl IntoResponse for Unanswered {
             Self::Review(_) => StatusCode::BAD_REQUEST,
             Self::Lookup { .. } | Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
         };
-        (status, format!("{}\n", Bounded::of(&self))).into_response()
+        (status, Line(Bounded::of(&self)).to_string()).into_response()
     }
 }

@@ -12,6 +12,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
+use text::Line;
 use tokio::time::{Instant, timeout_at};
 
 use super::limits::Limits;
@@ -57,7 +58,7 @@ impl BodyError {
 
 impl IntoResponse for BodyError {
     fn into_response(self) -> Response {
-        (self.status(), format!("{self}\n")).into_response()
+        (self.status(), Line(self).to_string()).into_response()
     }
 }
 
@@ -292,7 +293,7 @@ pub struct UnsupportedContentType;
 
 impl IntoResponse for UnsupportedContentType {
     fn into_response(self) -> Response {
-        (StatusCode::UNSUPPORTED_MEDIA_TYPE, format!("{self}\n")).into_response()
+        (StatusCode::UNSUPPORTED_MEDIA_TYPE, Line(self).to_string()).into_response()
     }
 }
 

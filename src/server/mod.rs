@@ -33,7 +33,7 @@ pub use bind::{BindError, bind};
 pub use body::{BodyError, BodyReader, RequestBody, UnsupportedContentType, require_json};
 pub use https::Https;
 pub use limits::{DrainLimits, Limits};
-pub use readiness::{Condition, Readiness};
+pub use readiness::{Condition, Readiness, Remark};
 pub use stats::ConnectionStats;
 
 /// How a server ended: the requests that were in flight when it stopped

@@ -52,6 +52,15 @@ impl fmt::Display for Condition {
 #[derive(Debug, Default)]
 pub struct Readiness {
     reasons: [ArcSwapOption<String>; Condition::ALL.len()],
+    clock: ArcSwapOption<Remark>,
+}
+
+/// What people are told though readiness does not depend on it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remark {
+    pub text: String,
+    /// Whether someone should see to it.
+    pub is_warning: bool,
 }
 
 impl Readiness {
@@ -81,6 +90,18 @@ impl Readiness {
     #[must_use]
     pub fn reason(&self, condition: Condition) -> Option<Arc<String>> {
         self.reasons[condition as usize].load_full()
+    }
+
+    /// Remarks on this machine's clock.
+    pub fn remark_on_clock(&self, remark: Remark) {
+        if self.clock.load().as_deref() != Some(&remark) {
+            self.clock.store(Some(Arc::new(remark)));
+        }
+    }
+
+    #[must_use]
+    pub fn clock(&self) -> Option<Arc<Remark>> {
+        self.clock.load_full()
     }
 
     #[must_use]

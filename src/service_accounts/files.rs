@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use injection::identity::{ConfigMapManifest, ManifestError, Manifests};
 
 use super::config_map;
+use crate::input::{self, Limit, Problem};
 
 /// Why the files of `--service-accounts` could not be taken.
 #[derive(Debug, thiserror::Error)]
@@ -18,6 +19,10 @@ pub enum FilesError {
     #[error("failed to read {}: the task broke off: {source}; please report this as a bug", path.display())]
     Task { path: PathBuf, source: tokio::task::JoinError },
 }
+
+/// Of a folder, whatever is in it; and of its manifests all together.
+const MOST_FILES: usize = 10_000;
+const MOST_BYTES: Limit = Limit::mebibytes(64);
 
 /// Tells each state of the files once.
 #[derive(Debug)]
@@ -71,13 +76,18 @@ fn read(path: &Path) -> Result<Vec<(PathBuf, String)>, FilesError> {
     };
     let mut paths = vec![path.to_owned()];
     if path.is_dir() {
-        let entries = std::fs::read_dir(path).and_then(Iterator::collect::<io::Result<Vec<_>>>);
-        paths = entries.map_err(failed(path))?.iter().map(std::fs::DirEntry::path).collect();
-        paths.retain(|path| is_manifest(path));
-        paths.sort();
+        let listed = input::list(path, MOST_FILES, is_manifest).map_err(io::Error::from);
+        paths = listed.map_err(failed(path))?;
     }
+    let mut left = MOST_BYTES.bytes() + 1;
     let text = |path: PathBuf| {
-        let text = std::fs::read_to_string(&path).map_err(failed(&path))?;
+        // A command may be given what a shell makes of `<(...)`.
+        let text = input::read_text(&path, Limit::CONFIGURATION)
+            .map_err(|error| failed(&path)(error.into_problem().into()))?;
+        left = left.saturating_sub(text.len() as u64);
+        if left == 0 {
+            return Err(failed(&path)(Problem::TooMuch(MOST_BYTES).into()));
+        }
         Ok((path, text))
     };
     paths.into_iter().map(text).collect()

@@ -33,6 +33,7 @@ pub use files::FilesError;
 pub use stats::{EventStats, LiveGets, QueueStats, Stats, WatchStats};
 pub use tasks::{TaskEnded, Tasks};
 
+use crate::api_server::clock::ServerClock;
 use config_map::{ConfigMapEntries, Known};
 use container_credentials::ContainerCredentialsFile;
 use events::Events;
@@ -66,6 +67,8 @@ pub struct Options {
     pub poll_interval: Duration,
     /// Whether Events tell of `ServiceAccounts` that are wrong.
     pub events: bool,
+    /// The clock that creation times are by: this machine's own without one.
+    pub clock: Option<ServerClock>,
 }
 
 /// Where `ServiceAccounts` and the `ConfigMap` come from.
@@ -98,6 +101,7 @@ struct Inner {
     watch: Arc<WatchState>,
     config_map_watch: Arc<WatchState>,
     events: Events,
+    clock: Option<ServerClock>,
     files_errors: AtomicU64,
     pending: tokio::sync::watch::Sender<Pending>,
 }

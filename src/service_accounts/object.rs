@@ -38,7 +38,7 @@ impl Object {
         self.metadata.uid.as_deref().map(Uid::new).unwrap_or_default()
     }
 
-    /// By the API server's clock against ours; zero where it is ahead.
+    /// At a time by the API server's clock; zero where that is before it.
     pub(super) fn age(&self, now: Timestamp) -> Option<Duration> {
         let Time(created) = self.metadata.creation_timestamp.as_ref()?;
         Some(now.duration_since(*created).try_into().unwrap_or_default())

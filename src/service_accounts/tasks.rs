@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use tokio::task::JoinSet;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::config_map::{ConfigMapEntries, Known};
 use super::container_credentials::ContainerCredentialsFile;
@@ -18,6 +18,7 @@ use super::flights::Flights;
 use super::index::{Index, Uid};
 use super::lookup::Lookups;
 use super::slots::Slots;
+use super::watch::Told;
 use super::{DebugClient, Inner, Options, ServiceAccounts, Source, watch};
 use injection::identity::{Key, Manifests};
 
@@ -32,6 +33,9 @@ pub struct TaskEnded {
     task: &'static str,
     why: String,
 }
+
+/// How long the first list waits for the time. A few answers tell it.
+const FIRST_TIME: Duration = Duration::from_secs(2);
 
 /// What is not there yet.
 #[derive(Clone, Copy, Debug, Default)]
@@ -122,6 +126,7 @@ pub(super) async fn start(options: Options) -> Result<(ServiceAccounts, Tasks), 
         watch: Arc::default(),
         config_map_watch: Arc::default(),
         events,
+        clock: options.clock,
         files_errors: AtomicU64::new(0),
         pending: tokio::sync::watch::Sender::new(pending),
     });
@@ -168,8 +173,18 @@ impl Inner {
                 tracing::info!(known, "the first list of ServiceAccounts is complete");
             }
         };
-        let events = sends.then_some(&self.events);
-        watch::watch(client, &self.reader, &self.lookups, events, &self.watch, listed).await;
+        // Without the time, all of the first list counts as new.
+        if let Some(clock) = &self.clock {
+            let mut known = clock.known();
+            let _ = timeout(FIRST_TIME, known.wait_for(|known| *known)).await;
+        }
+        let told = Told {
+            reader: &self.reader,
+            lookups: &self.lookups,
+            events: sends.then_some(&self.events),
+            clock: self.clock.as_ref(),
+        };
+        watch::watch(client, told, &self.watch, listed).await;
     }
 
     async fn watch_config_map(self: Arc<Self>, client: kube::Client) {

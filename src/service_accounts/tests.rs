@@ -20,6 +20,7 @@ fn options(source: Source) -> Options {
         fresh_window: 10 * SECOND,
         poll_interval: SECOND,
         events: false,
+        clock: None,
     }
 }
 

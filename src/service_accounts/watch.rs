@@ -1,6 +1,7 @@
 //! The watch of all `ServiceAccounts`, and the GET of one.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::FutureExt as _;
 use k8s_openapi::jiff::Timestamp;
@@ -14,24 +15,33 @@ use super::follow::{News, WatchState, follow, observed};
 use super::index::{Fetched, Read};
 use super::lookup::{Ask, Lookups};
 use super::object::Object;
+use crate::api_server::clock::ServerClock;
 use injection::identity::ServiceAccountReader;
 
 const PLURAL: &str = "ServiceAccounts";
 const RIGHT: &str = "get, list and watch on serviceaccounts (a ClusterRole)";
 
+/// Who is told what the watch brings, and what that takes.
+#[derive(Clone, Copy)]
+pub(super) struct Told<'a> {
+    pub(super) reader: &'a ServiceAccountReader,
+    pub(super) lookups: &'a Lookups,
+    pub(super) events: Option<&'a Events>,
+    /// The clock that creation times are by: this machine's own without one.
+    pub(super) clock: Option<&'a ServerClock>,
+}
+
 /// Feeds the index for ever.
 pub(super) async fn watch(
     client: Client,
-    reader: &ServiceAccountReader,
-    lookups: &Lookups,
-    events: Option<&Events>,
+    told: Told<'_>,
     state: &Arc<WatchState>,
     listed: impl Fn(),
 ) {
     let tell = |news: News<'_, Object>| match news {
         News::Event(event) => {
             let is_end = matches!(event, Event::InitDone);
-            feed(event, reader, lookups, events);
+            told.feed(event);
             if is_end {
                 listed();
             }
@@ -44,39 +54,47 @@ pub(super) async fn watch(
     follow(asked, Api::all(client), config, state, tell).await;
 }
 
-fn feed(
-    event: Event<Object>,
-    reader: &ServiceAccountReader,
-    lookups: &Lookups,
-    events: Option<&Events>,
-) {
-    let now = Instant::now().into_std();
-    let (object, is_listed) = match event {
-        Event::Init => return lookups.index_mut().begin_list(),
-        Event::InitDone => return lookups.index_mut().finish_list(),
-        Event::Delete(object) => {
-            if let Some(key) = object.key() {
-                lookups.index_mut().deleted(key);
+impl Told<'_> {
+    fn feed(self, event: Event<Object>) {
+        let Self { reader, lookups, events, .. } = self;
+        let now = Instant::now().into_std();
+        let (object, is_listed) = match event {
+            Event::Init => return lookups.index_mut().begin_list(),
+            Event::InitDone => return lookups.index_mut().finish_list(),
+            Event::Delete(object) => {
+                if let Some(key) = object.key() {
+                    lookups.index_mut().deleted(key);
+                }
+                return;
             }
-            return;
+            Event::InitApply(object) => (object, true),
+            Event::Apply(object) => (object, false),
+        };
+        let Some(key) = object.key() else { return };
+        let read = read(&object, reader);
+        let found = (read.clone(), object.uid());
+        let before = if is_listed {
+            lookups.index_mut().list_item(key, found, self.age(&object), now)
+        } else {
+            lookups.index_mut().applied(key, found, now)
+        };
+        if let (Some(read), Some(events)) = (read, events)
+            && !read.warnings.is_empty()
+            // Once for each change, and not again after a new list.
+            && before.is_none_or(|before| before.warnings != read.warnings)
+        {
+            events.offer(&object.reference(), &read.warnings);
         }
-        Event::InitApply(object) => (object, true),
-        Event::Apply(object) => (object, false),
-    };
-    let Some(key) = object.key() else { return };
-    let read = read(&object, reader);
-    let before = if is_listed {
-        let age = object.age(Timestamp::now());
-        lookups.index_mut().list_item(key, (read.clone(), object.uid()), age, now)
-    } else {
-        lookups.index_mut().applied(key, (read.clone(), object.uid()), now)
-    };
-    if let (Some(read), Some(events)) = (read, events)
-        && !read.warnings.is_empty()
-        // Once for each change, and not again after a new list.
-        && before.is_none_or(|before| before.warnings != read.warnings)
-    {
-        events.offer(&object.reference(), &read.warnings);
+    }
+
+    /// By the clock that made its creation time. One of an unknown age counts
+    /// as new: that costs a GET.
+    fn age(self, object: &Object) -> Option<Duration> {
+        let now = match self.clock {
+            Some(clock) => clock.time().known()?,
+            None => Timestamp::now(),
+        };
+        object.age(now)
     }
 }
 
@@ -105,12 +123,26 @@ fn read(object: &Object, reader: &ServiceAccountReader) -> Read {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use serde_json::json;
 
     use super::super::index::Index;
     use super::*;
+
+    #[test]
+    fn takes_the_age_by_the_api_servers_clock_and_knows_none_without_it() {
+        let reader = ServiceAccountReader::default();
+        let lookups = Lookups::from_memory(Index::new(Duration::ZERO, Instant::now().into_std()));
+        let created = json!({"metadata": {"creationTimestamp": "2099-12-31T23:59:00Z"}});
+        let object: Object = serde_json::from_value(created).expect("an object");
+        let age = |clock: Option<&ServerClock>| {
+            Told { reader: &reader, lookups: &lookups, events: None, clock }.age(&object)
+        };
+        let ahead = ServerClock::showing("Fri, 01 Jan 2100 00:00:00 GMT");
+        let minute = age(Some(&ahead)).expect("an age").as_secs();
+        assert!((59..120).contains(&minute), "{minute} s");
+        assert_eq!(age(Some(&ServerClock::new())), None);
+        assert_eq!(age(None), Some(Duration::ZERO), "by this machine's, it is still to come");
+    }
 
     fn object(name: &str, role: &str) -> Object {
         let object = json!({"metadata": {"namespace": "shop", "name": name, "uid": name,
@@ -123,9 +155,10 @@ mod tests {
         let reader = ServiceAccountReader::default();
         let lookups = Lookups::from_memory(Index::new(Duration::ZERO, Instant::now().into_std()));
         let (events, mut reports) = Events::new();
+        let told = Told { reader: &reader, lookups: &lookups, events: Some(&events), clock: None };
         let mut told = |news: Vec<Event<Object>>| {
             for event in news {
-                feed(event, &reader, &lookups, Some(&events));
+                told.feed(event);
             }
             std::iter::from_fn(|| reports.try_recv().ok()).count()
         };

@@ -6,6 +6,7 @@ use std::fmt::{self, Debug, Write as _};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use jiff::Timestamp;
+use text::{Quotes, quoted};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
 use tracing_subscriber::fmt::format::Writer;
@@ -47,7 +48,8 @@ where
         line.0.push_str(r#","target":"#);
         push_string(&mut line.0, metadata.target());
         line.0.push_str("}\n");
-        let written = writer.write_str(&line.0);
+        // JSON's own escapes leave DEL, the C1 set and the marks of direction.
+        let written = writer.write_str(&quoted(&line.0, Quotes::Json));
         LINE.set(line.0);
         written
     }

@@ -11,6 +11,7 @@ use tracing_subscriber::registry::Registry;
 
 pub use super::held::Held;
 use super::json_lines::JsonLines;
+use super::text_lines::TextLines;
 
 /// How lines look, and which are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,7 +61,7 @@ where
     let lines = fmt::layer().with_writer(writer).log_internal_errors(false);
     let lines: Box<dyn Layer<_> + Send + Sync> = match settings.format {
         Format::Json => Box::new(lines.event_format(JsonLines)),
-        Format::Text => Box::new(lines.with_target(false)),
+        Format::Text => Box::new(lines.event_format(TextLines::default())),
     };
     Registry::default().with(levels).with(lines)
 }
@@ -137,6 +138,25 @@ mod tests {
     fn writes_text_for_people() {
         let text = written(Format::Text, 0, || tracing::warn!(port = 443, "listening"));
         assert!(text.contains("WARN listening port=443"), "{text}");
+    }
+
+    #[test]
+    fn writes_one_line_whatever_a_field_holds() {
+        let odd = "a\n::error::b\u{1b}[2J\u{9b}\u{7f}\u{202e}\u{2028}";
+        let error = std::io::Error::other(odd);
+        for format in [Format::Json, Format::Text] {
+            let text = written(format, 0, || {
+                tracing::warn!(pod = odd, %error, why = ?odd, "{odd}");
+                tracing::info!("{odd}");
+            });
+            assert_eq!(text.lines().count(), 2, "{text}");
+            assert!(!text.contains(|c| c != '\n' && text::is_unprintable(c)), "{text:?}");
+            if format == Format::Json {
+                let line: Value = serde_json::from_str(text.lines().next().unwrap()).expect("JSON");
+                assert_eq!(line["pod"], odd);
+                assert_eq!(line["message"], odd);
+            }
+        }
     }
 
     #[test]

@@ -4,3 +4,4 @@ mod held;
 mod json_lines;
 pub mod logs;
 pub mod metrics;
+mod text_lines;

@@ -10,6 +10,8 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 use rustls::{Error, InconsistentKeys};
 
+use crate::input::{Limit, read_file};
+
 /// Where a certificate chain and its key are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PairPaths {
@@ -58,10 +60,10 @@ pub enum FilesError {
 
 /// Reads both files.
 pub fn load(paths: &PairPaths) -> Result<Arc<CertifiedKey>, FilesError> {
-    let certificate = std::fs::read(&paths.certificate).map_err(|source| {
+    let certificate = read_file(&paths.certificate, Limit::KEYS).map_err(|source| {
         FilesError::ReadCertificate { path: paths.certificate.clone(), source }
     })?;
-    let key = std::fs::read(&paths.key)
+    let key = read_file(&paths.key, Limit::KEYS)
         .map_err(|source| FilesError::ReadKey { path: paths.key.clone(), source })?;
     parse(paths, &certificate, &key)
 }

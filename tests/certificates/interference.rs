@@ -7,6 +7,7 @@ use certificates::{Bundle, Lifetimes};
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::DeleteParams;
+use pod_identity_webhook::api_server::clock::ServerClock;
 use pod_identity_webhook::tls::managed::{Manager, Settings};
 use serde_json::json;
 use tokio::time::Instant;
@@ -176,7 +177,8 @@ async fn a_lost_api_server_costs_nothing_that_is_held() {
     let mut params = scene.params.clone();
     namespace.name().clone_into(&mut params.names.namespace);
     let settings = Settings { params, configurations: Vec::new() };
-    let (manager, certificates) = Manager::new(away.client(), settings);
+    let clock = ServerClock::new();
+    let (manager, certificates) = Manager::new(clock.observed(away.client()), clock, settings);
     let task = tokio::spawn(manager.run());
     let mut leaf = certificates.leaf.clone();
     let held = leaf.wait_for(Option::is_some).await.unwrap().clone();

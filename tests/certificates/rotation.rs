@@ -27,7 +27,7 @@ async fn three_replicas_started_on_nothing_agree_on_one_ca_twenty_times() {
             assert_eq!(bundle, std::slice::from_ref(&state.authorities.current.certificate));
         }
         let established = replicas.iter().map(|replica| {
-            replica.certificates.stats.changes().get("secret_absent").copied().unwrap_or(0)
+            replica.certificates.stats.changes().get("secret-absent").copied().unwrap_or(0)
         });
         assert_eq!(established.sum::<u64>(), 1);
     }

@@ -11,6 +11,7 @@ use k8s_openapi::api::admissionregistration::v1::MutatingWebhookConfiguration;
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use kube::{Api, Client};
+use pod_identity_webhook::api_server::clock::ServerClock;
 use pod_identity_webhook::tls::managed::{ManagedCertificates, Manager, Settings};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
@@ -170,7 +171,8 @@ impl Scene {
 
 impl Replica {
     pub fn start(client: Client, settings: Settings) -> Self {
-        let (manager, certificates) = Manager::new(client, settings);
+        let clock = ServerClock::new();
+        let (manager, certificates) = Manager::new(clock.observed(client), clock, settings);
         Self { certificates, task: tokio::spawn(manager.run()) }
     }
 

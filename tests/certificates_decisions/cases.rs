@@ -1,7 +1,8 @@
 //! The decisions, case by case.
 
 use certificates::{
-    Cause, Change, Configuration, Flaw, Memory, Names, Params, Published, SecretView, State, decide,
+    Cause, Change, Configuration, Flaw, Memory, Names, Params, Published, SecretView, ServerTime,
+    State, decide,
 };
 
 use super::fixtures::{
@@ -28,6 +29,14 @@ fn rotates_by_the_clock() {
         state
     };
     let late_next = with_next(long_leaf.clone(), at(364 * DAY), Some(at(365 * DAY - 2 * MINUTE)));
+    let next_ahead = with_next(fresh.clone(), at(made), None);
+    let recorded = |since| {
+        let mut state = fresh.clone();
+        state.authorities.current.published = Some(at(since));
+        state
+    };
+    let (published_ahead, published_soon) = (recorded(370 * DAY), recorded(MINUTE));
+    let next_published = next(Some(at(made + DAY)));
     for (case, now, state, expected) in [
         ("fresh", 0, &fresh, None),
         ("not due", 20 * DAY - 1, &fresh, None),
@@ -41,8 +50,13 @@ fn rotates_by_the_clock() {
         ("overlap runs", made + 5 * MINUTE - 1, &next(Some(at(made))), None),
         ("overlap is over", made + 5 * MINUTE, &next(Some(at(made))), Some(Cause::OverlapPassed)),
         ("CA ends within the overlap", 365 * DAY - MINUTE, &late_next, Some(Cause::OverlapPassed)),
-        ("clock jumped back", -1000 * DAY, &fresh, None),
-        ("clock jumped back in the overlap", 0, &next(Some(at(made))), None),
+        ("a clock a little behind the maker's", -HOUR, &fresh, None),
+        ("CA of the future", -HOUR - 1, &fresh, Some(Cause::AuthorityAhead)),
+        ("leaf of the future", 0, &next(Some(at(made))), Some(Cause::LeafAhead)),
+        ("next CA of the future", 0, &next_ahead, Some(Cause::AuthorityAhead)),
+        ("published in the future", 1, &published_ahead, Some(Cause::AuthorityPublished)),
+        ("published a moment ahead", 1, &published_soon, None),
+        ("next published in the future", made, &next_published, Some(Cause::AuthorityPublished)),
     ] {
         assert_eq!(cause(now, state), expected, "{case}");
     }
@@ -138,7 +152,10 @@ fn puts_back_what_it_remembers_and_else_makes_new() {
         ..params()
     };
     let change = |now, view: &SecretView, memory: &Memory, params: &Params| {
-        decide(at(now), view, &all_of(&held), memory, params).secret.unwrap().change
+        decide(ServerTime::exactly(at(now)), view, &all_of(&held), memory, params)
+            .secret
+            .unwrap()
+            .change
     };
     let broken = SecretView::OursBroken(Flaw::NotOurs);
     let (params, memory) = (params(), remembering(&held));

@@ -9,7 +9,7 @@ use pod_identity_webhook::tls::managed::{issue_authority, issue_leaf};
 
 use certificates::{
     Authorities, Authority, Bundle, Certificate, Change, Configuration, Decision, Entry, Leaf,
-    Lifetimes, MANAGER, Memory, Names, Params, Published, SecretView, State, decide,
+    Lifetimes, MANAGER, Memory, Names, Params, Published, SecretView, ServerTime, State, decide,
 };
 
 pub const START: i64 = 1_800_000_000;
@@ -103,7 +103,16 @@ pub fn read_ours(data: &Data) -> SecretView {
 }
 
 pub fn decision(now: i64, secret: &SecretView, published: &Published, memory: &Memory) -> Decision {
-    decide(at(now), secret, published, memory, &params())
+    decision_at(ServerTime::exactly(at(now)), secret, published, memory)
+}
+
+pub fn decision_at(
+    now: ServerTime,
+    secret: &SecretView,
+    published: &Published,
+    memory: &Memory,
+) -> Decision {
+    decide(now, secret, published, memory, &params())
 }
 
 pub fn remembering(state: &State) -> Memory {

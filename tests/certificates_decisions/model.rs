@@ -2,12 +2,14 @@
 //! replica takes, from a view that may be old.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use certificates::{
-    Bundle, Configuration, Decision, Leaf, MANAGER, Memory, Params, Published, SecretView, Webhook,
-    decide,
+    Bundle, Clock, Configuration, Decision, Leaf, MANAGER, Memory, Moment, Params, Published,
+    SecretView, ServerTime, Webhook, decide,
 };
 use jiff::Timestamp;
+use jiff::fmt::rfc2822::DateTimePrinter;
 
 use super::fixtures::{Data, SERVER, at, carried_out, data};
 
@@ -15,6 +17,8 @@ use super::fixtures::{Data, SERVER, at, carried_out, data};
 pub struct World {
     pub params: Params,
     pub now: i64,
+    /// How far the clock of each API server is ahead.
+    pub servers: Vec<i64>,
     pub secrets: Vec<Option<Data>>,
     /// What each version of the Secret is read as.
     views: Vec<SecretView>,
@@ -30,15 +34,23 @@ pub struct Replica {
     pub bundles: Vec<usize>,
     /// How far its clock is ahead.
     pub skew: i64,
+    /// The API servers that answer it.
+    pub answered_by: Vec<usize>,
+    clock: Clock,
 }
 
 impl World {
     /// Nothing is there but the configurations, their caBundles empty.
     pub fn new(params: Params, replicas: usize, configurations: usize) -> Self {
-        let replica = Replica { bundles: vec![0; configurations], ..Replica::default() };
+        let replica = Replica {
+            bundles: vec![0; configurations],
+            answered_by: vec![0],
+            ..Replica::default()
+        };
         Self {
             params,
             now: 0,
+            servers: vec![0],
             secrets: vec![None],
             views: vec![SecretView::Absent],
             bundles: vec![vec![Vec::new()]; configurations],
@@ -46,21 +58,59 @@ impl World {
         }
     }
 
+    /// By the first API server.
     pub fn now(&self) -> Timestamp {
-        at(self.now)
+        at(self.now + self.servers[0])
+    }
+
+    /// By a replica's own clocks.
+    fn moment(&self, replica: usize) -> Moment {
+        // Since long before the start: a clock that is set back shows no time before that.
+        let uptime = Duration::from_secs(u64::try_from(self.now).unwrap());
+        Moment { wall: at(self.now + self.replicas[replica].skew), uptime }
+    }
+
+    /// A few answers from each API server that it talks to.
+    fn ask(&mut self, replica: usize) {
+        let moment = self.moment(replica);
+        for answer in 0..Clock::NEEDED {
+            for server in self.replicas[replica].answered_by.clone() {
+                let date = at(self.now + self.servers[server]);
+                let date = DateTimePrinter::new().timestamp_to_rfc9110_string(&date).unwrap();
+                let taken = self.replicas[replica].clock.observe(&date, moment, moment);
+                assert!(taken, "answer {answer}: {date}");
+            }
+        }
+    }
+
+    /// The time as this replica knows it.
+    pub fn time(&self, replica: usize) -> ServerTime {
+        let moment = self.moment(replica);
+        let offset = self.replicas[replica].clock.read(moment);
+        offset.map_or(ServerTime::UNKNOWN, |offset| offset.time(moment.wall))
     }
 
     pub fn decision(&self, replica: usize) -> Decision {
-        let Replica { memory, secret, bundles, skew } = &self.replicas[replica];
+        self.decision_at(replica, self.time(replica))
+    }
+
+    pub fn decision_at(&self, replica: usize, time: ServerTime) -> Decision {
+        let Replica { memory, secret, bundles, .. } = &self.replicas[replica];
         let secret = &self.views[*secret];
         let published = self.published(bundles);
-        decide(at(self.now + skew), secret, &published, memory, &self.params)
+        decide(time, secret, &published, memory, &self.params)
     }
 
     /// One decision, and one attempt at each of its parts.
     pub fn tick(&mut self, replica: usize) -> Decision {
-        self.remember(replica);
-        let decision = self.decision(replica);
+        self.ask(replica);
+        self.tick_at(replica, self.time(replica))
+    }
+
+    /// As [`tick`](Self::tick), of a replica that takes this for the time.
+    pub fn tick_at(&mut self, replica: usize, time: ServerTime) -> Decision {
+        self.remember(replica, time);
+        let decision = self.decision_at(replica, time);
         self.replicas[replica].memory.served.clone_from(&decision.serve);
         for repair in &decision.bundles {
             let index = repair.configuration.parse::<usize>().unwrap();
@@ -72,13 +122,12 @@ impl World {
         }
         if let Some(step) = decision.secret.clone() {
             if self.replicas[replica].secret + 1 == self.secrets.len() {
-                let now = at(self.now + self.replicas[replica].skew);
-                let state = carried_out(step.change, now, &self.params);
+                let state = carried_out(step.change, time.earliest(), &self.params);
                 self.store_secret(Some(data(&state)));
             }
             self.replicas[replica].secret = self.secrets.len() - 1;
         }
-        self.remember(replica);
+        self.remember(replica, time);
         decision
     }
 
@@ -100,6 +149,7 @@ impl World {
 
     pub fn restart(&mut self, replica: usize) {
         self.replicas[replica].memory = Memory::default();
+        self.replicas[replica].clock = Clock::default();
         self.see_all(replica);
     }
 
@@ -110,12 +160,24 @@ impl World {
     /// Whether an API server that is `behind` by some versions takes what the
     /// replica serves. One that has ended, or none, is not asked about.
     pub fn is_verified(&self, replica: usize, behind: usize) -> bool {
+        self.is_verified_by(0, replica, behind)
+    }
+
+    /// As [`is_verified`](Self::is_verified), by the clock of one API server. One that has not
+    /// begun is refused.
+    pub fn is_verified_by(&self, server: usize, replica: usize, behind: usize) -> bool {
+        let now = at(self.now + self.servers[server]);
         let Some(leaf) = self.served(replica) else { return true };
         let leaf = leaf.certificate();
-        leaf.expired(self.now())
+        if leaf.not_before() > now {
+            return false;
+        }
+        leaf.expired(now)
             || self.bundles.iter().all(|versions| {
                 let version = versions.len().saturating_sub(1 + behind);
-                Bundle::parse(&versions[version]).verifies(leaf, SERVER, self.now())
+                let bundle = Bundle::parse(&versions[version]);
+                let mut begun = bundle.iter().filter(|found| found.not_before() <= now);
+                begun.any(|authority| leaf.is_verified_by(authority, SERVER, now))
             })
     }
 
@@ -146,9 +208,8 @@ impl World {
         Published(read.collect())
     }
 
-    fn remember(&mut self, replica: usize) {
-        if let SecretView::Ours(state) = &self.views[self.replicas[replica].secret] {
-            self.replicas[replica].memory.state = Some(state.clone());
-        }
+    fn remember(&mut self, replica: usize, time: ServerTime) {
+        let replica = &mut self.replicas[replica];
+        replica.memory.see(&self.views[replica.secret], time);
     }
 }

@@ -1,10 +1,12 @@
 //! Which leaf is served, and what is said about it.
 
-use certificates::{Configuration, Memory, Published, SecretView, State};
+use certificates::{
+    Cause, Certificate, Change, Configuration, Memory, Published, SecretView, ServerTime, State,
+};
 
 use super::fixtures::{
-    DAY, Data, HOUR, MINUTE, all_of, at, authority, data, decision, leaf, one, published, read,
-    remembering, state,
+    DAY, Data, HOUR, MINUTE, all_of, at, authority, data, decision, decision_at, leaf, one,
+    published, read, remembering, state,
 };
 
 #[test]
@@ -107,14 +109,94 @@ fn keeps_the_leaf_it_serves_until_the_api_server_surely_knows_another_authority(
 }
 
 #[test]
-fn keeps_serving_when_the_clock_jumped_back_and_says_so() {
+fn a_certificate_of_the_future_is_not_taken_and_whoever_has_it_is_not_ready() {
+    let ahead = state(at(370 * DAY));
+    let view = SecretView::Ours(ahead.clone());
+    let fresh = decision(0, &view, &all_of(&ahead), &Memory::default());
+    assert!(!fresh.ready && fresh.serve.is_none());
+    let said = fresh.problems[0].to_string();
+    assert!(said.contains("not valid before") && said.contains("delete the Secret"), "{said}");
+    // Served, from a time when that was right: there is nothing else yet.
+    let serving = decision(0, &view, &all_of(&ahead), &remembering(&ahead));
+    assert!(!serving.ready && serving.serve.is_some());
+    // One that works stays, and is put back.
+    let held = state(at(0));
+    let both =
+        published([&held.authorities.current.certificate, &ahead.authorities.current.certificate]);
+    let healthy = decision(DAY, &view, &both, &remembering(&held));
+    assert!(healthy.ready);
+    assert_eq!(healthy.serve.as_ref(), Some(&held.leaf));
+    assert_eq!(healthy.secret.map(|step| step.change), Some(Change::Put(held)));
+    // Somebody else's is not replaced, and said to be of no use.
+    let foreign = decision(0, &read(None, &data(&ahead)), &published([]), &Memory::default());
+    assert!(!foreign.ready && foreign.secret.is_none());
+    let said = foreign.problems[0].to_string();
+    assert!(said.contains("delete it") && said.contains("--tls-secret"), "{said}");
+}
+
+#[test]
+fn the_cure_that_is_named_works_while_replicas_run() {
+    let (held, ahead) = (state(at(0)), state(at(370 * DAY)));
+    let change = |memory: &Memory| {
+        let step = decision(DAY, &SecretView::Absent, &all_of(&ahead), memory).secret.unwrap();
+        (step.cause, step.change)
+    };
+    assert_eq!(change(&remembering(&ahead)), (Cause::Absent, Change::Establish));
+    assert_eq!(change(&remembering(&held)), (Cause::Absent, Change::Put(held)));
+}
+
+#[test]
+fn while_the_time_is_not_known_nothing_is_dropped_replaced_or_made() {
+    let held = state(at(0));
+    let old = authority(at(-5000 * DAY)).certificate;
+    let foreign = rcgen::generate_simple_self_signed(["a".to_owned()]).unwrap().cert;
+    let foreign = Certificate::from_der(foreign.der()).unwrap();
+    let (current, memory) = (&held.authorities.current.certificate, remembering(&held));
+    let ours = SecretView::Ours(held.clone());
+    let ended = SecretView::Ours(state(at(-5000 * DAY)));
+    let ahead = SecretView::Ours(state(at(5000 * DAY)));
+    let unknown = |secret: &SecretView, published: &Published, memory: &Memory| {
+        decision_at(ServerTime::UNKNOWN, secret, published, memory)
+    };
+    for (case, secret) in [("valid", &ours), ("ended", &ended), ("of the future", &ahead)] {
+        for bundle in [vec![current, &old], vec![current, &foreign], vec![&foreign]] {
+            let decision = unknown(secret, &published(bundle.clone()), &memory);
+            assert_eq!(decision.secret, None, "{case}");
+            for repair in &decision.bundles {
+                assert!(bundle.iter().all(|kept| repair.bundle.contains(kept)), "{case}");
+            }
+            assert_eq!(decision.serve.as_ref(), Some(&held.leaf), "{case}: the one that is served");
+            assert!(decision.ready, "{case}");
+            let said = decision.problems[0].to_string();
+            assert!(said.contains("Date header"), "{said}");
+        }
+    }
+    // What is missing is added, and what is lost is put back: neither needs the time.
+    assert_eq!(unknown(&ours, &published([]), &memory).bundles.len(), 1);
+    let put_back = unknown(&SecretView::Absent, &published([]), &memory).secret.unwrap();
+    assert_eq!(put_back.change, Change::Put(held));
+    assert_eq!(unknown(&SecretView::Absent, &published([]), &Memory::default()).secret, None);
+}
+
+#[test]
+fn where_the_clocks_differ_only_what_is_right_by_all_of_them_is_done() {
     let held = state(at(0));
     let view = SecretView::Ours(held.clone());
-    let decision = decision(-100 * DAY, &view, &all_of(&held), &Memory::default());
-    assert!(decision.ready && decision.serve.is_some());
-    assert!(decision.secret.is_none() && decision.bundles.is_empty());
-    let said = decision.problems[0].to_string();
-    assert!(said.contains("clock"), "{said}");
+    let decided = |from, to| {
+        let time = ServerTime::between(at(from), at(to));
+        decision_at(time, &view, &all_of(&held), &remembering(&held))
+    };
+    let cause = |from, to| decided(from, to).secret.map(|step| step.cause);
+    // One of them is a year ahead, or behind, or an hour off.
+    for (from, to) in [(DAY, 370 * DAY), (-370 * DAY, DAY), (DAY, DAY + HOUR)] {
+        assert_eq!(cause(from, to), None);
+        assert!(decided(from, to).ready && decided(from, to).bundles.is_empty());
+    }
+    // Renewed by the clock that is behind.
+    assert_eq!(cause(20 * DAY - MINUTE, 20 * DAY + HOUR), None);
+    assert_eq!(cause(20 * DAY, 20 * DAY + HOUR), Some(Cause::LeafDue));
+    assert_eq!(cause(366 * DAY, 370 * DAY), Some(Cause::AuthorityExpired));
+    assert_eq!(cause(-370 * DAY, -DAY), Some(Cause::AuthorityAhead));
 }
 
 #[test]

@@ -46,6 +46,17 @@ pub fn pointer(field: &str) -> String {
     format!("/{}", field.replace("[]", "/0").replace('.', "/"))
 }
 
+/// Where the fields are, and all that they are in.
+pub fn places(fields: &BTreeSet<String>) -> BTreeSet<String> {
+    let pointers = fields.iter().map(|field| pointer(field));
+    let places = pointers.flat_map(|whole| {
+        let ends: Vec<_> = whole.match_indices('/').map(|(at, _)| at).skip(1).collect();
+        let outer: Vec<_> = ends.into_iter().map(|end| whole[..end].to_owned()).collect();
+        outer.into_iter().chain([whole])
+    });
+    places.collect()
+}
+
 /// What has every metadata that a user can set.
 pub fn metadata() -> Value {
     json!({

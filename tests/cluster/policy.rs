@@ -12,7 +12,7 @@ use kube::api::{Patch, PatchParams, PostParams};
 use kube::{Api, Client};
 use serde_json::{Value, json};
 
-use crate::fields::{Fate, fields, metadata, metadata_fates, pointer};
+use crate::fields::{Fate, fields, metadata, metadata_fates, places, pointer};
 use crate::kubectl::Kubectl;
 use crate::replica::{DENIED, Replica, SOON, Tried, token_secret};
 use crate::support::{ControlPlane, Scratch, apply, control_plane, eventually, overlaid};
@@ -49,7 +49,7 @@ fn renamed(control_plane: &ControlPlane, suffix: &str) -> Replica {
     }
 }
 
-/// Has the API server publish every field of the first entry.
+/// Gives it every metadata, the first entry every field, and the last one an address.
 async fn filled_in(client: &Client, name: &str) -> Value {
     let api: Api<MutatingWebhookConfiguration> = Api::all(client.clone());
     let entry = json!({
@@ -59,6 +59,7 @@ async fn filled_in(client: &Client, name: &str) -> Value {
     let patch = json!([
         { "op": "add", "path": "/webhooks/0/namespaceSelector", "value": entry },
         { "op": "add", "path": "/webhooks/0/objectSelector", "value": entry },
+        { "op": "replace", "path": "/webhooks/2/clientConfig", "value": { "url": "https://old.example/" } },
     ]);
     let patch = Patch::Json::<()>(serde_json::from_value(patch).unwrap());
     api.patch(name, &PatchParams::default(), &patch).await.unwrap();
@@ -152,9 +153,10 @@ async fn a_replica_changes_the_ca_bundle_of_its_configuration_and_nothing_else()
         &replica.client,
         "apis/admissionregistration.k8s.io/v1",
         "io.k8s.api.admissionregistration.v1.MutatingWebhookConfiguration",
-    );
+    )
+    .await;
     let fates = configuration_fates();
-    is_complete(&fates, &published.await);
+    is_complete(&fates, &published);
     let stored = filled_in(&replica.client, &replica.configuration).await;
     replica.is_confined().await;
 
@@ -165,10 +167,12 @@ async fn a_replica_changes_the_ca_bundle_of_its_configuration_and_nothing_else()
         }
         let tried = replica.patch(operations.into()).await;
         has_the_fate(field, *fate, new, &stored, &tried);
-        // To take it away is a change, too, unless it comes back by itself.
-        let taken = replica.patch(json!([{ "op": "remove", "path": pointer(field) }])).await;
+    }
+    // To take something away is a change, too, unless it comes back by itself.
+    for place in places(&published) {
+        let taken = replica.patch(json!([{ "op": "remove", "path": place }])).await;
         if let Ok(object) = taken {
-            assert_eq!(compared(&object), compared(&stored), "{field}");
+            assert_eq!(compared(&object), compared(&stored), "{place}");
         }
     }
 
@@ -184,6 +188,10 @@ async fn a_replica_changes_the_ca_bundle_of_its_configuration_and_nothing_else()
         json!([{ "op": "remove", "path": "/webhooks/2" }]),
         json!([{ "op": "remove", "path": "/webhooks" }]),
         json!([{ "op": "replace", "path": "/webhooks", "value": [] }]),
+        json!([{
+            "op": "replace", "path": "/webhooks/2/clientConfig/url",
+            "value": "https://elsewhere.example/",
+        }]),
         json!([{ "op": "move", "from": "/webhooks/1", "path": "/webhooks/2" }]),
         json!([{ "op": "add", "path": "/webhooks/0/rules/-", "value": rule }]),
         json!([{ "op": "remove", "path": "/webhooks/0/rules/1" }]),
@@ -263,14 +271,20 @@ async fn a_replica_makes_its_own_secret_and_changes_nothing_but_its_data() {
         let change = json!([{ "op": "add", "path": pointer(field), "value": new }]);
         let tried = replica.update_secret(patched(&stored, change)).await;
         has_the_fate(field, *fate, new, &stored, &tried);
-        if stored.pointer(&pointer(field)).is_none() {
+    }
+    for place in places(&published) {
+        if stored.pointer(&place).is_none() {
             continue;
         }
-        let removal = json!([{ "op": "remove", "path": pointer(field) }]);
+        let removal = json!([{ "op": "remove", "path": place }]);
         if let Ok(object) = replica.update_secret(patched(&stored, removal)).await {
-            assert_eq!(compared(&object), compared(&stored), "{field}");
+            assert_eq!(compared(&object), compared(&stored), "{place}");
         }
     }
+
+    grant_everything(control_plane, &replica).await;
+    let tried = replica.delete_secret().await.expect_err("it was refused");
+    assert!(tried.contains(DENIED), "{tried}");
 }
 
 /// Whoever is not the webhook is not concerned, in its namespace or elsewhere.

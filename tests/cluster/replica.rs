@@ -63,10 +63,18 @@ impl Replica {
     }
 
     pub async fn delete_configuration(&self) -> Tried {
-        let path = format!("{CONFIGURATIONS}/{}", self.configuration);
+        self.delete(&format!("{CONFIGURATIONS}/{}", self.configuration)).await
+    }
+
+    pub async fn delete_secret(&self) -> Tried {
+        let (namespace, secret) = (&self.namespace, &self.secret);
+        self.delete(&format!("/api/v1/namespaces/{namespace}/secrets/{secret}")).await
+    }
+
+    async fn delete(&self, path: &str) -> Tried {
         // Options in the body take the place of the query's.
         let options = json!({ "dryRun": ["All"] });
-        self.send(Method::DELETE, &path, "", "application/json", options).await
+        self.send(Method::DELETE, path, "", "application/json", options).await
     }
 
     pub async fn create_secret(&self, secret: Value) -> Tried {

@@ -9,7 +9,10 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod hostile_text;
+mod input;
 mod role_names;
+mod shell_lines;
 
 use axum::body::Bytes;
 use axum::http::Request;

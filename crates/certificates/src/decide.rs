@@ -9,14 +9,16 @@ use super::params::later;
 use super::problem::problems;
 use super::published::Spread;
 use super::repair::{BundleRepair, repairs};
+use super::serve::serve;
 use super::{
-    Authorities, Authority, Leaf, Lifetimes, Params, Problem, Published, SecretView, State,
+    Authorities, Authority, Leaf, Lifetimes, Params, Problem, Published, SecretView, ServerTime,
+    State,
 };
 
 /// What this process remembers.
 #[derive(Clone, Debug, Default)]
 pub struct Memory {
-    /// The last whole state that it saw in our Secret.
+    /// The last whole state that it saw in our Secret, and that was valid.
     pub state: Option<State>,
     /// The leaf that it serves.
     pub served: Option<Arc<Leaf>>,
@@ -59,17 +61,22 @@ pub enum Cause {
     LeafFlawed,
     LeafDue,
     LeafExpired,
+    /// The leaf is not valid yet: a clock that was ahead made it.
+    LeafAhead,
     AuthorityDue,
     AuthorityPublished,
     AuthorityNotPublished,
     OverlapPassed,
     AuthorityExpired,
+    /// An authority is not valid yet: a clock that was ahead made it.
+    AuthorityAhead,
 }
 
-/// From what is known now to what to do now.
+/// From what is known now to what to do now, at the time of those who verify:
+/// the API servers.
 #[must_use]
 pub fn decide(
-    now: Timestamp,
+    now: ServerTime,
     secret: &SecretView,
     published: &Published,
     memory: &Memory,
@@ -81,9 +88,21 @@ pub fn decide(
     Decision {
         secret: secret_step(now, secret, published, memory, params),
         bundles: repairs(now, secret, published, params),
-        ready: serve.is_some() && !injected,
+        ready: serve.as_ref().is_some_and(|leaf| now.is_within(leaf.certificate())) && !injected,
         serve,
         problems,
+    }
+}
+
+impl Memory {
+    /// Remembers the state that the Secret has. One of the future takes no
+    /// other's place.
+    pub fn see(&mut self, secret: &SecretView, now: ServerTime) {
+        let SecretView::Ours(state) = secret else { return };
+        let has_begun = state.certificates().all(|certificate| now.has_reached(certificate));
+        if (has_begun || self.state.is_none()) && self.state.as_ref() != Some(state) {
+            self.state = Some(state.clone());
+        }
     }
 }
 
@@ -109,33 +128,47 @@ impl Change {
 }
 
 impl Cause {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Absent,
         Self::Broken,
         Self::LeafFlawed,
         Self::LeafDue,
         Self::LeafExpired,
+        Self::LeafAhead,
         Self::AuthorityDue,
         Self::AuthorityPublished,
         Self::AuthorityNotPublished,
         Self::OverlapPassed,
         Self::AuthorityExpired,
+        Self::AuthorityAhead,
     ];
 
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::Absent => "secret_absent",
-            Self::Broken => "secret_broken",
-            Self::LeafFlawed => "leaf_flawed",
-            Self::LeafDue => "leaf_due",
-            Self::LeafExpired => "leaf_expired",
-            Self::AuthorityDue => "ca_due",
-            Self::AuthorityPublished => "ca_published",
-            Self::AuthorityNotPublished => "ca_not_published",
-            Self::OverlapPassed => "ca_overlap_passed",
-            Self::AuthorityExpired => "ca_expired",
+            Self::Absent => "secret-absent",
+            Self::Broken => "secret-broken",
+            Self::LeafFlawed => "leaf-flawed",
+            Self::LeafDue => "leaf-due",
+            Self::LeafExpired => "leaf-expired",
+            Self::LeafAhead => "leaf-ahead",
+            Self::AuthorityDue => "ca-due",
+            Self::AuthorityPublished => "ca-published",
+            Self::AuthorityNotPublished => "ca-not-published",
+            Self::OverlapPassed => "ca-overlap-passed",
+            Self::AuthorityExpired => "ca-expired",
+            Self::AuthorityAhead => "ca-ahead",
         }
+    }
+
+    /// Whether a certificate is replaced that is of no use at this time. Where
+    /// two replicas see different times, each replaces what the other made.
+    #[must_use]
+    pub fn is_replacement(self) -> bool {
+        matches!(
+            self,
+            Self::LeafExpired | Self::LeafAhead | Self::AuthorityExpired | Self::AuthorityAhead
+        )
     }
 }
 
@@ -146,59 +179,96 @@ impl SecretStep {
 }
 
 fn secret_step(
-    now: Timestamp,
+    now: ServerTime,
     secret: &SecretView,
     published: &Published,
     memory: &Memory,
     params: &Params,
 ) -> Option<SecretStep> {
+    let put_back = |cause| {
+        let change = match remembered(now, memory, params) {
+            Some(state) => Change::Put(state),
+            None if now.known().is_none() => return None,
+            None => Change::Establish,
+        };
+        Some(SecretStep::new(cause, change))
+    };
     match secret {
         SecretView::Unknown | SecretView::Foreign(_) => None,
-        SecretView::Absent => Some(SecretStep::new(Cause::Absent, remembered(now, memory, params))),
-        SecretView::OursBroken(_) => {
-            Some(SecretStep::new(Cause::Broken, remembered(now, memory, params)))
-        }
+        SecretView::Absent => put_back(Cause::Absent),
+        SecretView::OursBroken(_) => put_back(Cause::Broken),
+        // Nothing is replaced while the time is not known.
+        SecretView::OursWithoutLeaf { .. } | SecretView::Ours(_) if now.known().is_none() => None,
         SecretView::OursWithoutLeaf { authorities, .. } => {
-            if authorities.current.certificate.expired(now) {
-                return Some(succeed(now, authorities));
-            }
-            Some(SecretStep::new(Cause::LeafFlawed, Change::IssueLeaf(authorities.clone())))
+            let issue =
+                || SecretStep::new(Cause::LeafFlawed, Change::IssueLeaf(authorities.clone()));
+            Some(succeed(now, authorities, memory, params).unwrap_or_else(issue))
         }
-        SecretView::Ours(state) => rotate(now, state, published, &params.lifetimes),
+        SecretView::Ours(state) => succeed(now, &state.authorities, memory, params)
+            .or_else(|| rotate(now, state, published, &params.lifetimes)),
     }
 }
 
 /// What was there, where it can still be served: nothing that is published or
-/// served changes. Else new.
-fn remembered(now: Timestamp, memory: &Memory, params: &Params) -> Change {
+/// served changes.
+fn remembered(now: ServerTime, memory: &Memory, params: &Params) -> Option<State> {
     let usable = |state: &&State| {
-        !state.authorities.current.certificate.expired(now)
-            && !state.leaf.certificate().expired(now)
+        state.certificates().all(|certificate| now.is_within(certificate))
             && state.is_for(&params.names)
     };
-    match memory.state.as_ref().filter(usable) {
-        Some(state) => Change::Put(state.clone()),
-        None => Change::Establish,
-    }
+    memory.state.as_ref().filter(usable).cloned()
 }
 
-/// The step that a whole state needs.
+/// The step where the current authority is of no use: nothing works, so there
+/// is nothing to wait for.
+fn succeed(
+    now: ServerTime,
+    authorities: &Authorities,
+    memory: &Memory,
+    params: &Params,
+) -> Option<SecretStep> {
+    let current = &authorities.current.certificate;
+    if now.is_within(current) {
+        return None;
+    }
+    if now.is_before(current)
+        && let Some(state) = remembered(now, memory, params)
+    {
+        return Some(SecretStep::new(Cause::AuthorityAhead, Change::Put(state)));
+    }
+    let cause =
+        if now.is_before(current) { Cause::AuthorityAhead } else { Cause::AuthorityExpired };
+    let next = authorities.next.clone().filter(|next| now.is_within(&next.certificate));
+    let change = match next {
+        Some(next) => Change::IssueLeaf(authorities.promoted(next, now.earliest())),
+        None => Change::Establish,
+    };
+    Some(SecretStep::new(cause, change))
+}
+
+/// The step that a whole state needs whose current authority is valid.
 fn rotate(
-    now: Timestamp,
+    now: ServerTime,
     state: &State,
     published: &Published,
     lifetimes: &Lifetimes,
 ) -> Option<SecretStep> {
     let Authorities { current, next, .. } = &state.authorities;
     let (authority, leaf) = (&current.certificate, state.leaf.certificate());
-    if authority.expired(now) {
-        return Some(succeed(now, &state.authorities));
-    }
     let issue = || Change::IssueLeaf(state.authorities.clone());
-    if leaf.expired(now) {
+    if now.is_after(leaf) {
         return Some(SecretStep::new(Cause::LeafExpired, issue()));
     }
-    match next.as_ref().filter(|next| !next.certificate.expired(now)) {
+    if now.is_before(leaf) {
+        return Some(SecretStep::new(Cause::LeafAhead, issue()));
+    }
+    let time = now.earliest();
+    match next.as_ref().filter(|next| !now.is_after(&next.certificate)) {
+        Some(next) if now.is_before(&next.certificate) => {
+            let mut state = state.clone();
+            state.authorities.next = None;
+            return Some(SecretStep::new(Cause::AuthorityAhead, Change::Put(state)));
+        }
         Some(next) => {
             let step = take_over(now, state, next, published, lifetimes);
             if step.is_some() {
@@ -206,38 +276,28 @@ fn rotate(
             }
         }
         // A clock that jumped back asks for nothing that would end earlier.
-        None if Lifetimes::is_due(authority, now)
-            && lifetimes.authority_ends(now) > authority.not_after() =>
+        None if Lifetimes::is_due(authority, time)
+            && lifetimes.authority_ends(time) > authority.not_after() =>
         {
             return Some(SecretStep::new(Cause::AuthorityDue, Change::AddNext(state.clone())));
         }
         None => {}
     }
-    if Lifetimes::is_due(leaf, now) && lifetimes.leaf_ends(now, authority) > leaf.not_after() {
+    if Lifetimes::is_due(leaf, time) && lifetimes.leaf_ends(time, authority) > leaf.not_after() {
         return Some(SecretStep::new(Cause::LeafDue, issue()));
     }
-    if current.published.is_none() && published.spread(authority) == Spread::Everywhere {
+    let is_recorded = current.published.is_some_and(|since| !is_ahead(now, since));
+    if !is_recorded && published.spread(authority) == Spread::Everywhere {
         let mut state = state.clone();
-        state.authorities.current.published = Some(now);
+        state.authorities.current.published = Some(time);
         return Some(SecretStep::new(Cause::AuthorityPublished, Change::Put(state)));
     }
     None
 }
 
-/// The current authority has ended: nothing works, so there is nothing to wait
-/// for.
-fn succeed(now: Timestamp, authorities: &Authorities) -> SecretStep {
-    let next = authorities.next.clone().filter(|next| !next.certificate.expired(now));
-    let change = match next {
-        Some(next) => Change::IssueLeaf(authorities.promoted(next, now)),
-        None => Change::Establish,
-    };
-    SecretStep::new(Cause::AuthorityExpired, change)
-}
-
 /// The way of the next authority: recorded as published, then current.
 fn take_over(
-    now: Timestamp,
+    now: ServerTime,
     state: &State,
     next: &Authority,
     published: &Published,
@@ -248,69 +308,31 @@ fn take_over(
         state.authorities.next = Some(Authority { published, ..next.clone() });
         Some(SecretStep::new(cause, Change::Put(state)))
     };
-    match (published.spread(&next.certificate), next.published) {
-        (Spread::Everywhere, None) => record(Cause::AuthorityPublished, Some(now)),
+    let time = now.earliest();
+    let recorded = next.published.filter(|since| !is_ahead(now, *since));
+    match (published.spread(&next.certificate), recorded) {
+        (Spread::Everywhere, None) => record(Cause::AuthorityPublished, Some(time)),
         // Someone overwrote a caBundle: the overlap begins anew.
         (Spread::NotEverywhere, Some(_)) => record(Cause::AuthorityNotPublished, None),
         (Spread::Everywhere, Some(since)) => {
             let ends = state.authorities.current.certificate.not_after();
-            let too_late = later(now, lifetimes.overlap()) >= ends;
+            let too_late = later(time, lifetimes.overlap()) >= ends;
             if !passed(now, since, lifetimes) && !too_late {
                 return None;
             }
-            let promoted = state.authorities.promoted(next.clone(), now);
+            let promoted = state.authorities.promoted(next.clone(), time);
             Some(SecretStep::new(Cause::OverlapPassed, Change::IssueLeaf(promoted)))
         }
         (Spread::NotEverywhere, None) | (Spread::Unknown, _) => None,
     }
 }
 
-fn passed(now: Timestamp, since: Timestamp, lifetimes: &Lifetimes) -> bool {
-    later(since, lifetimes.overlap()) <= now
+/// Whether a clock that was ahead wrote this: by more than the API servers'
+/// own may differ.
+fn is_ahead(now: ServerTime, written: Timestamp) -> bool {
+    written > later(now.latest(), Lifetimes::BACKDATE)
 }
 
-/// The leaf to serve now.
-fn serve(
-    now: Timestamp,
-    secret: &SecretView,
-    published: &Published,
-    memory: &Memory,
-    params: &Params,
-) -> Option<Arc<Leaf>> {
-    let served = memory.served.as_ref().filter(|leaf| !leaf.certificate().expired(now));
-    let name = params.names.server_name();
-    let verified = |leaf: &Leaf| published.verifies(leaf.certificate(), &name, now);
-    let state = match secret {
-        SecretView::Foreign(Ok(leaf)) if !leaf.certificate().expired(now) => {
-            // One that works is not given up for one that the API server refuses.
-            let works = served.filter(|served| verified(served) && !verified(leaf));
-            return Some(Arc::clone(works.unwrap_or(leaf)));
-        }
-        SecretView::Ours(state) => state,
-        _ => return served.cloned(),
-    };
-    let leaf = state.leaf.certificate();
-    let begun = |leaf: &Leaf| leaf.certificate().not_before() <= now;
-    if leaf.expired(now) || !verified(&state.leaf) {
-        return served.cloned();
-    }
-    let take = match served {
-        // Who has served nothing yet waits for every configuration: "ready"
-        // means that the API server can call.
-        None => published.is_complete(),
-        // A replica whose clock is ahead made it: the API server refuses what is
-        // still to begin.
-        Some(served) if begun(served) && !begun(&state.leaf) && verified(served) => false,
-        Some(served) => {
-            leaf.has_issuer_of(served.certificate())
-                || !verified(served)
-                // Another authority: the API server has to know it already.
-                || state
-                    .authorities
-                    .current
-                    .published
-                    .is_some_and(|since| passed(now, since, &params.lifetimes))
-        }
-    };
-    if take { Some(Arc::clone(&state.leaf)) } else { served.cloned() }
+pub(super) fn passed(now: ServerTime, since: Timestamp, lifetimes: &Lifetimes) -> bool {
+    later(since, lifetimes.overlap()) <= now.earliest()
 }

@@ -1,8 +1,8 @@
 //! The certificates that the webhook manages by itself: what is in its Secret,
 //! what the API server was told to trust, and what to do about it now.
 //!
-//! Pure: the time, the Secret's data and the webhook configurations come in as
-//! values; keys are made by the caller.
+//! Pure: the time by the API servers' clocks, the Secret's data and the webhook
+//! configurations come in as values; keys are made by the caller.
 //!
 //! Why no leaf is ever served that a caBundle does not verify:
 //! 1. A process takes a leaf only when each caBundle that it sees verifies it.
@@ -16,6 +16,7 @@
 
 mod bundle;
 mod certificate;
+mod clock;
 mod decide;
 mod key;
 mod params;
@@ -23,10 +24,13 @@ mod problem;
 mod published;
 mod repair;
 mod secret;
+mod serve;
+mod server_time;
 mod state;
 
 pub use bundle::Bundle;
 pub use certificate::{AUTHORITY_PREFIX, Certificate, CertificateError};
+pub use clock::{Clock, Moment, Offset};
 pub use decide::{Cause, Change, Decision, Memory, SecretStep, decide};
 pub use key::{KeyError, PrivateKey};
 pub use params::{Lifetimes, Names, Params, ParamsError};
@@ -34,4 +38,5 @@ pub use problem::Problem;
 pub use published::{Configuration, Entry, Published, Webhook};
 pub use repair::BundleRepair;
 pub use secret::{Flaw, MANAGED_BY, MANAGER, SecretView};
+pub use server_time::ServerTime;
 pub use state::{Authorities, Authority, Leaf, State};

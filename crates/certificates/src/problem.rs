@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{Configuration, Flaw, Params, Published, SecretView};
+use super::{Certificate, Configuration, Flaw, Params, Published, SecretView, ServerTime};
 
 /// Something that a person has to see to, or that is on its way.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -43,34 +43,52 @@ pub enum Problem {
     )]
     NotVerified { name: String, webhook: String },
     #[error(
-        "the certificate in Secret {secret} begins at {begins}, which is still to come; correct \
-         the clock of this node, or that of the node which made it and delete the Secret"
+        "the certificate in Secret {secret} is not valid before {begins} by the API server's \
+         clock: it is being replaced; if this stays, delete the Secret"
     )]
     NotYetValid { secret: String, begins: Timestamp },
+    #[error(
+        "Secret {secret} is not managed by pod-identity-webhook and its certificate is not valid \
+         before {begins} by the API server's clock; delete it to have one made, or set \
+         --tls-secret to another name"
+    )]
+    ForeignNotYetValid { secret: String, begins: Timestamp },
+    #[error(
+        "the API server's clock is not known: no certificate is issued, replaced or dropped; \
+         check that responses of the API server keep their Date header on the way"
+    )]
+    ClockUnknown,
 }
 
 /// All that there is to say, the Secret first.
 pub(super) fn problems(
-    now: Timestamp,
+    now: ServerTime,
     secret: &SecretView,
     published: &Published,
     params: &Params,
 ) -> Vec<Problem> {
     let mut problems = Vec::new();
+    // Before the Secret was read, there was no answer that could tell.
+    if now.known().is_none() && *secret != SecretView::Unknown {
+        problems.push(Problem::ClockUnknown);
+    }
     let name = || format!("{}/{}", params.names.namespace, params.secret);
     match secret {
         SecretView::Unknown => problems.push(Problem::SecretUnknown(name())),
         SecretView::Foreign(Err(flaw)) => {
             problems.push(Problem::ForeignFlawed { secret: name(), flaw: flaw.clone() });
         }
-        SecretView::Foreign(Ok(leaf)) if leaf.certificate().expired(now) => {
+        SecretView::Foreign(Ok(leaf)) if now.is_after(leaf.certificate()) => {
             let at = leaf.certificate().not_after();
             problems.push(Problem::ForeignExpired { secret: name(), at });
         }
+        SecretView::Foreign(Ok(leaf)) if now.is_before(leaf.certificate()) => {
+            let begins = leaf.certificate().not_before();
+            problems.push(Problem::ForeignNotYetValid { secret: name(), begins });
+        }
         SecretView::Ours(state) => {
-            let current = &state.authorities.current.certificate;
-            let begins = state.leaf.certificate().not_before().max(current.not_before());
-            if begins > now {
+            let begins = state.certificates().map(Certificate::not_before).max();
+            if let Some(begins) = begins.filter(|begins| *begins > now.latest()) {
                 problems.push(Problem::NotYetValid { secret: name(), begins });
             }
         }
@@ -89,7 +107,7 @@ pub(super) fn problems(
 }
 
 fn of_configuration(
-    now: Timestamp,
+    now: ServerTime,
     name: &str,
     configuration: &Configuration,
     secret: &SecretView,
@@ -111,8 +129,9 @@ fn of_configuration(
         Configuration::Entries(entries) => {
             let SecretView::Ours(state) = secret else { return };
             let (leaf, server) = (state.leaf.certificate(), params.names.server_name());
-            let unverified =
-                entries.iter().filter(|entry| !entry.bundle.verifies(leaf, &server, now));
+            let unverified = entries
+                .iter()
+                .filter(|entry| !entry.bundle.verifies(leaf, &server, now.earliest()));
             problems.extend(unverified.map(|entry| Problem::NotVerified {
                 name: name.clone(),
                 webhook: entry.name.clone(),

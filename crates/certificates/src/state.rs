@@ -64,6 +64,13 @@ impl Authorities {
     }
 }
 
+impl State {
+    /// What is served: the leaf, and the authority that signed it.
+    pub fn certificates(&self) -> impl Iterator<Item = &Certificate> {
+        [self.leaf.certificate(), &self.authorities.current.certificate].into_iter()
+    }
+}
+
 impl Leaf {
     /// `None` where there is no certificate, or the key is not that of the first.
     #[must_use]

@@ -1,5 +1,7 @@
 //! The cluster, the `ServiceAccount`, and what its annotations say.
 
+use text::shell::Word;
+
 use super::{Case, Fact, Finding};
 use injection::identity::{Identity, WarningKind};
 
@@ -34,7 +36,8 @@ impl Case<'_> {
                 format!("there is no ServiceAccount {key}"),
                 format!(
                     "create it: kubectl create serviceaccount -n {} {}",
-                    key.namespace, key.name
+                    Word(key.namespace),
+                    Word(key.name)
                 ),
             ),
             Fact::Unknown(why) => Finding::Unknown(why.clone()),
@@ -51,7 +54,8 @@ impl Case<'_> {
         }
         let warning = self.warnings().into_iter().next();
         let annotate = |what: &str| {
-            format!("kubectl annotate serviceaccount -n {} {} {what}", key.namespace, key.name)
+            let (namespace, name) = (Word(key.namespace), Word(key.name));
+            format!("kubectl annotate serviceaccount -n {namespace} {name} {what}")
         };
         if let Some(warning) = warning {
             let next = match warning.kind {

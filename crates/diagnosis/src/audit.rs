@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::Serialize;
 use serde_json::Value;
+use text::Line;
 
 use super::pod::lacks;
 use super::{Fact, Facts, Settings, Subject, lookup};
@@ -78,7 +79,7 @@ fn is_looked_at(pod: &Value) -> bool {
 impl fmt::Display for Audit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for Lacking { namespace, pod, why, .. } in &self.found {
-            writeln!(f, "{namespace}/{pod} {why}")?;
+            write!(f, "{}", Line(format_args!("{namespace}/{pod} {why}")))?;
         }
         let found = self.found.len();
         writeln!(f, "{} pods run, {found} of them to be started anew", self.pods)

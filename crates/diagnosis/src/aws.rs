@@ -1,5 +1,7 @@
 //! What AWS has of it: the provider, the role, its trust policy.
 
+use text::shell::Opt;
+
 use serde_json::Value;
 
 use super::{Case, Fact, Finding};
@@ -98,7 +100,8 @@ impl Case<'_> {
             format!("the tokens are for {audience:?}, the provider takes {clients:?}{near}"),
             format!(
                 "correct the audience of the ServiceAccount, or aws iam \
-                 add-client-id-to-open-id-connect-provider --client-id {audience:?}"
+                 add-client-id-to-open-id-connect-provider {}",
+                Opt("--client-id", &audience)
             ),
         )
     }
@@ -169,7 +172,8 @@ fn asked<'a, T>(fact: &'a Fact<T>, flag: &str) -> Result<&'a T, Finding> {
 }
 
 fn create_provider(issuer: &str) -> String {
-    format!("aws iam create-open-id-connect-provider --url {issuer} --client-id-list {STS}")
+    let url = Opt("--url", issuer);
+    format!("aws iam create-open-id-connect-provider {url} --client-id-list {STS}")
 }
 
 fn partition(arn: &str) -> &str {

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::Serialize;
+use text::Line;
 
 /// All checks in the order in which a pod's way to its credentials needs them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -123,12 +124,13 @@ impl Status {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}, ServiceAccount {}\n", self.subject, self.service_account)?;
+        let subject = format_args!("{}, ServiceAccount {}", self.subject, self.service_account);
+        writeln!(f, "{}", Line(subject))?;
         let width = self.checks.iter().map(|check| check.id.len()).max().unwrap_or_default();
         for Check { id, status, seen, next, .. } in &self.checks {
-            writeln!(f, "{:7}  {id:width$}  {seen}", status.word())?;
+            write!(f, "{}", Line(format_args!("{:7}  {id:width$}  {seen}", status.word())))?;
             if let Some(next) = next {
-                writeln!(f, "{:7}  {:width$}  next: {next}", "", "")?;
+                write!(f, "{}", Line(format_args!("{:7}  {:width$}  next: {next}", "", "")))?;
             }
         }
         Ok(())

@@ -15,6 +15,10 @@ pub struct Word<'a>(pub &'a str);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Opt<'a>(pub &'a str, pub &'a str);
 
+/// An option joined to its value by `=`: its name stays without quotes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Flag<'a>(pub &'a str);
+
 /// A path of a file: never taken for an option either.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FilePath<'a>(pub &'a str);
@@ -39,6 +43,18 @@ impl Display for Opt<'_> {
         let Self(name, value) = self;
         let between = if value.starts_with('-') { '=' } else { ' ' };
         write!(f, "{name}{between}{}", Word(value))
+    }
+}
+
+impl Display for Flag<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let is_name = |name: &str| {
+            name.starts_with("--") && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
+        };
+        match self.0.split_once('=').filter(|(name, _)| is_name(name)) {
+            Some((name, value)) => write!(f, "{name}={}", Word(value)),
+            None => Word(self.0).fmt(f),
+        }
     }
 }
 
@@ -106,6 +122,8 @@ mod tests {
     fn gives_nobody_an_option_for_a_value() {
         assert_eq!(Opt("--bucket", "a").to_string(), "--bucket a");
         assert_eq!(Opt("--bucket", "-a b").to_string(), "--bucket='-a b'");
+        assert_eq!(Flag("--issuer=https://a/b c").to_string(), "--issuer='https://a/b c'");
+        assert_eq!(Flag("--a b=c").to_string(), "'--a b=c'");
         assert_eq!(FilePath("-o/x").to_string(), "./-o/x");
         assert_eq!(FilePath("o/-x").to_string(), "o/-x");
     }

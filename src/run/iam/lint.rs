@@ -1,12 +1,13 @@
 //! `iam lint`.
 
-use std::fmt::Write as _;
-use std::io::Write as _;
+use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use serde_json::json;
 
+use super::output;
 use crate::cli::{IamLintArgs, ReportFormat};
 use iam::{Finding, Severity, lint};
 
@@ -21,14 +22,15 @@ pub(super) fn run(args: &IamLintArgs) -> anyhow::Result<ExitCode> {
             Err(error) => {
                 // The other files may have something to tell all the same.
                 unread = true;
-                writeln!(std::io::stderr(), "error: {error:#}")?;
+                output::fail(error);
             }
         }
     }
-    super::print(&match args.output {
-        ReportFormat::Text => text(&found)?,
-        ReportFormat::Json => json(&found)?,
-    })?;
+    match args.output {
+        ReportFormat::Text => text(&found),
+        ReportFormat::Json => json(&found),
+    }
+    .context("failed to print what was found")?;
     let worst = found.iter().map(|(_, finding)| finding.severity()).max();
     Ok(match worst {
         _ if unread => ExitCode::from(2),
@@ -38,26 +40,20 @@ pub(super) fn run(args: &IamLintArgs) -> anyhow::Result<ExitCode> {
     })
 }
 
-fn text(found: &[(&Path, Finding)]) -> anyhow::Result<String> {
-    let mut out = String::new();
+fn text(found: &[(&Path, Finding)]) -> io::Result<()> {
+    let mut out = output::out();
     for (path, finding) in found {
         let Finding { code, at, message, fix } = finding;
-        writeln!(
-            out,
-            "{}:{at}: {}: {message} [{code}]",
-            path.display(),
-            finding.severity().word()
-        )?;
-        if let Some(fix) = fix {
-            for line in fix.lines() {
-                writeln!(out, "    mended: {line}")?;
-            }
+        let (path, severity) = (path.display(), finding.severity().word());
+        out.line(format_args!("{path}:{at}: {severity}: {message} [{code}]"))?;
+        for line in fix.iter().flat_map(|fix| fix.lines()) {
+            out.line(format_args!("    mended: {line}"))?;
         }
     }
-    Ok(out)
+    Ok(())
 }
 
-fn json(found: &[(&Path, Finding)]) -> anyhow::Result<String> {
+fn json(found: &[(&Path, Finding)]) -> io::Result<()> {
     let list: Vec<_> = found
         .iter()
         .map(|(path, finding)| {
@@ -72,5 +68,5 @@ fn json(found: &[(&Path, Finding)]) -> anyhow::Result<String> {
             })
         })
         .collect();
-    Ok(serde_json::to_string_pretty(&list)? + "\n")
+    output::out().json(&list)
 }

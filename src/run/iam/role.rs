@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 
+use super::output;
 use crate::cli::{IamRoleArgs, RoleFormat};
 use iam::{Format, Permissions, Role, Subject, account};
 
@@ -14,7 +15,8 @@ pub(super) fn run(args: &IamRoleArgs) -> anyhow::Result<ExitCode> {
         RoleFormat::CloudFormation => Format::CloudFormation,
         RoleFormat::Terraform => Format::Terraform,
     };
-    super::print(&role(args)?.write(format)?)?;
+    let text = role(args)?.write(format)?;
+    output::out().document(&text).context("failed to print the role")?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -1,11 +1,12 @@
 //! `iam simulate`.
 
-use std::fmt::Write as _;
+use std::io;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
 use serde_json::{Value, json};
 
+use super::output;
 use crate::cli::{IamSimulateArgs, ReportFormat};
 use iam::{Element, Policy, Reason, StatementName, Verdict, WebIdentityRequest, simulate};
 use issuer::Token;
@@ -16,10 +17,11 @@ pub(super) fn run(args: &IamSimulateArgs) -> anyhow::Result<ExitCode> {
         .with_context(|| format!("failed to evaluate {}", args.trust_policy.display()))?;
     let request = request(args)?;
     let verdict = simulate(&policy, &request);
-    super::print(&match args.output {
-        ReportFormat::Text => told(&verdict, &request)?,
-        ReportFormat::Json => serde_json::to_string_pretty(&as_json(&verdict, &request))? + "\n",
-    })?;
+    match args.output {
+        ReportFormat::Text => say(&verdict, &request),
+        ReportFormat::Json => output::out().json(&as_json(&verdict, &request)),
+    }
+    .context("failed to print the verdict")?;
     Ok(match verdict {
         Verdict::Allowed { .. } => ExitCode::SUCCESS,
         Verdict::Denied { .. } => ExitCode::FAILURE,
@@ -46,40 +48,43 @@ fn request(args: &IamSimulateArgs) -> anyhow::Result<WebIdentityRequest> {
         .fold(request, |request, (key, value)| request.with_context(key, value)))
 }
 
-fn told(verdict: &Verdict, request: &WebIdentityRequest) -> anyhow::Result<String> {
-    let mut out = String::new();
+fn say(verdict: &Verdict, request: &WebIdentityRequest) -> io::Result<()> {
+    let mut out = output::out();
     let WebIdentityRequest { issuer, subject, audiences, .. } = request;
-    writeln!(out, "token: iss {issuer:?}, sub {subject:?}, aud {}", audiences.join(", "))?;
+    let audiences = audiences.join(", ");
+    out.line(format_args!("token: iss {issuer:?}, sub {subject:?}, aud {audiences}"))?;
     let reasons = match verdict {
         Verdict::Allowed { by } => {
-            writeln!(out, "allowed by {by}, line {}", by.at.line)?;
-            writeln!(
-                out,
-                "  the provider's client IDs must hold the audience as well; IAM alone knows them"
+            out.line(format_args!("allowed by {by}, line {}", by.at.line))?;
+            out.line(
+                "  the provider's client IDs must hold the audience as well; IAM alone knows them",
             )?;
             &Vec::new()
         }
         Verdict::Denied { explicitly: Some(by), reasons } => {
-            writeln!(out, "denied by {by}, line {}: a Deny wins whatever else allows", by.at.line)?;
+            let line = by.at.line;
+            out.line(format_args!(
+                "denied by {by}, line {line}: a Deny wins whatever else allows"
+            ))?;
             reasons
         }
         Verdict::Denied { explicitly: None, reasons } => {
-            writeln!(out, "denied: no statement allows it")?;
+            out.line("denied: no statement allows it")?;
             reasons
         }
         Verdict::Unknown { reasons } => {
-            writeln!(out, "can't say: it depends on what AWS alone knows")?;
+            out.line("can't say: it depends on what AWS alone knows")?;
             reasons
         }
     };
     for reason in reasons {
         let Reason { statement, at, element, policy, request, why } = reason;
-        writeln!(out, "  {statement}, line {}, {element}", at.line)?;
-        writeln!(out, "    policy:  {}", listed(policy))?;
-        writeln!(out, "    request: {}", listed(request))?;
-        writeln!(out, "    {why}")?;
+        out.line(format_args!("  {statement}, line {}, {element}", at.line))?;
+        out.line(format_args!("    policy:  {}", listed(policy)))?;
+        out.line(format_args!("    request: {}", listed(request)))?;
+        out.line(format_args!("    {why}"))?;
     }
-    Ok(out)
+    Ok(())
 }
 
 fn listed(values: &[String]) -> String {

@@ -5,11 +5,14 @@ use std::io::Write;
 use anyhow::{Context as _, bail};
 use serde::Serialize;
 use serde_json::Value;
+use text::shell::{Document as Quoted, FilePath, Opt, Word};
+use text::{Quotes, quoted};
 
 use super::{Ended, client, read_keys};
 use crate::cli::{DocumentsArgs, HostingPlace, ReportFormat};
 use crate::document_folder::{self, Document, Written};
 use crate::live_issuer::LiveIssuer;
+use crate::run::output::{self, Lines};
 use issuer::hosting::{Hosting, Object, Policy};
 use issuer::{DISCOVERY_PATH, Discovery, IssuerUrl, Jwks};
 
@@ -134,7 +137,7 @@ fn compare(
     Ok((dropped, differs))
 }
 
-fn refusal(dropped: &[String], differs: Option<&str>) -> String {
+fn refusal(dropped: &[String], differs: Option<&str>) -> Vec<String> {
     let mut why = Vec::new();
     if !dropped.is_empty() {
         why.push(format!(
@@ -148,7 +151,7 @@ fn refusal(dropped: &[String], differs: Option<&str>) -> String {
             "another discovery document is there: {differs}; choose another --out, or add --force"
         ));
     }
-    why.join("\nrefused: ")
+    why
 }
 
 fn path_below(path: &str) -> anyhow::Result<&str> {
@@ -163,88 +166,93 @@ fn path_below(path: &str) -> anyhow::Result<&str> {
 
 impl Report {
     fn tell(&self, args: &DocumentsArgs, written: &[Written]) -> anyhow::Result<()> {
-        let mut notes = std::io::stderr().lock();
+        let mut notes = output::errors();
         for (object, written) in self.objects.iter().zip(written) {
             let word = match written {
                 Written::Created => "wrote",
                 Written::Replaced => "replaced",
                 Written::Unchanged => "unchanged",
             };
-            writeln!(notes, "{word} {}", args.out.join(&object.path).display())?;
+            notes.line(format_args!("{word} {}", args.out.join(&object.path).display()))?;
         }
-        writeln!(notes, "keys: {}", self.keys.join(", "))?;
+        notes.line(format_args!("keys: {}", self.keys.join(", ")))?;
         for kid in &self.dropped {
-            writeln!(notes, "warning: the key {kid} is no longer in the JWKS")?;
+            notes.line(format_args!("warning: the key {kid} is no longer in the JWKS"))?;
         }
         for remark in &self.remarks {
-            writeln!(notes, "note: {remark}")?;
+            notes.line(format_args!("note: {remark}"))?;
         }
-        let mut out = std::io::stdout().lock();
+        let out = &mut output::out();
         if args.output == ReportFormat::Json {
-            writeln!(out, "{}", serde_json::to_string_pretty(self)?)?;
-            return Ok(());
+            return Ok(out.json(self)?);
         }
         match args.hosting {
-            HostingPlace::S3 => self.s3(&mut out, args)?,
-            HostingPlace::Cloudfront => self.cloudfront(&mut out, args)?,
-            HostingPlace::Static => self.anywhere(&mut out, args)?,
+            HostingPlace::S3 => self.s3(out, args)?,
+            HostingPlace::Cloudfront => self.cloudfront(out, args)?,
+            HostingPlace::Static => self.anywhere(out, args)?,
         }
-        writeln!(out, "\n# Then see that AWS can read them:")?;
-        writeln!(out, "pod-identity-webhook issuer verify {}", self.issuer)?;
+        out.line("")?;
+        out.line("# Then see that AWS can read them:")?;
+        out.line(format_args!("pod-identity-webhook issuer verify {}", Word(&self.issuer)))?;
         Ok(())
     }
 
-    fn s3(&self, out: &mut impl Write, args: &DocumentsArgs) -> anyhow::Result<()> {
-        let bucket = &self.hosting.bucket;
+    fn s3(&self, out: &mut Lines<impl Write>, args: &DocumentsArgs) -> anyhow::Result<()> {
         let block = self.public_access_block.as_object().into_iter().flatten();
         let block: Vec<String> = block.map(|(name, value)| format!("{name}={value}")).collect();
-        writeln!(
-            out,
-            "# The two documents are public by the bucket's policy, and nothing else is. No ACLs."
+        out.line(
+            "# The two documents are public by the bucket's policy, and nothing else is. No ACLs.",
         )?;
-        writeln!(out, "aws s3api put-public-access-block --bucket {bucket} \\")?;
-        writeln!(out, "  --public-access-block-configuration {}", block.join(","))?;
-        Self::policy(out, bucket, &self.bucket_policy)?;
+        out.line(format_args!("aws s3api put-public-access-block {} \\", self.bucket()))?;
+        out.line(format_args!("  --public-access-block-configuration {}", block.join(",")))?;
+        self.policy(out, &self.bucket_policy)?;
         self.uploads(out, args)
     }
 
-    fn cloudfront(&self, out: &mut impl Write, args: &DocumentsArgs) -> anyhow::Result<()> {
-        let bucket = &self.hosting.bucket;
-        writeln!(
-            out,
-            "# The bucket stays private; the distribution reads it by its origin access control."
+    fn cloudfront(&self, out: &mut Lines<impl Write>, args: &DocumentsArgs) -> anyhow::Result<()> {
+        out.line(
+            "# The bucket stays private; the distribution reads it by its origin access control.",
         )?;
-        Self::policy(out, bucket, &self.cloudfront_bucket_policy)?;
+        self.policy(out, &self.cloudfront_bucket_policy)?;
         self.uploads(out, args)
     }
 
-    fn anywhere(&self, out: &mut impl Write, args: &DocumentsArgs) -> anyhow::Result<()> {
-        writeln!(out, "# Serve over HTTPS, without a redirect:")?;
+    fn anywhere(&self, out: &mut Lines<impl Write>, args: &DocumentsArgs) -> anyhow::Result<()> {
+        out.line("# Serve over HTTPS, without a redirect:")?;
         for object in &self.objects {
             let Object { path, url, content_type, cache_control, .. } = object;
-            writeln!(out, "#   {} at {url}", args.out.join(path).display())?;
-            writeln!(out, "#     Content-Type: {content_type}")?;
-            writeln!(out, "#     Cache-Control: {cache_control}")?;
+            out.line(format_args!("#   {} at {url}", args.out.join(path).display()))?;
+            out.line(format_args!("#     Content-Type: {content_type}"))?;
+            out.line(format_args!("#     Cache-Control: {cache_control}"))?;
         }
         Ok(())
     }
 
-    fn policy(out: &mut impl Write, bucket: &str, policy: &Policy) -> anyhow::Result<()> {
+    fn bucket(&self) -> Opt<'_> {
+        Opt("--bucket", &self.hosting.bucket)
+    }
+
+    fn policy(&self, out: &mut Lines<impl Write>, policy: &Policy) -> anyhow::Result<()> {
         let policy = serde_json::to_string_pretty(policy)?;
-        writeln!(out, "aws s3api put-bucket-policy --bucket {bucket} --policy '{policy}'")?;
+        let policy = quoted(&policy, Quotes::Json);
+        let (bucket, policy) = (self.bucket(), Quoted(&policy));
+        // Its lines are JSON's.
+        out.document(&format!("aws s3api put-bucket-policy {bucket} --policy {policy}\n"))?;
         Ok(())
     }
 
-    fn uploads(&self, out: &mut impl Write, args: &DocumentsArgs) -> anyhow::Result<()> {
+    fn uploads(&self, out: &mut Lines<impl Write>, args: &DocumentsArgs) -> anyhow::Result<()> {
         for object in &self.objects {
             let Object { path, key, content_type, cache_control, .. } = object;
-            writeln!(
-                out,
-                "aws s3api put-object --bucket {} --key {key} \\\n  --body {} \\\n  \
-                 --content-type {content_type} --cache-control {cache_control}",
-                self.hosting.bucket,
-                args.out.join(path).display(),
-            )?;
+            let body = args.out.join(path);
+            let key = Opt("--key", key);
+            out.line(format_args!("aws s3api put-object {} {key} \\", self.bucket()))?;
+            out.line(format_args!("  --body {} \\", FilePath(&body.to_string_lossy())))?;
+            out.line(format_args!(
+                "  {} {}",
+                Opt("--content-type", content_type),
+                Opt("--cache-control", cache_control)
+            ))?;
         }
         Ok(())
     }

@@ -9,8 +9,6 @@ mod plan;
 mod report;
 mod verify;
 
-use std::fs;
-use std::io::{Read as _, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -18,9 +16,10 @@ use anyhow::Context as _;
 use kube::Client;
 use zeroize::Zeroizing;
 
-use super::{cluster, completed, exit_code, told};
+use super::{cluster, completed, exit_code, output, told};
 use crate::cli::{IssuerArgs, IssuerCommand};
 use crate::config::UserCluster;
+use crate::input::{self, InputError, Limit};
 use issuer::PublicKey;
 
 /// How a command ended that could do its work.
@@ -28,8 +27,8 @@ enum Ended {
     Well,
     /// Something is not as it should be, and the report says what.
     Failed,
-    /// It would have done harm; why.
-    Refused(String),
+    /// It would have done harm; why, in lines.
+    Refused(Vec<String>),
 }
 
 pub(super) fn run(args: IssuerArgs) -> ExitCode {
@@ -41,30 +40,28 @@ pub(super) fn run(args: IssuerArgs) -> ExitCode {
             IssuerCommand::Migrate(args) => plan::run_migrate(args).await,
         }
     });
-    // Where standard error is closed, the exit code must do.
-    let mut errors = std::io::stderr().lock();
     match ended {
         Ok(Ended::Well) => ExitCode::SUCCESS,
         Ok(Ended::Failed) => exit_code(1),
         Ok(Ended::Refused(why)) => {
-            let _ = writeln!(errors, "refused: {why}");
+            let mut errors = output::errors();
+            // Where standard error is closed, the exit code must do.
+            let _ = why.iter().try_for_each(|why| errors.line(format_args!("refused: {why}")));
             exit_code(1)
         }
         Err(error) => {
-            let _ = writeln!(errors, "error: {}", told(&error));
+            output::fail(told(&error));
             exit_code(2)
         }
     }
 }
 
-/// The bytes of a file; `-` is standard input.
-fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
-    if path == Path::new("-") {
-        let mut read = Vec::new();
-        std::io::stdin().read_to_end(&mut read).context("failed to read standard input")?;
-        return Ok(read);
-    }
-    fs::read(path).with_context(|| format!("failed to read {}", path.display()))
+/// The bytes of keys, tokens or certificates; `-` is standard input.
+fn read(path: &Path) -> Result<Vec<u8>, InputError> {
+    let bytes = input::read(path, Limit::KEYS)?;
+    // What is no PEM finds nothing in it, and says so; this says why.
+    input::check_encoding(&bytes).map_err(|problem| InputError::of(path, problem))?;
+    Ok(bytes)
 }
 
 /// The keys of PEM files, with what is to be said of how they are written.

@@ -6,13 +6,16 @@ use std::path::Path;
 use anyhow::{Context as _, bail};
 use clap::ValueEnum as _;
 use jiff::Timestamp;
+use text::shell::Flag;
 
 use super::evidence::{Live, fetcher};
 use super::report::write_checks;
-use super::{Ended, read, read_keys};
+use super::{Ended, read_keys};
 use crate::cli::{MigrateArgs, PlanArgs, ReportFormat, RotateArgs};
 use crate::document_folder;
 use crate::fetch::Fetcher;
+use crate::input::{self, Limit};
+use crate::run::output::{self, Lines};
 use issuer::rollout::{
     ApiServerFlags, Facts, Migration, Plan, Rotation, State, Step, migrate, rotate,
 };
@@ -111,7 +114,7 @@ async fn documents(fetcher: &Fetcher, issuer: &IssuerUrl, live: Option<&Jwks>) -
 }
 
 fn server_flags(path: &Path) -> anyhow::Result<ApiServerFlags> {
-    let text = String::from_utf8_lossy(&read(path)?).into_owned();
+    let text = input::read_text(path, Limit::DOCUMENTS)?;
     let source = path.display().to_string();
     ApiServerFlags::parse(&source, &text)
         .with_context(|| format!("failed to use --api-server {source}"))
@@ -126,18 +129,14 @@ fn end(
 ) -> anyhow::Result<Ended> {
     let asked = asked.and_then(|asked| plan.step(asked.get_name()));
     if let Some(step) = asked.filter(|step| !step.blocked.is_empty()) {
-        let why = step.blocked.join("\nrefused: ");
-        return Ok(Ended::Refused(format!(
-            "the step {} would do harm now:\nrefused: {why}",
-            step.id
-        )));
+        let mut why = vec![format!("the step {} would do harm now:", step.id)];
+        why.extend(step.blocked.iter().cloned());
+        return Ok(Ended::Refused(why));
     }
-    let mut out = io::stdout().lock();
+    let mut out = output::out();
     let printed = match (args.output, asked) {
-        (ReportFormat::Json, None) => writeln!(out, "{}", serde_json::to_string_pretty(plan)?),
-        (ReportFormat::Json, Some(step)) => {
-            writeln!(out, "{}", serde_json::to_string_pretty(step)?)
-        }
+        (ReportFormat::Json, None) => out.json(plan),
+        (ReportFormat::Json, Some(step)) => out.json(step),
         (ReportFormat::Text, Some(step)) => write_step(&mut out, step, true),
         (ReportFormat::Text, None) => write_plan(&mut out, plan, names),
     };
@@ -145,45 +144,44 @@ fn end(
     Ok(if plan.alarms.is_empty() { Ended::Well } else { Ended::Failed })
 }
 
-fn write_plan(out: &mut impl Write, plan: &Plan, names: &[(&str, &str)]) -> io::Result<()> {
+fn write_plan(out: &mut Lines<impl Write>, plan: &Plan, names: &[(&str, &str)]) -> io::Result<()> {
     for (what, name) in names {
-        writeln!(out, "{what}  {name}")?;
+        out.line(format_args!("{what}  {name}"))?;
     }
     if !plan.alarms.is_empty() {
-        writeln!(out, "\nBroken now:")?;
+        out.line("")?;
+        out.line("Broken now:")?;
         write_checks(out, &plan.alarms, "  ")?;
     }
     for step in &plan.steps {
-        writeln!(out)?;
+        out.line("")?;
         write_step(out, step, step.state == State::Next)?;
     }
     if plan.next().is_none() {
-        writeln!(out, "\nAll steps are done.")?;
+        out.line("")?;
+        out.line("All steps are done.")?;
     }
     Ok(())
 }
 
 /// In full where it is to be done now.
-fn write_step(out: &mut impl Write, step: &Step, in_full: bool) -> io::Result<()> {
+fn write_step(out: &mut Lines<impl Write>, step: &Step, in_full: bool) -> io::Result<()> {
     let state = match step.state {
         State::Done => "done ",
         State::Next => "next ",
         State::Later => "later",
     };
-    writeln!(out, "{state}  {}: {}", step.id, step.title)?;
+    out.line(format_args!("{state}  {}: {}", step.id, step.title))?;
     if !step.flags.is_empty() && step.state != State::Done {
-        writeln!(
-            out,
-            "  set on every kube-apiserver, in this order, and no other of these flags:"
-        )?;
-        step.flags.iter().try_for_each(|flag| writeln!(out, "    {flag}"))?;
+        out.line("  set on every kube-apiserver, in this order, and no other of these flags:")?;
+        step.flags.iter().try_for_each(|flag| out.line(format_args!("    {}", Flag(flag))))?;
     }
     if step.state != State::Done {
-        step.todo.iter().try_for_each(|todo| writeln!(out, "  - {todo}"))?;
+        step.todo.iter().try_for_each(|todo| out.line(format_args!("  - {todo}")))?;
     }
     if in_full {
         write_checks(out, &step.checks, "  ")?;
-        step.blocked.iter().try_for_each(|why| writeln!(out, "  not yet: {why}"))?;
+        step.blocked.iter().try_for_each(|why| out.line(format_args!("  not yet: {why}")))?;
     }
     Ok(())
 }

@@ -2,19 +2,25 @@
 
 use std::io::{self, Write};
 
+use crate::run::output::Lines;
+
 use issuer::Check;
 
 /// A line for each check, then what goes with it.
-pub(super) fn write_checks(out: &mut impl Write, checks: &[Check], indent: &str) -> io::Result<()> {
+pub(super) fn write_checks(
+    out: &mut Lines<impl Write>,
+    checks: &[Check],
+    indent: &str,
+) -> io::Result<()> {
     let width = checks.iter().map(|check| check.id.len()).max().unwrap_or_default();
     for check in checks {
         let Check { id, outcome, found, next, remarks } = check;
-        writeln!(out, "{indent}{}  {id:width$}  {found}", outcome.word())?;
+        out.line(format_args!("{indent}{}  {id:width$}  {found}", outcome.word()))?;
         for remark in remarks {
-            writeln!(out, "{indent}      {:width$}  note: {remark}", "")?;
+            out.line(format_args!("{indent}      {:width$}  note: {remark}", ""))?;
         }
         if let Some(next) = next {
-            writeln!(out, "{indent}      {:width$}  next: {next}", "")?;
+            out.line(format_args!("{indent}      {:width$}  next: {next}", ""))?;
         }
     }
     Ok(())

@@ -1,7 +1,5 @@
 //! `issuer verify`: an issuer as STS sees it.
 
-use std::io::Write as _;
-
 use anyhow::Context as _;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -10,6 +8,7 @@ use super::Ended;
 use super::evidence::{Live, fetcher};
 use super::report::write_checks;
 use crate::cli::{ReportFormat, VerifyArgs};
+use crate::run::output;
 use issuer::verify::{Against, check};
 use issuer::{Check, IssuerUrl, Published, Thumbprint};
 
@@ -47,20 +46,21 @@ fn report(
     checks: &[Check],
     thumbprint: Option<&Thumbprint>,
 ) -> anyhow::Result<()> {
-    let mut out = std::io::stdout().lock();
+    let mut out = output::out();
     if args.output == ReportFormat::Json {
         let report = Report { issuer: &args.url, checks, thumbprint };
-        writeln!(out, "{}", serde_json::to_string_pretty(&report)?)?;
+        out.json(&report)?;
         return Ok(());
     }
     write_checks(&mut out, checks, "")?;
     let Some(Thumbprint { sha1, subject }) = thumbprint else { return Ok(()) };
-    writeln!(out, "\nthumbprint {sha1}  (SHA-1 of {subject})")?;
+    out.line("")?;
+    out.line(format_args!("thumbprint {sha1}  (SHA-1 of {subject})"))?;
     let need = if args.ca_file.is_some() {
         "IAM needs it, as the certificate is of an authority of your own"
     } else {
         "IAM finds it by itself, and ignores it as long as the certificate is of a public authority"
     };
-    writeln!(out, "{need}.")?;
+    out.line(format_args!("{need}."))?;
     Ok(())
 }

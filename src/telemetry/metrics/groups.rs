@@ -1,6 +1,6 @@
 //! The metrics by who owns what they tell.
 
-use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
+use prometheus::{Gauge, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
 use super::labels::{
     self, Ending, EventResult, LiveLookup, LookupRejection, Path, Rejection, Reload, Verb, Watched,
@@ -51,6 +51,8 @@ pub struct Https {
 pub struct Managed {
     /// Unix time.
     pub ca_not_after: IntGauge,
+    /// Seconds; not a number while the API server's clock is not known.
+    pub clock_offset: Gauge,
     pub changes: Counters<Cause>,
     pub repairs: Total,
     pub failures: Counters<Operation>,
@@ -239,6 +241,16 @@ impl Managed {
                 "pod_identity_ca_not_after_timestamp_seconds",
                 "Unix time at which the CA of the managed certificates expires.",
             )?,
+            clock_offset: {
+                let offset = Gauge::new(
+                    "pod_identity_clock_offset_seconds",
+                    "The API server's clock minus this machine's, in seconds: negative where this \
+                     machine's is ahead, NaN where the API server's is not known.",
+                )?;
+                offset.set(f64::NAN);
+                registry.register(Box::new(offset.clone()))?;
+                offset
+            },
             changes: Counters::register(
                 registry,
                 (

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Authorities, AuthoritiesError, ClientVerifier, Rejections, Settings};
+use crate::api_server::clock::ServerClock;
 use crate::telemetry::metrics::{Metrics, Reload};
 use crate::watched_file::{self, Change, WatchedFile};
 
@@ -25,12 +26,13 @@ impl Reloader {
         settings: Settings,
         rejections: Arc<Rejections>,
         metrics: Arc<Metrics>,
+        clock: Option<ServerClock>,
     ) -> Result<Self, AuthoritiesError> {
         let mut file = WatchedFile::new(settings.ca_file);
         let read = file.poll().await.unwrap_or(Change::Missing);
         let authorities = parse(&file, read);
         count(&metrics, authorities.is_ok());
-        let verifier = ClientVerifier::new(authorities?, settings.allowed_names, rejections);
+        let verifier = ClientVerifier::new(authorities?, settings.allowed_names, rejections, clock);
         Ok(Self { file, verifier: Arc::new(verifier), metrics, news: None })
     }
 
@@ -111,7 +113,8 @@ mod tests {
     async fn start(path: PathBuf) -> Result<Reloader, AuthoritiesError> {
         let metrics = Arc::new(Metrics::new().expect("metrics"));
         let rejections = Arc::new(Rejections::new(Arc::clone(&metrics)));
-        Reloader::start(Settings { ca_file: path, allowed_names: None }, rejections, metrics).await
+        Reloader::start(Settings { ca_file: path, allowed_names: None }, rejections, metrics, None)
+            .await
     }
 
     impl Rig {

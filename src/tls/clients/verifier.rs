@@ -2,6 +2,7 @@
 //! swapped without a lock.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use rustls::client::danger::HandshakeSignatureValid;
@@ -12,6 +13,7 @@ use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, 
 use super::authorities::Authorities;
 use super::names::{AllowedNames, Names};
 use super::rejections::Rejections;
+use crate::api_server::clock::ServerClock;
 use crate::telemetry::metrics::Rejection;
 
 /// Completes a handshake only with a client of the authorities held, and of
@@ -21,16 +23,20 @@ pub struct ClientVerifier {
     authorities: ArcSwap<Authorities>,
     allowed: Option<AllowedNames>,
     rejections: Arc<Rejections>,
+    clock: Option<ServerClock>,
 }
 
 impl ClientVerifier {
+    /// Certificates are judged by `clock` where the time is known: the client
+    /// that counts is the API server. Else by this machine's.
     #[must_use]
     pub fn new(
         authorities: Authorities,
         allowed: Option<AllowedNames>,
         rejections: Arc<Rejections>,
+        clock: Option<ServerClock>,
     ) -> Self {
-        Self { authorities: ArcSwap::from_pointee(authorities), allowed, rejections }
+        Self { authorities: ArcSwap::from_pointee(authorities), allowed, rejections, clock }
     }
 
     /// New handshakes are judged by these; connections that stand are not
@@ -43,6 +49,12 @@ impl ClientVerifier {
         let subject = || Names::of(certificate).map(|names| names.shown());
         self.rejections.certificate(reason, subject, &error);
         error
+    }
+
+    fn server_time(&self) -> Option<UnixTime> {
+        let now = self.clock.as_ref()?.now()?;
+        let seconds = u64::try_from(now.as_second()).ok()?;
+        Some(UnixTime::since_unix_epoch(Duration::from_secs(seconds)))
     }
 
     fn has_allowed_name(&self, certificate: &CertificateDer<'_>) -> bool {
@@ -65,6 +77,7 @@ impl ClientCertVerifier for ClientVerifier {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
+        let now = self.server_time().unwrap_or(now);
         let authorities = self.authorities.load();
         let verified = authorities
             .verifier
@@ -118,8 +131,6 @@ fn reason(error: &Error) -> Rejection {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::telemetry::metrics::Metrics;
     use crate::tls::clients::test_authority::{Authority, YEAR_2030, YEAR_2040, YEAR_2050};
@@ -134,7 +145,7 @@ mod tests {
             let metrics = Arc::new(Metrics::new().expect("metrics"));
             let rejections = Arc::new(Rejections::new(Arc::clone(&metrics)));
             let allowed = AllowedNames::parse(allowed);
-            let verifier = ClientVerifier::new(authority.parsed(), allowed, rejections);
+            let verifier = ClientVerifier::new(authority.parsed(), allowed, rejections, None);
             Self { verifier, metrics }
         }
 
@@ -184,6 +195,26 @@ mod tests {
         assert_eq!(rig.rejected(Rejection::WrongPurpose), 1);
         rig.judge(&CertificateDer::from(&b"garbage"[..])).expect_err("no certificate");
         assert_eq!(rig.rejected(Rejection::Other), 1);
+    }
+
+    #[test]
+    fn judges_by_the_api_servers_clock_where_it_is_known() {
+        let authority = Authority::new("authority");
+        let client = authority.client("api", &[]);
+        let judged = |clock: ServerClock, now| {
+            let metrics = Arc::new(Metrics::new().expect("metrics"));
+            let rejections = Arc::new(Rejections::new(metrics));
+            let verifier = ClientVerifier::new(authority.parsed(), None, rejections, Some(clock));
+            let now = UnixTime::since_unix_epoch(Duration::from_secs(now));
+            verifier.verify_client_cert(&client, &[], now).is_ok()
+        };
+        let at = |year| ServerClock::showing(&format!("Wed, 01 Feb {year} 00:00:00 GMT"));
+        // 2040-02-01 is a Wednesday, as is 2051-02-01.
+        assert!(judged(at(2040), YEAR_2050 + 1), "the machine's own clock is ahead");
+        assert!(!judged(at(2051), YEAR_2040), "it is behind");
+        assert!(
+            judged(ServerClock::new(), YEAR_2040) && !judged(ServerClock::new(), YEAR_2050 + 1)
+        );
     }
 
     #[test]

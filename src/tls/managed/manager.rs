@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use futures::StreamExt as _;
 use futures::stream::select_all;
-use jiff::Timestamp;
 use k8s_openapi::api::admissionregistration::v1::MutatingWebhookConfiguration;
 use k8s_openapi::api::core::v1::Secret;
 use kube::runtime::WatchStreamExt as _;
@@ -18,15 +17,16 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::access::{AccessError, Failed, Operation, Target};
 use super::secret::SecretStore;
-use super::view::{Failures, View};
+use super::view::{Failures, Replacements, View};
 use super::webhooks::{self, WebhooksApi};
 use super::{Stats, issue_authority, issue_leaf};
+use crate::api_server::clock::ServerClock;
 use certificates::{
-    BundleRepair, Configuration, Decision, Leaf, Memory, Params, SecretStep, SecretView, decide,
+    BundleRepair, Configuration, Decision, Leaf, Memory, Params, SecretStep, SecretView,
+    ServerTime, decide,
 };
 
-/// Short, and by wall clock: a sleep of the machine or a set clock is noticed
-/// with the next one.
+/// Short: a sleep of the machine or a set clock is noticed with the next one.
 const TICK: Duration = Duration::from_secs(1);
 
 /// One after the other, changes settle in a handful of rounds; whatever keeps
@@ -61,19 +61,28 @@ pub struct Status {
 /// Not started yet: [`run`](Self::run) does.
 pub struct Manager {
     settings: Settings,
+    clock: ServerClock,
+    client: Client,
     store: SecretStore,
     webhooks: WebhooksApi,
     view: View,
     memory: Memory,
     failures: Failures,
+    replacements: Replacements,
     leaf: watch::Sender<Option<Arc<Leaf>>>,
     status: watch::Sender<Status>,
     stats: Arc<Stats>,
 }
 
 impl Manager {
+    /// All is decided by `clock`, which has to observe the client's answers
+    /// ([`ServerClock::observed`]).
     #[must_use]
-    pub fn new(client: Client, mut settings: Settings) -> (Self, ManagedCertificates) {
+    pub fn new(
+        client: Client,
+        clock: ServerClock,
+        mut settings: Settings,
+    ) -> (Self, ManagedCertificates) {
         let mut seen = std::collections::HashSet::new();
         settings.configurations.retain(|name| seen.insert(name.clone()));
         let (leaf, leaf_seen) = watch::channel(None);
@@ -81,11 +90,14 @@ impl Manager {
         let counts = Arc::<Stats>::default();
         let manager = Self {
             store: SecretStore::new(client.clone(), &settings.params),
-            webhooks: Api::all(client),
+            webhooks: Api::all(client.clone()),
+            client,
+            clock,
             view: View::new(&settings.configurations),
             settings,
             memory: Memory::default(),
             failures: Failures::default(),
+            replacements: Replacements::default(),
             leaf,
             status,
             stats: Arc::clone(&counts),
@@ -94,7 +106,13 @@ impl Manager {
     }
 
     /// Manages until it is dropped.
-    pub async fn run(mut self) {
+    pub async fn run(self) {
+        let (clock, client) = (self.clock.clone(), self.client.clone());
+        tokio::join!(self.manage(), clock.keep(client));
+    }
+
+    async fn manage(mut self) {
+        let mut known = self.clock.known();
         let secrets = watch_object(self.store.api.clone(), self.store.name()).default_backoff();
         let mut secrets = pin!(secrets);
         let names = self.settings.configurations.iter().enumerate();
@@ -111,6 +129,8 @@ impl Manager {
                 Some((index, event)) = configurations.next() => {
                     self.see_configuration(index, event);
                 }
+                // It holds no other: the clock lives as long as this.
+                Ok(()) = known.changed() => {}
                 _ = ticks.tick() => {}
             }
             self.settle().await;
@@ -157,9 +177,7 @@ impl Manager {
 
     fn take_secret(&mut self, object: Option<Secret>) {
         self.view.set_secret(object, |object| self.store.read(object));
-        if let SecretView::Ours(state) = &self.view.secret {
-            self.memory.state = Some(state.clone());
-        }
+        self.memory.see(&self.view.secret, self.clock.time());
     }
 
     fn take_configuration(&mut self, index: usize, object: Option<MutatingWebhookConfiguration>) {
@@ -170,8 +188,10 @@ impl Manager {
     /// Decides and acts until there is nothing left to do now.
     async fn settle(&mut self) {
         for _ in 0..ROUNDS {
-            let now = Timestamp::now();
+            let now = self.clock.time();
             let View { secret, published, .. } = &self.view;
+            // What was seen before the time was known may be of the future.
+            self.memory.see(secret, now);
             let decision = decide(now, secret, published, &self.memory, &self.settings.params);
             self.hand_out(&decision);
             let mut changed = false;
@@ -208,7 +228,7 @@ impl Manager {
     /// Publishes how things stand, when they have settled.
     fn tell(&self) {
         let View { secret, published, .. } = &self.view;
-        let now = Timestamp::now();
+        let now = self.clock.time();
         let decision = decide(now, secret, published, &self.memory, &self.settings.params);
         let failures = self.failures.shown().map(str::to_owned);
         let problems = decision.problems.iter().map(ToString::to_string);
@@ -255,13 +275,16 @@ impl Manager {
     }
 
     /// Whether the view is another one afterwards.
-    async fn change_secret(&mut self, step: SecretStep, now: Timestamp) -> bool {
+    async fn change_secret(&mut self, step: SecretStep, now: ServerTime) -> bool {
         let target = self.store.target.clone();
         let object = self.view.secret_object.as_ref();
         let operation = if object.is_some() { Operation::Update } else { Operation::Create };
-        if self.failures.hold_back(operation, &target) {
+        if self.failures.hold_back(operation, &target)
+            || (step.cause.is_replacement() && self.replacements.hold_back())
+        {
             return false;
         }
+        let now = now.earliest();
         let Params { names, lifetimes, .. } = &self.settings.params;
         let state = step.change.carry_out(
             || issue_authority(now, lifetimes),
@@ -278,6 +301,9 @@ impl Manager {
                     self.failures.clear(done, &target);
                 }
                 self.stats.count_change(step.cause);
+                if step.cause.is_replacement() {
+                    self.replacements.count();
+                }
                 self.take_secret(Some(object));
                 true
             }

@@ -31,6 +31,14 @@ struct Failure {
     retry: Instant,
 }
 
+/// Certificates that this replica replaced since they were of no use. Another
+/// that sees another time replaces them in turn: not without end at full speed.
+#[derive(Default)]
+pub(super) struct Replacements(Option<(Instant, u32)>);
+
+/// After this long without a replacement, the next one counts as the first.
+const CALM: Duration = Duration::from_mins(5);
+
 const SHORTEST_RETRY: Duration = Duration::from_secs(1);
 const LONGEST_RETRY: Duration = Duration::from_secs(30);
 
@@ -130,8 +138,27 @@ impl Failures {
     }
 }
 
+impl Replacements {
+    /// The first two are free: a leaf and its authority.
+    pub(super) fn hold_back(&self) -> bool {
+        let Some((last, count)) = self.0 else { return false };
+        let wait = count.checked_sub(2).map_or(Duration::ZERO, delay_at_most);
+        last.elapsed() < wait
+    }
+
+    pub(super) fn count(&mut self) {
+        let former = self.0.filter(|(last, _)| last.elapsed() < CALM);
+        let count = former.map_or(0, |(_, count)| count).saturating_add(1);
+        self.0 = Some((Instant::now(), count));
+    }
+}
+
 /// Doubled each time; between half and all of it, so that replicas part.
 fn delay(count: u32) -> Duration {
+    delay_at_most(count).mul_f64(0.5 + fastrand::f64() / 2.0)
+}
+
+fn delay_at_most(count: u32) -> Duration {
     let doubled = SHORTEST_RETRY.saturating_mul(1 << count.saturating_sub(1).min(5));
-    doubled.min(LONGEST_RETRY).mul_f64(0.5 + fastrand::f64() / 2.0)
+    doubled.min(LONGEST_RETRY)
 }

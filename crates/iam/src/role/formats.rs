@@ -1,6 +1,8 @@
 //! The same role, four times.
 
-use super::value::{Value, hcl_text, map, shell_text};
+use text::shell::{Document, Opt};
+
+use super::value::{Value, hcl_text, map};
 use super::{Role, Thumbprint};
 use arn::Account;
 
@@ -59,13 +61,13 @@ fn thumbprints(role: &Role) -> Value {
 
 /// Lines for a POSIX shell; each value is one quoted word.
 pub(super) fn cli(role: &Role, account: &Account) -> String {
-    let name = shell_text(role.name.as_str());
+    let name = role.name.as_str();
     let mut commands = Vec::new();
     if !role.provider_exists {
         let mut words = vec![
             "aws iam create-open-id-connect-provider".to_owned(),
-            format!("--url {}", shell_text(role.issuer.url())),
-            format!("--client-id-list {}", shell_text(role.audience.as_str())),
+            Opt("--url", role.issuer.url()).to_string(),
+            Opt("--client-id-list", role.audience.as_str()).to_string(),
         ];
         if !role.thumbprints.is_empty() {
             let all: Vec<&str> = role.thumbprints.iter().map(Thumbprint::as_str).collect();
@@ -76,16 +78,16 @@ pub(super) fn cli(role: &Role, account: &Account) -> String {
     let trust = role.trust_policy(Value::text(role.provider_arn(account))).json();
     let words = [
         "aws iam create-role".to_owned(),
-        format!("--role-name {name}"),
-        format!("--assume-role-policy-document {}", shell_text(&trust)),
+        Opt("--role-name", name).to_string(),
+        format!("--assume-role-policy-document {}", Document(&trust)),
     ];
     commands.push(words.join(BETWEEN));
     if let Some(permissions) = &role.permissions {
         let words = [
             "aws iam put-role-policy".to_owned(),
-            format!("--role-name {name}"),
-            format!("--policy-name {name}"),
-            format!("--policy-document {}", shell_text(&permissions.0.json())),
+            Opt("--role-name", name).to_string(),
+            Opt("--policy-name", name).to_string(),
+            format!("--policy-document {}", Document(&permissions.0.json())),
         ];
         commands.push(words.join(BETWEEN));
     }

@@ -1,5 +1,7 @@
 //! A value to write as JSON, YAML or HCL, members in order.
 
+use text::{Quotes, quoted};
+
 use crate::node::{Kind, Node};
 
 #[derive(Clone, Debug)]
@@ -127,8 +129,9 @@ struct Style {
     separator: &'static str,
 }
 
-pub(super) fn json_text(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
+/// JSON's quoted text, without anything that acts on a terminal.
+fn json_text(text: &str) -> String {
+    quoted(&serde_json::Value::from(text).to_string(), Quotes::Json).into_owned()
 }
 
 /// Bare where no parser could take it for anything else.
@@ -137,15 +140,28 @@ fn yaml_text(text: &str) -> String {
         && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_./".contains(c))
         && !["true", "false", "null", "yes", "no", "on", "off", "y", "n"]
             .contains(&text.to_ascii_lowercase().as_str());
-    if is_plain { text.to_owned() } else { json_text(text) }
+    if is_plain { text.to_owned() } else { long_text(text) }
 }
 
-/// HCL's quoted text: as JSON's, and its templates told apart.
+/// Quoted text with one escape for each character: YAML's and HCL's.
+fn long_text(text: &str) -> String {
+    quoted(&serde_json::Value::from(text).to_string(), Quotes::Long).into_owned()
+}
+
+/// HCL's quoted text: as JSON's, its templates told apart, and without the two
+/// escapes that HCL does not know.
 pub(super) fn hcl_text(text: &str) -> String {
-    json_text(text).replace("${", "$${").replace("%{", "%%{")
-}
-
-/// A word of a shell that stands for itself.
-pub(super) fn shell_text(text: &str) -> String {
-    format!("'{}'", text.replace('\'', r"'\''"))
+    let (mut out, json) = (String::new(), long_text(text));
+    let mut chars = json.chars();
+    while let Some(c) = chars.next() {
+        out.push(c);
+        if c == '\\' {
+            match chars.next() {
+                Some('b') => out.push_str("u0008"),
+                Some('f') => out.push_str("u000c"),
+                other => out.extend(other),
+            }
+        }
+    }
+    out.replace("${", "$${").replace("%{", "%%{")
 }

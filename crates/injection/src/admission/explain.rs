@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use text::Line as OneLine;
+
 use super::{Candidate, Policy};
 use crate::identity::{Fact, Identity, Lookup};
 use crate::mutation::{
@@ -88,13 +90,15 @@ impl Mark {
 
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "  identity: {}", self.identity)?;
+        write!(f, "{}", OneLine(format_args!("  identity: {}", self.identity)))?;
         for part in &self.parts {
-            writeln!(f, "  {}", part.name)?;
+            write!(f, "{}", OneLine(format_args!("  {}", part.name)))?;
             let width = part.lines.iter().map(|line| line.what.chars().count()).max();
             for Line { mark, what, why } in &part.lines {
                 let mark = mark.as_char();
-                writeln!(f, "    {mark} {what:width$}  {why}", width = width.unwrap_or_default())?;
+                let width = width.unwrap_or_default();
+                let line = format_args!("    {mark} {what:width$}  {why}");
+                write!(f, "{}", OneLine(line))?;
             }
         }
         Ok(())

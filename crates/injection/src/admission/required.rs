@@ -1,6 +1,8 @@
 //! Pods that must not run without an identity: what `/mutate/required`
 //! refuses.
 
+use text::escaped;
+
 use super::Outcome;
 use crate::identity::Key;
 
@@ -49,7 +51,8 @@ pub(super) fn refuse(
             reason.unwrap_or("no reason given")
         ),
     };
-    Some(Refusal(format!("this pod must not run without an AWS identity: {why}")))
+    let message = format!("this pod must not run without an AWS identity: {why}");
+    Some(Refusal(escaped(&message).into_owned()))
 }
 
 #[cfg(test)]

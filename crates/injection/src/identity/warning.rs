@@ -3,7 +3,7 @@
 use std::fmt;
 
 use arn::RoleArn;
-use text::shortened;
+use text::{escaped, shortened};
 
 /// A thing that the user should know: it stands in the admission response's
 /// `warnings`, in the log, and in a metric by [`WarningKind`].
@@ -60,9 +60,11 @@ impl WarningKind {
 }
 
 impl Warning {
+    /// The message is one line, shown to whoever ran `kubectl`: what objects
+    /// have in it is escaped. The API server drops warnings with control characters.
     #[must_use]
-    pub fn new(kind: WarningKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into() }
+    pub fn new(kind: WarningKind, message: impl AsRef<str>) -> Self {
+        Self { kind, message: escaped(message.as_ref()).into_owned() }
     }
 
     /// A value that could not be read: the next source counts.

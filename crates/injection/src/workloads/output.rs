@@ -1,19 +1,59 @@
 //! Manifests written.
 
+use serde::ser::{Serialize, SerializeMap as _, Serializer};
 use serde_json::Value;
+use serde_saphyr::DoubleQuoted;
 use similar::TextDiff;
+use text::{Quotes, escaped, needs_quotes, quoted};
 
 /// YAML that every reader of Kubernetes manifests reads as the same values;
-/// members in the order of their names, as kubectl prints them.
+/// members in the order of their names, as kubectl prints them. What is
+/// unprintable is written as an escape of YAML's double quotes, and no line
+/// begins a command of a CI system.
 ///
 /// # Errors
 /// None for JSON values; the writer's signature has them.
 pub fn to_yaml(value: &Value) -> Result<String, serde_saphyr::ser::Error> {
-    let mut text = serde_saphyr::to_string(value)?;
+    // The writer quotes keys by rules of its own; flow style is YAML as well.
+    let mut text = if has_odd_key(value) {
+        format!("{value:#}")
+    } else {
+        serde_saphyr::to_string(&Quoted(value))?
+    };
     if !text.ends_with('\n') {
         text.push('\n');
     }
-    Ok(text)
+    Ok(quoted(&text, Quotes::Long).into_owned())
+}
+
+/// A value whose texts stand in double quotes where they must.
+struct Quoted<'a>(&'a Value);
+
+impl Serialize for Quoted<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Value::String(text) if needs_quotes(text) => DoubleQuoted(text).serialize(serializer),
+            Value::Array(items) => serializer.collect_seq(items.iter().map(Quoted)),
+            Value::Object(members) => {
+                let mut map = serializer.serialize_map(Some(members.len()))?;
+                for (key, value) in members {
+                    map.serialize_entry(key, &Quoted(value))?;
+                }
+                map.end()
+            }
+            value => value.serialize(serializer),
+        }
+    }
+}
+
+fn has_odd_key(value: &Value) -> bool {
+    match value {
+        Value::Array(items) => items.iter().any(has_odd_key),
+        Value::Object(members) => {
+            members.iter().any(|(key, value)| needs_quotes(key) || has_odd_key(value))
+        }
+        _ => false,
+    }
 }
 
 /// A unified diff of both as YAML; empty where nothing differs.
@@ -23,6 +63,7 @@ pub fn to_yaml(value: &Value) -> Result<String, serde_saphyr::ser::Error> {
 pub fn diff(name: &str, old: &Value, new: &Value) -> Result<String, serde_saphyr::ser::Error> {
     let (old, new) = (to_yaml(old)?, to_yaml(new)?);
     let diff = TextDiff::from_lines(&old, &new);
+    let name = escaped(name);
     let header = (format!("a/{name}"), format!("b/{name}"));
     Ok(diff.unified_diff().context_radius(3).header(&header.0, &header.1).to_string())
 }
@@ -77,11 +118,21 @@ mod tests {
             "a\r\nb",
             "<<",
             "=",
+            "a\u{202e}b\u{9b}\u{7f}\u{200b}",
+            "\u{e0001}",
+            "::error::a",
+            "a\n  ::error::b\n",
+            "a ::error::b, and so far behind it that a writer which folds its lines would fold this",
+            "a\n##[error]b",
+            "a\r\n\u{1b}[2J",
         ];
-        for text in odd {
-            let value = json!({text: [text, {text: text}], "n": [1, -1, 1.5, true, null, [], {}]});
+        for odd in odd {
+            let value = json!({odd: [odd, {odd: odd}], "n": [1, -1, 1.5, true, null, [], {}]});
             let yaml = to_yaml(&value).expect("YAML");
             assert_eq!(read(&yaml).expect(&yaml), [value], "{yaml}");
+            assert!(!yaml.contains(|c: char| c != '\n' && c != '\t' && text::is_unprintable(c)));
+            assert!(!yaml.lines().any(|line| line.trim_start().starts_with("::")), "{yaml}");
+            assert!(!yaml.contains("##["), "{yaml}");
         }
     }
 

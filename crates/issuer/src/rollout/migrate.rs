@@ -1,5 +1,7 @@
 //! A new issuer URL.
 
+use text::shell::Word;
+
 use super::{ApiServerFlags, EXPIRED, Facts, Plan, Step, known};
 use crate::{Check, IssuerUrl};
 
@@ -93,7 +95,7 @@ pub fn migrate(migration: &Migration<'_>, facts: &Facts<'_>) -> Plan {
     let jwks_uri = format!("--service-account-jwks-uri={}", new.jwks_url());
     let steps = vec![
         Step::new(PUBLISH, "publish the documents of the new issuer", published).todo([
-            &format!("issuer documents --from-cluster --issuer {new_url} --out DIR, and upload it"),
+            &format!("issuer documents --from-cluster --issuer {} --out DIR, and upload it", Word(new_url)),
             "leave the documents of the old issuer where they are",
         ]),
         Step::new(TRUST, "have IAM trust both issuers", trust).todo([
@@ -162,7 +164,7 @@ fn alarms(migration: &Migration<'_>, facts: &Facts<'_>) -> Vec<Check> {
                  stated --old-tokens-expired",
                 server.source
             ),
-            format!("add --service-account-issuer={old} again, after the new one"),
+            format!("add --service-account-issuer={} again, after the new one", Word(old)),
         ));
     }
     alarms

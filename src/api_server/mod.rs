@@ -1,0 +1,3 @@
+//! The one way to an API server.
+
+pub mod clock;
