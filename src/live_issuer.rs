@@ -7,6 +7,7 @@ use k8s_openapi::api::core::v1::{Pod, ServiceAccount};
 use kube::api::{ListParams, PostParams};
 use kube::{Api, Client};
 
+use crate::api_server::Failure;
 use issuer::rollout::ApiServerFlags;
 use issuer::{DISCOVERY_PATH, Discovery, DiscoveryError, JWKS_PATH, Jwks, JwksError};
 use issuer::{Token, TokenError};
@@ -18,22 +19,32 @@ const TOKEN_LIFETIME: i64 = 600;
 #[derive(Debug, thiserror::Error)]
 pub enum LiveError {
     #[error(
-        "failed to read /{path} of the API server: {source}; it takes the ClusterRole \
-         system:service-account-issuer-discovery, and an issuer that is an https URL"
+        "failed to read /{path} of the API server: {failure}; {}",
+        next_step(
+            failure,
+            "it takes the ClusterRole system:service-account-issuer-discovery, and \
+                            an issuer that is an https URL"
+        )
     )]
-    Get { path: &'static str, source: Box<kube::Error> },
+    Get { path: &'static str, failure: Failure },
     #[error("failed to read what the API server has at /{DISCOVERY_PATH}: {0}")]
     Discovery(#[from] DiscoveryError),
     #[error("failed to read what the API server has at /{JWKS_PATH}: {0}")]
     Jwks(#[from] JwksError),
     #[error(
-        "failed to get a token for {account}: {source}; it takes the right to create serviceaccounts/token"
+        "failed to get a token for {account}: {failure}; {}",
+        next_step(failure, "it takes the right to create serviceaccounts/token")
     )]
-    Request { account: String, source: Box<kube::Error> },
+    Request { account: String, failure: Failure },
     #[error("failed to list the API servers among the pods of kube-system: {0}")]
-    List(Box<kube::Error>),
+    List(Failure),
     #[error("failed to read the token that the API server made: {0}")]
     Token(#[from] TokenError),
+}
+
+/// The general one, or else what the call takes.
+fn next_step(failure: &Failure, right: &'static str) -> &'static str {
+    failure.kind.advice().unwrap_or(right)
 }
 
 /// The documents as the API server serves them.
@@ -72,9 +83,9 @@ pub async fn token(
     };
     let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), namespace);
     let answer = accounts.create_token_request(name, &PostParams::default(), &request).await;
-    let answer = answer.map_err(|source| LiveError::Request {
+    let answer = answer.map_err(|error| LiveError::Request {
         account: format!("{namespace}/{name}"),
-        source: Box::new(source),
+        failure: Failure::of(&error),
     })?;
     Ok(Token::parse(&answer.status.unwrap_or_default().token.unwrap_or_default())?)
 }
@@ -84,7 +95,7 @@ pub async fn token(
 pub async fn api_servers(client: &Client) -> Result<Vec<ApiServerFlags>, LiveError> {
     let pods: Api<Pod> = Api::namespaced(client.clone(), "kube-system");
     let listed = pods.list(&ListParams::default().labels("component=kube-apiserver")).await;
-    let listed = listed.map_err(|source| LiveError::List(Box::new(source)))?;
+    let listed = listed.map_err(|error| LiveError::List(Failure::of(&error)))?;
     let flags = listed.iter().map(|pod| {
         let containers = pod.spec.iter().flat_map(|spec| &spec.containers);
         let args = containers.flat_map(|it| it.command.iter().chain(&it.args).flatten());
@@ -96,7 +107,7 @@ pub async fn api_servers(client: &Client) -> Result<Vec<ApiServerFlags>, LiveErr
 }
 
 async fn get(client: &Client, path: &'static str) -> Result<String, LiveError> {
-    let failed = |source| LiveError::Get { path, source: Box::new(source) };
+    let failed = |error: kube::Error| LiveError::Get { path, failure: Failure::of(&error) };
     let request = Request::get(format!("/{path}")).body(Vec::new());
     let request = request.map_err(|error| failed(kube::Error::HttpError(error)))?;
     client.request_text(request).await.map_err(failed)

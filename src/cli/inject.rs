@@ -4,7 +4,7 @@
 use clap::{Args, ValueEnum, builder::ArgAction};
 
 use super::identity::SettingsArgs;
-use super::values::boolean;
+use super::values::{RequestTimeout, boolean, request_timeout};
 
 #[derive(Args, Clone, Debug)]
 pub struct InjectArgs {
@@ -89,4 +89,13 @@ pub struct ClusterArgs {
     /// Context in the kubeconfig [default: its current one]
     #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
     pub context: String,
+    /// How long one request to the API server may take; 0 for ever
+    #[arg(
+        long,
+        env = "PODID_REQUEST_TIMEOUT",
+        value_name = "DURATION",
+        value_parser = request_timeout,
+        default_value = "10s"
+    )]
+    pub request_timeout: RequestTimeout,
 }

@@ -43,7 +43,7 @@ pub use klog::KlogArgs;
 pub use serve::{
     AdminArgs, HttpsArgs, LifecycleArgs, LogArgs, ManagedCertificateArgs, ServeArgs, SourceArgs,
 };
-pub use values::{LogFormat, ReportFormat};
+pub use values::{LogFormat, ReportFormat, RequestTimeout};
 
 /// Gives Kubernetes pods AWS IAM roles: a mutating admission webhook.
 ///

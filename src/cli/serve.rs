@@ -8,7 +8,7 @@ use clap::{Args, builder::ArgAction};
 
 use super::identity::{ContainerCredentialsArgs, RoleArnArgs, WebIdentityArgs};
 use super::klog::KlogArgs;
-use super::values::{LogFormat, boolean, bytes, duration};
+use super::values::{LogFormat, RequestTimeout, boolean, bytes, duration, request_timeout};
 
 /// All of them. Paths and names are plain strings, since an empty one counts as
 /// unset for many: charts write `--kubeconfig=` where there is none.
@@ -190,6 +190,15 @@ pub struct SourceArgs {
         hide_default_value = true
     )]
     pub kube_api: String,
+    /// How long one request to the API server may take; 0 for ever. Watches and lookups have limits of their own
+    #[arg(
+        long,
+        env = "PODID_REQUEST_TIMEOUT",
+        value_name = "DURATION",
+        value_parser = request_timeout,
+        default_value = "10s"
+    )]
+    pub request_timeout: RequestTimeout,
     /// File or folder with ServiceAccounts (YAML or JSON), in place of a cluster; reloaded when it changes
     #[arg(
         long,

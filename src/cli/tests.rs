@@ -6,7 +6,7 @@ use clap::{Arg, CommandFactory};
 use super::*;
 
 /// Every flag that takes a value, with its default and another value.
-const VALUES: [(&str, &str, &str); 52] = [
+const VALUES: [(&str, &str, &str); 53] = [
     ("--address", "", "127.0.0.1"),
     ("--port", "443", "8443"),
     ("--metrics-port", "9999", "9998"),
@@ -51,6 +51,7 @@ const VALUES: [(&str, &str, &str); 52] = [
     ("--log-format", "json", "text"),
     ("--max-request-bytes", "8Mi", "1048576"),
     ("--service-account-lookup-timeout", "1s", "0.5s"),
+    ("--request-timeout", "10s", "1m"),
     ("--fresh-service-account-window", "10s", "0"),
     ("--webhook-config-name", "pod-identity-webhook", "another"),
     ("--ca-lifetime", "8760h", "4380h"),

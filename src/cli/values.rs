@@ -18,6 +18,10 @@ pub enum LogFormat {
     Text,
 }
 
+/// How long one request to an API server may take; for ever where there is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RequestTimeout(pub Option<Duration>);
+
 /// How a command reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum ReportFormat {
@@ -55,6 +59,16 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
     // Go counts nanoseconds in an i64: about 292 years.
     let nanoseconds = i64::try_from(total).map_err(|_| "longer than 292 years")?;
     Ok(Duration::from_nanos(nanoseconds.unsigned_abs()))
+}
+
+/// How long a request may take, as kubectl's flag of that name has it: a duration, or a number of seconds; 0 is
+/// for ever.
+pub(super) fn request_timeout(text: &str) -> Result<RequestTimeout, String> {
+    let read = match text.parse() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => duration(text).map_err(|why| format!("{why}, and no number of seconds"))?,
+    };
+    Ok(RequestTimeout(Some(read).filter(|read| !read.is_zero())))
 }
 
 /// The first number with its unit, in nanoseconds, and what follows it.
@@ -150,6 +164,20 @@ mod tests {
             ["", "5", "1d", "s", ".s", "1m30", "-5s", "1 s", "1e3s", "99999999999h", "1s ", "+"]
         {
             assert!(duration(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn reads_request_timeouts_as_kubectl_does() {
+        for (text, seconds) in [("10s", 10), ("1m", 60), ("15", 15), ("1m30s", 90)] {
+            let read = Duration::from_secs(seconds);
+            assert_eq!(request_timeout(text), Ok(RequestTimeout(Some(read))), "{text}");
+        }
+        for text in ["0", "0s", "00"] {
+            assert_eq!(request_timeout(text), Ok(RequestTimeout(None)), "{text}");
+        }
+        for text in ["", "-1", "-1s", "1d", "1.5", "soon", "99999999999999999999"] {
+            assert!(request_timeout(text).is_err(), "{text}");
         }
     }
 

@@ -1,6 +1,7 @@
 //! The configuration of the commands that show what the webhook would do.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::checks::{label, optional};
 use super::parse::{container_credentials, policy, role_names};
@@ -37,6 +38,8 @@ pub enum ReadSource {
 pub struct UserCluster {
     pub kubeconfig: Option<PathBuf>,
     pub context: Option<String>,
+    /// How long one request may take; for ever where there is none.
+    pub request_timeout: Option<Duration>,
 }
 
 impl Injection {
@@ -66,6 +69,7 @@ impl From<ClusterArgs> for UserCluster {
         Self {
             kubeconfig: optional(args.kubeconfig).map(PathBuf::from),
             context: optional(args.context),
+            request_timeout: args.request_timeout.0,
         }
     }
 }

@@ -75,7 +75,12 @@ pub struct Admin {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
     /// An API server: the one of the cluster that this runs in where neither is given.
-    Cluster { kubeconfig: Option<PathBuf>, kube_api: Option<String> },
+    Cluster {
+        kubeconfig: Option<PathBuf>,
+        kube_api: Option<String>,
+        /// How long one request may take; for ever where there is none.
+        request_timeout: Option<Duration>,
+    },
     /// A file or a folder.
     Files(PathBuf),
 }

@@ -180,7 +180,11 @@ fn source(args: SourceArgs) -> Result<Source, ConfigError> {
         if let Some(url) = &kube_api {
             http_uri("--kube-api", url.clone())?;
         }
-        return Ok(Source::Cluster { kubeconfig: kubeconfig.map(PathBuf::from), kube_api });
+        return Ok(Source::Cluster {
+            kubeconfig: kubeconfig.map(PathBuf::from),
+            kube_api,
+            request_timeout: args.request_timeout.0,
+        });
     };
     if kubeconfig.is_some() {
         return Err(ConfigError::TwoSources("--kubeconfig"));

@@ -44,7 +44,11 @@ fn has_the_defaults_of_the_go_webhook() {
                 max_request_bytes: 8 << 20,
             },
             admin: Admin { address: None, port: 9999, debugging_handlers: false },
-            source: Source::Cluster { kubeconfig: None, kube_api: None },
+            source: Source::Cluster {
+                kubeconfig: None,
+                kube_api: None,
+                request_timeout: Some(Duration::from_secs(10)),
+            },
             lookup: Lookup {
                 timeout: Duration::from_secs(1),
                 fresh_window: Duration::from_secs(10),
@@ -174,7 +178,8 @@ fn takes_one_source_only_and_empty_values_for_none() {
         config.source,
         Source::Cluster {
             kubeconfig: Some("/k".into()),
-            kube_api: Some("https://h:6443".to_owned())
+            kube_api: Some("https://h:6443".to_owned()),
+            request_timeout: Some(Duration::from_secs(10)),
         }
     );
 }

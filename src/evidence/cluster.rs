@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::probe;
 use super::target::{Kind, Target};
+use crate::api_server::Failure;
 use crate::fetch::Fetcher;
 use diagnosis::{
     Address, DryRun, Entry, Fact, Facts, Fetched, Probe, Settings, Subject, TokenFact, bare,
@@ -299,24 +300,6 @@ fn is_denied_right(status: &kube::core::Status) -> bool {
     status.code == 401 || (status.code == 403 && status.message.contains("cannot create"))
 }
 
-pub(super) fn why(error: &kube::Error) -> String {
-    let text = match error {
-        kube::Error::Api(status) if status.message.is_empty() => {
-            format!("{} {}", status.code, status.reason)
-        }
-        kube::Error::Api(status) => status.message.clone(),
-        other => {
-            let mut text = other.to_string();
-            let mut next = std::error::Error::source(other);
-            while let Some(source) = next {
-                let cause = source.to_string();
-                if !text.contains(&cause) {
-                    text = format!("{text}: {cause}");
-                }
-                next = source.source();
-            }
-            text
-        }
-    };
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+fn why(error: &kube::Error) -> String {
+    Failure::of(error).message
 }

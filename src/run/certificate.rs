@@ -74,7 +74,7 @@ impl Certificate {
                 let settings =
                     Settings { params: params.clone(), configurations: configurations.clone() };
                 let (manager, outcome) = Manager::new(client.clone(), clock.clone(), settings);
-                scrape::managed(metrics, Arc::clone(&outcome.stats));
+                scrape::managed(metrics, &outcome);
                 Source::Managed(Box::new(manager), outcome, clock.clone())
             }
         };

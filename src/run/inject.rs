@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::output::{self, Lines};
 use super::{cluster, completed, misused, told};
+use crate::api_server::watch::SILENCE;
 use crate::cli::{InjectArgs, InjectOutput};
 use crate::config::{Injection, ReadSource};
 use crate::input::{self, Limit};
@@ -178,6 +179,7 @@ impl Accounts {
             lookup_timeout: LOOKUP_TIMEOUT,
             fresh_window: Duration::ZERO,
             poll_interval: Duration::MAX,
+            watch_silence: SILENCE,
             events: false,
             clock: None,
         };

@@ -6,11 +6,11 @@ use jiff::Timestamp;
 
 use crate::api_server::clock::{self, ServerClock};
 use crate::server::ConnectionStats;
-use crate::service_accounts::ServiceAccounts;
+use crate::service_accounts::{ServiceAccounts, WatchStats};
 use crate::telemetry::metrics::{
     Ending, EventResult, LiveLookup, LookupRejection, Metrics, Reload, Watched,
 };
-use crate::tls::managed::{self, Operation};
+use crate::tls::managed::{ManagedCertificates, Operation};
 use crate::tls::reload::ReloadStats;
 use crate::tls::resolver::CertificateResolver;
 use certificates::Cause;
@@ -35,13 +35,8 @@ pub(super) fn service_accounts(metrics: &Metrics, accounts: ServiceAccounts) {
         to.events.raise_to(EventResult::Sent, stats.events.sent);
         to.events.raise_to(EventResult::Present, stats.events.present);
         to.events.raise_to(EventResult::Dropped, stats.events.dropped);
-        for (watched, watch) in [
-            (Watched::ServiceAccounts, &stats.watch),
-            (Watched::ConfigMap, &stats.config_map_watch),
-        ] {
-            to.relists.raise_to(watched, watch.relists);
-            to.watch_errors.raise_to(watched, watch.failures);
-        }
+        watches(metrics, Watched::ServiceAccounts, std::iter::once(&stats.watch));
+        watches(metrics, Watched::ConfigMap, std::iter::once(&stats.config_map_watch));
         to.config_map_entries.set(gauge(stats.config_map_entries as u64));
         to.config_map_errors.raise_to(stats.config_map_errors);
         to.container_credentials_identities.set(gauge(stats.container_credentials_keys as u64));
@@ -87,8 +82,13 @@ pub(super) fn clock(metrics: &Metrics, clock: ServerClock) {
     });
 }
 
-pub(super) fn managed(metrics: &Metrics, stats: Arc<managed::Stats>) {
+pub(super) fn managed(metrics: &Metrics, outcome: &ManagedCertificates) {
+    let (stats, held) = (Arc::clone(&outcome.stats), outcome.watches.clone());
     metrics.on_scrape(move |metrics| {
+        watches(metrics, Watched::Secret, std::iter::once(&WatchStats::new(&held.secret)));
+        let configurations: Vec<_> =
+            held.configurations.iter().map(|state| WatchStats::new(state)).collect();
+        watches(metrics, Watched::WebhookConfigurations, configurations.iter());
         let to = &metrics.managed;
         to.ca_not_after.set(stats.authority_ends().map_or(0, Timestamp::as_second));
         let changes = stats.changes();
@@ -102,6 +102,21 @@ pub(super) fn managed(metrics: &Metrics, stats: Arc<managed::Stats>) {
             to.failures.raise_to(operation, failed);
         }
     });
+}
+
+/// Those of one kind, of which there may be none: together, and the age of the one that was silent longest.
+fn watches<'a>(
+    metrics: &Metrics,
+    watched: Watched,
+    all: impl Iterator<Item = &'a WatchStats> + Clone,
+) {
+    let to = &metrics.watches;
+    to.relists.raise_to(watched, all.clone().map(|watch| watch.relists).sum());
+    to.errors.raise_to(watched, all.clone().map(|watch| watch.failures).sum());
+    to.silences.raise_to(watched, all.clone().map(|watch| watch.silences).sum());
+    if let Some(age) = all.filter_map(|watch| watch.last_event_age).max() {
+        to.age(watched, age.as_secs());
+    }
 }
 
 fn gauge(value: u64) -> i64 {

@@ -16,6 +16,7 @@ use super::clients::Clients;
 use super::signals::Signals;
 use super::{cluster, scrape};
 use crate::api_server::clock::ServerClock;
+use crate::api_server::watch::SILENCE;
 use crate::config::{Config, Source};
 use crate::server::admissions::{self, Admissions};
 use crate::server::{
@@ -218,6 +219,7 @@ async fn known_service_accounts(
         lookup_timeout: config.lookup.timeout,
         fresh_window: config.lookup.fresh_window,
         poll_interval: watched_file::INTERVAL,
+        watch_silence: SILENCE,
         events: true,
         clock,
     };

@@ -16,7 +16,7 @@ const BURST: u32 = 10;
 const REFILL: Duration = Duration::from_secs(1);
 
 /// Bytes of a reason: it may quote what the client sent.
-const REASON_BYTES: usize = 300;
+const REASON_BYTES: usize = 1_000;
 
 /// Says why a request could not be read, ten times at once and then once in a
 /// second, so that no client can fill a disk. The next line says how many there

@@ -1,16 +1,19 @@
 //! The `ConfigMap` `pod-identity-webhook`: its last good entries, and the
 //! watch of it.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
+use futures::StreamExt as _;
 use k8s_openapi::api::core::v1::ConfigMap;
-use kube::runtime::watcher::{self, Event};
 use kube::{Api, Client};
 
-use super::failure::{AskError, Asked, is_forbidden};
-use super::follow::{News, WatchState, follow, observed, status};
+use super::failure::{AskError, Asked};
+use crate::api_server::client::get_opt;
+use crate::api_server::watch::{WatchState, WatchedKind, follow_object};
+use crate::api_server::{Failure, FailureKind};
 use injection::identity::{Account, ConfigMapIdentities};
 
 /// Its name; no flag changes it.
@@ -101,39 +104,26 @@ impl ConfigMapEntries {
 
     /// Follows it for ever, and says so after each change.
     pub(super) async fn watch(&self, client: Client, state: &Arc<WatchState>, changed: impl Fn()) {
-        let client = observed(client, PLURAL, Arc::clone(state));
-        let api: Api<ConfigMap> = Api::namespaced(client, &self.namespace);
-        // With this selector, a Role that names the one ConfigMap is enough.
-        let config = watcher::Config::default().fields(&format!("metadata.name={NAME}"));
-        let mut listed = false;
-        let tell = |news: News<'_, ConfigMap>| {
+        let watched = WatchedKind { name: PLURAL, right: Some(RIGHT) };
+        let api = |client| Api::namespaced(client, &self.namespace);
+        let state = Arc::clone(state);
+        let mut news = pin!(follow_object::<ConfigMap, _>(client, api, NAME, watched, state));
+        while let Some(news) = news.next().await {
             match news {
-                News::Event(Event::Init) => listed = false,
-                News::Event(Event::InitApply(config_map)) => {
-                    listed = true;
-                    self.take(Some(config_of(&config_map)));
-                }
-                News::Event(Event::Apply(config_map)) => {
-                    self.take(Some(config_of(&config_map)));
-                }
-                News::Event(Event::InitDone) if listed => {}
-                News::Event(Event::InitDone | Event::Delete(_)) => self.take(None),
-                News::Failed(error) if status(error).is_some_and(is_forbidden) => {
+                Ok(config_map) => self.take(config_map.as_ref().map(config_of)),
+                Err(error) if Failure::of_watch(&error).kind == FailureKind::Forbidden => {
                     self.forbid();
                 }
-                News::Failed(_) => {}
+                Err(_) => {}
             }
             changed();
-        };
-        let asked = Asked { what: PLURAL, right: RIGHT };
-        follow(asked, api, config, state, tell).await;
+        }
     }
 
     /// Asks for it once, for as long as the watch has not answered.
     pub(super) async fn ask(&self, client: Client) -> Result<Arc<ConfigMapIdentities>, AskError> {
-        let api: Api<ConfigMap> = Api::namespaced(client, &self.namespace);
-        let config_map = match api.get_opt(NAME).await {
-            Err(kube::Error::Api(status)) if is_forbidden(&status) => {
+        let config_map: Option<ConfigMap> = match get_opt(&client, &self.namespace, NAME).await {
+            Err(error) if Failure::of(&error).kind == FailureKind::Forbidden => {
                 self.forbid();
                 None
             }

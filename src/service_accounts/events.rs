@@ -9,13 +9,12 @@ use k8s_openapi::api::core::v1::{Event, EventSource, ObjectReference};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use k8s_openapi::jiff::Timestamp;
 use kube::api::PostParams;
-use kube::core::Status;
 use kube::{Api, Client};
 use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
 
-use super::failure::{is_forbidden, why};
 use super::stats::EventStats;
+use crate::api_server::{Failure, FailureKind};
 use injection::identity::{Warning, WarningKind};
 
 /// Enough for a cluster where a thousand are wrong at the start.
@@ -100,19 +99,21 @@ impl Events {
         let namespace = report.object.namespace.as_deref().unwrap_or_default();
         let api: Api<Event> = Api::namespaced(client.clone(), namespace);
         let event = event(report, Timestamp::now());
-        match api.create(&PostParams::default(), &event).await {
-            Ok(_) => add(&self.counts.sent),
+        let Err(error) = api.create(&PostParams::default(), &event).await else {
+            add(&self.counts.sent);
+            return Sending::Done;
+        };
+        let failure = Failure::of(&error);
+        match failure.kind {
             // Another replica sent it, or this one before its last restart.
-            Err(kube::Error::Api(status)) if status.is_already_exists() => {
-                add(&self.counts.present);
-            }
-            Err(kube::Error::Api(status)) if is_forbidden(&status) && !is_terminating(&status) => {
+            FailureKind::AlreadyExists => add(&self.counts.present),
+            FailureKind::Forbidden => {
                 add(&self.counts.dropped);
-                return Sending::Forbidden(why(&kube::Error::Api(status)));
+                return Sending::Forbidden(failure.message);
             }
-            Err(error) => {
+            _ => {
                 add(&self.counts.dropped);
-                tracing::debug!(namespace, "failed to send an Event: {}", why(&error));
+                tracing::debug!(namespace, "failed to send an Event: {failure}");
             }
         }
         Sending::Done
@@ -121,12 +122,6 @@ impl Events {
 
 fn add(count: &AtomicU64) {
     count.fetch_add(1, Ordering::Relaxed);
-}
-
-/// Nothing can be created in a namespace that goes away; that is no missing right.
-fn is_terminating(status: &Status) -> bool {
-    let causes = status.details.iter().flat_map(|details| &details.causes);
-    causes.into_iter().any(|cause| cause.reason == "NamespaceTerminating")
 }
 
 fn event(report: &Report, now: Timestamp) -> Event {
@@ -221,19 +216,5 @@ mod tests {
             events.offer(&object("app", "1"), &[warning("odd")]);
         }
         assert_eq!(events.stats(), EventStats { dropped: 2, ..EventStats::default() });
-    }
-
-    #[test]
-    fn tells_a_namespace_that_goes_away_from_a_missing_right() {
-        let refused = |causes: &str| {
-            let status = format!(
-                r#"{{"code":403,"reason":"Forbidden","message":"m","details":{{"causes":[{causes}]}}}}"#
-            );
-            is_terminating(&serde_json::from_str(&status).expect("a status"))
-        };
-        assert!(refused(
-            r#"{"reason":"NamespaceTerminating","message":"m","field":"metadata.namespace"}"#
-        ));
-        assert!(!refused(""));
     }
 }

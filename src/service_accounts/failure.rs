@@ -1,10 +1,9 @@
 //! Why the API server did not give what it was asked for, in one line that
 //! ends with what to do about it.
 
-use std::error::Error as _;
 use std::time::Duration;
 
-use kube::core::Status;
+use crate::api_server::{Failure, FailureKind};
 
 /// What was asked for, and the right that this takes.
 #[derive(Clone, Copy, Debug)]
@@ -31,54 +30,20 @@ pub(super) enum AskError {
 
 impl AskError {
     pub(super) fn new(asked: Asked<'_>, error: &kube::Error) -> Self {
-        let (what, why) = (asked.what.to_owned(), why(error));
-        match error {
-            kube::Error::Api(status) if is_forbidden(status) => {
-                Self::Forbidden { what, why, right: asked.right.to_owned() }
-            }
-            kube::Error::Api(status) if status.code == 401 => Self::Unauthorized { what, why },
+        let what = asked.what.to_owned();
+        let Failure { kind, message: why } = Failure::of(error);
+        match kind {
+            FailureKind::Forbidden => Self::Forbidden { what, why, right: asked.right.to_owned() },
+            FailureKind::Unauthorized => Self::Unauthorized { what, why },
             _ => Self::Other { what, why },
         }
     }
 }
 
-/// By its code: where something on the way refuses, there is no reason.
-pub(super) fn is_forbidden(status: &Status) -> bool {
-    status.code == 403
-}
-
-/// The innermost causes say most, and kube repeats them in the outer ones.
-pub(super) fn why(error: &kube::Error) -> String {
-    if let kube::Error::Api(status) = error {
-        return why_status(status);
-    }
-    let Some(source) = error.source() else { return one_line(&error.to_string()) };
-    let mut why = source.to_string();
-    let mut next = source.source();
-    while let Some(source) = next {
-        let text = source.to_string();
-        if !why.contains(&text) {
-            why.push_str(": ");
-            why.push_str(&text);
-        }
-        next = source.source();
-    }
-    one_line(&why)
-}
-
-pub(super) fn why_status(status: &Status) -> String {
-    if status.message.is_empty() {
-        return one_line(&format!("{} {}", status.code, status.reason));
-    }
-    one_line(&status.message)
-}
-
-fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
 #[cfg(test)]
 mod tests {
+    use kube::core::Status;
+
     use super::*;
 
     #[test]
@@ -92,12 +57,5 @@ mod tests {
         );
         assert!(text(401).contains("credentials"), "{}", text(401));
         assert!(text(500).contains("check the API server"), "{}", text(500));
-    }
-
-    #[test]
-    fn tells_the_causes_once() {
-        let refused = std::io::Error::new(std::io::ErrorKind::ConnectionRefused, "refused");
-        let error = kube::Error::Service(Box::new(refused));
-        assert_eq!(why(&error), "refused");
     }
 }

@@ -10,7 +10,6 @@ mod failure;
 mod fair_queue;
 mod files;
 mod flights;
-mod follow;
 mod index;
 pub mod instance_metadata;
 mod lookup;
@@ -34,12 +33,12 @@ pub use stats::{EventStats, LiveGets, QueueStats, Stats, WatchStats};
 pub use tasks::{TaskEnded, Tasks};
 
 use crate::api_server::clock::ServerClock;
+use crate::api_server::watch::WatchState;
 use config_map::{ConfigMapEntries, Known};
 use container_credentials::ContainerCredentialsFile;
 use events::Events;
 use failure::AskError;
 use flights::{Flights, Settled};
-use follow::WatchState;
 use injection::identity::{
     ConfigMapEntry, ConfigMapIdentities, Fact, Key, Lookup, Manifests, ServiceAccount,
     ServiceAccountReader,
@@ -65,6 +64,8 @@ pub struct Options {
     pub fresh_window: Duration,
     /// How often files are looked at.
     pub poll_interval: Duration,
+    /// How long a watch may bring nothing before it is made anew.
+    pub watch_silence: Duration,
     /// Whether Events tell of `ServiceAccounts` that are wrong.
     pub events: bool,
     /// The clock that creation times are by: this machine's own without one.

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::config_map::Known;
-use super::follow::WatchState;
 use super::{Inner, ServiceAccounts};
+use crate::api_server::watch::WatchState;
 use injection::identity::ServiceAccount;
 
 /// Numbers of now; those that only grow are named in the plural of what they
@@ -79,15 +80,22 @@ pub struct WatchStats {
     /// Lists after the first.
     pub relists: u64,
     pub failures: u64,
+    /// Times that it was made anew, since nothing came.
+    pub silences: u64,
+    /// Since the API server last sent something; since the start where it never did. None without a watch.
+    pub last_event_age: Option<Duration>,
     pub last_failure: Option<Arc<str>>,
 }
 
 impl WatchStats {
-    fn new(state: &WatchState) -> Self {
+    #[must_use]
+    pub fn new(state: &WatchState) -> Self {
         Self {
             connected: state.is_connected(),
             relists: state.relists(),
             failures: state.failures(),
+            silences: state.silences(),
+            last_event_age: state.last_event_age(),
             last_failure: state.last_failure(),
         }
     }

@@ -20,6 +20,7 @@ use super::lookup::Lookups;
 use super::slots::Slots;
 use super::watch::Told;
 use super::{DebugClient, Inner, Options, ServiceAccounts, Source, watch};
+use crate::api_server::watch::WatchState;
 use injection::identity::{Key, Manifests};
 
 /// The tasks of a [`ServiceAccounts`]. Dropped, they stop.
@@ -123,8 +124,8 @@ pub(super) async fn start(options: Options) -> Result<(ServiceAccounts, Tasks), 
         reader: options.reader,
         client: client.clone().map(DebugClient),
         lookup_timeout: options.lookup_timeout,
-        watch: Arc::default(),
-        config_map_watch: Arc::default(),
+        watch: Arc::new(WatchState::new(options.watch_silence)),
+        config_map_watch: Arc::new(WatchState::new(options.watch_silence)),
         events,
         clock: options.clock,
         files_errors: AtomicU64::new(0),

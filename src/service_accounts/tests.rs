@@ -19,6 +19,7 @@ fn options(source: Source) -> Options {
         lookup_timeout: SECOND,
         fresh_window: 10 * SECOND,
         poll_interval: SECOND,
+        watch_silence: crate::api_server::watch::SILENCE,
         events: false,
         clock: None,
     }

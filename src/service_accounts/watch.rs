@@ -1,9 +1,10 @@
 //! The watch of all `ServiceAccounts`, and the GET of one.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::FutureExt as _;
+use futures::{FutureExt as _, StreamExt as _};
 use k8s_openapi::jiff::Timestamp;
 use kube::runtime::watcher::{self, Event};
 use kube::{Api, Client};
@@ -11,11 +12,12 @@ use tokio::time::Instant;
 
 use super::events::Events;
 use super::failure::{AskError, Asked};
-use super::follow::{News, WatchState, follow, observed};
 use super::index::{Fetched, Read};
 use super::lookup::{Ask, Lookups};
 use super::object::Object;
+use crate::api_server::client::get_opt;
 use crate::api_server::clock::ServerClock;
+use crate::api_server::watch::{WatchState, WatchedKind, follow};
 use injection::identity::ServiceAccountReader;
 
 const PLURAL: &str = "ServiceAccounts";
@@ -38,20 +40,18 @@ pub(super) async fn watch(
     state: &Arc<WatchState>,
     listed: impl Fn(),
 ) {
-    let tell = |news: News<'_, Object>| match news {
-        News::Event(event) => {
-            let is_end = matches!(event, Event::InitDone);
-            told.feed(event);
-            if is_end {
-                listed();
-            }
-        }
-        News::Failed(_) => {}
-    };
     let config = watcher::Config::default().streaming_lists();
-    let client = observed(client, PLURAL, Arc::clone(state));
-    let asked = Asked { what: PLURAL, right: RIGHT };
-    follow(asked, Api::all(client), config, state, tell).await;
+    let watched = WatchedKind { name: PLURAL, right: Some(RIGHT) };
+    let mut news = pin!(follow(client, Api::all, config, watched, Arc::clone(state)));
+    while let Some(event) = news.next().await {
+        // What failed was told.
+        let Ok(event) = event else { continue };
+        let is_end = matches!(event, Event::InitDone);
+        told.feed(event);
+        if is_end {
+            listed();
+        }
+    }
 }
 
 impl Told<'_> {
@@ -101,10 +101,9 @@ impl Told<'_> {
 pub(super) fn ask(client: Client, reader: ServiceAccountReader) -> Ask {
     let reader = Arc::new(reader);
     Box::new(move |namespace, name| {
-        let api: Api<Object> = Api::namespaced(client.clone(), &namespace);
-        let reader = Arc::clone(&reader);
+        let (client, reader) = (client.clone(), Arc::clone(&reader));
         async move {
-            match api.get_opt(&name).await {
+            match get_opt::<Object>(&client, &namespace, &name).await {
                 Ok(Some(object)) => Ok(Fetched::Found(read(&object, &reader), object.uid())),
                 Ok(None) => Ok(Fetched::NotFound),
                 Err(error) => {

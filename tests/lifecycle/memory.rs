@@ -12,7 +12,7 @@ use crate::{dialer, from_file, is_well};
 const MOST_KIB: u64 = 192 << 10;
 const CAP: usize = 2048;
 const MIB: usize = 1 << 20;
-const HEAD: &str = "POST /mutate HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n";
+const HEAD: &str = "POST /mutate HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nConnection: close\r\n";
 
 fn review(pod: &str) -> String {
     format!(

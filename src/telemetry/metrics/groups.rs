@@ -3,7 +3,7 @@
 use prometheus::{Gauge, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
 use super::labels::{
-    self, Ending, EventResult, LiveLookup, LookupRejection, Path, Rejection, Reload, Verb, Watched,
+    self, Ending, EventResult, LiveLookup, LookupRejection, Path, Rejection, Reload, Verb,
 };
 use super::{Counters, Total};
 use crate::tls::managed::Operation;
@@ -23,8 +23,6 @@ pub struct Accounts {
     pub live_lookup_waits: Total,
     pub live_lookup_rejections: Counters<LookupRejection>,
     pub events: Counters<EventResult>,
-    pub relists: Counters<Watched>,
-    pub watch_errors: Counters<Watched>,
     pub config_map_entries: IntGauge,
     /// Entries skipped and documents refused.
     pub config_map_errors: Total,
@@ -74,16 +72,6 @@ pub struct Peer {
 
 impl Accounts {
     pub(super) fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
-        let watched = |name: &str, help: &str| {
-            Counters::register(
-                registry,
-                (name, help),
-                ["resource"],
-                Watched::ALL,
-                |watched: Watched| [watched.as_str()],
-                |watched| watched as usize,
-            )
-        };
         Ok(Self {
             known: gauge(
                 registry,
@@ -148,11 +136,6 @@ impl Accounts {
                 |result| [result.as_str()],
                 |result| result as usize,
             )?,
-            relists: watched(
-                "pod_identity_watch_relists_total",
-                "Lists begun anew, the first one not counted.",
-            )?,
-            watch_errors: watched("pod_identity_watch_errors_total", "Watches and lists failed.")?,
             config_map_entries: gauge(
                 registry,
                 "pod_identity_config_map_entries",

@@ -52,6 +52,10 @@ pub enum EventResult {
 pub enum Watched {
     ServiceAccounts,
     ConfigMap,
+    /// That the managed certificates are kept in.
+    Secret,
+    /// The `MutatingWebhookConfiguration`s whose caBundles are managed.
+    WebhookConfigurations,
 }
 
 /// Why the TLS handshake of a client was not completed.
@@ -181,12 +185,15 @@ impl EventResult {
 }
 
 impl Watched {
-    pub(super) const ALL: [Self; 2] = [Self::ServiceAccounts, Self::ConfigMap];
+    pub(super) const ALL: [Self; 4] =
+        [Self::ServiceAccounts, Self::ConfigMap, Self::Secret, Self::WebhookConfigurations];
 
     pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::ServiceAccounts => "service-accounts",
             Self::ConfigMap => "config-map",
+            Self::Secret => "secret",
+            Self::WebhookConfigurations => "webhook-configurations",
         }
     }
 }

@@ -6,6 +6,7 @@
 mod counters;
 mod groups;
 mod labels;
+mod watches;
 
 use std::fmt;
 use std::sync::{PoisonError, RwLock};
@@ -21,6 +22,7 @@ pub use groups::{Accounts, Https, Managed, Peer};
 pub use labels::{
     Ending, EventResult, LiveLookup, LookupRejection, Path, Rejection, Reload, Verb, Watched,
 };
+pub use watches::Watches;
 
 /// From 100 microseconds, as an answer from memory takes less, to the API
 /// server's longest patience for a webhook and beyond.
@@ -43,6 +45,7 @@ pub struct Metrics {
     /// Bad requests that have no line in the log.
     pub unlogged: IntCounter,
     pub accounts: Accounts,
+    pub watches: Watches,
     pub https: Https,
     pub managed: Managed,
     pub peer: Peer,
@@ -101,6 +104,7 @@ impl Metrics {
                 "Requests that could not be read and were not logged, as there were too many.",
             )?,
             accounts: Accounts::register(&registry)?,
+            watches: Watches::register(&registry)?,
             https: Https::register(&registry)?,
             managed: Managed::register(&registry)?,
             peer: Peer::register(&registry)?,

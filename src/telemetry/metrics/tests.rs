@@ -77,9 +77,10 @@ fn every_series_is_there_from_the_start() {
     for result in ["sent", "present", "dropped"] {
         expected.push(format!(r#"pod_identity_events_total{{result="{result}"}} 0"#));
     }
-    for resource in ["service-accounts", "config-map"] {
+    for resource in ["service-accounts", "config-map", "secret", "webhook-configurations"] {
         expected.push(format!(r#"pod_identity_watch_relists_total{{resource="{resource}"}} 0"#));
         expected.push(format!(r#"pod_identity_watch_errors_total{{resource="{resource}"}} 0"#));
+        expected.push(format!(r#"pod_identity_watch_silences_total{{resource="{resource}"}} 0"#));
     }
     for result in ["loaded", "failed"] {
         expected.push(format!(r#"pod_identity_certificate_reloads_total{{result="{result}"}} 0"#));

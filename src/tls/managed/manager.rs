@@ -1,7 +1,6 @@
 //! The task that watches, has it decided, and does it.
 
 use std::fmt;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,8 +8,7 @@ use futures::StreamExt as _;
 use futures::stream::select_all;
 use k8s_openapi::api::admissionregistration::v1::MutatingWebhookConfiguration;
 use k8s_openapi::api::core::v1::Secret;
-use kube::runtime::WatchStreamExt as _;
-use kube::runtime::watcher::{self, watch_object};
+use kube::runtime::watcher;
 use kube::{Api, Client};
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
@@ -21,6 +19,7 @@ use super::view::{Failures, Replacements, View};
 use super::webhooks::{self, WebhooksApi};
 use super::{Stats, issue_authority, issue_leaf};
 use crate::api_server::clock::ServerClock;
+use crate::api_server::watch::{WatchState, WatchedKind, follow_object};
 use certificates::{
     BundleRepair, Configuration, Decision, Leaf, Memory, Params, SecretStep, SecretView,
     ServerTime, decide,
@@ -32,6 +31,11 @@ const TICK: Duration = Duration::from_secs(1);
 /// One after the other, changes settle in a handful of rounds; whatever keeps
 /// on conflicting waits for the next event or tick.
 const ROUNDS: usize = 8;
+
+/// Whoever sees their failures says so, with the rule that is missing.
+const SECRET: WatchedKind = WatchedKind { name: "the Secret of the certificates", right: None };
+const CONFIGURATION: WatchedKind =
+    WatchedKind { name: "a MutatingWebhookConfiguration", right: None };
 
 /// What to manage.
 #[derive(Clone, Debug)]
@@ -48,6 +52,15 @@ pub struct ManagedCertificates {
     pub leaf: watch::Receiver<Option<Arc<Leaf>>>,
     pub status: watch::Receiver<Status>,
     pub stats: Arc<Stats>,
+    pub watches: Watches,
+}
+
+/// How the watches fare.
+#[derive(Clone, Debug)]
+pub struct Watches {
+    pub secret: Arc<WatchState>,
+    /// One for each `MutatingWebhookConfiguration`.
+    pub configurations: Arc<[Arc<WatchState>]>,
 }
 
 /// Whether a valid leaf is held, and all that is not as it should be.
@@ -72,6 +85,7 @@ pub struct Manager {
     leaf: watch::Sender<Option<Arc<Leaf>>>,
     status: watch::Sender<Status>,
     stats: Arc<Stats>,
+    watches: Watches,
 }
 
 impl Manager {
@@ -88,6 +102,10 @@ impl Manager {
         let (leaf, leaf_seen) = watch::channel(None);
         let (status, status_seen) = watch::channel(Status::default());
         let counts = Arc::<Stats>::default();
+        let watches = Watches {
+            secret: Arc::default(),
+            configurations: settings.configurations.iter().map(|_| Arc::default()).collect(),
+        };
         let manager = Self {
             store: SecretStore::new(client.clone(), &settings.params),
             webhooks: Api::all(client.clone()),
@@ -101,8 +119,12 @@ impl Manager {
             leaf,
             status,
             stats: Arc::clone(&counts),
+            watches: watches.clone(),
         };
-        (manager, ManagedCertificates { leaf: leaf_seen, status: status_seen, stats: counts })
+        (
+            manager,
+            ManagedCertificates { leaf: leaf_seen, status: status_seen, stats: counts, watches },
+        )
     }
 
     /// Manages until it is dropped.
@@ -113,11 +135,16 @@ impl Manager {
 
     async fn manage(mut self) {
         let mut known = self.clock.known();
-        let secrets = watch_object(self.store.api.clone(), self.store.name()).default_backoff();
-        let mut secrets = pin!(secrets);
-        let names = self.settings.configurations.iter().enumerate();
-        let mut configurations = select_all(names.map(|(index, name)| {
-            let watch = watch_object(self.webhooks.clone(), name).default_backoff();
+        let client = self.client.clone();
+        let namespace = self.settings.params.names.namespace.clone();
+        let secrets = move |client| Api::namespaced(client, &namespace);
+        let state = Arc::clone(&self.watches.secret);
+        let secrets = follow_object(client.clone(), secrets, self.store.name(), SECRET, state);
+        let mut secrets = secrets.boxed();
+        let names = self.settings.configurations.iter().zip(&*self.watches.configurations);
+        let mut configurations = select_all(names.enumerate().map(|(index, (name, state))| {
+            let (client, state) = (client.clone(), Arc::clone(state));
+            let watch = follow_object(client, Api::all, name, CONFIGURATION, state);
             watch.map(move |event| (index, event)).boxed()
         }));
         let mut ticks = interval(TICK);

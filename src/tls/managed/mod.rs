@@ -16,6 +16,6 @@ mod webhooks;
 pub use access::{AccessError, Operation, Target};
 pub use init::{InitError, Initialised, init};
 pub use issue::{IssueError, issue_authority, issue_leaf};
-pub use manager::{ManagedCertificates, Manager, Settings, Status};
+pub use manager::{ManagedCertificates, Manager, Settings, Status, Watches};
 pub use serving::{ServingError, certified_key};
 pub use stats::Stats;

@@ -1,0 +1,243 @@
+//! Clients for API servers: every one that the program has is made here.
+
+use std::io::IsTerminal as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::Uri;
+use hyper::http::uri::Scheme;
+use kube::api::GetParams;
+use kube::client::RustlsTlsError;
+use kube::config::{
+    AuthInfo, ExecInteractiveMode, InClusterError, KubeConfigOptions, Kubeconfig, KubeconfigError,
+};
+use kube::{Client, Config, Resource};
+use serde::de::DeserializeOwned;
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
+
+use super::request::OwnDeadline;
+use super::transport::{CONNECT_TIMEOUT, server, transport};
+
+/// How long one request may take, its response included. `None` is for ever.
+pub type RequestTimeout = Option<Duration>;
+
+/// How long a credential plugin may take that asks nobody.
+const PLUGIN_TIMEOUT: Duration = Duration::from_mins(1);
+/// And one that may ask the person at the terminal: to log in by a browser, say.
+const INTERACTIVE_PLUGIN_TIMEOUT: Duration = Duration::from_mins(5);
+
+/// Why there is no client.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    #[error("failed to read --kube-api {url}")]
+    Url { url: String, source: hyper::http::uri::InvalidUri },
+    #[error("failed to read --kubeconfig {}", path.display())]
+    Read { path: PathBuf, source: KubeconfigError },
+    #[error("failed to find a kubeconfig; name it: --kubeconfig")]
+    Find(#[source] KubeconfigError),
+    #[error("failed to use --kubeconfig {}", path.display())]
+    Use { path: PathBuf, source: KubeconfigError },
+    #[error("failed to use the kubeconfig")]
+    UseFound(#[source] KubeconfigError),
+    #[error(
+        "failed to find the cluster that this runs in; outside of one give --kubeconfig, or \
+         --service-accounts to serve from files"
+    )]
+    NoCluster(#[source] InClusterError),
+    #[error(
+        "failed to find CA certificates that the API server at {url} could be verified by; set \
+         SSL_CERT_FILE to a file with its CA, or give a --kubeconfig that has it"
+    )]
+    NoRoots { url: String, source: Box<kube::Error> },
+    #[error(
+        "failed to make a client for {server}: the kubeconfig has proxy-url {proxy}, and proxies \
+         are not supported; reach the API server directly"
+    )]
+    Proxy { server: String, proxy: String },
+    #[error(
+        "failed to get credentials for {server}: the credential plugin {command} did not end \
+         within {limit:?}; run it by itself to see what it waits for"
+    )]
+    Plugin { server: String, command: String, limit: Duration },
+    #[error("failed to make a client for the API server")]
+    Build(#[source] Box<kube::Error>),
+    #[error("failed to make a client for the API server: the thread for it broke off")]
+    Panicked(#[source] tokio::task::JoinError),
+}
+
+/// The connection could not be used in time.
+#[derive(Debug, thiserror::Error)]
+#[error("no connection to {server} within {limit:?}")]
+pub(super) struct ConnectTimeout {
+    pub(super) server: Arc<str>,
+    pub(super) limit: Duration,
+}
+
+/// A client for the API server that the flags of `serve` name, else for the cluster that this runs in.
+pub async fn of_service(
+    kubeconfig: Option<&Path>,
+    url: Option<&str>,
+    limit: RequestTimeout,
+) -> Result<Client, ClientError> {
+    let parse =
+        |url: &str| url.parse().map_err(|source| ClientError::Url { url: url.to_owned(), source });
+    let mut config = match (kubeconfig, url) {
+        (Some(path), _) => {
+            let read = Kubeconfig::read_from(path)
+                .map_err(|source| ClientError::Read { path: path.to_owned(), source })?;
+            let used = Config::from_custom_kubeconfig(read, &KubeConfigOptions::default()).await;
+            used.map_err(|source| ClientError::Use { path: path.to_owned(), source })?
+        }
+        (None, Some(url)) => Config::new(parse(url)?),
+        (None, None) => Config::incluster().map_err(ClientError::NoCluster)?,
+    };
+    if let Some(url) = url {
+        config.cluster_url = parse(url)?;
+    }
+    connect(config, limit).await
+}
+
+/// A client for the cluster that kubectl would ask, and the namespace that it would ask in.
+pub async fn of_user(
+    kubeconfig: Option<&Path>,
+    context: Option<&str>,
+    limit: RequestTimeout,
+) -> Result<(Client, String), ClientError> {
+    let read = match kubeconfig {
+        Some(path) => Kubeconfig::read_from(path)
+            .map_err(|source| ClientError::Read { path: path.to_owned(), source }),
+        None => Kubeconfig::read().map_err(ClientError::Find),
+    };
+    let options = KubeConfigOptions {
+        context: context.map(ToOwned::to_owned),
+        ..KubeConfigOptions::default()
+    };
+    let config = match read {
+        Ok(read) => {
+            Config::from_custom_kubeconfig(read, &options).await.map_err(ClientError::UseFound)?
+        }
+        // In a pod of the cluster there is none.
+        Err(error) if kubeconfig.is_none() && context.is_none() => {
+            Config::incluster().map_err(|_| error)?
+        }
+        Err(error) => return Err(error),
+    };
+    let namespace = config.default_namespace.clone();
+    Ok((connect(config, limit).await?, namespace))
+}
+
+/// Gets one object, within a deadline that the caller has for it: that of the client does not count.
+pub async fn get_opt<K>(client: &Client, namespace: &str, name: &str) -> kube::Result<Option<K>>
+where
+    K: Resource<DynamicType = ()> + DeserializeOwned,
+{
+    let path = K::url_path(&(), Some(namespace));
+    let request = kube::core::Request::new(path).get(name, &GetParams::default());
+    let mut request = request.map_err(kube::Error::BuildRequest)?;
+    request.extensions_mut().insert(OwnDeadline);
+    match client.request(request).await {
+        Ok(object) => Ok(Some(object)),
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+async fn connect(config: Config, limit: RequestTimeout) -> Result<Client, ClientError> {
+    let config = with_roots(config);
+    let (url, names_a_ca) = (config.cluster_url.clone(), config.root_cert.is_some());
+    if let Some(proxy) = &config.proxy_url {
+        return Err(ClientError::Proxy { server: server(&url), proxy: server(proxy) });
+    }
+    let namespace = config.default_namespace.clone();
+    let made = match plugin(&config.auth_info) {
+        None => transport(&config, limit, CONNECT_TIMEOUT),
+        // kube runs it on this thread, and waits for it without end.
+        Some((command, patience)) => {
+            let made = spawn_blocking(move || transport(&config, limit, CONNECT_TIMEOUT));
+            let made = timeout(patience, made).await.map_err(|_| ClientError::Plugin {
+                server: server(&url),
+                command,
+                limit: patience,
+            })?;
+            made.map_err(ClientError::Panicked)?
+        }
+    };
+    let transport = made.map_err(|error| explained(error, &url, names_a_ca))?;
+    Ok(Client::new(transport, namespace))
+}
+
+/// The command that credentials come from, where there is one, and how long it may take.
+fn plugin(auth: &AuthInfo) -> Option<(String, Duration)> {
+    if let Some(exec) = &auth.exec {
+        let asks = exec.interactive_mode != Some(ExecInteractiveMode::Never)
+            && std::io::stdin().is_terminal();
+        let patience = if asks { INTERACTIVE_PLUGIN_TIMEOUT } else { PLUGIN_TIMEOUT };
+        return Some((exec.command.clone().unwrap_or_default(), patience));
+    }
+    let provider = auth.auth_provider.as_ref()?;
+    let command = provider.config.get("cmd-path")?;
+    Some((command.clone(), PLUGIN_TIMEOUT))
+}
+
+/// Leaves the machine's CA certificates alone where none is needed: kube would insist on some, and an image
+/// from scratch has none.
+fn with_roots(mut config: Config) -> Config {
+    let verifies =
+        config.cluster_url.scheme() != Some(&Scheme::HTTP) && !config.accept_invalid_certs;
+    if !verifies && config.root_cert.is_none() {
+        config.root_cert = Some(Vec::new());
+    }
+    config
+}
+
+fn explained(error: kube::Error, url: &Uri, names_a_ca: bool) -> ClientError {
+    let no_roots = !names_a_ca
+        && matches!(&error, kube::Error::RustlsTls(RustlsTlsError::AddRootCertificate(_)));
+    if no_roots {
+        ClientError::NoRoots { url: server(url), source: Box::new(error) }
+    } else {
+        ClientError::Build(Box::new(error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::error::Error as _;
+
+    fn at(url: &str) -> Config {
+        Config::new(url.parse().unwrap())
+    }
+
+    #[test]
+    fn asks_for_the_machines_certificates_only_where_some_are_needed() {
+        assert_eq!(with_roots(at("http://127.0.0.1:8001")).root_cert, Some(Vec::new()));
+        assert_eq!(with_roots(at("https://127.0.0.1:6443")).root_cert, None);
+
+        let mut unverified = at("https://127.0.0.1:6443");
+        unverified.accept_invalid_certs = true;
+        assert_eq!(with_roots(unverified).root_cert, Some(Vec::new()));
+
+        let mut named = at("http://127.0.0.1:8001");
+        named.root_cert = Some(vec![vec![1]]);
+        assert_eq!(with_roots(named).root_cert, Some(vec![vec![1]]));
+    }
+
+    #[test]
+    fn says_what_to_do_where_there_are_no_certificates_to_verify_by() {
+        let error = |names_a_ca| {
+            let missing = RustlsTlsError::AddRootCertificate("none here".into());
+            let url = "https://192.0.2.1:6443".parse().unwrap();
+            let error = explained(kube::Error::RustlsTls(missing), &url, names_a_ca);
+            let source = error.source().map(ToString::to_string).unwrap_or_default();
+            format!("{error}: {source}")
+        };
+        for says in ["https://192.0.2.1:6443", "SSL_CERT_FILE", "--kubeconfig", "none here"] {
+            assert!(error(false).contains(says), "{says}: {}", error(false));
+        }
+        // A CA that the kubeconfig names and that can't be read is another matter.
+        assert!(!error(true).contains("SSL_CERT_FILE"), "{}", error(true));
+    }
+}

@@ -1,0 +1,299 @@
+//! Why the API server did not do what it was asked to do: one classification, by status code and reason, and
+//! one text.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+
+use kube::core::Status;
+use kube::runtime::watcher;
+
+use super::client::ConnectTimeout;
+use super::request::{Problem, RequestError};
+
+/// What kind of failure it was. What the API server says is told by its status code and its reason, never by
+/// its words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FailureKind {
+    /// 401: the API server does not know these credentials.
+    Unauthorized,
+    /// 403: a right is missing, or admission refused.
+    Forbidden,
+    /// 403, since nothing can be created in a namespace that is being deleted.
+    NamespaceTerminating,
+    /// 404.
+    NotFound,
+    /// 409: somebody else has changed the object meanwhile.
+    Conflict,
+    /// 409: somebody else has created the object meanwhile.
+    AlreadyExists,
+    /// 410: the version or the page is too old; list again.
+    Gone,
+    /// 400, 405, 415 and 422: the request itself is refused.
+    Invalid,
+    /// 429.
+    TooManyRequests,
+    /// Any other status.
+    Server,
+    /// Nothing, or not everything, came within the time that the request may take.
+    Timeout,
+    /// The response is larger than what is read.
+    TooLarge,
+    /// The API server's certificate is not one to trust, or the handshake failed otherwise.
+    Tls,
+    /// There is no connection, or it broke.
+    Unreachable,
+    /// The credentials could not be had: of a file, or of a plugin.
+    Credentials,
+    /// The response is not what Kubernetes answers.
+    Unreadable,
+}
+
+/// One failed call, in words for people.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct Failure {
+    pub kind: FailureKind,
+    /// One line: the API server's own words where it had some, else what was asked of which server, and what
+    /// happened to the request.
+    pub message: String,
+}
+
+impl FailureKind {
+    fn of_status(code: u16, reason: &str, terminating: bool) -> Self {
+        match (code, reason) {
+            (401, _) | (0, "Unauthorized") => Self::Unauthorized,
+            (403, _) | (0, "Forbidden") if terminating => Self::NamespaceTerminating,
+            (403, _) | (0, "Forbidden") => Self::Forbidden,
+            (404, _) | (0, "NotFound") => Self::NotFound,
+            (409 | 0, "AlreadyExists") => Self::AlreadyExists,
+            (409, _) | (0, "Conflict") => Self::Conflict,
+            (410, _) | (0, "Gone" | "Expired") => Self::Gone,
+            (429, _) | (0, "TooManyRequests") => Self::TooManyRequests,
+            (408 | 504, _) | (_, "Timeout" | "ServerTimeout") => Self::Timeout,
+            (400 | 405 | 406 | 413 | 415 | 422, _) | (0, "Invalid" | "BadRequest") => Self::Invalid,
+            _ => Self::Server,
+        }
+    }
+
+    /// The next step, where there is a general one. Who knows which right is missing says so instead.
+    #[must_use]
+    pub fn advice(self) -> Option<&'static str> {
+        match self {
+            Self::Unauthorized | Self::Credentials => Some("check the credentials"),
+            Self::Timeout | Self::Unreachable => Some("check the API server and the network to it"),
+            Self::Tls => Some("check certificate-authority and the server in the kubeconfig"),
+            Self::Unreadable => Some("check that the address is that of an API server"),
+            Self::TooManyRequests => Some("try again later"),
+            Self::Gone => Some("try again"),
+            Self::Forbidden
+            | Self::NamespaceTerminating
+            | Self::NotFound
+            | Self::Conflict
+            | Self::AlreadyExists
+            | Self::Invalid
+            | Self::Server
+            | Self::TooLarge => None,
+        }
+    }
+}
+
+impl Failure {
+    #[must_use]
+    pub fn of(error: &kube::Error) -> Self {
+        let (kind, message) = match error {
+            kube::Error::Api(status) => return Self::of_status(status),
+            kube::Error::Auth(_) | kube::Error::InferKubeconfig(_) => {
+                (FailureKind::Credentials, chain(error))
+            }
+            kube::Error::SerdeError(_)
+            | kube::Error::FromUtf8(_)
+            | kube::Error::LinesCodecMaxLineLengthExceeded => {
+                (FailureKind::Unreadable, error.to_string())
+            }
+            _ => (kind_of(error), inner(error)),
+        };
+        Self { kind, message: one_line(&message) }
+    }
+
+    #[must_use]
+    pub fn of_status(status: &Status) -> Self {
+        let causes = status.details.iter().flat_map(|details| &details.causes);
+        let terminating = causes.into_iter().any(|cause| cause.reason == "NamespaceTerminating");
+        let message = if status.message.is_empty() {
+            format!("{} {}", status.code, status.reason)
+        } else {
+            status.message.clone()
+        };
+        Self {
+            kind: FailureKind::of_status(status.code, &status.reason, terminating),
+            message: one_line(&message),
+        }
+    }
+
+    #[must_use]
+    pub fn of_watch(error: &watcher::Error) -> Self {
+        match error {
+            watcher::Error::InitialListFailed(error)
+            | watcher::Error::WatchStartFailed(error)
+            | watcher::Error::WatchFailed(error) => Self::of(error),
+            watcher::Error::WatchError(status) => Self::of_status(status),
+            watcher::Error::NoResourceVersion => {
+                Self { kind: FailureKind::Unreadable, message: error.to_string() }
+            }
+        }
+    }
+
+    /// The message, and the next step behind it where there is a general one.
+    #[must_use]
+    pub fn with_advice(&self) -> impl fmt::Display {
+        match self.kind.advice() {
+            Some(advice) => format!("{}; {advice}", self.message),
+            None => self.message.clone(),
+        }
+    }
+}
+
+impl From<&kube::Error> for Failure {
+    fn from(error: &kube::Error) -> Self {
+        Self::of(error)
+    }
+}
+
+/// What broke the request on its way.
+fn kind_of(error: &(dyn Error + 'static)) -> FailureKind {
+    let mut kind = FailureKind::Unreachable;
+    for cause in causes(error) {
+        if let Some(error) = cause.downcast_ref::<RequestError>() {
+            match error.problem {
+                Problem::NoResponse { .. } | Problem::Unfinished { .. } => {
+                    return FailureKind::Timeout;
+                }
+                Problem::TooLarge { .. } => return FailureKind::TooLarge,
+                Problem::Broken(_) => {}
+            }
+        } else if cause.is::<ConnectTimeout>() {
+            return FailureKind::Timeout;
+        } else if cause.is::<rustls::Error>() {
+            return FailureKind::Tls;
+        } else if cause.is::<kube::client::AuthError>() {
+            return FailureKind::Credentials;
+        } else if let Some(error) = cause.downcast_ref::<io::Error>()
+            && error.kind() == io::ErrorKind::TimedOut
+        {
+            kind = FailureKind::Timeout;
+        }
+    }
+    kind
+}
+
+/// The error and what caused it. An [`io::Error`] does not name what is in it as its source.
+fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    /// More than any chain has; a source that leads back to itself ends here.
+    const DEPTH: usize = 32;
+    std::iter::successors(Some(error), cause).take(DEPTH)
+}
+
+fn cause<'a>(error: &&'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
+    let error = *error;
+    match error.downcast_ref::<io::Error>() {
+        Some(io) => io.get_ref().map(|inner| inner as &(dyn Error + 'static)),
+        None => error.source(),
+    }
+}
+
+/// The innermost causes say most, and kube repeats them in the outer ones.
+fn inner(error: &kube::Error) -> String {
+    match error.source() {
+        Some(source) => chain(source),
+        None => error.to_string(),
+    }
+}
+
+/// The error and its causes, each said once.
+fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut text = String::new();
+    for cause in causes(error) {
+        // "client error (Connect)" says nothing that its cause does not.
+        if cause.is::<hyper_util::client::legacy::Error>() && cause.source().is_some() {
+            continue;
+        }
+        let said = cause.to_string();
+        if text.is_empty() {
+            text = said;
+        } else if !text.contains(&said) {
+            text = format!("{text}: {said}");
+        }
+    }
+    text
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn goes_by_the_code_and_by_the_reason_where_there_is_no_code() {
+        for (code, reason, kind) in [
+            (401, "Unauthorized", FailureKind::Unauthorized),
+            // Where something on the way refuses, there is no reason.
+            (403, "", FailureKind::Forbidden),
+            (404, "NotFound", FailureKind::NotFound),
+            (409, "Conflict", FailureKind::Conflict),
+            (409, "AlreadyExists", FailureKind::AlreadyExists),
+            (410, "Expired", FailureKind::Gone),
+            (0, "Expired", FailureKind::Gone),
+            (422, "Invalid", FailureKind::Invalid),
+            (400, "BadRequest", FailureKind::Invalid),
+            (429, "TooManyRequests", FailureKind::TooManyRequests),
+            (500, "ServerTimeout", FailureKind::Timeout),
+            (504, "Timeout", FailureKind::Timeout),
+            (500, "InternalError", FailureKind::Server),
+            (503, "", FailureKind::Server),
+        ] {
+            let status = Status::failure("401 cannot webhook", reason).with_code(code);
+            assert_eq!(Failure::of_status(&status).kind, kind, "{code} {reason}");
+        }
+    }
+
+    #[test]
+    fn tells_a_namespace_that_goes_away_from_a_missing_right() {
+        let kind = |causes: &str| {
+            let status =
+                format!(r#"{{"code":403,"reason":"Forbidden","details":{{"causes":[{causes}]}}}}"#);
+            Failure::of_status(&serde_json::from_str(&status).expect("a status")).kind
+        };
+        assert_eq!(kind(""), FailureKind::Forbidden);
+        assert_eq!(kind(r#"{"reason":"FieldValueInvalid"}"#), FailureKind::Forbidden);
+        let terminating = r#"{"reason":"NamespaceTerminating","message":"it is going away"}"#;
+        assert_eq!(kind(terminating), FailureKind::NamespaceTerminating);
+    }
+
+    #[test]
+    fn says_it_in_one_line_and_each_cause_once() {
+        let status = |message: &str| Status::failure(message, "Odd").with_code(500);
+        assert_eq!(Failure::of_status(&status("a\n b")).message, "a b");
+        assert_eq!(Failure::of_status(&status("")).message, "500 Odd");
+        let refused = io::Error::new(io::ErrorKind::ConnectionRefused, "refused");
+        let failure = Failure::of(&kube::Error::Service(Box::new(refused)));
+        assert_eq!((failure.kind, &*failure.message), (FailureKind::Unreachable, "refused"));
+        assert_eq!(
+            failure.with_advice().to_string(),
+            "refused; check the API server and the network to it"
+        );
+    }
+
+    #[test]
+    fn looks_into_io_errors_for_what_broke_the_connection() {
+        let tls = io::Error::other(rustls::Error::HandshakeNotComplete);
+        let failure = Failure::of(&kube::Error::Service(Box::new(tls)));
+        assert_eq!(failure.kind, FailureKind::Tls);
+        let late = io::Error::other(io::Error::new(io::ErrorKind::TimedOut, "late"));
+        let failure = Failure::of(&kube::Error::Service(Box::new(late)));
+        assert_eq!(failure.kind, FailureKind::Timeout);
+    }
+}
