@@ -27,7 +27,7 @@ use crate::service_accounts::{Caller, ServiceAccounts};
 use crate::telemetry::metrics::Metrics;
 use injection::admission::{self, Admission, DecodeError, Endpoint, Outcome, Policy, Review, Way};
 use injection::identity::Key;
-use injection::mutation::Jitter;
+use injection::mutation::{Jitter, PatchTooLarge};
 
 /// All that answering a review takes.
 #[derive(Debug)]
@@ -55,6 +55,11 @@ enum Unanswered {
     Lookup { key: String, reason: String },
     #[error("failed to answer in time: other reviews are being answered; send it again")]
     Busy,
+    #[error(
+        "failed to mutate the pod: {0}; give it fewer containers, or leave some out with \
+         skip-containers"
+    )]
+    PatchTooLarge(PatchTooLarge),
 }
 
 /// `/mutate` and `/mutate/required`.
@@ -173,6 +178,9 @@ fn end(
     if admission.outcome == Outcome::LookupFailed && admission.refusal.is_none() {
         return Err(Unanswered::lookup(review, admission.reason.clone()));
     }
+    if admission.outcome == Outcome::PatchTooLarge {
+        return Err(Unanswered::PatchTooLarge(PatchTooLarge));
+    }
     let mut answer = admission::respond(review, admission);
     answer.shrink_to_fit();
     let mut response = json(answer);
@@ -196,6 +204,7 @@ impl Unanswered {
     fn outcome(&self) -> Outcome {
         match self {
             Self::Lookup { .. } => Outcome::LookupFailed,
+            Self::PatchTooLarge(_) => Outcome::PatchTooLarge,
             Self::ContentType(_) | Self::Body(_) | Self::Review(_) | Self::Busy => {
                 Outcome::BadRequest
             }
@@ -210,6 +219,8 @@ impl IntoResponse for Unanswered {
             Self::Body(error) => return error.into_response(),
             Self::Review(_) => StatusCode::BAD_REQUEST,
             Self::Lookup { .. } | Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
+            // The same review gets the same answer: it is of no use to retry.
+            Self::PatchTooLarge(_) => StatusCode::UNPROCESSABLE_ENTITY,
         };
         (status, Line(Bounded::of(&self)).to_string()).into_response()
     }

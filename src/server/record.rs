@@ -9,6 +9,10 @@ use tracing::{info, warn};
 use crate::telemetry::metrics::Metrics;
 use injection::admission::{Admission, Endpoint, Outcome, Review};
 use injection::identity::Warning;
+use text::shortened;
+
+/// Characters of an object's name at most. Nothing has checked the pod's yet.
+const MAX_NAME: usize = 253;
 
 /// One admission, from its first byte to its end.
 #[derive(Debug)]
@@ -28,14 +32,11 @@ struct Subject<'a> {
     dry_run: bool,
 }
 
-/// No name of Kubernetes is longer; a review may say what it likes.
-const NAME_BYTES: usize = 300;
-
 impl<'a> Subject<'a> {
     fn of(review: &'a Review<'_>) -> Self {
         let short = |text: &'a str| {
-            let end = text.floor_char_boundary(NAME_BYTES);
-            Cow::Borrowed(text.get(..end).unwrap_or_default())
+            let fits = text.len() <= MAX_NAME;
+            if fits { Cow::Borrowed(text) } else { Cow::Owned(shortened(text, MAX_NAME)) }
         };
         Self {
             namespace: short(&review.namespace),
@@ -89,8 +90,8 @@ impl<'a> Record<'a> {
     fn tell(&self, subject: &Subject<'_>, admission: &Admission) {
         let (metrics, endpoint, took) = (self.metrics, self.endpoint, self.begun.elapsed());
         metrics.admission(endpoint, admission.outcome, took);
-        for warning in &admission.warnings {
-            metrics.warning(warning.kind);
+        for (kind, count) in admission.warnings.counts() {
+            metrics.warnings(kind, count);
         }
         if let (Some(method), Outcome::Mutated) = (admission.method, admission.outcome) {
             metrics.peer.pods.inc(method);
@@ -116,7 +117,7 @@ impl<'a> Record<'a> {
                 )
             };
         }
-        let failed = admission.outcome == Outcome::LookupFailed;
+        let failed = matches!(admission.outcome, Outcome::LookupFailed | Outcome::PatchTooLarge);
         if failed || !admission.warnings.is_empty() {
             let reason = admission.reason.as_deref();
             let warnings = Joined(admission.warnings.iter().map(Warning::message));
