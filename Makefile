@@ -1,12 +1,12 @@
-# `make` lists what there is.
+# `make` lists the commands.
 .DEFAULT_GOAL := help
 .PHONY: help setup run try demo test soak bench bench-flame bench-check bench-baseline lint fmt image image-test kind-test walkthrough clean
 
-# Where rustup and Go's own archive put their programs, for shells that do not
-# have them on their path yet.
+# Where rustup and Go install their programs, for shells that do not have them
+# on their path yet.
 export PATH := $(PATH):$(HOME)/.cargo/bin:/usr/local/go/bin
 
-# Where the program is after a build, whatever cargo's own settings say.
+# Fixed, so that recipes find the program whatever cargo's own settings are.
 export CARGO_TARGET_DIR ?= $(CURDIR)/target
 
 ADDRESS ?= 127.0.0.1
@@ -17,15 +17,15 @@ IMAGE ?= pod-identity-webhook:0.1.0
 MINUTES ?= 5
 EFFORT ?= standard
 
-help: ## List these
+help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: ## Check what building and testing need, install what is missing
+setup: ## Check what builds and tests need, and install what is missing
 	@scripts/setup test
 
-# One profile and one build, which `make test` then builds on: a release beside
-# it would compile every dependency twice.
-run: ## Serve the example ServiceAccounts here, without a cluster (PORT, METRICS_PORT: others)
+# The same profile as `make test`: a release build would compile every
+# dependency a second time.
+run: ## Serve the example ServiceAccounts on this machine, without a cluster (PORT, METRICS_PORT)
 	@scripts/setup
 	@cargo build --locked --bin pod-identity-webhook --example dev-certificate --example try
 	@cargo run --quiet --locked --example dev-certificate -- certs
@@ -34,58 +34,58 @@ run: ## Serve the example ServiceAccounts here, without a cluster (PORT, METRICS
 		--tls-cert certs/tls.crt --tls-key certs/tls.key --address $(ADDRESS) --port $(PORT) \
 		--metrics-port $(METRICS_PORT) --shutdown-delay 0s --log-format text
 
-try: ## Send the example pod (POD=file for another) to it, show what is added
+try: ## Send the example pod to it, and show what it adds (POD=file: another pod)
 	@RUST_BACKTRACE=0 cargo run --quiet --locked --example try -- $(POD) https://$(ADDRESS):$(PORT)/mutate certs/ca.crt
 
-demo: ## The same on a real API server, which is built once (minutes): what it stores
+demo: ## Show what a real API server stores (the first run builds it, in minutes)
 	@scripts/setup test
 	@tests/control-plane/build.sh >/dev/null
 	@cargo build --locked --bin pod-identity-webhook --example demo
 	@RUST_BACKTRACE=0 cargo run --quiet --locked --example demo
 
-test: ## All tests, on a real control plane that is built once (minutes)
+test: ## Run all tests on a real control plane (the first run builds it, in minutes)
 	@scripts/setup test
 	@tests/control-plane/build.sh kubectl >/dev/null
 	@tests/tools/helm/build.sh helm >/dev/null
 	@tests/tools/helm/build.sh helm3 >/dev/null
 	cargo test --locked --workspace
 
-soak: ## Disturb it in every way under load, then rotate certificates, each for MINUTES (5)
+soak: ## Run the webhook under load with disturbances, then rotate certificates, each for MINUTES (5)
 	@scripts/setup test
 	@tests/control-plane/build.sh >/dev/null
 	SOAK_SECONDS=$$(( $(MINUTES) * 60 )) cargo test --locked --test availability nothing_is_lost -- --nocapture
 	ROTATION_SECONDS=$$(( $(MINUTES) * 60 )) cargo test --locked --test availability rotation -- --nocapture
 
-bench: ## Measure it beside a bare TLS server for docs/performance.md (EFFORT=smoke, standard, full; PEER_WEBHOOK=the Go webhook)
+bench: ## Compare with a bare TLS server, write docs/performance.md (EFFORT=smoke, standard, full; PEER_WEBHOOK=the Go webhook)
 	@scripts/bench $(EFFORT)
 
-bench-flame: ## Draw where the time of a request goes (perf and inferno): docs/performance/flame.svg
+bench-flame: ## Draw a flame graph of a request (perf and inferno): docs/performance/flame.svg
 	@scripts/bench flame
 
-bench-check: ## Fail where a part of an admission takes over 3 % more instructions than agreed
+bench-check: ## Fail if a part of an admission takes over 3 % more instructions than the baseline
 	@scripts/setup bench
 	@scripts/bench check
 
-bench-baseline: ## Agree on what they take now; say why in the commit
+bench-baseline: ## Make the current counts the baseline; give the reason in the commit
 	@scripts/setup bench
 	@scripts/bench baseline
 
 image: ## Build the container image (IMAGE=name, RUST_IMAGE=base) with docker, podman or buildah
 	@scripts/image $(IMAGE)
 
-image-test: ## Build the image's last stage from a static binary (minutes), run it with runc, ask it
+image-test: ## Build the image's last stage (minutes), run it with runc and send it requests
 	@scripts/setup image
 	@scripts/image-test
 
-walkthrough: ## The tutorials on a real one-node cluster, with a real STS (root; LONG=yes: until a token is replaced)
+walkthrough: ## Follow the tutorials on a real one-node cluster with a real STS (root; LONG=yes: wait for a new token)
 	@scripts/setup test
 	@tests/walkthrough/run
 
-kind-test: ## Install it on a kind cluster of its own in each way, run the suite there, remove the cluster
+kind-test: ## Install it on a new kind cluster in each way, run the suite, delete the cluster
 	@scripts/setup
 	@scripts/kind-test
 
-lint: ## Formatting, clippy, scripts, licences and advisories
+lint: ## Check formatting, clippy, scripts, licences and advisories
 	cargo fmt --check --all
 	cargo fmt --check --all --manifest-path benches/Cargo.toml
 	cargo clippy --locked --workspace --all-targets -- -D warnings
@@ -107,6 +107,6 @@ fmt: ## Format the code
 	cargo fmt --all
 	cargo fmt --all --manifest-path benches/Cargo.toml
 
-clean: ## Delete what was built and the development certificate; the tests' control plane stays
+clean: ## Delete builds and the development certificate; keep the tests' control plane
 	cargo clean
 	rm -f certs/ca.crt certs/tls.crt certs/tls.key

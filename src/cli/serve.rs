@@ -93,7 +93,7 @@ pub struct HttpsArgs {
         hide_default_value = true
     )]
     pub client_allowed_names: String,
-    /// Largest review taken, in bytes; Ki and Mi may follow the number
+    /// Largest review taken, in bytes, 16Mi at most; Ki and Mi may follow the number
     #[arg(
         long,
         env = "PODID_MAX_REQUEST_BYTES",

@@ -1,6 +1,9 @@
 //! Checks of single values: what the API server or an SDK would refuse later,
 //! in every pod, is refused here, once.
 
+use injection::identity::{MAX_PREFIX_BYTES, MAX_VALUE_BYTES};
+use text::shortened;
+
 use super::ConfigError;
 
 /// The value itself, unless it is blank.
@@ -20,9 +23,28 @@ pub(super) fn optional(value: String) -> Option<String> {
     (!value.trim().is_empty()).then_some(value)
 }
 
+/// The value itself, unless it has more than `max` bytes: it goes into every pod.
+pub(super) fn bounded(
+    flag: &'static str,
+    value: String,
+    max: usize,
+    reason: &'static str,
+) -> Result<String, ConfigError> {
+    if value.len() > max {
+        return Err(refuse(flag, shortened(&value, 64), reason));
+    }
+    Ok(value)
+}
+
+/// A value that goes into patches as it is.
+pub(super) fn injected(flag: &'static str, value: String) -> Result<String, ConfigError> {
+    bounded(flag, required(flag, value)?, MAX_VALUE_BYTES, "it must have at most 2048 bytes")
+}
+
 /// A path that a container can have something mounted at.
 /// <https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/#volumes-1>
 pub(super) fn mount_path(flag: &'static str, value: String) -> Result<String, ConfigError> {
+    let value = bounded(flag, value, MAX_VALUE_BYTES, "it must have at most 2048 bytes")?;
     if !value.starts_with('/') {
         return Err(refuse(flag, value, "it must be an absolute path: begin it with /"));
     }
@@ -34,7 +56,7 @@ pub(super) fn mount_path(flag: &'static str, value: String) -> Result<String, Co
 
 /// A path within a volume.
 pub(super) fn path_in_volume(flag: &'static str, value: String) -> Result<String, ConfigError> {
-    let value = required(flag, value)?;
+    let value = injected(flag, value)?;
     if value.starts_with('/') || value.split('/').any(|part| part == "..") {
         return Err(refuse(flag, value, "it must lie in the volume: no / in front and no .."));
     }
@@ -61,6 +83,7 @@ pub(super) fn label(flag: &'static str, value: String) -> Result<String, ConfigE
 /// The part of an annotation's name before the slash.
 pub(super) fn annotation_prefix(flag: &'static str, value: String) -> Result<String, ConfigError> {
     let value = required(flag, value)?;
+    let value = bounded(flag, value, MAX_PREFIX_BYTES, "it must have at most 253 bytes")?;
     let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '.';
     if !value.chars().all(allowed) {
         return Err(refuse(flag, value, "it must be a domain such as eks.amazonaws.com"));
@@ -69,6 +92,7 @@ pub(super) fn annotation_prefix(flag: &'static str, value: String) -> Result<Str
 }
 
 pub(super) fn http_uri(flag: &'static str, value: String) -> Result<String, ConfigError> {
+    let value = bounded(flag, value, MAX_VALUE_BYTES, "it must have at most 2048 bytes")?;
     let rest = value.strip_prefix("http://").or_else(|| value.strip_prefix("https://"));
     if rest.is_none_or(|rest| rest.is_empty() || rest.starts_with('/')) {
         return Err(refuse(flag, value, "it must be http:// or https:// with a host"));

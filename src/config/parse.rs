@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::checks::{
-    annotation_prefix, http_uri, label, mount_path, optional, path_in_volume, refuse, required,
+    annotation_prefix, bounded, http_uri, injected, label, mount_path, optional, path_in_volume,
+    refuse, required,
 };
 use super::{
     Admin, Certificate, Config, ConfigError, Https, Identity, Lifecycle, Lookup, RoleNames, Source,
@@ -20,8 +21,12 @@ use crate::tls::files::PairPaths;
 use crate::tls::settings::{CipherSuites, MinVersion};
 use certificates::{Lifetimes, Names, Params};
 use injection::admission::Policy;
-use injection::identity::{Account, AnnotationKeys, Defaults, Expiration};
+use injection::identity::{Account, AnnotationKeys, Defaults, Expiration, MAX_REGION_BYTES};
 use injection::mutation::{ContainerCredentialsSettings, Settings};
+
+/// Five times what an API server sends. The parsed form of one review is several
+/// times as large, and the memory of the process is bounded.
+const MAX_REQUEST_BYTES: usize = 16 << 20;
 
 /// What an account ID may look like, to check a partition by itself.
 const ANY_ACCOUNT_ID: &str = "000000000000";
@@ -133,6 +138,14 @@ fn https(
     if args.max_request_bytes == 0 {
         return Err(refuse("--max-request-bytes", "0".to_owned(), "no review would fit"));
     }
+    if args.max_request_bytes > MAX_REQUEST_BYTES {
+        return Err(refuse(
+            "--max-request-bytes",
+            args.max_request_bytes.to_string(),
+            "it must be at most 16Mi: an API server sends some 3 MiB, and all of them share the \
+             process's memory",
+        ));
+    }
     let (min_version, told) = MinVersion::parse(args.tls_min_version.trim())?;
     warnings.extend(told);
     let (cipher_suites, told) = CipherSuites::parse(&args.tls_cipher_suites, min_version)?;
@@ -222,8 +235,14 @@ pub(super) fn policy(
             Expiration::MAX.seconds(),
         ));
     }
+    let region = region
+        .map(|region| {
+            let flag = "--aws-default-region";
+            bounded(flag, region, MAX_REGION_BYTES, "a region has at most 63 bytes")
+        })
+        .transpose()?;
     let defaults = Defaults {
-        audience: required("--token-audience", args.token_audience)?,
+        audience: injected("--token-audience", args.token_audience)?,
         token_expiration,
         regional_sts: args.sts_regional_endpoint,
         region,
@@ -277,7 +296,7 @@ pub(super) fn container_credentials(
     args: ContainerCredentialsArgs,
 ) -> Result<ContainerCredentialsSettings, ConfigError> {
     Ok(ContainerCredentialsSettings {
-        audience: required("--container-credentials-audience", args.audience)?,
+        audience: injected("--container-credentials-audience", args.audience)?,
         mount_path: mount_path("--container-credentials-token-mount-path", args.token_mount_path)?,
         volume_name: label("--container-credentials-token-volume-name", args.token_volume_name)?,
         token_path: path_in_volume("--container-credentials-token-path", args.token_path)?,

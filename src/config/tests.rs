@@ -288,6 +288,7 @@ fn refuses_values_that_pods_could_not_have() {
         ("--aws-account-id", "1111222233"),
         ("--aws-partition", "azure"),
         ("--max-request-bytes", "0"),
+        ("--max-request-bytes", "16777217"),
         ("--service-account-lookup-timeout", "0"),
     ] {
         let error = refused(&[&format!("{flag}={value}")]);
@@ -296,6 +297,27 @@ fn refuses_values_that_pods_could_not_have() {
             "{flag}: {error}"
         );
     }
+}
+
+#[test]
+fn refuses_values_that_no_patch_may_hold() {
+    for (flag, start, max) in [
+        ("--token-mount-path", "/", 2_048),
+        ("--token-audience", "", 2_048),
+        ("--container-credentials-audience", "", 2_048),
+        ("--container-credentials-token-mount-path", "/", 2_048),
+        ("--container-credentials-token-path", "", 2_048),
+        ("--container-credentials-full-uri", "http://", 2_048),
+        ("--aws-default-region", "", 63),
+        ("--annotation-prefix", "", 253),
+    ] {
+        let of = |length: usize| format!("{flag}={start}{}", "x".repeat(length - start.len()));
+        with(&[&of(max)]);
+        let error = refused(&[&of(max + 1)]);
+        assert!(error.contains(flag) && error.contains(&max.to_string()), "{flag}: {error}");
+        assert!(error.len() < 300, "{flag}: {error}");
+    }
+    assert_eq!(with(&["--max-request-bytes=16Mi"]).0.https.max_request_bytes, 16 << 20);
 }
 
 #[test]

@@ -125,9 +125,8 @@ async fn answer(
 /// The review was made here, so what can't be read in it is the pod.
 fn no_pod(error: DecodeError) -> anyhow::Error {
     let DecodeError::Json(error) = error else { return error.into() };
-    let reason = error.to_string();
     // The place is one in the review, which nobody sees.
-    let reason = reason.split(" at line ").next().unwrap_or_default();
+    let reason = error.split(" at line ").next().unwrap_or_default();
     anyhow!("it is no pod that an API server takes: {reason}; mend it in the manifest")
 }
 
@@ -259,6 +258,14 @@ fn refuse(injected: &[Injected]) -> anyhow::Result<()> {
                 "{}: failed to look up ServiceAccount {}: {}",
                 template.object,
                 key.as_deref().unwrap_or_default(),
+                admission.reason.as_deref().unwrap_or_default()
+            );
+        }
+        if admission.outcome == Outcome::PatchTooLarge {
+            bail!(
+                "{}: the webhook could not answer: {}; give the pod fewer containers, or leave \
+                 some out with skip-containers",
+                template.object,
                 admission.reason.as_deref().unwrap_or_default()
             );
         }

@@ -19,7 +19,7 @@ use text::Line;
 use crate::service_accounts::{Caller, ServiceAccounts};
 use crate::telemetry::metrics::Metrics;
 use injection::admission::{self, Admission, DecodeError, Endpoint, Outcome, Policy, Review, Way};
-use injection::mutation::Jitter;
+use injection::mutation::{Jitter, PatchTooLarge};
 
 /// All that answering a review takes.
 #[derive(Debug)]
@@ -42,6 +42,11 @@ enum Unanswered {
     Review(#[from] DecodeError),
     #[error("failed to look up ServiceAccount {key}: {reason}")]
     Lookup { key: String, reason: String },
+    #[error(
+        "failed to mutate the pod: {0}; give it fewer containers, or leave some out with \
+         skip-containers"
+    )]
+    PatchTooLarge(PatchTooLarge),
 }
 
 /// `/mutate` and `/mutate/required`.
@@ -117,6 +122,9 @@ impl Admissions {
             Admission { outcome: Outcome::LookupFailed, refusal: None, reason, .. } => {
                 Err(Unanswered::lookup(&review, reason))
             }
+            Admission { outcome: Outcome::PatchTooLarge, .. } => {
+                Err(Unanswered::PatchTooLarge(PatchTooLarge))
+            }
             admission => Ok(admission::respond(&review, &admission)),
         }
     }
@@ -137,6 +145,7 @@ impl Unanswered {
     fn outcome(&self) -> Outcome {
         match self {
             Self::Lookup { .. } => Outcome::LookupFailed,
+            Self::PatchTooLarge(_) => Outcome::PatchTooLarge,
             Self::ContentType(_) | Self::Body(_) | Self::Review(_) => Outcome::BadRequest,
         }
     }
@@ -149,6 +158,8 @@ impl IntoResponse for Unanswered {
             Self::Body(error) => return error.into_response(),
             Self::Review(_) => StatusCode::BAD_REQUEST,
             Self::Lookup { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            // The same review gets the same answer: it is of no use to retry.
+            Self::PatchTooLarge(_) => StatusCode::UNPROCESSABLE_ENTITY,
         };
         (status, Line(Bounded::of(&self)).to_string()).into_response()
     }

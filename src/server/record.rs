@@ -8,6 +8,10 @@ use tracing::{info, warn};
 use crate::telemetry::metrics::Metrics;
 use injection::admission::{Admission, Endpoint, Outcome, Review};
 use injection::identity::Warning;
+use text::shortened;
+
+/// Characters of an object's name at most. Nothing has checked the pod's yet.
+const MAX_NAME: usize = 253;
 
 /// One admission, from its first byte to its end.
 #[derive(Debug)]
@@ -39,8 +43,8 @@ impl<'a> Record<'a> {
     pub(super) fn end(&self, review: &Review<'_>, admission: &Admission) {
         let (metrics, endpoint, took) = (self.metrics, self.endpoint, self.begun.elapsed());
         metrics.admission(endpoint, admission.outcome, took);
-        for warning in &admission.warnings {
-            metrics.warning(warning.kind);
+        for (kind, count) in admission.warnings.counts() {
+            metrics.warnings(kind, count);
         }
         if let (Some(method), Outcome::Mutated) = (admission.method, admission.outcome) {
             metrics.peer.pods.inc(method);
@@ -57,7 +61,7 @@ impl<'a> Record<'a> {
                     outcome = admission.outcome.as_str(),
                     endpoint = endpoint.as_str(),
                     namespace = &*review.namespace,
-                    pod = review.pod().map(|pod| pod.name()),
+                    pod = review.pod().map(|pod| shortened(pod.name(), MAX_NAME)),
                     service_account = review.key().map(|key| key.name),
                     uid = &*review.uid,
                     dry_run = review.dry_run,
@@ -66,7 +70,7 @@ impl<'a> Record<'a> {
                 )
             };
         }
-        let failed = admission.outcome == Outcome::LookupFailed;
+        let failed = matches!(admission.outcome, Outcome::LookupFailed | Outcome::PatchTooLarge);
         if failed || !admission.warnings.is_empty() {
             let reason = admission.reason.as_deref();
             let warnings = Joined(admission.warnings.iter().map(Warning::message));

@@ -80,9 +80,13 @@ impl ConfigMapEntries {
         let of = || format!("{}/{NAME}", self.namespace);
         match ConfigMapIdentities::parse(config, self.account.as_ref()) {
             Ok((entries, skipped)) => {
-                for error in &skipped {
-                    self.errors.fetch_add(1, Ordering::Relaxed);
-                    tracing::warn!(config_map = of(), "{error}; correct it in the ConfigMap");
+                self.errors.fetch_add(skipped.total() as u64, Ordering::Relaxed);
+                for error in skipped.kept() {
+                    tracing::warn!(
+                        config_map = of(),
+                        in_all = skipped.total(),
+                        "{error}; correct it in the ConfigMap"
+                    );
                 }
                 Some(entries)
             }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 
 use crate::watched_file::{Change, WatchedFile};
-use injection::identity::{ContainerCredentialsKeys, Key};
+use injection::identity::{ContainerCredentialsKeys, Key, Skipped};
 
 #[derive(Debug, Default)]
 pub(super) struct ContainerCredentialsFile {
@@ -60,16 +60,20 @@ impl ContainerCredentialsFile {
             Change::Content(bytes) => {
                 ContainerCredentialsKeys::parse(&bytes).map_err(|error| error.to_string())
             }
-            Change::Missing => Ok((ContainerCredentialsKeys::default(), Vec::new())),
+            Change::Missing => Ok((ContainerCredentialsKeys::default(), Skipped::default())),
             Change::Unreadable(error) => Err(format!(
                 "failed to read the container credentials file: {error}; the last good one stays"
             )),
         };
         match read {
             Ok((keys, skipped)) => {
-                for error in &skipped {
-                    self.errors.fetch_add(1, Ordering::Relaxed);
-                    tracing::warn!(%path, "{error}; correct it in the file");
+                self.errors.fetch_add(skipped.total() as u64, Ordering::Relaxed);
+                for error in skipped.kept() {
+                    tracing::warn!(
+                        %path,
+                        in_all = skipped.total(),
+                        "{error}; correct it in the file"
+                    );
                 }
                 self.loads.fetch_add(1, Ordering::Relaxed);
                 tracing::info!(%path, keys = keys.len(), "took the container credentials file");

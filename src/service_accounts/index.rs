@@ -189,6 +189,11 @@ impl Index {
         with_joined(key, |joined| self.fetching.remove(joined)).unwrap_or_default()
     }
 
+    #[cfg(test)]
+    pub(super) fn is_fetching(&self) -> bool {
+        !self.fetching.is_empty()
+    }
+
     pub(super) fn known(&self) -> usize {
         self.entries.len()
     }

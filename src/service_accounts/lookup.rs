@@ -91,6 +91,12 @@ impl Lookups {
         }
     }
 
+    /// Nobody waits, and no GET is out.
+    #[cfg(test)]
+    pub(super) fn is_idle(&self) -> bool {
+        self.flights.is_empty() && !self.index().is_fetching()
+    }
+
     async fn wait(self: &Arc<Self>, key: Key<'_>, by: Caller, limit: Duration) -> Answer {
         let _waiting = Waiting::new(&self.counts.waiting);
         let ask = || Arc::clone(self).ask(key.namespace.to_owned(), key.name.to_owned());

@@ -3,6 +3,7 @@
 
 mod api_server;
 mod files;
+mod simulation;
 
 use super::*;
 use injection::identity::{AnnotationKeys, RoleArn};

@@ -112,6 +112,48 @@ async fn answers_bad_input_with_an_http_error_and_one_line() {
 }
 
 #[tokio::test]
+async fn answers_a_pod_that_would_need_too_large_a_patch_with_an_http_error() {
+    let (webhook, _folder) = from_file(&[]).await;
+    let containers: Vec<_> = (0..30_000).map(|n| json!({"name": n.to_string()})).collect();
+    let mut large = pod("app", "app");
+    large["spec"]["containers"] = containers.into();
+    for (path, endpoint) in [("/mutate", "mutate"), ("/mutate/required", "required")] {
+        let reply = answer(&webhook, post(path, review_of(&large))).await;
+        assert_eq!(reply.status.as_u16(), 422, "{path}: {}", reply.text());
+        assert!(reply.text().contains("2097152 bytes"), "{}", reply.text());
+        let metrics = webhook.metrics().await;
+        let counted = format!(
+            r#"pod_identity_admissions_total{{endpoint="{endpoint}",outcome="patch-too-large"}} 1"#
+        );
+        assert!(metrics.contains(&counted), "{metrics}");
+        let is_it =
+            |line: &Value| line["outcome"] == "patch-too-large" && line["endpoint"] == endpoint;
+        let line = webhook.logged("the admission", is_it).await;
+        assert_eq!((&line["level"], &line["service_account"]), (&json!("WARN"), &json!("app")));
+    }
+}
+
+#[tokio::test]
+async fn logs_a_little_of_a_pod_with_much_to_report() {
+    let (webhook, _folder) = from_file(&[]).await;
+    let own = json!([{"name": "AWS_ACCESS_KEY_ID", "value": "x"}]);
+    let container = |n: usize| json!({"name": n.to_string(), "env": own});
+    let mut large = pod("app", "app");
+    large["metadata"] = json!({"name": "x".repeat(100_000)});
+    large["spec"]["containers"] = (0..3_000).map(container).collect();
+    let reply = answer(&webhook, post("/mutate", review_of(&large))).await;
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    let response = reply.json().unwrap()["response"].take();
+    let warnings = response["warnings"].as_array().unwrap();
+    assert!(warnings.len() == 5 && warnings[4].as_str().unwrap().starts_with("and 2996 more"));
+    let line = webhook.logged("the admission", |line| line["outcome"] == "mutated").await;
+    assert!(line.to_string().len() < 5_000, "{line}");
+    let metrics = webhook.metrics().await;
+    let counted = r#"kind="own-credentials"} 3000"#;
+    assert!(metrics.contains(counted), "{metrics}");
+}
+
+#[tokio::test]
 async fn logs_some_of_many_bad_requests_counts_all_and_keeps_the_line_of_every_admission() {
     const EACH: usize = 300;
     let begun = std::time::Instant::now();

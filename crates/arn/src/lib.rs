@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use text::shortened;
+
 /// The partition and account that complete a bare role name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
@@ -13,9 +15,12 @@ pub struct Account {
 /// Why a partition or an account ID is not one.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AccountError {
-    #[error("the account ID {0:?} is not 12 digits")]
+    #[error("the account ID {:?} is not 12 digits", shortened(.0, 64))]
     AccountId(String),
-    #[error("the partition {0:?} is not one of AWS's (aws, aws-cn, aws-us-gov, aws-iso, ...)")]
+    #[error(
+        "the partition {:?} is not one of AWS's (aws, aws-cn, aws-us-gov, aws-iso, ...)",
+        shortened(.0, 64)
+    )]
     Partition(String),
 }
 
@@ -125,7 +130,7 @@ pub fn looks_like_iam(arn: &str) -> bool {
 
 fn is_partition(text: &str) -> bool {
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    text.starts_with("aws") && text.chars().all(allowed)
+    text.len() <= 32 && text.starts_with("aws") && text.chars().all(allowed)
 }
 
 fn is_account_id(text: &str) -> bool {

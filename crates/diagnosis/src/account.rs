@@ -52,7 +52,7 @@ impl Case<'_> {
             let seen = format!("no annotation, and the webhook gives {role}: from its ConfigMap");
             return Finding::Pass(seen);
         }
-        let warning = self.warnings().into_iter().next();
+        let warning = self.warnings().first().cloned();
         let annotate = |what: &str| {
             let (namespace, name) = (Word(key.namespace), Word(key.name));
             format!("kubectl annotate serviceaccount -n {namespace} {name} {what}")

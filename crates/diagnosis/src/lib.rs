@@ -26,7 +26,7 @@ pub use webhook::{Address, Entry, entries};
 
 use injection::admission::Policy;
 use injection::identity::{
-    self, ConfigMapIdentities, Identity, Key, Lookup, ServiceAccountReader, Warning,
+    self, ConfigMapIdentities, Identity, Key, Lookup, ServiceAccountReader, Warnings,
 };
 
 use check::Checks;
@@ -115,7 +115,7 @@ impl Case<'_> {
         came_back(self.facts)
     }
 
-    fn warnings(&self) -> Vec<Warning> {
+    fn warnings(&self) -> Warnings {
         self.lookup.warnings()
     }
 }

@@ -165,6 +165,10 @@ pub(super) fn lacks(
     let review = decode(&body).ok()?;
     let Way::Lookup(candidate) = review.way() else { return None };
     let admission = candidate.admit(lookup, policy, Endpoint::Mutate, Jitter(0));
+    if admission.outcome == Outcome::PatchTooLarge {
+        let reason = admission.reason.as_deref().unwrap_or_default();
+        return Some(format!("has too many containers for the webhook to answer: {reason}"));
+    }
     (admission.outcome == Outcome::Mutated).then(|| {
         format!("lacks what it would get now: {}{when}", paths(&admission.patch.operations()))
     })

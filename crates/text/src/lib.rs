@@ -8,12 +8,27 @@ pub use printable::{
 };
 
 /// `text` itself, or as much of its start as fits `max` characters with an
-/// ellipsis: warnings are to stay under 120 characters.
+/// ellipsis: warnings are to stay under 120 characters. However long the text
+/// is, no more than that is looked at.
 #[must_use]
 pub fn shortened(text: &str, max: usize) -> String {
-    if text.chars().count() <= max {
-        return text.to_owned();
+    let place = |characters: usize| text.char_indices().nth(characters).map(|(place, _)| place);
+    match (place(max), place(max.saturating_sub(1))) {
+        (Some(_), Some(end)) => format!("{}…", &text[..end]),
+        _ => text.to_owned(),
     }
-    let kept: String = text.chars().take(max.saturating_sub(1)).collect();
-    format!("{kept}…")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shortens_by_characters_and_only_what_is_too_long() {
+        for (text, short) in
+            [("", ""), ("abc", "abc"), ("abcd", "ab…"), ("äöü", "äöü"), ("äöüß", "äö…")]
+        {
+            assert_eq!(shortened(text, 3), short);
+        }
+    }
 }

@@ -1,9 +1,9 @@
-{{/* Templates have names of their own: those of a chart's dependencies share one space. */}}
+{{/* Names have a prefix: a chart and its dependencies share one namespace of templates. */}}
 {{- define "pod-identity-webhook.name" -}}
 {{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
 {{- end }}
 
-{{/* 54: a Service's name has 63 characters at most, and -metrics follows. */}}
+{{/* 54: a Service's name has at most 63 characters, and -metrics is appended. */}}
 {{- define "pod-identity-webhook.fullname" -}}
 {{- $name := include "pod-identity-webhook.name" . }}
 {{- if .Values.fullnameOverride }}
@@ -15,7 +15,7 @@
 {{- end }}
 {{- end }}
 
-{{/* Of pods; never changes, since a Deployment's selector can't. */}}
+{{/* Labels of the pods. They never change, because a Deployment's selector is immutable. */}}
 {{- define "pod-identity-webhook.selectorLabels" -}}
 app.kubernetes.io/name: {{ include "pod-identity-webhook.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
@@ -28,7 +28,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end }}
 
-{{/* Takes the root, and the object's own annotations and labels. */}}
+{{/* Arguments: root, and the object's own annotations and labels. */}}
 {{- define "pod-identity-webhook.metadata" -}}
 labels:
   {{- include "pod-identity-webhook.labels" .root | nindent 2 }}
@@ -51,7 +51,7 @@ default
 {{- end }}
 {{- end }}
 
-{{/* As the API server knows the pods. */}}
+{{/* The pods' user name at the API server. */}}
 {{- define "pod-identity-webhook.user" -}}
 system:serviceaccount:{{ .Release.Namespace }}:{{ include "pod-identity-webhook.serviceAccountName" . }}
 {{- end }}
@@ -76,7 +76,7 @@ system:serviceaccount:{{ .Release.Namespace }}:{{ include "pod-identity-webhook.
 {{- end }}
 {{- end }}
 
-{{/* The ConfigMaps with files; empty where there is none. */}}
+{{/* Names of the ConfigMaps with files; empty if there is none. */}}
 {{- define "pod-identity-webhook.containerCredentials" -}}
 {{- if .Values.containerCredentials.existingConfigMap }}
 {{- if .Values.containerCredentials.identities }}
@@ -101,7 +101,7 @@ system:serviceaccount:{{ .Release.Namespace }}:{{ include "pod-identity-webhook.
 {{- end }}
 {{- end }}
 
-{{/* A flag's value as the program reads it: numbers of YAML are floats, and lists go with commas. */}}
+{{/* Formats a flag's value for the program: YAML numbers are floats, and lists become comma-separated. */}}
 {{- define "pod-identity-webhook.flagValue" -}}
 {{- if kindIs "float64" . }}
 {{- int64 . }}

@@ -79,7 +79,7 @@ fn is_streaming(uri: &str) -> bool {
     uri.contains("sendInitialEvents=true")
 }
 
-async fn started(options: Options) -> (ServiceAccounts, tokio::task::JoinHandle<()>) {
+pub(super) async fn started(options: Options) -> (ServiceAccounts, tokio::task::JoinHandle<()>) {
     let (accounts, tasks) = ServiceAccounts::start(options).await.expect("no files");
     let running = tokio::spawn(async { panic!("{}", tasks.run().await.unwrap_err()) });
     (accounts, running)

@@ -32,9 +32,13 @@ impl<L: Copy> Counters<L> {
     }
 
     pub fn inc(&self, value: L) {
+        self.add(value, 1);
+    }
+
+    pub fn add(&self, value: L, count: u64) {
         // There is one for every value; a test holds the enums to it.
         if let Some(counter) = self.children.get((self.index)(value)) {
-            counter.counter.inc();
+            counter.counter.inc_by(count);
         }
     }
 

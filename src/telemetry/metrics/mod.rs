@@ -127,8 +127,8 @@ impl Metrics {
         }
     }
 
-    pub fn warning(&self, kind: WarningKind) {
-        self.warnings.inc(kind);
+    pub fn warnings(&self, kind: WarningKind, count: u64) {
+        self.warnings.add(kind, count);
     }
 
     /// How many admissions ended so.

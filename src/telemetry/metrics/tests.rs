@@ -103,7 +103,7 @@ fn every_series_is_there_from_the_start() {
 fn counts_an_admission_under_its_endpoint_and_outcome() {
     let metrics = metrics();
     metrics.admission(Endpoint::Required, Outcome::BadRequest, Duration::from_micros(300));
-    metrics.warning(WarningKind::LookupFailed);
+    metrics.warnings(WarningKind::LookupFailed, 1);
     assert_eq!(metrics.admissions(Endpoint::Required, Outcome::BadRequest), 1);
     assert_eq!(metrics.admissions(Endpoint::Mutate, Outcome::BadRequest), 0);
     has(&metrics, r#"pod_identity_admissions_total{endpoint="required",outcome="bad-request"} 1"#);

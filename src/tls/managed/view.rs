@@ -162,3 +162,29 @@ fn delay_at_most(count: u32) -> Duration {
     let doubled = SHORTEST_RETRY.saturating_mul(1 << count.saturating_sub(1).min(5));
     doubled.min(LONGEST_RETRY)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn two_replicas_that_see_other_times_replace_in_turn_more_and_more_seldom() {
+        let mut replacements = Replacements::default();
+        let begun = Instant::now();
+        let mut waits = Vec::new();
+        // The other one has replaced ours by the next tick.
+        for _ in 0..10 {
+            let from = Instant::now();
+            while replacements.hold_back() {
+                tokio::time::advance(Duration::from_secs(1)).await;
+            }
+            waits.push(from.elapsed().as_secs());
+            replacements.count();
+        }
+        assert_eq!(waits, [0, 0, 1, 1, 2, 4, 8, 16, 30, 30]);
+        assert!(begun.elapsed() > Duration::from_secs(90));
+        tokio::time::advance(CALM).await;
+        replacements.count();
+        assert!(!replacements.hold_back(), "after a calm one is the first again");
+    }
+}

@@ -1,9 +1,9 @@
 //! One admission, from what was asked and what was looked up to its end. The
 //! server and every command that shows what would be injected call this.
 
-use super::required::{Refusal, refuse};
+use super::required::{Refusal, Uncovered, refuse};
 use super::{Outcome, Review, Subject};
-use crate::identity::{Defaults, Identity, Key, Lookup, Warning};
+use crate::identity::{Defaults, Identity, Key, Lookup, Warnings};
 use crate::mutation::{Jitter, PatchText, Plan, Pod, Scope, Settings, Status, plan};
 
 /// The flags that decide about an admission.
@@ -34,9 +34,9 @@ pub struct Admission {
     pub outcome: Outcome,
     pub method: Option<Method>,
     pub patch: PatchText,
-    pub warnings: Vec<Warning>,
+    pub warnings: Warnings,
     pub refusal: Option<Refusal>,
-    /// Why the lookup failed, in one line.
+    /// Why the lookup failed, or why there is no patch, in one line.
     pub reason: Option<String>,
 }
 
@@ -88,7 +88,7 @@ impl Candidate<'_> {
         let Self { key, pod, scope } = self;
         let mut admission = Admission::of(Outcome::NotConfigured);
         admission.warnings = lookup.warnings();
-        let mut uncovered = Vec::new();
+        let mut uncovered = Uncovered::default();
         match lookup.identity(&policy.defaults) {
             Err(failed) => {
                 admission.outcome = Outcome::LookupFailed;
@@ -97,8 +97,8 @@ impl Candidate<'_> {
             Ok(None) => {}
             Ok(Some(identity)) => {
                 let plan = plan(pod, *scope, &identity, &policy.settings, jitter);
-                uncovered.extend(plan.uncovered().map(str::to_owned));
-                admission.take(&identity, plan);
+                uncovered = Uncovered::of(plan.uncovered());
+                admission.take(&identity, &plan);
             }
         }
         if endpoint == Endpoint::Required && matches!(scope, Scope::Creation) {
@@ -115,15 +115,15 @@ impl Admission {
             outcome,
             method: None,
             patch: PatchText::default(),
-            warnings: Vec::new(),
+            warnings: Warnings::default(),
             refusal: None,
             reason: None,
         }
     }
 
     /// Holds it to an identity for every container that takes part.
-    fn require(&mut self, key: Key<'_>, uncovered: &[String]) {
-        if !uncovered.is_empty() {
+    fn require(&mut self, key: Key<'_>, uncovered: &Uncovered) {
+        if self.outcome != Outcome::PatchTooLarge && !uncovered.is_empty() {
             self.outcome = Outcome::NoCredentials;
         }
         self.refusal = refuse(self.outcome, key, uncovered, self.reason.as_deref());
@@ -132,7 +132,7 @@ impl Admission {
         }
     }
 
-    fn take(&mut self, identity: &Identity<'_>, plan: Plan<'_>) {
+    fn take(&mut self, identity: &Identity<'_>, plan: &Plan<'_>) {
         self.method = Some(match identity {
             Identity::WebIdentity(_) => Method::WebIdentity,
             Identity::ContainerCredentials(_) => Method::ContainerCredentials,
@@ -142,9 +142,16 @@ impl Admission {
             Status::Complete => Outcome::AlreadyComplete,
             Status::NoContainers => Outcome::NoContainers,
             Status::NoVolume => Outcome::NoVolume,
+            Status::TooLarge => Outcome::PatchTooLarge,
         };
-        self.patch = plan.patch();
-        self.warnings.extend(plan.warnings);
+        match plan.patch() {
+            Ok(patch) => self.patch = patch,
+            Err(too_large) => {
+                self.outcome = Outcome::PatchTooLarge;
+                self.reason = Some(too_large.to_string());
+            }
+        }
+        self.warnings.append(&plan.warnings);
     }
 }
 

@@ -6,7 +6,7 @@ use std::fmt;
 use text::Line as OneLine;
 
 use super::{Candidate, Policy};
-use crate::identity::{Fact, Identity, Lookup};
+use crate::identity::{Fact, Identity, Lookup, MAX_VALUE_BYTES};
 use crate::mutation::{
     ContainerPlan, EnvSource, Jitter, LABEL, LABEL_VALUE, Mounted, Plan, Variables, Verdict, plan,
 };
@@ -49,7 +49,7 @@ impl Candidate<'_> {
     pub fn explain(&self, lookup: &Lookup, policy: &Policy, jitter: Jitter) -> Explanation {
         let identity = match lookup.identity(&policy.defaults) {
             Err(failed) => return Explanation::none(format!("unknown: {failed}")),
-            Ok(None) => return Explanation::none(self.why_not(policy)),
+            Ok(None) => return Explanation::none(self.why_not(lookup, policy)),
             Ok(Some(identity)) => identity,
         };
         let plan = plan(self.pod, self.scope, &identity, &policy.settings, jitter);
@@ -61,7 +61,15 @@ impl Candidate<'_> {
         Explanation { identity: text, parts: parts(&plan, policy) }
     }
 
-    fn why_not(&self, policy: &Policy) -> String {
+    fn why_not(&self, lookup: &Lookup, policy: &Policy) -> String {
+        if let Fact::Known(sa) = &lookup.service_account
+            && sa.has_oversized_role
+        {
+            return format!(
+                "none: ServiceAccount {} has an annotation {} of more than {MAX_VALUE_BYTES} bytes",
+                self.key, policy.settings.keys.role_arn
+            );
+        }
         format!(
             "none: ServiceAccount {} is not there or has no annotation {}, and nothing else names \
              it",
@@ -118,7 +126,7 @@ fn origin(lookup: &Lookup, policy: &Policy) -> String {
 }
 
 fn parts(plan: &Plan<'_>, policy: &Policy) -> Vec<Part> {
-    let containers = plan.containers.iter().map(|container| Part {
+    let containers = plan.containers().map(|container| Part {
         name: format!("{} {}", container.list.as_str(), container.name),
         lines: lines(container, plan, policy),
     });
@@ -137,15 +145,10 @@ fn parts(plan: &Plan<'_>, policy: &Policy) -> Vec<Part> {
 
 fn lines(container: &ContainerPlan<'_>, plan: &Plan<'_>, policy: &Policy) -> Vec<Line> {
     let mut lines = Vec::new();
-    let mut added = container.env.iter();
     for (variables, verdict) in Variables::ALL.into_iter().zip(container.verdicts) {
         match verdict {
             Verdict::Added => {
-                let count = match variables {
-                    Variables::RegionalSts | Variables::SessionName => 1,
-                    Variables::Region | Variables::Credentials => 2,
-                };
-                lines.extend(added.by_ref().take(count).map(|variable| Line {
+                lines.extend(plan.variables(variables).iter().map(|variable| Line {
                     mark: Mark::Added,
                     what: variable.name.to_owned(),
                     why: match &variable.source {

@@ -28,12 +28,14 @@ pub enum Outcome {
     NotServed,
     /// A source that might decide could not be asked.
     LookupFailed,
+    /// What the pod lacks makes a patch that no API server takes.
+    PatchTooLarge,
     /// The request could not be read.
     BadRequest,
 }
 
 impl Outcome {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Mutated,
         Self::AlreadyComplete,
         Self::NotConfigured,
@@ -44,6 +46,7 @@ impl Outcome {
         Self::NotAPod,
         Self::NotServed,
         Self::LookupFailed,
+        Self::PatchTooLarge,
         Self::BadRequest,
     ];
 
@@ -60,6 +63,7 @@ impl Outcome {
             Self::NotAPod => "not-a-pod",
             Self::NotServed => "not-served",
             Self::LookupFailed => "lookup-failed",
+            Self::PatchTooLarge => "patch-too-large",
             Self::BadRequest => "bad-request",
         }
     }

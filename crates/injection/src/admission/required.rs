@@ -1,7 +1,9 @@
 //! Pods that must not run without an identity: what `/mutate/required`
 //! refuses.
 
-use text::escaped;
+use std::fmt;
+
+use text::{escaped, shortened};
 
 use super::Outcome;
 use crate::identity::Key;
@@ -17,6 +19,38 @@ impl Refusal {
     }
 }
 
+/// The containers that would run without credentials: the first few by name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Uncovered {
+    names: Vec<String>,
+    more: usize,
+}
+
+impl Uncovered {
+    const NAMED: usize = 5;
+
+    pub(super) fn of<'n>(mut names: impl Iterator<Item = &'n str>) -> Self {
+        let first = names.by_ref().take(Self::NAMED);
+        // A container's name has 63 characters at most.
+        let first = first.map(|name| shortened(name, 63)).collect();
+        Self { names: first, more: names.count() }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.names.is_empty()
+    }
+}
+
+impl fmt::Display for Uncovered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.names.join(", "))?;
+        match self.more {
+            0 => Ok(()),
+            more => write!(f, " and {more} more"),
+        }
+    }
+}
+
 /// Whether a pod's creation is refused: it is unless it ends with an identity
 /// for every container that takes part. `uncovered` names those that would run
 /// without credentials, `reason` what failed.
@@ -24,19 +58,22 @@ impl Refusal {
 pub(super) fn refuse(
     outcome: Outcome,
     key: Key<'_>,
-    uncovered: &[String],
+    uncovered: &Uncovered,
     reason: Option<&str>,
 ) -> Option<Refusal> {
     let why = match outcome {
-        Outcome::Mutated | Outcome::AlreadyComplete | Outcome::MirrorPod => return None,
+        Outcome::Mutated
+        | Outcome::AlreadyComplete
+        | Outcome::MirrorPod
         // Not the creation of a pod, or nothing that could be answered.
-        Outcome::NotAPod | Outcome::NotServed | Outcome::NoVolume | Outcome::BadRequest => {
-            return None;
-        }
+        | Outcome::NotAPod
+        | Outcome::NotServed
+        | Outcome::NoVolume
+        | Outcome::PatchTooLarge
+        | Outcome::BadRequest => return None,
         Outcome::NoCredentials => format!(
-            "container {} would run without credentials: remove what stands at the token's mount \
-             path or in its AWS_ variables, or skip the container by annotation",
-            uncovered.join(", ")
+            "container {uncovered} would run without credentials: remove what stands at the token's mount \
+             path or in its AWS_ variables, or skip the container by annotation"
         ),
         Outcome::NotConfigured => format!(
             "ServiceAccount {key} has no role: annotate it with the role's ARN, then create the \
@@ -48,7 +85,7 @@ pub(super) fn refuse(
         Outcome::LookupFailed => format!(
             "the identity of ServiceAccount {key} could not be looked up ({}): create the pod \
              again in a moment",
-            reason.unwrap_or("no reason given")
+            shortened(reason.unwrap_or("no reason given"), 500)
         ),
     };
     let message = format!("this pod must not run without an AWS identity: {why}");
@@ -71,16 +108,32 @@ mod tests {
                     | Outcome::NoCredentials
                     | Outcome::LookupFailed
             );
-            assert_eq!(refuse(outcome, APP, &[], None).is_some(), must, "{outcome}");
+            assert_eq!(
+                refuse(outcome, APP, &Uncovered::default(), None).is_some(),
+                must,
+                "{outcome}"
+            );
         }
     }
 
     #[test]
     fn names_the_containers_and_what_failed() {
-        let uncovered = ["app".to_owned(), "sidecar".to_owned()];
+        let uncovered = Uncovered::of(["app", "sidecar"].into_iter());
         let refusal = refuse(Outcome::NoCredentials, APP, &uncovered, None).expect("refused");
         assert!(refusal.message().contains("app, sidecar"), "{refusal:?}");
-        let refusal = refuse(Outcome::LookupFailed, APP, &[], Some("timed out")).expect("refused");
+        let refusal = refuse(Outcome::LookupFailed, APP, &Uncovered::default(), Some("timed out"))
+            .expect("refused");
         assert!(refusal.message().contains("timed out"), "{refusal:?}");
+    }
+
+    #[test]
+    fn stays_short_whatever_the_names_and_the_reason() {
+        let long = "x".repeat(1 << 20);
+        let uncovered = Uncovered::of(std::iter::repeat_n(long.as_str(), 10_000));
+        let refusal = refuse(Outcome::NoCredentials, APP, &uncovered, None).expect("refused");
+        assert!(refusal.message().contains("… and 9995 more would run"), "{refusal:?}");
+        assert!(refusal.message().len() < 1_000);
+        let refusal = refuse(Outcome::LookupFailed, APP, &uncovered, Some(&long));
+        assert!(refusal.expect("refused").message().len() < 1_000);
     }
 }

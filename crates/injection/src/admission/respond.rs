@@ -10,11 +10,11 @@ use base64::engine::general_purpose::GeneralPurpose;
 use base64::engine::general_purpose::PAD;
 
 use super::{Admission, Review};
-use crate::identity::Warning;
+use crate::identity::Warnings;
 use crate::json::push_string;
 
 /// The API server takes 4096 characters of warnings in all; a few are read.
-const MAX_WARNINGS: usize = 5;
+const MAX_WARNINGS: u64 = 5;
 
 /// All of an answer but its patch and its warnings.
 const USUAL: usize = 256;
@@ -34,7 +34,12 @@ pub fn respond(review: &Review<'_>, admission: &Admission) -> Vec<u8> {
         None => admission.patch.as_str(),
         Some(_) => "",
     };
-    let mut out = String::with_capacity(USUAL + patch.len().div_ceil(3) * 4);
+    let warnings = shown(&admission.warnings);
+    // Each character with its longest escape: else the last warning could double
+    // what a large patch takes.
+    let of_warnings: usize = warnings.iter().map(|warning| 6 * warning.len() + 3).sum();
+    let of_patch = patch.len().div_ceil(3) * 4;
+    let mut out = String::with_capacity(USUAL + of_patch + of_warnings);
     out.push_str(r#"{"apiVersion":"#);
     push_string(&mut out, review.version.as_str());
     out.push_str(r#","kind":"AdmissionReview","response":{"uid":"#);
@@ -58,13 +63,13 @@ pub fn respond(review: &Review<'_>, admission: &Admission) -> Vec<u8> {
     out.push_str(r#","auditAnnotations":{"outcome":"#);
     push_string(&mut out, admission.outcome.as_str());
     out.push('}');
-    push_warnings(&mut out, &admission.warnings);
+    push_warnings(&mut out, &warnings);
     out.push_str("}}");
     out.into_bytes()
 }
 
-fn push_warnings(out: &mut String, warnings: &[Warning]) {
-    for (index, warning) in shown(warnings).iter().enumerate() {
+fn push_warnings(out: &mut String, warnings: &[String]) {
+    for (index, warning) in warnings.iter().enumerate() {
         out.push_str(if index == 0 { r#","warnings":["# } else { "," });
         push_string(out, warning);
     }
@@ -73,10 +78,11 @@ fn push_warnings(out: &mut String, warnings: &[Warning]) {
     }
 }
 
-fn shown(warnings: &[Warning]) -> Vec<String> {
-    let all = warnings.len();
+fn shown(warnings: &Warnings) -> Vec<String> {
+    let all = warnings.total();
     let kept = if all > MAX_WARNINGS { MAX_WARNINGS - 1 } else { all };
-    let mut shown: Vec<_> = warnings.iter().take(kept).map(ToString::to_string).collect();
+    let mut shown: Vec<_> =
+        warnings.iter().map(ToString::to_string).zip(0..kept).map(|(text, _)| text).collect();
     if all > kept {
         shown.push(format!("and {} more: see the log of pod-identity-webhook", all - kept));
     }
@@ -87,15 +93,15 @@ fn shown(warnings: &[Warning]) -> Vec<String> {
 mod tests {
     use super::super::{ApiVersion, Outcome, Subject, required};
     use super::*;
-    use crate::identity::WarningKind;
+    use crate::identity::{Warning, WarningKind};
     use crate::mutation::{PatchText, Text};
     use serde_json::{Value, json};
 
     fn json_of(admission: &Admission) -> Value {
         let review = Review {
             version: ApiVersion::V1Beta1,
-            uid: Text("u-1".into()),
-            namespace: Text("demo".into()),
+            uid: Text::from("u-1"),
+            namespace: Text::from("demo"),
             dry_run: false,
             subject: Subject::NotAPod,
         };
@@ -149,7 +155,8 @@ mod tests {
     #[test]
     fn refuses_with_a_reason_and_without_a_patch() {
         let key = crate::identity::Key { namespace: "demo", name: "app" };
-        let refusal = required::refuse(Outcome::NotConfigured, key, &[], None);
+        let refusal =
+            required::refuse(Outcome::NotConfigured, key, &required::Uncovered::default(), None);
         let refused = Admission { patch: patch(), refusal, ..mutated() };
         let response = json_of(&refused)["response"].take();
         assert_eq!(response["allowed"], false);

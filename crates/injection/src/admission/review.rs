@@ -2,10 +2,15 @@
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use text::shortened;
 
 use crate::identity::Key;
 use crate::json;
 use crate::mutation::{ExistingEphemeralContainers, Pod, Text};
+
+/// Bytes of a review's uid at most, which the answer and the log repeat. An API
+/// server's has 36.
+const MAX_UID_BYTES: usize = 256;
 
 /// A review, and what it is of.
 #[derive(Clone, Debug)]
@@ -40,7 +45,7 @@ pub enum Subject<'a> {
 #[derive(Debug, thiserror::Error)]
 pub enum DecodeError {
     #[error("the body is not an AdmissionReview in JSON: {0}")]
-    Json(#[source] serde_json::Error),
+    Json(String),
     #[error("apiVersion is {0:?}: admission.k8s.io/v1 and admission.k8s.io/v1beta1 are served")]
     Version(String),
     #[error("kind is {0:?}: send an AdmissionReview")]
@@ -49,6 +54,8 @@ pub enum DecodeError {
     NoRequest,
     #[error("request.{0} is missing")]
     Missing(&'static str),
+    #[error("request.{0} has more than {MAX_UID_BYTES} bytes")]
+    TooLong(&'static str),
     #[error("request.object is missing: a Pod was to be reviewed")]
     NoObject,
     /// It would become a part of a path at the API server.
@@ -123,10 +130,20 @@ pub fn decode(body: &[u8]) -> Result<Review<'_>, DecodeError> {
     match serde_json::from_slice::<PodEnvelope<'_>>(body) {
         Ok(envelope) => envelope.into_review(),
         Err(error) => match serde_json::from_slice::<AnyEnvelope<'_>>(body) {
-            Ok(envelope) => envelope.into_review_of_something_else(error),
-            Err(_) => Err(DecodeError::Json(error)),
+            Ok(envelope) => envelope.into_review_of_something_else(&error),
+            Err(_) => Err(not_json(&error)),
         },
     }
+}
+
+/// In a line of bounded length: what is wrong may be a value of any length, which
+/// `serde_json` quotes, and the place comes last.
+fn not_json(error: &serde_json::Error) -> DecodeError {
+    let (line, column) = (error.line(), error.column());
+    let place = format!(" at line {line} column {column}");
+    let told = error.to_string();
+    let what = told.strip_suffix(&place).unwrap_or(&told);
+    DecodeError::Json(format!("{}{place}", shortened(what, 256)))
 }
 
 impl<'a> PodEnvelope<'a> {
@@ -148,14 +165,14 @@ impl<'a> PodEnvelope<'a> {
 impl<'a> AnyEnvelope<'a> {
     fn into_review_of_something_else(
         self,
-        error: serde_json::Error,
+        error: &serde_json::Error,
     ) -> Result<Review<'a>, DecodeError> {
         let (version, request) = self.open()?;
         let asked = request.asked();
         request.into_review(version, |_, _| match asked {
             Asked::OtherKind => Ok(Subject::NotAPod),
             Asked::OtherOperation => Ok(Subject::NotServed),
-            Asked::Creation | Asked::EphemeralContainers => Err(DecodeError::Json(error)),
+            Asked::Creation | Asked::EphemeralContainers => Err(not_json(error)),
         })
     }
 }
@@ -165,10 +182,10 @@ impl<'a, O, P> Envelope<'a, O, P> {
         let version = match &*self.api_version {
             "admission.k8s.io/v1" => ApiVersion::V1,
             "admission.k8s.io/v1beta1" => ApiVersion::V1Beta1,
-            other => return Err(DecodeError::Version(other.to_owned())),
+            other => return Err(DecodeError::Version(shortened(other, 64))),
         };
         if &*self.kind != "AdmissionReview" {
-            return Err(DecodeError::Kind(self.kind.to_string()));
+            return Err(DecodeError::Kind(shortened(&self.kind, 64)));
         }
         Ok((version, self.request.ok_or(DecodeError::NoRequest)?))
     }
@@ -207,6 +224,9 @@ impl<'a, O, P> Request<'a, O, P> {
     ) -> Result<Review<'a>, DecodeError> {
         if self.uid.is_empty() {
             return Err(DecodeError::Missing("uid"));
+        }
+        if self.uid.len() > MAX_UID_BYTES {
+            return Err(DecodeError::TooLong("uid"));
         }
         let subject = subject(self.object, self.old_object)?;
         let namespace = self.namespace.unwrap_or_default();

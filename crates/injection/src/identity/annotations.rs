@@ -2,7 +2,7 @@
 
 use std::num::IntErrorKind;
 
-use super::Warning;
+use super::{MAX_VALUE_BYTES, Warning};
 
 /// The seconds that a projected token lives.
 ///
@@ -76,6 +76,9 @@ pub(super) fn set(value: &str) -> Option<&str> {
 /// # Errors
 /// The warning to report where the value is not a whole number of seconds.
 pub fn token_expiration(key: &str, value: &str) -> Result<Expiration, Warning> {
+    if value.len() > MAX_VALUE_BYTES {
+        return Err(Warning::oversized(key, value, MAX_VALUE_BYTES));
+    }
     match value.parse::<i64>() {
         Ok(seconds) => Ok(Expiration::from_seconds(seconds)),
         Err(error) => match error.kind() {
@@ -100,27 +103,37 @@ pub(super) fn boolean(key: &str, value: &str) -> Result<bool, Warning> {
     parse_bool(value).ok_or_else(|| Warning::unreadable(key, value, "neither true nor false"))
 }
 
-/// Container names from one line of CSV, spaces around each trimmed.
+/// Hands each container name of one line of CSV to `take`, spaces around it
+/// trimmed. They are not collected: a value may have a million of them.
 ///
 /// # Errors
-/// The warning to report where a quote is opened and never closed.
-pub fn container_names(key: &str, value: &str) -> Result<Vec<String>, Warning> {
+/// The warning to report where a quote is opened and never closed. Nothing has
+/// been handed over then.
+pub fn each_container_name(
+    key: &str,
+    value: &str,
+    mut take: impl FnMut(&str),
+) -> Result<(), Warning> {
+    let names = value.split(',').map(str::trim);
+    if !value.contains(['"', '\n', '\r']) {
+        names.filter(|name| !name.is_empty()).for_each(take);
+        return Ok(());
+    }
     let unreadable = |why| Warning::unreadable(key, value, why);
     if value.matches('"').count() % 2 == 1 {
         return Err(unreadable("a quote is not closed"));
     }
     // CSV knows a quote only right after a comma.
-    let fields: Vec<_> = value.split(',').map(str::trim).collect();
-    let trimmed = fields.join(",");
-    let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(trimmed.as_bytes());
-    match reader.records().next() {
-        None => Ok(Vec::new()),
-        Some(Err(_)) => Err(unreadable("not a comma-separated list")),
-        Some(Ok(record)) => {
-            let names = record.iter().map(str::trim).filter(|name| !name.is_empty());
-            Ok(names.map(str::to_owned).collect())
-        }
+    let mut trimmed = String::with_capacity(value.len());
+    for (index, name) in names.enumerate() {
+        trimmed.push_str(if index == 0 { "" } else { "," });
+        trimmed.push_str(name);
     }
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(trimmed.as_bytes());
+    let mut record = csv::StringRecord::new();
+    reader.read_record(&mut record).map_err(|_| unreadable("not a comma-separated list"))?;
+    record.iter().map(str::trim).filter(|name| !name.is_empty()).for_each(&mut take);
+    Ok(())
 }
 
 #[cfg(test)]
@@ -142,10 +155,15 @@ mod tests {
 
     #[test]
     fn reports_an_expiration_that_is_not_a_number() {
-        for given in ["1h", "600.0", " 600"] {
+        for (given, why) in [
+            ("1h", "not a whole number"),
+            ("600.0", "not a whole number"),
+            (" 600", "not a whole number"),
+            (&"9".repeat(2_049), "more than 2048 bytes"),
+        ] {
             let warning = token_expiration("eks.amazonaws.com/token-expiration", given);
             let warning = warning.expect_err(given).to_string();
-            assert!(warning.contains("not a whole number"), "{warning}");
+            assert!(warning.contains(why), "{warning}");
         }
     }
 
@@ -157,15 +175,28 @@ mod tests {
             (r#""a", "b" "#, vec!["a", "b"]),
             ("a,,b,", vec!["a", "b"]),
             ("web app", vec!["web app"]),
+            (r#""a,b",c"#, vec!["a,b", "c"]),
+            ("a,b\nc", vec!["a", "b"]),
+            ("a,b\r\n", vec!["a", "b"]),
+            (r#""""#, vec![]),
             ("", vec![]),
         ] {
-            let expected = names.into_iter().map(str::to_owned).collect();
-            assert_eq!(container_names("k", given), Ok(expected), "{given}");
+            assert_eq!(container_names(given), Ok(names_of(&names)), "{given}");
         }
+    }
+
+    fn names_of(names: &[&str]) -> Vec<String> {
+        names.iter().map(|&name| name.to_owned()).collect()
+    }
+
+    fn container_names(value: &str) -> Result<Vec<String>, Warning> {
+        let mut names = Vec::new();
+        each_container_name("k", value, |name| names.push(name.to_owned()))?;
+        Ok(names)
     }
 
     #[test]
     fn reports_container_names_with_an_open_quote() {
-        assert!(container_names("k", r#""a,b"#).is_err());
+        assert!(container_names(r#""a,b"#).is_err());
     }
 }

@@ -1,12 +1,25 @@
 //! The `ConfigMap` `pod-identity-webhook`: identities without annotations.
 
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::Value;
+use serde_json::value::RawValue;
 use std::collections::HashMap;
 use std::sync::Arc;
+use text::shortened;
 use wildmatch::WildMatch;
 
+use super::skipped::Skipped;
+use super::value::{MAX_NAME_BYTES, MAX_NAMESPACE_BYTES, MAX_VALUE_BYTES};
+use super::warning::{Warning, Warnings};
 use super::{Account, Expiration, Key, RoleArn};
+
+/// Longest document in bytes: what Kubernetes takes of a `ConfigMap`.
+const MAX_DOCUMENT_BYTES: usize = 1 << 20;
+/// Longest glob in bytes: a namespace with a star before and behind each
+/// character.
+const MAX_GLOB_BYTES: usize = 2 * MAX_NAMESPACE_BYTES + 1;
+/// Globs for one name of `ServiceAccount`s: an admission tries each of them.
+const MAX_GLOBS: usize = 1_000;
 
 /// What one entry says. An absent member means the flag's value.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -15,6 +28,8 @@ pub struct ConfigMapEntry {
     pub audience: Option<String>,
     pub regional_sts: Option<bool>,
     pub token_expiration: Option<Expiration>,
+    /// Values that are too long to be read.
+    pub warnings: Warnings,
 }
 
 /// The entries, by exact namespace and by glob.
@@ -22,7 +37,15 @@ pub struct ConfigMapEntry {
 pub struct ConfigMapIdentities {
     exact: HashMap<String, HashMap<String, Arc<ConfigMapEntry>>>,
     /// By name of the `ServiceAccount`, the globs that win first come first.
-    globs: HashMap<String, Vec<(Glob, Arc<ConfigMapEntry>)>>,
+    globs: HashMap<String, Globs>,
+}
+
+/// The globs for one name.
+#[derive(Debug, Default)]
+struct Globs {
+    all: Vec<(Glob, Arc<ConfigMapEntry>)>,
+    /// Where each pattern stands, as long as the document is read.
+    places: HashMap<String, usize>,
 }
 
 #[derive(Debug)]
@@ -36,8 +59,14 @@ struct Glob {
 pub enum ConfigMapError {
     #[error("failed to read data.config as a JSON object: {0}; the last good one stays")]
     Document(#[source] serde_json::Error),
+    #[error(
+        "failed to read data.config: it has {0} bytes, more than 1 MiB; the last good one stays"
+    )]
+    TooLong(usize),
     #[error("entry {key:?} is skipped: {why}")]
     Entry { key: String, why: String },
+    #[error("in entry {key:?} {warning}")]
+    Value { key: String, warning: Warning },
 }
 
 impl ConfigMapIdentities {
@@ -45,21 +74,22 @@ impl ConfigMapIdentities {
     /// is none: deleting the `ConfigMap` is what empties the map.
     ///
     /// # Errors
-    /// [`ConfigMapError::Document`] where it is not a JSON object.
+    /// [`ConfigMapError::Document`] where it is not a JSON object,
+    /// [`ConfigMapError::TooLong`] where it is longer than a `ConfigMap` can be.
     pub fn parse(
         config: &str,
         account: Option<&Account>,
-    ) -> Result<(Self, Vec<ConfigMapError>), ConfigMapError> {
-        let mut read = Self::default();
-        let mut skipped = Vec::new();
-        let Members(members) = serde_json::from_str(config).map_err(ConfigMapError::Document)?;
-        for (key, value) in members {
-            if let Err(why) = read.insert(&key, &value, account) {
-                skipped.push(ConfigMapError::Entry { key, why });
-            }
+    ) -> Result<(Self, Skipped<ConfigMapError>), ConfigMapError> {
+        if config.len() > MAX_DOCUMENT_BYTES {
+            return Err(ConfigMapError::TooLong(config.len()));
         }
+        let reading = Reading { account, read: Self::default(), skipped: Skipped::default() };
+        let mut json = serde_json::Deserializer::from_str(config);
+        let read = json.deserialize_map(reading).and_then(|read| json.end().map(|()| read));
+        let (mut read, skipped) = read.map_err(ConfigMapError::Document)?;
         for globs in read.globs.values_mut() {
-            globs.sort_by(|(a, _), (b, _)| a.rank().cmp(&b.rank()));
+            globs.all.sort_by(|(a, _), (b, _)| a.rank().cmp(&b.rank()));
+            globs.places = HashMap::new();
         }
         Ok((read, skipped))
     }
@@ -71,7 +101,7 @@ impl ConfigMapIdentities {
         let exact = self.exact.get(key.namespace).and_then(|names| names.get(key.name));
         exact.or_else(|| {
             let globs = self.globs.get(key.name)?;
-            let found = globs.iter().find(|(glob, _)| glob.matcher.matches(key.namespace));
+            let found = globs.all.iter().find(|(glob, _)| glob.matcher.matches(key.namespace));
             found.map(|(_, entry)| entry)
         })
     }
@@ -79,7 +109,7 @@ impl ConfigMapIdentities {
     #[must_use]
     pub fn len(&self) -> usize {
         let exact: usize = self.exact.values().map(HashMap::len).sum();
-        let globs: usize = self.globs.values().map(Vec::len).sum();
+        let globs: usize = self.globs.values().map(|globs| globs.all.len()).sum();
         exact + globs
     }
 
@@ -88,12 +118,13 @@ impl ConfigMapIdentities {
         self.len() == 0
     }
 
+    /// What is wrong with values of the entry, which counts all the same.
     fn insert(
         &mut self,
         key: &str,
-        value: &Value,
+        value: &RawValue,
         account: Option<&Account>,
-    ) -> Result<(), String> {
+    ) -> Result<Warnings, String> {
         let (namespace, name) = key
             .split_once('/')
             .filter(|(namespace, name)| !namespace.is_empty() && !name.is_empty())
@@ -101,21 +132,47 @@ impl ConfigMapIdentities {
         if name.contains('/') {
             return Err("its name has more than one /".to_owned());
         }
+        if name.len() > MAX_NAME_BYTES {
+            return Err(format!("a ServiceAccount's name has at most {MAX_NAME_BYTES} bytes"));
+        }
+        let is_glob = namespace.contains(['*', '?']);
+        let max = if is_glob { MAX_GLOB_BYTES } else { MAX_NAMESPACE_BYTES };
+        if namespace.len() > max {
+            return Err(format!("its namespace has more than {max} bytes"));
+        }
         let entry = Arc::new(ConfigMapEntry::read(value, account)?);
-        if namespace.contains(['*', '?']) {
-            let globs = self.globs.entry(name.to_owned()).or_default();
-            globs.retain(|(glob, _)| glob.pattern != namespace);
-            globs.push((Glob::new(namespace), entry));
+        let warnings = entry.warnings.clone();
+        if is_glob {
+            self.globs.entry(name.to_owned()).or_default().insert(namespace, entry)?;
         } else {
             let names = self.exact.entry(namespace.to_owned()).or_default();
             names.insert(name.to_owned(), entry);
         }
+        Ok(warnings)
+    }
+}
+
+impl Globs {
+    /// Of two entries with one pattern the last one counts.
+    fn insert(&mut self, pattern: &str, entry: Arc<ConfigMapEntry>) -> Result<(), String> {
+        if let Some(&place) = self.places.get(pattern) {
+            if let Some((_, known)) = self.all.get_mut(place) {
+                *known = entry;
+            }
+            return Ok(());
+        }
+        if self.all.len() == MAX_GLOBS {
+            return Err(format!("there are {MAX_GLOBS} namespace globs for its ServiceAccount"));
+        }
+        self.places.insert(pattern.to_owned(), self.all.len());
+        self.all.push((Glob::new(pattern), entry));
         Ok(())
     }
 }
 
 impl ConfigMapEntry {
-    fn read(value: &Value, account: Option<&Account>) -> Result<Self, String> {
+    fn read(value: &RawValue, account: Option<&Account>) -> Result<Self, String> {
+        let value: Value = serde_json::from_str(value.get()).map_err(|error| error.to_string())?;
         let members = value.as_object().ok_or("it is not a JSON object")?;
         let mut entry = Self::default();
         for (name, value) in members {
@@ -126,11 +183,14 @@ impl ConfigMapEntry {
             match name.to_ascii_lowercase().as_str() {
                 "rolearn" => {
                     let text = value.as_str().ok_or_else(|| wrong("a string"))?;
-                    entry.role = RoleArn::read(text, account);
+                    let role = RoleArn::read(text, account);
+                    let length = role.as_ref().map_or(0, |role| role.as_str().len());
+                    entry.role = role.filter(|_| entry.fits(name, text, length));
                 }
                 "audience" => {
                     let text = value.as_str().ok_or_else(|| wrong("a string"))?;
-                    entry.audience = (!text.trim().is_empty()).then(|| text.to_owned());
+                    let is_set = !text.trim().is_empty() && entry.fits(name, text, text.len());
+                    entry.audience = is_set.then(|| text.to_owned());
                 }
                 "useregionalsts" => {
                     entry.regional_sts = Some(value.as_bool().ok_or_else(|| wrong("a boolean"))?);
@@ -144,6 +204,15 @@ impl ConfigMapEntry {
             }
         }
         Ok(entry)
+    }
+
+    /// Notes a value that is too long to go into a patch.
+    fn fits(&mut self, name: &str, value: &str, length: usize) -> bool {
+        if length > MAX_VALUE_BYTES {
+            let member = format!("the ConfigMap's {name}");
+            self.warnings.push(Warning::oversized(&member, value, MAX_VALUE_BYTES));
+        }
+        length <= MAX_VALUE_BYTES
     }
 }
 
@@ -159,28 +228,32 @@ impl Glob {
     }
 }
 
-/// A JSON object's members in the order of the document.
-struct Members(Vec<(String, Value)>);
+/// Takes the members of the document one by one, in their order.
+struct Reading<'a> {
+    account: Option<&'a Account>,
+    read: ConfigMapIdentities,
+    skipped: Skipped<ConfigMapError>,
+}
 
-impl<'de> Deserialize<'de> for Members {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct InOrder;
-        impl<'de> Visitor<'de> for InOrder {
-            type Value = Members;
+impl<'de> Visitor<'de> for Reading<'_> {
+    type Value = (ConfigMapIdentities, Skipped<ConfigMapError>);
 
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("an object of entries by NAMESPACE/SERVICEACCOUNT")
-            }
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("an object of entries by NAMESPACE/SERVICEACCOUNT")
+    }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
-                let mut members = Vec::new();
-                while let Some(member) = map.next_entry()? {
-                    members.push(member);
-                }
-                Ok(Members(members))
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Self::Value, A::Error> {
+        while let Some((key, value)) = map.next_entry::<String, &RawValue>()? {
+            let shown = || shortened(&key, 64);
+            match self.read.insert(&key, value, self.account) {
+                Ok(warnings) => warnings.iter().for_each(|warning| {
+                    let warning = warning.clone();
+                    self.skipped.push(|| ConfigMapError::Value { key: shown(), warning });
+                }),
+                Err(why) => self.skipped.push(|| ConfigMapError::Entry { key: shown(), why }),
             }
         }
-        deserializer.deserialize_map(InOrder)
+        Ok((self.read, self.skipped))
     }
 }
 
@@ -190,7 +263,7 @@ mod tests {
 
     fn parse(config: &str) -> (ConfigMapIdentities, Vec<String>) {
         let (read, skipped) = ConfigMapIdentities::parse(config, None).expect("a JSON object");
-        (read, skipped.iter().map(ToString::to_string).collect())
+        (read, skipped.kept().iter().map(ToString::to_string).collect())
     }
 
     fn role_of<'a>(read: &'a ConfigMapIdentities, namespace: &str, name: &str) -> Option<&'a str> {
@@ -239,6 +312,63 @@ mod tests {
         assert_eq!(entry.audience, None);
         let entry = read.get(Key { namespace: "a", name: "c" }).expect("a/c");
         assert_eq!(entry.token_expiration, Some(Expiration::MIN));
+    }
+
+    #[test]
+    fn leaves_a_role_that_is_too_long_out_and_lets_no_glob_take_its_place() {
+        let long = "x".repeat(2_049);
+        let (read, skipped) = parse(&format!(
+            r#"{{"*/app":{{"RoleARN":"any"}},"a/app":{{"RoleARN":"{long}"}},"b/app":{{"RoleARN":"b","Audience":"{long}"}}}}"#
+        ));
+        assert_eq!(role_of(&read, "a", "app"), None);
+        assert_eq!(role_of(&read, "b", "app"), Some("b"));
+        assert_eq!(role_of(&read, "c", "app"), Some("any"));
+        let entry = read.get(Key { namespace: "b", name: "app" }).expect("b/app");
+        assert_eq!((&entry.audience, entry.warnings.len()), (&None, 1));
+        assert_eq!(skipped.len(), 2, "{skipped:?}");
+        assert!(skipped.iter().all(|it| it.contains("more than 2048 bytes")), "{skipped:?}");
+    }
+
+    #[test]
+    fn bounds_the_names_the_globs_and_the_document() {
+        let skips = |key: &str| parse(&format!(r#"{{"{key}":{{}}}}"#)).1.len();
+        for (key, skipped) in [
+            (format!("{}/app", "n".repeat(63)), 0),
+            (format!("{}/app", "n".repeat(64)), 1),
+            (format!("{}*/app", "n*".repeat(63)), 0),
+            (format!("{}**/app", "n*".repeat(63)), 1),
+            (format!("n/{}", "a".repeat(253)), 0),
+            (format!("n/{}", "a".repeat(254)), 1),
+        ] {
+            assert_eq!(skips(&key), skipped, "{key}");
+        }
+        let globs: Vec<_> = (0..1_010).map(|n| format!(r#""{n}-*/app":{{}}"#)).collect();
+        let config = format!("{{{}}}", globs.join(","));
+        let (read, skipped) = ConfigMapIdentities::parse(&config, None).expect("a JSON object");
+        assert_eq!((read.len(), skipped.total()), (1_000, 10));
+        let long = format!("{{}}{}", " ".repeat(1 << 20));
+        let error = ConfigMapIdentities::parse(&long, None).expect_err("too long").to_string();
+        assert!(error.contains("more than 1 MiB"), "{error}");
+    }
+
+    #[test]
+    fn quotes_a_little_of_a_few_entries_and_counts_all() {
+        let bad: Vec<_> = (0..10_000).map(|n| format!(r#""{n}{}":1"#, "x".repeat(60))).collect();
+        let config = format!("{{{}}}", bad.join(","));
+        let (_, skipped) = ConfigMapIdentities::parse(&config, None).expect("a JSON object");
+        assert_eq!(skipped.total(), 10_000);
+        assert!(format!("{skipped:?}").len() < 10_000);
+        let (_, skipped) = parse(&format!(r#"{{"{}":1}}"#, "x".repeat(100_000)));
+        assert!(skipped[0].len() < 200, "{skipped:?}");
+    }
+
+    #[test]
+    fn takes_the_last_of_two_entries_with_one_name() {
+        let (read, _) = parse(
+            r#"{"a/b":{"RoleARN":"1"},"c*/b":{"RoleARN":"1"},"a/b":{"RoleARN":"2"},"c*/b":{"RoleARN":"2"}}"#,
+        );
+        assert_eq!((role_of(&read, "a", "b"), role_of(&read, "cd", "b")), (Some("2"), Some("2")));
+        assert_eq!(read.len(), 2);
     }
 
     #[test]

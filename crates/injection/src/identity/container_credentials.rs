@@ -6,6 +6,8 @@ use std::collections::{HashMap, HashSet};
 use ContainerCredentialsError::{Document, Entry};
 
 use super::Key;
+use super::skipped::Skipped;
+use super::value::{MAX_NAME_BYTES, MAX_NAMESPACE_BYTES};
 
 /// The keys of `{"identities":[{"namespace":"..","serviceAccount":".."}]}`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,8 +32,8 @@ impl ContainerCredentialsKeys {
     /// Anything that is not the document above.
     pub fn parse(
         file: &[u8],
-    ) -> Result<(Self, Vec<ContainerCredentialsError>), ContainerCredentialsError> {
-        let (mut keys, mut skipped) = (Self::default(), Vec::new());
+    ) -> Result<(Self, Skipped<ContainerCredentialsError>), ContainerCredentialsError> {
+        let (mut keys, mut skipped) = (Self::default(), Skipped::default());
         if file.trim_ascii().is_empty() {
             return Ok((keys, skipped));
         }
@@ -44,11 +46,17 @@ impl ContainerCredentialsKeys {
         for (index, identity) in identities.iter().enumerate() {
             let text = |name| identity.as_object().and_then(|it| member(it, name)?.as_str());
             match (text("namespace"), text("serviceAccount")) {
+                (Some(namespace), _) if namespace.len() > MAX_NAMESPACE_BYTES => {
+                    skipped.push(|| Entry(index, "its namespace has more than 63 bytes"));
+                }
+                (_, Some(name)) if name.len() > MAX_NAME_BYTES => {
+                    skipped.push(|| Entry(index, "its serviceAccount has more than 253 bytes"));
+                }
                 (Some(namespace), Some(name)) => {
                     keys.0.entry(namespace.to_owned()).or_default().insert(name.to_owned());
                 }
-                (None, _) => skipped.push(Entry(index, "it has no namespace")),
-                (_, None) => skipped.push(Entry(index, "it has no serviceAccount")),
+                (None, _) => skipped.push(|| Entry(index, "it has no namespace")),
+                (_, None) => skipped.push(|| Entry(index, "it has no serviceAccount")),
             }
         }
         Ok((keys, skipped))
@@ -82,7 +90,7 @@ mod tests {
 
     fn parse(file: &str) -> (ContainerCredentialsKeys, Vec<String>) {
         let (keys, skipped) = ContainerCredentialsKeys::parse(file.as_bytes()).expect(file);
-        (keys, skipped.iter().map(ToString::to_string).collect())
+        (keys, skipped.kept().iter().map(ToString::to_string).collect())
     }
 
     #[test]
@@ -105,6 +113,21 @@ mod tests {
         assert!(keys.contains(APP));
         assert_eq!(skipped.len(), 3, "{skipped:?}");
         assert!(skipped[0].contains("entry 0") && skipped[0].contains("serviceAccount"));
+    }
+
+    #[test]
+    fn skips_names_that_no_object_has() {
+        let entry = |namespace: usize, name: usize| {
+            let (namespace, name) = ("n".repeat(namespace), "a".repeat(name));
+            format!(r#"{{"namespace":"{namespace}","serviceAccount":"{name}"}}"#)
+        };
+        let entries = [entry(63, 253), entry(64, 1), entry(1, 254)];
+        let (keys, skipped) = parse(&format!(r#"{{"identities":[{}]}}"#, entries.join(",")));
+        assert_eq!((keys.len(), skipped.len()), (1, 2), "{skipped:?}");
+        let many = vec!["7"; 10_000].join(",");
+        let file = format!(r#"{{"identities":[{many}]}}"#);
+        let (_, skipped) = ContainerCredentialsKeys::parse(file.as_bytes()).expect("a document");
+        assert_eq!((skipped.kept().len(), skipped.total()), (16, 10_000));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{ConfigMapEntry, Defaults, Expiration, ServiceAccount, Warning, WarningKind};
+use super::{ConfigMapEntry, Defaults, Expiration, ServiceAccount, Warning, WarningKind, Warnings};
 
 /// What became known of one thing that was looked up.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,6 +75,7 @@ impl Lookup {
         match &self.service_account {
             Fact::Unknown(reason) => return Err(LookupFailed(Arc::clone(reason))),
             Fact::Known(sa) if sa.role.is_some() => return Ok(annotated(sa, defaults)),
+            Fact::Known(sa) if sa.has_oversized_role => return Ok(None),
             Fact::Known(_) | Fact::Absent => {}
         }
         match &self.config_map_entry {
@@ -87,14 +88,17 @@ impl Lookup {
     /// What is wrong with the `ServiceAccount`, and what could not be asked
     /// where the identity does not depend on it.
     #[must_use]
-    pub fn warnings(&self) -> Vec<Warning> {
+    pub fn warnings(&self) -> Warnings {
         let mut warnings = match &self.service_account {
             Fact::Known(sa) => sa.warnings.clone(),
-            Fact::Absent | Fact::Unknown(_) => Vec::new(),
+            Fact::Absent | Fact::Unknown(_) => Warnings::default(),
         };
-        if !self.container_credentials && !self.is_annotated() {
-            let role = self.config_map_entry.known().and_then(|entry| entry.role.as_ref());
-            warnings.extend(role.and_then(Warning::odd_role));
+        if !self.container_credentials
+            && !self.is_annotated()
+            && let Some(entry) = self.config_map_entry.known()
+        {
+            warnings.append(&entry.warnings);
+            warnings.extend(entry.role.as_ref().and_then(Warning::odd_role));
         }
         let unknown = match (&self.service_account, &self.config_map_entry) {
             (Fact::Unknown(_), _) => Some("ServiceAccount"),
@@ -113,7 +117,7 @@ impl Lookup {
     }
 
     fn is_annotated(&self) -> bool {
-        self.service_account.known().is_some_and(|sa| sa.role.is_some())
+        self.service_account.known().is_some_and(|sa| sa.role.is_some() || sa.has_oversized_role)
     }
 
     /// Each value from the `ServiceAccount`, else the `ConfigMap` entry, else
@@ -240,6 +244,22 @@ mod tests {
         ] {
             assert_eq!(role(&lookup), expected, "{lookup:?}");
         }
+    }
+
+    #[test]
+    fn ends_the_search_at_a_role_that_is_too_long() {
+        let defaults = Defaults::default();
+        let oversized = || {
+            Fact::Known(Arc::new(ServiceAccount {
+                has_oversized_role: true,
+                ..ServiceAccount::default()
+            }))
+        };
+        for entry in [entry("cm"), unknown(), Fact::Absent] {
+            assert_eq!(lookup(false, oversized(), entry).identity(&defaults), Ok(None));
+        }
+        let listed = lookup(true, oversized(), entry("cm"));
+        assert!(listed.identity(&defaults).is_ok_and(|identity| identity.is_some()));
     }
 
     #[test]

@@ -13,9 +13,13 @@ mod decide;
 mod manifests;
 mod near_miss;
 mod service_account;
+mod skipped;
+mod value;
 mod warning;
 
-pub use annotations::{AnnotationKeys, Expiration, container_names, parse_bool, token_expiration};
+pub use annotations::{
+    AnnotationKeys, Expiration, each_container_name, parse_bool, token_expiration,
+};
 pub use config_map::{ConfigMapEntry, ConfigMapError, ConfigMapIdentities};
 pub use container_credentials::{ContainerCredentialsError, ContainerCredentialsKeys};
 pub use decide::{ContainerCredentials, Fact, Identity, Lookup, LookupFailed, Shared, WebIdentity};
@@ -23,7 +27,9 @@ pub use manifests::{
     ConfigMapManifest, ManifestError, Manifests, ServiceAccountManifest, documents,
 };
 pub use service_account::{ServiceAccount, ServiceAccountReader};
-pub use warning::{Warning, WarningKind};
+pub use skipped::Skipped;
+pub use value::{MAX_PREFIX_BYTES, MAX_REGION_BYTES, MAX_VALUE_BYTES};
+pub use warning::{Warning, WarningKind, Warnings};
 
 /// A `ServiceAccount` by namespace and name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -5,18 +5,19 @@ use text::shortened;
 
 use super::warning::{Warning, WarningKind};
 
-/// Says so if this annotation of a `ServiceAccount` without a role looks like
+/// Whether this annotation of a `ServiceAccount` without a role looks like
 /// an attempt at one: the name slightly off (`role_arn`, `roleArn`), the
 /// domain off (`eks.amazon.com`), or a role's ARN under some other key.
-pub(super) fn check(key: &str, value: &str, wanted: &str) -> Option<Warning> {
-    if key == wanted || !(is_named_alike(key) || looks_like_iam(value.trim())) {
-        return None;
-    }
+pub(super) fn is_one(key: &str, value: &str, wanted: &str) -> bool {
+    key != wanted && (is_named_alike(key) || looks_like_iam(value.trim()))
+}
+
+pub(super) fn warning(key: &str, wanted: &str) -> Warning {
     let key = shortened(key, 44);
-    Some(Warning::new(
+    Warning::new(
         WarningKind::NearMiss,
         format!("annotation {key:?} gives no role: did you mean {wanted}?"),
-    ))
+    )
 }
 
 fn is_named_alike(key: &str) -> bool {
@@ -41,7 +42,8 @@ mod tests {
             ("role-arn", ARN),
             ("example.com/aws", ARN),
         ] {
-            let warning = check(key, value, WANTED).expect(key);
+            assert!(is_one(key, value, WANTED), "{key}");
+            let warning = warning(key, WANTED);
             assert!(warning.message().contains(WANTED), "{warning}");
             assert!(warning.message().len() < 120, "{warning}");
         }
@@ -54,7 +56,7 @@ mod tests {
             ("eks.amazonaws.com/audience", "sts.amazonaws.com"),
             ("kubectl.kubernetes.io/last-applied-configuration", &format!("{{\"a\":\"{ARN}\"}}")),
         ] {
-            assert_eq!(check(key, value, WANTED), None, "{key}");
+            assert!(!is_one(key, value, WANTED), "{key}");
         }
     }
 }

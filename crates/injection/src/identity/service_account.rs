@@ -2,13 +2,17 @@
 //! when it arrives, so that an admission only copies a pointer.
 
 use super::annotations::{boolean, set, token_expiration};
-use super::warning::Warning;
+use super::value::{MAX_REGION_BYTES, MAX_VALUE_BYTES};
+use super::warning::{Warning, WarningKind, Warnings};
 use super::{Account, AnnotationKeys, Expiration, RoleArn, near_miss};
 
 /// The annotations of one `ServiceAccount` that mean something here.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ServiceAccount {
     pub role: Option<RoleArn>,
+    /// The role's annotation is too long to be read. It ends the search all the
+    /// same: no entry of the `ConfigMap` takes its place.
+    pub has_oversized_role: bool,
     pub audience: Option<Box<str>>,
     pub token_expiration: Option<Expiration>,
     pub regional_sts: Option<bool>,
@@ -16,7 +20,7 @@ pub struct ServiceAccount {
     /// The session is to carry the pod's name (`role-session-name: pod-name`).
     pub session_name: bool,
     /// What is wrong with it, whatever pod uses it.
-    pub warnings: Vec<Warning>,
+    pub warnings: Warnings,
 }
 
 /// Reads `ServiceAccount`s under one annotation prefix.
@@ -53,10 +57,13 @@ impl ServiceAccountReader {
         }
         if let Some(role) = &read.role {
             read.warnings.extend(Warning::odd_role(role));
-        } else {
-            let misses = annotations
-                .filter_map(|(key, value)| near_miss::check(key, value, &self.keys.role_arn));
-            read.warnings.extend(misses);
+        } else if !read.has_oversized_role {
+            for (key, value) in annotations {
+                if near_miss::is_one(key, value, &self.keys.role_arn) {
+                    let warning = || near_miss::warning(key, &self.keys.role_arn);
+                    read.warnings.report(WarningKind::NearMiss, warning);
+                }
+            }
         }
         (read != ServiceAccount::default()).then_some(read)
     }
@@ -70,20 +77,29 @@ impl ServiceAccountReader {
             return Ok(());
         };
         if key == keys.role_arn {
-            to.role = RoleArn::read(value, self.account.as_ref());
+            to.role = RoleArn::read(value, self.account.as_ref())
+                .filter(|role| role.as_str().len() <= MAX_VALUE_BYTES);
+            to.has_oversized_role = to.role.is_none();
+            if to.has_oversized_role {
+                return Err(Warning::oversized(key, value, MAX_VALUE_BYTES));
+            }
         } else if key == keys.audience {
-            to.audience = Some(value.into());
+            to.audience = Some(within(MAX_VALUE_BYTES, key, value)?.into());
         } else if key == keys.token_expiration {
             to.token_expiration = Some(token_expiration(key, value)?);
         } else if key == keys.regional_sts {
             to.regional_sts = Some(boolean(key, value)?);
         } else if key == keys.region {
-            to.region = Some(value.trim().into());
+            to.region = Some(within(MAX_REGION_BYTES, key, value.trim())?.into());
         } else if key == keys.role_session_name {
             to.session_name = session_name(key, value)?;
         }
         Ok(())
     }
+}
+
+fn within<'a>(max: usize, key: &str, value: &'a str) -> Result<&'a str, Warning> {
+    if value.len() > max { Err(Warning::oversized(key, value, max)) } else { Ok(value) }
 }
 
 fn session_name(key: &str, value: &str) -> Result<bool, Warning> {
@@ -131,7 +147,7 @@ mod tests {
         ]);
         let sa = sa.expect("it has a role");
         assert_eq!((sa.audience, sa.token_expiration), (None, None));
-        assert_eq!(sa.warnings, []);
+        assert_eq!(sa.warnings, Warnings::default());
     }
 
     #[test]
@@ -148,7 +164,61 @@ mod tests {
         let sa = read(&[miss]).expect("a near miss is worth keeping");
         assert_eq!(sa.warnings[0].kind, WarningKind::NearMiss);
         let sa = read(&[miss, ("eks.amazonaws.com/role-arn", miss.1)]).expect("it has a role");
-        assert_eq!(sa.warnings, []);
+        assert_eq!(sa.warnings, Warnings::default());
+    }
+
+    #[test]
+    fn reports_values_that_are_too_long_and_stores_none_of_them() {
+        let long = |length| "x".repeat(length);
+        let sa = read(&[
+            ("eks.amazonaws.com/role-arn", "arn:aws:iam::111122223333:role/x"),
+            ("eks.amazonaws.com/audience", &long(2_049)),
+            ("eks.amazonaws.com/region", &long(64)),
+            ("eks.amazonaws.com/token-expiration", &long(200_000)),
+            ("eks.amazonaws.com/sts-regional-endpoints", &long(200_000)),
+            ("eks.amazonaws.com/role-session-name", &long(200_000)),
+        ]);
+        let sa = sa.expect("it has a role");
+        assert_eq!((&sa.audience, &sa.region), (&None, &None));
+        assert_eq!(sa.warnings.len(), 5);
+        assert!(sa.warnings.iter().all(|w| w.kind == WarningKind::UnreadableValue));
+        assert!(format!("{sa:?}").len() < 2_000, "{sa:?}");
+        let sa = read(&[
+            ("eks.amazonaws.com/role-arn", &long(2_048)),
+            ("eks.amazonaws.com/audience", &long(2_048)),
+            ("eks.amazonaws.com/region", &long(63)),
+        ]);
+        let sa = sa.expect("it has a role");
+        assert!(sa.role.is_some() && sa.audience.is_some() && sa.region.is_some());
+    }
+
+    #[test]
+    fn reports_a_role_that_is_too_long_as_itself_or_once_it_is_completed() {
+        let account = Account::new("aws", "111122223333").expect("a good account");
+        let completing = ServiceAccountReader::new(AnnotationKeys::default(), Some(account));
+        let long = "x".repeat(2_030);
+        for (reader, role) in [
+            (ServiceAccountReader::default(), "x".repeat(200_000)),
+            (completing.clone(), long.clone()),
+        ] {
+            let miss = ("eks.amazon.com/role-arn", "x");
+            let role = [("eks.amazonaws.com/role-arn", role.as_str()), miss];
+            let sa = reader.read(role.into_iter()).expect("it is annotated");
+            assert!(sa.role.is_none() && sa.has_oversized_role);
+            let kinds: Vec<_> = sa.warnings.iter().map(|it| it.kind).collect();
+            assert_eq!(kinds, [WarningKind::UnreadableValue]);
+        }
+        let sa = read(&[("eks.amazonaws.com/role-arn", long.as_str())]).expect("it has a role");
+        assert!(sa.role.is_some() && !sa.has_oversized_role);
+    }
+
+    #[test]
+    fn keeps_a_few_of_many_near_misses() {
+        let keys: Vec<_> = (0..10_000).map(|n| format!("n{n}.example.com/role-arn")).collect();
+        let annotations: Vec<_> = keys.iter().map(|key| (key.as_str(), "x")).collect();
+        let sa = read(&annotations).expect("near misses are worth keeping");
+        assert_eq!(sa.warnings.total(), 10_000);
+        assert!(format!("{sa:?}").len() < 10_000);
     }
 
     #[test]
@@ -158,7 +228,7 @@ mod tests {
             ("eks.amazonaws.com/role-arn", long.as_str()),
             ("eks.amazonaws.com/token-expiration", long.as_str()),
         ]);
-        for warning in sa.expect("it has a role").warnings {
+        for warning in &sa.expect("it has a role").warnings {
             assert!(warning.message().chars().count() < 120, "{warning}");
         }
     }

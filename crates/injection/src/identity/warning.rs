@@ -1,6 +1,10 @@
 //! What an admission reports beside its outcome.
 
 use std::fmt;
+use std::ops::Deref;
+
+/// Bytes of a message at most, whatever it quotes.
+const MAX_MESSAGE: usize = 1_024;
 
 use arn::RoleArn;
 use text::{escaped, shortened};
@@ -11,6 +15,15 @@ use text::{escaped, shortened};
 pub struct Warning {
     pub kind: WarningKind,
     message: String,
+}
+
+/// The warnings of one admission or object: some in full, of the others how many
+/// of each kind there are. So a pod of a hundred thousand containers takes no
+/// more of the log and of memory than one of sixteen.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Warnings {
+    kept: Vec<Warning>,
+    left_out: Vec<(WarningKind, u64)>,
 }
 
 /// The word that stands in the metric's label and in the log line.
@@ -62,9 +75,16 @@ impl WarningKind {
 impl Warning {
     /// The message is one line, shown to whoever ran `kubectl`: what objects
     /// have in it is escaped. The API server drops warnings with control characters.
+    /// One that is far too long is cut.
     #[must_use]
     pub fn new(kind: WarningKind, message: impl AsRef<str>) -> Self {
-        Self { kind, message: escaped(message.as_ref()).into_owned() }
+        let message = message.as_ref();
+        let message = if message.len() > MAX_MESSAGE {
+            escaped(&shortened(message, MAX_MESSAGE / 4)).into_owned()
+        } else {
+            escaped(message).into_owned()
+        };
+        Self { kind, message }
     }
 
     /// A value that could not be read: the next source counts.
@@ -72,6 +92,12 @@ impl Warning {
     pub fn unreadable(key: &str, value: &str, why: &str) -> Self {
         let value = shortened(value, 24);
         Self::new(WarningKind::UnreadableValue, format!("{key} {value:?} is ignored: {why}"))
+    }
+
+    /// A value that is longer than `max` bytes: the next source counts.
+    #[must_use]
+    pub(super) fn oversized(key: &str, value: &str, max: usize) -> Self {
+        Self::unreadable(key, value, &format!("it has more than {max} bytes"))
     }
 
     /// What there is to report of a role.
@@ -94,5 +120,116 @@ impl Warning {
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)
+    }
+}
+
+impl Warnings {
+    /// How many are kept in full. An answer shows fewer, the log all of them.
+    pub const KEPT: usize = 16;
+
+    pub fn push(&mut self, warning: Warning) {
+        self.report(warning.kind, || warning);
+    }
+
+    /// The same as [`push`](Self::push), for what can be there a hundred
+    /// thousand times: the text is only made where it is kept.
+    pub fn report(&mut self, kind: WarningKind, warning: impl FnOnce() -> Warning) {
+        if self.kept.len() < Self::KEPT {
+            self.kept.push(warning());
+        } else {
+            self.leave_out(kind, 1);
+        }
+    }
+
+    pub fn append(&mut self, other: &Self) {
+        self.extend(other.kept.iter().cloned());
+        for &(kind, count) in &other.left_out {
+            self.leave_out(kind, count);
+        }
+    }
+
+    /// How many there are, those left out included.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.kept.iter().map(|_| 1).chain(self.left_out.iter().map(|(_, count)| *count)).sum()
+    }
+
+    /// How many of each kind there are; a kind may come more than once.
+    pub fn counts(&self) -> impl Iterator<Item = (WarningKind, u64)> {
+        let kept = self.kept.iter().map(|warning| (warning.kind, 1));
+        kept.chain(self.left_out.iter().copied())
+    }
+
+    fn leave_out(&mut self, kind: WarningKind, more: u64) {
+        match self.left_out.iter_mut().find(|(known, _)| *known == kind) {
+            Some((_, count)) => *count += more,
+            None => self.left_out.push((kind, more)),
+        }
+    }
+}
+
+impl Deref for Warnings {
+    type Target = [Warning];
+
+    /// Those that are kept.
+    fn deref(&self) -> &[Warning] {
+        &self.kept
+    }
+}
+
+impl Extend<Warning> for Warnings {
+    fn extend<I: IntoIterator<Item = Warning>>(&mut self, warnings: I) {
+        warnings.into_iter().for_each(|warning| self.push(warning));
+    }
+}
+
+impl FromIterator<Warning> for Warnings {
+    fn from_iter<I: IntoIterator<Item = Warning>>(warnings: I) -> Self {
+        let mut all = Self::default();
+        all.extend(warnings);
+        all
+    }
+}
+
+impl<'a> IntoIterator for &'a Warnings {
+    type Item = &'a Warning;
+    type IntoIter = std::slice::Iter<'a, Warning>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.kept.iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keeps_a_few_warnings_and_counts_the_others_by_kind() {
+        let mut warnings = Warnings::default();
+        for index in 0..100_u64 {
+            let kind = if index % 2 == 0 { WarningKind::NearMiss } else { WarningKind::OtherLabel };
+            warnings.report(kind, || {
+                assert!(index < 16, "a text is made that nobody reads");
+                Warning::new(kind, "x")
+            });
+        }
+        let mut twice = warnings.clone();
+        twice.append(&warnings);
+        for (warnings, each) in [(warnings, 50), (twice, 100)] {
+            assert_eq!((warnings.len(), warnings.total()), (Warnings::KEPT, 2 * each));
+            for kind in [WarningKind::NearMiss, WarningKind::OtherLabel] {
+                let counted = warnings.counts().filter(|(of, _)| *of == kind);
+                assert_eq!(counted.map(|(_, count)| count).sum::<u64>(), each);
+            }
+        }
+    }
+
+    #[test]
+    fn cuts_a_message_that_is_far_too_long() {
+        let long = Warning::new(WarningKind::NearMiss, "ä".repeat(1 << 20));
+        assert!(long.message().len() <= MAX_MESSAGE);
+        let unreadable = Warning::oversized("k", &"x".repeat(1 << 20), 2_048);
+        assert!(unreadable.message().len() < 120, "{unreadable}");
     }
 }

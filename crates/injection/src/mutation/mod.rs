@@ -4,7 +4,11 @@
 //! only adds by path, so that a field that this program has never heard of
 //! survives by construction.
 
+mod chunks;
 mod container;
+mod containers;
+mod env;
+mod items;
 mod participants;
 mod patch;
 mod plan;
@@ -16,12 +20,13 @@ mod text;
 mod volume;
 mod windows;
 
-pub use patch::PatchText;
+pub use containers::ExistingEphemeralContainers;
+pub use patch::{MAX_PATCH_BYTES, PatchText, PatchTooLarge};
 pub use plan::{
     ContainerPlan, EnvSource, EnvVar, Jitter, LABEL, LABEL_VALUE, LabelPlan, List, Mounted, Plan,
     Scope, Status, Variables, Verdict, VolumePlan,
 };
 pub use planner::plan;
-pub use pod::{ExistingEphemeralContainers, Pod};
+pub use pod::Pod;
 pub use settings::{ContainerCredentialsSettings, Settings};
 pub use text::Text;

@@ -6,8 +6,17 @@
 use crate::json::push_string;
 
 use super::plan::{
-    ContainerPlan, EnvSource, EnvVar, LABEL, LABEL_VALUE, LabelPlan, Plan, VolumePlan,
+    ContainerPlan, EnvSource, EnvVar, LABEL, LABEL_VALUE, LabelPlan, Plan, Status, VolumePlan,
 };
+
+/// Bytes of a patch at most: an API server takes an answer of 3 MiB, in which
+/// the patch stands as base64.
+pub const MAX_PATCH_BYTES: usize = 2 << 20;
+
+/// What is missing makes a patch of more than [`MAX_PATCH_BYTES`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the patch would have more than {MAX_PATCH_BYTES} bytes")]
+pub struct PatchTooLarge;
 
 /// Enough for the patch of a pod with two containers.
 const USUAL: usize = 3 << 9;
@@ -39,8 +48,9 @@ impl PatchText {
         Self(text.to_owned())
     }
 
-    /// One operation; `value` writes the JSON of what is added.
-    fn add(&mut self, path: &[&str], value: impl FnOnce(&mut String)) {
+    /// One operation; `value` writes the JSON of what is added. One is small, so
+    /// that the length is looked at behind each.
+    fn add(&mut self, path: &[&str], value: impl FnOnce(&mut String)) -> Result<(), PatchTooLarge> {
         let Self(text) = self;
         // The bracket that ended the list goes on as a comma.
         let is_first = text.pop().is_none();
@@ -53,6 +63,7 @@ impl PatchText {
         text.push_str(r#"","value":"#);
         value(text);
         text.push_str("}]");
+        if text.len() > MAX_PATCH_BYTES { Err(PatchTooLarge) } else { Ok(()) }
     }
 
     /// Adds the items to the end of the list at `path`, made where it is not
@@ -61,67 +72,79 @@ impl PatchText {
         &mut self,
         path: [&str; 4],
         exists: bool,
-        items: &[T],
-        write: impl Fn(&T, &mut String),
-    ) {
+        items: impl Iterator<Item = T>,
+        write: impl Fn(T, &mut String),
+    ) -> Result<(), PatchTooLarge> {
         if exists {
             let [a, b, c, d] = path;
             for item in items {
-                self.add(&[a, b, c, d, "-"], |text| write(item, text));
+                self.add(&[a, b, c, d, "-"], |text| write(item, text))?;
             }
-        } else {
-            self.add(&path, |text| {
-                for (index, item) in items.iter().enumerate() {
-                    text.push(if index == 0 { '[' } else { ',' });
-                    write(item, text);
-                }
-                text.push(']');
-            });
+            return Ok(());
         }
+        self.add(&path, |text| {
+            for (index, item) in items.enumerate() {
+                text.push(if index == 0 { '[' } else { ',' });
+                write(item, text);
+            }
+            text.push(']');
+        })
     }
 }
 
 impl Plan<'_> {
     /// Adds what is missing, the lists that it goes into where there are none,
     /// and touches nothing else.
-    #[must_use]
-    pub fn patch(&self) -> PatchText {
+    ///
+    /// # Errors
+    /// [`PatchTooLarge`] as soon as it is: the rest is not written.
+    pub fn patch(&self) -> Result<PatchText, PatchTooLarge> {
+        if self.status == Status::TooLarge {
+            return Err(PatchTooLarge);
+        }
         let mut patch = PatchText(String::with_capacity(USUAL));
-        for container in &self.containers {
-            container.add_to(&mut patch, &self.volume.name, self.mount_path);
+        for container in self.containers.iter() {
+            self.add_to_container(container, &mut patch)?;
         }
         if self.volume.add && self.volume.has_volumes {
-            patch.add(&["spec", "volumes", "-"], |text| self.volume.write(text));
+            patch.add(&["spec", "volumes", "-"], |text| self.volume.write(text))?;
         } else if self.volume.add {
             patch.add(&["spec", "volumes"], |text| {
                 text.push('[');
                 self.volume.write(text);
                 text.push(']');
-            });
+            })?;
         }
         if let Some(label) = self.label {
-            label.add_to(&mut patch);
+            label.add_to(&mut patch)?;
         }
-        patch
+        Ok(patch)
     }
-}
 
-impl ContainerPlan<'_> {
-    fn add_to(&self, patch: &mut PatchText, volume: &str, mount_path: &str) {
-        let index = self.index.to_string();
-        let at = |list| ["spec", self.list.as_str(), &index, list];
-        if !self.env.is_empty() {
-            patch.append(at("env"), self.has_env, &self.env, EnvVar::write);
+    fn add_to_container(
+        &self,
+        container: &ContainerPlan<'_>,
+        patch: &mut PatchText,
+    ) -> Result<(), PatchTooLarge> {
+        if !container.is_incomplete() {
+            return Ok(());
         }
-        if self.mount {
-            patch.append(at("volumeMounts"), self.has_mounts, &[()], |(), text| {
-                text.push_str(r#"{"mountPath":"#);
-                push_string(text, mount_path);
-                text.push_str(r#","name":"#);
-                push_string(text, volume);
-                text.push_str(r#","readOnly":true}"#);
-            });
+        let index = container.index.to_string();
+        let at = |list| ["spec", container.list.as_str(), &index, list];
+        let mut env = self.env(container).peekable();
+        if env.peek().is_some() {
+            patch.append(at("env"), container.has_env, env, EnvVar::write)?;
         }
+        if !container.mount {
+            return Ok(());
+        }
+        patch.append(at("volumeMounts"), container.has_mounts, [()].into_iter(), |(), text| {
+            text.push_str(r#"{"mountPath":"#);
+            push_string(text, self.mount_path);
+            text.push_str(r#","name":"#);
+            push_string(text, &self.volume.name);
+            text.push_str(r#","readOnly":true}"#);
+        })
     }
 }
 
@@ -157,7 +180,7 @@ impl VolumePlan<'_> {
 }
 
 impl LabelPlan {
-    fn add_to(self, patch: &mut PatchText) {
+    fn add_to(self, patch: &mut PatchText) -> Result<(), PatchTooLarge> {
         let object = |text: &mut String| {
             text.push('{');
             push_string(text, LABEL);

@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 
-use super::pod::ExistingEphemeralContainers;
-use crate::identity::{Expiration, Warning};
+use super::chunks::Chunks;
+use super::containers::ExistingEphemeralContainers;
+use crate::identity::{Expiration, Warnings};
 
 /// The containers that a request may change.
 #[derive(Clone, Copy, Debug)]
@@ -26,13 +27,16 @@ impl Jitter {
 /// What a pod lacks for its identity.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan<'p> {
-    pub containers: Vec<ContainerPlan<'p>>,
+    pub(crate) containers: Chunks<ContainerPlan<'p>>,
     pub volume: VolumePlan<'p>,
     pub label: Option<LabelPlan>,
-    pub warnings: Vec<Warning>,
+    pub warnings: Warnings,
     pub status: Status,
-    /// The containers that annotations leave out.
+    /// The first of the containers that annotations leave out, for people: not
+    /// more than [`Plan::LEFT_OUT_KEPT`].
     pub left_out: Vec<(List, &'p str)>,
+    /// The variables of each group, in the order of [`Variables::ALL`].
+    pub(super) variables: [Vec<EnvVar<'p>>; 4],
     pub(super) mount_path: &'p str,
 }
 
@@ -46,6 +50,9 @@ pub enum Status {
     NoContainers,
     /// An ephemeral container of a pod that has no token volume.
     NoVolume,
+    /// What is missing makes a patch that is too large, so that the plan was not
+    /// made to its end.
+    TooLarge,
 }
 
 /// What one container that takes part lacks.
@@ -55,8 +62,7 @@ pub struct ContainerPlan<'p> {
     pub list: List,
     pub index: usize,
     pub name: &'p str,
-    pub env: Vec<EnvVar<'p>>,
-    /// Why `env` is what it is, in the order of [`Variables::ALL`].
+    /// Which variables are added, in the order of [`Variables::ALL`].
     pub verdicts: [Verdict; 4],
     pub mount: bool,
     pub mounted: Mounted<'p>,
@@ -151,6 +157,25 @@ impl Variables {
 }
 
 impl<'p> Plan<'p> {
+    pub const LEFT_OUT_KEPT: usize = 1_000;
+
+    /// The containers that take part, in the order of the pod.
+    pub fn containers(&self) -> impl Iterator<Item = &ContainerPlan<'p>> {
+        self.containers.iter()
+    }
+
+    /// The variables that are added to a container, group by group.
+    pub fn env(&self, container: &ContainerPlan<'p>) -> impl Iterator<Item = &EnvVar<'p>> + Clone {
+        let groups = self.variables.iter().zip(container.verdicts);
+        groups.filter(|(_, verdict)| *verdict == Verdict::Added).flat_map(|(group, _)| group)
+    }
+
+    /// All variables of a group.
+    #[must_use]
+    pub fn variables(&self, group: Variables) -> &[EnvVar<'p>] {
+        &self.variables[group as usize]
+    }
+
     /// Where the token's volume is mounted.
     #[must_use]
     pub fn mount_path(&self) -> &'p str {
@@ -163,9 +188,33 @@ impl<'p> Plan<'p> {
     }
 }
 
+impl ContainerPlan<'_> {
+    /// Whether something is added to the container.
+    pub(super) fn is_incomplete(&self) -> bool {
+        self.mount || self.verdicts.contains(&Verdict::Added)
+    }
+
+    /// Bytes that it adds to a patch at least: what is written around its values,
+    /// and they themselves without their escapes.
+    pub(super) fn least_bytes(&self, variables: &[Vec<EnvVar<'_>>; 4], mount: usize) -> usize {
+        let groups = variables.iter().zip(self.verdicts);
+        let added = groups.filter(|(_, verdict)| *verdict == Verdict::Added);
+        let env: usize = added.flat_map(|(group, _)| group).map(EnvVar::least_bytes).sum();
+        env + if self.mount { mount } else { 0 }
+    }
+}
+
 impl<'p> EnvVar<'p> {
     pub(super) fn value(name: &'static str, value: impl Into<Cow<'p, str>>) -> Self {
         Self { name, source: EnvSource::Value(value.into()) }
+    }
+
+    fn least_bytes(&self) -> usize {
+        let value = match &self.source {
+            EnvSource::Value(value) => value.len(),
+            EnvSource::PodName => 0,
+        };
+        self.name.len() + value + r#"{"name":"","value":""}"#.len()
     }
 
     pub(super) fn pod_name(name: &'static str) -> Self {

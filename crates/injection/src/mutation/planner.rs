@@ -2,14 +2,16 @@
 
 use text::shortened;
 
+use super::chunks::Chunks;
 use super::container;
-use super::participants::{Participants, participants};
+use super::participants::{Candidate, candidates};
+use super::patch::MAX_PATCH_BYTES;
 use super::plan::{Jitter, LABEL, LABEL_VALUE, LabelPlan, Plan, Scope, Status, VolumePlan};
 use super::pod::Pod;
 use super::settings::Settings;
 use super::target::Target;
 use super::volume::TokenVolume;
-use crate::identity::{Expiration, Identity, Warning, WarningKind, token_expiration};
+use crate::identity::{Expiration, Identity, Warning, WarningKind, Warnings, token_expiration};
 
 /// Plans what `pod` needs to have `identity`.
 #[must_use]
@@ -20,24 +22,43 @@ pub fn plan<'p>(
     settings: &'p Settings,
     jitter: Jitter,
 ) -> Plan<'p> {
-    let mut warnings = Vec::new();
+    let mut warnings = Warnings::default();
     let mut target = Target::of(identity, settings, pod.is_windows());
     target.session_name = target.session_name && session_name_fits(pod, &mut warnings);
     let volume = TokenVolume::choose(pod, target.volume_name, target.token_path);
     report_other_audience(&volume, &target, &mut warnings);
 
-    let mut containers = Vec::new();
-    let Participants { containers: participants, left_out } =
-        participants(pod, scope, settings, &mut warnings);
+    let creation = matches!(scope, Scope::Creation);
     let pod_has_volume = volume.present.is_some();
-    if matches!(scope, Scope::Creation) || pod_has_volume {
-        containers.extend(participants.iter().map(|&(list, index, container)| {
-            container::plan((list, index), pod, container, &volume, &target, &mut warnings)
-        }));
-    } else if !participants.is_empty() {
+    let variables = target.variables();
+    let mount = LEAST_MOUNT + target.mount_path.len() + volume.name.len();
+    let mut containers = Chunks::default();
+    let mut left_out = Vec::new();
+    let (mut taking_part, mut all, mut incomplete) = (0_usize, 0_usize, 0_usize);
+    let mut patch_bytes = 0;
+    for candidate in candidates(pod, scope, settings, &mut warnings) {
+        let Candidate { list, container, takes_part } = candidate;
+        all += 1;
+        if !takes_part {
+            if left_out.len() < Plan::LEFT_OUT_KEPT {
+                left_out.push((list, container.name));
+            }
+            continue;
+        }
+        taking_part += 1;
+        if creation || pod_has_volume {
+            let planned = container::plan(list, container, &volume, &target, &mut warnings);
+            incomplete += usize::from(planned.is_incomplete());
+            patch_bytes += planned.least_bytes(&variables, mount);
+            containers.push(planned);
+            if patch_bytes > MAX_PATCH_BYTES {
+                break;
+            }
+        }
+    }
+    if taking_part > 0 && containers.is_empty() {
         warnings.push(no_volume());
     }
-    let creation = matches!(scope, Scope::Creation);
     let mounted = containers.iter().any(|it| it.mount) || mounts_what_is_not_there(pod, &volume);
     let volume = VolumePlan {
         add: creation && !pod_has_volume && !containers.is_empty() && mounted,
@@ -53,23 +74,28 @@ pub fn plan<'p>(
     } else {
         None
     };
-    let lacking = containers.iter().any(|it| it.mount || !it.env.is_empty());
     let status = match () {
-        () if !creation && participants.is_empty() && left_out.is_empty() => Status::Complete,
-        () if participants.is_empty() => Status::NoContainers,
+        () if patch_bytes > MAX_PATCH_BYTES => Status::TooLarge,
+        () if !creation && all == 0 => Status::Complete,
+        () if taking_part == 0 => Status::NoContainers,
         () if containers.is_empty() => Status::NoVolume,
-        () if lacking || volume.add || label.is_some() => Status::Incomplete,
+        () if incomplete > 0 || volume.add || label.is_some() => Status::Incomplete,
         () => Status::Complete,
     };
     let mount_path = target.mount_path;
-    Plan { containers, volume, label, warnings, status, left_out, mount_path }
+    Plan { containers, volume, label, warnings, status, left_out, variables, mount_path }
 }
+
+/// Bytes of a mount's operation around its path and name, at least. A patch that
+/// is too large anyway is not planned to its end: of a pod with a million
+/// containers the plan would be larger than the pod.
+const LEAST_MOUNT: usize = r#"{"mountPath":"","name":"","readOnly":true}"#.len();
 
 /// A container that refers to the volume before it is there counts on it.
 fn mounts_what_is_not_there(pod: &Pod<'_>, volume: &TokenVolume<'_>) -> bool {
     let lists = [&pod.spec.init_containers, &pod.spec.containers];
     volume.present.is_none()
-        && lists.into_iter().flatten().flatten().any(|container| container.mounts(&volume.name))
+        && lists.into_iter().flatten().any(|containers| containers.mount(&volume.name))
 }
 
 fn expiration(
@@ -77,7 +103,7 @@ fn expiration(
     identity: &Identity<'_>,
     settings: &Settings,
     jitter: Jitter,
-    warnings: &mut Vec<Warning>,
+    warnings: &mut Warnings,
 ) -> Expiration {
     let key = &settings.keys.token_expiration;
     let own = pod.annotation(key).and_then(|value| {
@@ -93,7 +119,7 @@ fn expiration(
     }
 }
 
-fn label(pod: &Pod<'_>, warnings: &mut Vec<Warning>) -> Option<LabelPlan> {
+fn label(pod: &Pod<'_>, warnings: &mut Warnings) -> Option<LabelPlan> {
     let Some(metadata) = &pod.metadata else { return Some(LabelPlan::Metadata) };
     let Some(labels) = &metadata.labels else { return Some(LabelPlan::Labels) };
     if !labels.contains(LABEL) {
@@ -116,7 +142,7 @@ fn label(pod: &Pod<'_>, warnings: &mut Vec<Warning>) -> Option<LabelPlan> {
 /// STS takes names of 2 to 64 characters; the API server keeps the names that
 /// it makes to 63.
 /// <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html>
-fn session_name_fits(pod: &Pod<'_>, warnings: &mut Vec<Warning>) -> bool {
+fn session_name_fits(pod: &Pod<'_>, warnings: &mut Warnings) -> bool {
     let Some(length) = pod.explicit_name().map(str::len) else { return true };
     let fits = (2..=64).contains(&length);
     if !fits {
@@ -128,13 +154,8 @@ fn session_name_fits(pod: &Pod<'_>, warnings: &mut Vec<Warning>) -> bool {
     fits
 }
 
-fn report_other_audience(
-    volume: &TokenVolume<'_>,
-    target: &Target<'_>,
-    warnings: &mut Vec<Warning>,
-) {
-    let Some(token) = volume.present else { return };
-    let audience = token.audience.as_deref().unwrap_or_default();
+fn report_other_audience(volume: &TokenVolume<'_>, target: &Target<'_>, warnings: &mut Warnings) {
+    let Some(audience) = volume.present else { return };
     if audience != target.audience {
         warnings.push(Warning::new(
             WarningKind::OtherAudience,

@@ -1,12 +1,15 @@
 //! The identity as a container sees it: names, paths and values, the same for
 //! both kinds of credentials.
 
-use super::plan::EnvVar;
+use super::plan::{EnvVar, Variables};
 use super::settings::Settings;
 use super::windows;
 use crate::identity::{Identity, Shared};
 
 pub(super) const WEB_IDENTITY: [&str; 2] = ["AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"];
+pub(super) const REGIONS: [&str; 2] = ["AWS_DEFAULT_REGION", "AWS_REGION"];
+pub(super) const REGIONAL_STS: &str = "AWS_STS_REGIONAL_ENDPOINTS";
+pub(super) const ROLE_SESSION_NAME: &str = "AWS_ROLE_SESSION_NAME";
 const CONTAINER_CREDENTIALS: [&str; 2] =
     ["AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"];
 
@@ -61,6 +64,20 @@ impl<'p> Target<'p> {
                 }
             }
         }
+    }
+
+    /// The variables of each group, in the order of the contract. Every container
+    /// that lacks a group gets the same ones.
+    pub(super) fn variables(&self) -> [Vec<EnvVar<'p>>; 4] {
+        Variables::ALL.map(|variables| match variables {
+            Variables::RegionalSts => vec![EnvVar::value(REGIONAL_STS, "regional")],
+            Variables::Region => {
+                let region = self.shared.region.unwrap_or_default();
+                REGIONS.map(|name| EnvVar::value(name, region)).to_vec()
+            }
+            Variables::Credentials => self.credentials.to_vec(),
+            Variables::SessionName => vec![EnvVar::pod_name(ROLE_SESSION_NAME)],
+        })
     }
 
     /// Whether the first of the two variables gives credentials without the

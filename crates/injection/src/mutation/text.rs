@@ -2,22 +2,66 @@
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 use serde_json::value::RawValue;
-use std::borrow::Cow;
 use std::fmt;
 use std::ops::Deref;
 
+use super::chunks::Chunks;
+
 /// A JSON string: borrowed unless it has escapes. (serde borrows a bare
-/// `Cow<str>` field, but not one inside an `Option` or a list.)
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Text<'a>(pub Cow<'a, str>);
+/// `Cow<str>` field, but not one inside an `Option` or a list.) It takes two
+/// words, as a `&str` does: a review may have a million of them.
+#[derive(Clone, Debug)]
+pub struct Text<'a>(Held<'a>);
+
+#[derive(Clone, Debug)]
+enum Held<'a> {
+    Borrowed(&'a str),
+    Owned(Box<Owned>),
+}
+
+/// A box of a box has the size of one pointer; that of a `str` has two.
+#[derive(Clone, Debug)]
+struct Owned(Box<str>);
+
+const _: () = assert!(size_of::<Text<'_>>() == size_of::<&str>());
+
+impl<'a> From<&'a str> for Text<'a> {
+    fn from(text: &'a str) -> Self {
+        Self(Held::Borrowed(text))
+    }
+}
+
+impl From<String> for Text<'_> {
+    fn from(text: String) -> Self {
+        Self(Held::Owned(Box::new(Owned(text.into()))))
+    }
+}
+
+impl Default for Text<'_> {
+    fn default() -> Self {
+        Self(Held::Borrowed(""))
+    }
+}
 
 impl Deref for Text<'_> {
     type Target = str;
 
+    #[inline]
     fn deref(&self) -> &str {
-        &self.0
+        match &self.0 {
+            Held::Borrowed(text) => text,
+            Held::Owned(owned) => &owned.0,
+        }
     }
 }
+
+impl PartialEq for Text<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl Eq for Text<'_> {}
 
 impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -30,15 +74,15 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
             }
 
             fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Text<'de>, E> {
-                Ok(Text(Cow::Borrowed(text)))
+                Ok(Text::from(text))
             }
 
             fn visit_str<E: Error>(self, text: &str) -> Result<Text<'de>, E> {
-                Ok(Text(Cow::Owned(text.to_owned())))
+                Ok(Text::from(text.to_owned()))
             }
 
             fn visit_string<E: Error>(self, text: String) -> Result<Text<'de>, E> {
-                Ok(Text(Cow::Owned(text)))
+                Ok(Text::from(text))
             }
         }
         deserializer.deserialize_str(Borrowing)
@@ -49,16 +93,22 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
 /// decoded when they are asked for. Most are not, and some (the last applied
 /// configuration) are long and full of escapes.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Entries<'a>(Vec<(Text<'a>, &'a RawValue)>);
+pub(super) struct Entries<'a>(Chunks<(Text<'a>, &'a RawValue)>);
+
+/// Bytes of the shortest name that is ever asked for: `p/role-arn`, as a prefix
+/// has a character at least. Shorter ones are not kept.
+const SHORTEST: usize = 10;
 
 impl<'a> Entries<'a> {
     /// The value under `name`, where it is a string.
     pub(super) fn get(&self, name: &str) -> Option<Text<'a>> {
+        debug_assert!(name.len() >= SHORTEST, "{name} was not kept");
         let (_, value) = self.0.iter().find(|(key, _)| &**key == name)?;
         serde_json::from_str(value.get()).ok()
     }
 
     pub(super) fn contains(&self, name: &str) -> bool {
+        debug_assert!(name.len() >= SHORTEST, "{name} was not kept");
         self.0.iter().any(|(key, _)| &**key == name)
     }
 }
@@ -74,9 +124,11 @@ impl<'de: 'a, 'a> Deserialize<'de> for Entries<'a> {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Entries<'de>, A::Error> {
-                let mut entries = Vec::with_capacity(map.size_hint().unwrap_or_default());
-                while let Some(entry) = map.next_entry()? {
-                    entries.push(entry);
+                let mut entries = Chunks::default();
+                while let Some((name, value)) = map.next_entry::<Text<'de>, _>()? {
+                    if name.len() >= SHORTEST {
+                        entries.push((name, value));
+                    }
                 }
                 Ok(Entries(entries))
             }

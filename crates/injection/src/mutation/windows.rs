@@ -1,6 +1,10 @@
 //! Whether a pod runs on Windows, where the token's path is spelt otherwise.
 
-use super::pod::{MatchExpression, NodeSelectorTerm, Pod};
+use serde::Deserialize;
+use serde::de::Deserializer;
+
+use super::items::items;
+use super::pod::Pod;
 use super::text::Text;
 
 const OS_LABELS: [&str; 2] = ["kubernetes.io/os", "beta.kubernetes.io/os"];
@@ -23,38 +27,127 @@ impl Pod<'_> {
     }
 
     fn requires_windows(&self) -> bool {
-        let affinity = self.spec.affinity.as_ref().and_then(|a| a.node_affinity.as_ref());
-        let required = affinity.and_then(|a| a.required.as_ref());
-        let terms = required.and_then(|r| r.node_selector_terms.as_deref()).unwrap_or_default();
-        // Any one term suffices for a node, and an empty term matches none.
-        let mut terms = terms.iter().filter(|term| !term.is_empty()).peekable();
-        terms.peek().is_some() && terms.all(NodeSelectorTerm::leaves_only_windows)
+        let affinity = self.spec.affinity.as_ref().and_then(|it| it.node_affinity.as_ref());
+        let required = affinity.and_then(|it| it.required.as_ref());
+        let terms = required.and_then(|it| it.node_selector_terms.as_ref());
+        terms.is_some_and(|terms| terms.any && !terms.any_for_others)
     }
 }
 
-impl NodeSelectorTerm<'_> {
-    fn is_empty(&self) -> bool {
-        let parts = [&self.match_expressions, &self.match_fields];
-        parts.into_iter().flatten().all(Vec::is_empty)
-    }
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Affinity {
+    #[serde(default)]
+    node_affinity: Option<NodeAffinity>,
+}
 
-    fn leaves_only_windows(&self) -> bool {
-        let expressions = self.match_expressions.as_deref().unwrap_or_default();
-        expressions.iter().any(MatchExpression::leaves_only_windows)
+#[derive(Clone, Debug, Deserialize)]
+struct NodeAffinity {
+    #[serde(default, rename = "requiredDuringSchedulingIgnoredDuringExecution")]
+    required: Option<NodeSelector>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct NodeSelector {
+    #[serde(default)]
+    node_selector_terms: Option<Terms>,
+}
+
+/// What the terms come to. Any one of them suffices for a node, and an empty
+/// one matches none.
+#[derive(Clone, Debug, Default)]
+struct Terms {
+    any: bool,
+    any_for_others: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Term {
+    #[serde(default)]
+    match_expressions: Option<Expressions>,
+    #[serde(default)]
+    match_fields: Option<Expressions>,
+}
+
+/// All of them hold for a node that is chosen.
+#[derive(Default)]
+struct Expressions {
+    any: bool,
+    any_for_windows: bool,
+}
+
+#[derive(Deserialize)]
+struct Expression<'a> {
+    #[serde(borrow, default)]
+    key: Text<'a>,
+    #[serde(borrow, default)]
+    operator: Text<'a>,
+    #[serde(default)]
+    values: Option<Values>,
+}
+
+#[derive(Default)]
+struct Values {
+    any: bool,
+    any_other: bool,
+    any_linux: bool,
+}
+
+impl Terms {
+    fn take(&mut self, term: Term) {
+        let expressions = term.match_expressions.unwrap_or_default();
+        if expressions.any || term.match_fields.unwrap_or_default().any {
+            self.any = true;
+            self.any_for_others |= !expressions.any_for_windows;
+        }
     }
 }
 
-impl MatchExpression<'_> {
+impl Expressions {
+    fn take(&mut self, expression: &Expression<'_>) {
+        self.any = true;
+        self.any_for_windows |= expression.leaves_only_windows();
+    }
+}
+
+impl Expression<'_> {
     /// Kubernetes runs nodes of two systems: what is not Linux is Windows.
     fn leaves_only_windows(&self) -> bool {
-        let values = self.values.as_deref().unwrap_or_default();
-        let is = |os: &'static str| move |value: &Text<'_>| &**value == os;
+        let Some(values) = &self.values else { return false };
         OS_LABELS.contains(&&*self.key)
             && match &*self.operator {
-                "In" => !values.is_empty() && values.iter().all(is(WINDOWS)),
-                "NotIn" => values.iter().any(is("linux")),
+                "In" => values.any && !values.any_other,
+                "NotIn" => values.any_linux,
                 _ => false,
             }
+    }
+}
+
+impl Values {
+    fn take(&mut self, value: &str) {
+        self.any = true;
+        self.any_other |= value != WINDOWS;
+        self.any_linux |= value == "linux";
+    }
+}
+
+impl<'de> Deserialize<'de> for Terms {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        items(deserializer, Self::take)
+    }
+}
+
+impl<'de> Deserialize<'de> for Expressions {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        items::<_, Expression<'de>, Self>(deserializer, |made, item| made.take(&item))
+    }
+}
+
+impl<'de> Deserialize<'de> for Values {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        items::<_, Text<'de>, Self>(deserializer, |made, item| made.take(&item))
     }
 }
 
