@@ -1,9 +1,9 @@
-//! Shows the webhook at work on a real API server: `make demo` calls it.
+//! Shows the webhook with a real API server: `make demo` runs it.
 //!
 //! It starts etcd, kube-apiserver and the webhook, registers the webhook,
-//! creates a `ServiceAccount` and a pod as a user would, and prints what became
-//! of them. All of it ends with this program.
-#![allow(clippy::print_stdout, reason = "what it shows is its output")]
+//! creates a `ServiceAccount` and a pod as a user would, and prints what the
+//! API server stored. Everything it starts ends with this program.
+#![allow(clippy::print_stdout, reason = "printing is its purpose")]
 
 mod show;
 #[path = "../tests/support/mod.rs"]
@@ -28,11 +28,11 @@ async fn main() -> anyhow::Result<()> {
     println!("Starting etcd and kube-apiserver.");
     let control_plane = ControlPlane::start(Options::default()).await;
     let version = control_plane.client().apiserver_version().await?.git_version;
-    println!("Kubernetes {version} is up.");
+    println!("Kubernetes {version} is ready.");
     let builder = Webhook::builder().program(program()?).kubeconfig(control_plane.kubeconfig());
     let webhook = builder.start().await;
     webhook.ready().await;
-    println!("The webhook runs at https://{} and watches its ServiceAccounts.", webhook.https());
+    println!("The webhook serves at https://{} and watches ServiceAccounts.", webhook.https());
 
     let namespace = control_plane.namespace_named("demo").await;
     let accounts: Vec<Value> = serde_saphyr::from_multiple(&read(ACCOUNTS)?)?;
@@ -40,34 +40,34 @@ async fn main() -> anyhow::Result<()> {
         namespace.create_object::<ServiceAccount>(account).await?;
     }
     let pod: Value = serde_saphyr::from_str(&read(POD)?)?;
-    // What the API server makes of the pod by itself.
+    // The pod as the API server stores it without the webhook.
     let without = namespace.admit_pod(&pod, true).await?.object;
     webhook.register(&control_plane, &namespace).await;
-    println!("A MutatingWebhookConfiguration has the API server ask it about each pod of demo.");
+    println!("A MutatingWebhookConfiguration makes the API server call it for each pod in demo.");
 
     heading(&format!("1. A ServiceAccount with a role: created from {ACCOUNTS}"));
     print!("{}", serde_saphyr::to_string(&accounts[0])?);
 
-    heading(&format!("2. A pod of it: created from {POD}, as the API server stored it"));
-    println!("+ is there because of the webhook. Left out is what the API server adds to every");
-    println!("pod: defaults, its own token (kube-api-access), the status.\n");
+    heading(&format!("2. A pod that uses it: created from {POD}, as the API server stored it"));
+    println!(
+        "+ was added because of the webhook. Not shown: what the API server adds to every pod"
+    );
+    println!("(defaults, its own token kube-api-access, the status).\n");
     let admitted = namespace.admit_pod(&pod, false).await?;
     show::additions(&pod, &share(&admitted.object, &without, &pod)?)?;
     println!();
     tell(&webhook, &pod, &admitted.warnings, "mutated").await?;
 
-    heading(
-        "3. A mistake: the annotation eks.amazon.com/role-arn, and a pod of that ServiceAccount",
-    );
+    heading("3. A mistake: the annotation eks.amazon.com/role-arn, and a pod that uses it");
     mistake(&webhook, &namespace).await?;
 
-    ensure!(webhook.stop().await.success(), "the webhook did not end well");
+    ensure!(webhook.stop().await.success(), "the webhook exited with an error");
     drop(control_plane);
-    println!("\nThe webhook has drained and ended, the API server too; nothing is left running.");
+    println!("\nThe webhook and the API server have exited; nothing is left running.");
     Ok(())
 }
 
-/// Creates a `ServiceAccount` whose annotation is almost right, and a pod.
+/// Creates a `ServiceAccount` with a misspelled annotation, and a pod.
 async fn mistake(webhook: &Webhook, namespace: &Namespace) -> anyhow::Result<()> {
     let role = "arn:aws:iam::111122223333:role/s3-reader";
     namespace.service_account("typo", &[("eks.amazon.com/role-arn", role)]).await;
@@ -81,13 +81,11 @@ async fn mistake(webhook: &Webhook, namespace: &Namespace) -> anyhow::Result<()>
     })
     .await;
     show::field("event", &json!(event.message.unwrap_or_default()));
-    println!(
-        "(the event is on the ServiceAccount: kubectl describe shows it, whoever made the pod)"
-    );
+    println!("(the event is on the ServiceAccount: kubectl describe serviceaccount shows it)");
     Ok(())
 }
 
-/// Prints what the client was told of a pod, and what the webhook logged.
+/// Prints the warnings that the client got for a pod, and what the webhook logged.
 async fn tell(
     webhook: &Webhook,
     pod: &Value,
@@ -105,12 +103,12 @@ async fn tell(
     for warning in warnings {
         show::field("warning", &json!(warning));
     }
-    ensure!(line["outcome"] == outcome, "it should have been {outcome}");
+    ensure!(line["outcome"] == outcome, "the outcome is not {outcome}");
     Ok(())
 }
 
-/// `sent` with what is in `stored` because of the webhook: the pod as it was
-/// stored, but for what the API server makes of it `without` the webhook too.
+/// `sent` plus what the webhook added to `stored`: the stored pod, minus what
+/// the API server also adds `without` the webhook.
 fn share(stored: &Value, without: &Value, sent: &Value) -> anyhow::Result<Value> {
     let (mut stored, mut without) = (fixed(stored)?, fixed(without)?);
     for object in [&mut stored, &mut without] {
@@ -123,7 +121,7 @@ fn share(stored: &Value, without: &Value, sent: &Value) -> anyhow::Result<Value>
     Ok(less(stored, Some(&without), Some(sent)).unwrap_or_default())
 }
 
-/// With the one name that the API server draws by lot made the same for all.
+/// The pod with the one name that the API server generates at random made constant.
 fn fixed(pod: &Value) -> anyhow::Result<Value> {
     const TOKEN: &str = "kube-api-access-";
     let text = pod.to_string();
@@ -136,7 +134,7 @@ fn fixed(pod: &Value) -> anyhow::Result<Value> {
     Ok(serde_json::from_str(&fixed)?)
 }
 
-/// Nothing where `value` was not sent and is there without the webhook too.
+/// `None` if `value` was not sent and is also there without the webhook.
 fn less(value: Value, without: Option<&Value>, sent: Option<&Value>) -> Option<Value> {
     if sent.is_none() && without == Some(&value) {
         return None;
@@ -144,7 +142,7 @@ fn less(value: Value, without: Option<&Value>, sent: Option<&Value>) -> Option<V
     let member = |of: Option<&Value>, key: &str| of.and_then(|it| it.get(key)).cloned();
     Some(match value {
         Value::Object(mut members) => {
-            // What the API server leaves out by itself, as an empty value.
+            // What the API server omits by itself, such as an empty value.
             for (key, value) in sent.and_then(Value::as_object).into_iter().flatten() {
                 if member(without, key).is_none() {
                     members.entry(key).or_insert_with(|| value.clone());
@@ -167,7 +165,7 @@ fn less(value: Value, without: Option<&Value>, sent: Option<&Value>) -> Option<V
     })
 }
 
-/// The item of a list that has the same name, else the same item.
+/// The item of a list with the same name, or an equal item if there are no names.
 fn partner(list: Option<&Value>, item: &Value) -> Option<Value> {
     let mut items = list?.as_array()?.iter();
     let is_it = |it: &&Value| match item.get("name") {
@@ -181,7 +179,7 @@ fn partner(list: Option<&Value>, item: &Value) -> Option<Value> {
 fn program() -> anyhow::Result<PathBuf> {
     let here = std::env::current_exe()?;
     let folder = here.parent().and_then(|examples| examples.parent());
-    let program = folder.context("the demo runs outside of cargo's folder")?;
+    let program = folder.context("the demo is not in cargo's target folder")?;
     let program = program.join("pod-identity-webhook");
     ensure!(program.exists(), "{} is not built; run make demo", program.display());
     Ok(program)
@@ -189,7 +187,7 @@ fn program() -> anyhow::Result<PathBuf> {
 
 fn read(path: &str) -> anyhow::Result<String> {
     fs::read_to_string(path)
-        .with_context(|| format!("failed to read {path}; is this the repository?"))
+        .with_context(|| format!("failed to read {path}; run it in the root of the repository"))
 }
 
 fn heading(text: &str) {

@@ -1,11 +1,11 @@
-//! Makes a certificate authority and a certificate for trying the webhook out
-//! on this machine: `make run` calls it. Never for a cluster.
+//! Makes a CA and a certificate to try the webhook on this machine: `make run`
+//! runs it. Not for a cluster.
 //!
 //!     cargo run --example dev-certificate -- certs
 //!
-//! Writes ca.crt, tls.crt and tls.key, and leaves them alone while they are
-//! good. The authority's key is thrown away: nobody can sign with it.
-#![allow(clippy::print_stdout, reason = "what it did is its output")]
+//! Writes ca.crt, tls.crt and tls.key, unless they exist and are still valid for
+//! some time. The CA's key is not kept, so nobody can sign with it.
+#![allow(clippy::print_stdout, reason = "printing is its purpose")]
 
 use std::fs;
 use std::io::Write as _;
@@ -25,22 +25,22 @@ const DAY: Duration = Duration::from_hours(24);
 const LIFETIME_DAYS: u32 = 365;
 
 fn main() -> anyhow::Result<()> {
-    let folder = std::env::args().nth(1).context("name the folder: dev-certificate certs")?;
+    let folder = std::env::args().nth(1).context("pass the folder: dev-certificate certs")?;
     let folder = Path::new(&folder);
     if is_good(folder) {
         return Ok(());
     }
     fs::create_dir_all(folder).with_context(|| format!("failed to make {}", folder.display()))?;
     let [authority, certificate, key] = make()?;
-    // The certificate last: it is what says that all of them are there.
+    // The certificate last: if it exists, all of them do.
     write(folder, FILES[0], &authority, 0o644)?;
     write(folder, FILES[2], &key, 0o600)?;
     write(folder, FILES[1], &certificate, 0o644)?;
-    println!("made {0}/ca.crt, {0}/tls.crt and {0}/tls.key", folder.display());
+    println!("wrote {0}/ca.crt, {0}/tls.crt and {0}/tls.key", folder.display());
     Ok(())
 }
 
-/// All three are there, and the certificate has a good part of its life left.
+/// All three exist, and the certificate is not near its end.
 fn is_good(folder: &Path) -> bool {
     let age = |path: &Path| {
         SystemTime::now().duration_since(path.metadata()?.modified()?).map_err(anyhow::Error::from)
@@ -49,7 +49,7 @@ fn is_good(folder: &Path) -> bool {
         && age(&folder.join(FILES[1])).is_ok_and(|age| age < DAY * (LIFETIME_DAYS - 60))
 }
 
-/// The authority's certificate, the server's and the server's key, in PEM.
+/// The CA's certificate, the server's certificate and the server's key, in PEM.
 fn make() -> anyhow::Result<[String; 3]> {
     let mut params = named("pod-identity-webhook development CA", Vec::new())?;
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
@@ -72,7 +72,7 @@ fn named(name: &str, alternatives: Vec<String>) -> anyhow::Result<CertificatePar
     let mut params = CertificateParams::new(alternatives)?;
     params.distinguished_name = DistinguishedName::new();
     params.distinguished_name.push(DnType::CommonName, name);
-    // From an hour back, for a clock that is a little behind.
+    // Valid from an hour ago, for clocks that are a little behind.
     let now = date_time_ymd(1970, 1, 1)
         + SystemTime::now()
             .duration_since(SystemTime::UNIX_EPOCH)
@@ -82,7 +82,7 @@ fn named(name: &str, alternatives: Vec<String>) -> anyhow::Result<CertificatePar
     Ok(params)
 }
 
-/// A reader sees the old file or the whole new one, with its mode from the start.
+/// Replaces the file atomically. It has its mode from the start.
 fn write(folder: &Path, file: &str, text: &str, mode: u32) -> anyhow::Result<()> {
     let (path, beside) = (folder.join(file), folder.join(format!("{file}.new")));
     let _ = fs::remove_file(&beside);
@@ -92,5 +92,7 @@ fn write(folder: &Path, file: &str, text: &str, mode: u32) -> anyhow::Result<()>
         .open(&beside)
         .and_then(|mut open| open.write_all(text.as_bytes()))
         .and_then(|()| fs::rename(&beside, &path))
-        .with_context(|| format!("failed to write {}; is the folder yours?", path.display()))
+        .with_context(|| {
+            format!("failed to write {}; check the permissions of the folder", path.display())
+        })
 }

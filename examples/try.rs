@@ -1,10 +1,10 @@
-//! Sends a pod to a webhook as an API server would, and shows what becomes of
-//! it: `make try` calls it for the one that `make run` started. A manifest of
-//! something that makes pods (a Deployment) stands for its pod.
+//! Sends a pod to a webhook as an API server would, and shows what the webhook
+//! adds: `make try` runs it with the webhook that `make run` started. From a
+//! manifest that creates pods (such as a Deployment) it takes the pod template.
 //!
 //!     cargo run --example try -- deploy/examples/pod.yaml \
 //!         [https://127.0.0.1:8443/mutate [certs/ca.crt]]
-#![allow(clippy::print_stdout, reason = "what it shows is its output")]
+#![allow(clippy::print_stdout, reason = "printing is its purpose")]
 
 mod show;
 
@@ -28,7 +28,8 @@ use tokio_rustls::TlsConnector;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
     let mut args = std::env::args().skip(1);
-    let manifest = args.next().context("name a pod's manifest: try deploy/examples/pod.yaml")?;
+    let manifest =
+        args.next().context("pass the manifest of a pod, such as deploy/examples/pod.yaml")?;
     let url = args.next().unwrap_or_else(|| "https://127.0.0.1:8443/mutate".to_owned());
     let authority = args.next().unwrap_or_else(|| "certs/ca.crt".to_owned());
 
@@ -37,7 +38,7 @@ async fn main() -> anyhow::Result<()> {
     let object: Value = serde_saphyr::from_str(&text)
         .with_context(|| format!("failed to read {manifest} as YAML"))?;
     let pod = pod_of(object).with_context(|| {
-        format!("{manifest} holds no Pod and nothing that makes Pods: name another file")
+        format!("{manifest} contains no Pod and nothing that creates Pods; pass another file")
     })?;
     let answer = post(&url.parse().context("the URL")?, &authority, &review(&pod)).await?;
     let response = &answer["response"];
@@ -48,7 +49,7 @@ async fn main() -> anyhow::Result<()> {
         let patch: json_patch::Patch = serde_json::from_slice(&patch).context("the patch")?;
         json_patch::patch(&mut mutated, &patch).context("the patch does not apply")?;
     }
-    println!("{manifest} as {url} answers it; + is what the webhook adds\n");
+    println!("{manifest} after {url}; + is what the webhook adds\n");
     show::additions(&pod, &mutated)?;
     println!();
     if mutated == pod {
@@ -67,8 +68,8 @@ async fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A Pod, or the one that a Deployment or the like would make: the webhook sees
-/// Pods alone.
+/// A Pod, or the one that a Deployment or another workload would create: the
+/// webhook only sees Pods.
 fn pod_of(object: Value) -> Option<Value> {
     if object["kind"] == "Pod" {
         return Some(object);
@@ -83,7 +84,7 @@ fn pod_of(object: Value) -> Option<Value> {
     Some(pod)
 }
 
-/// What an API server asks when somebody creates the pod.
+/// The `AdmissionReview` that an API server sends when somebody creates the pod.
 fn review(pod: &Value) -> Value {
     let metadata = &pod["metadata"];
     json!({
@@ -108,7 +109,7 @@ fn review(pod: &Value) -> Value {
 }
 
 async fn post(url: &Uri, authority: &str, review: &Value) -> anyhow::Result<Value> {
-    let host = url.host().context("the URL names no host")?;
+    let host = url.host().context("the URL has no host")?;
     let address = (host.trim_matches(['[', ']']), url.port_u16().unwrap_or(443));
     let stream = TcpStream::connect(address).await.with_context(|| {
         format!("failed to connect to {url}; start the webhook in another terminal: make run")
@@ -126,17 +127,17 @@ async fn post(url: &Uri, authority: &str, review: &Value) -> anyhow::Result<Valu
         .header(header::HOST, host)
         .header(header::CONTENT_TYPE, "application/json")
         .body(Full::<Bytes>::from(serde_json::to_vec(review)?))?;
-    let response = sender.send_request(request).await.context("failed to ask")?;
+    let response = sender.send_request(request).await.context("failed to send the request")?;
     let status = response.status();
-    let body = response.into_body().collect().await.context("failed to read the answer")?;
+    let body = response.into_body().collect().await.context("failed to read the response")?;
     let body = body.to_bytes();
     if !status.is_success() {
         bail!("{url} answers {status}: {}", String::from_utf8_lossy(&body).trim());
     }
-    serde_json::from_slice(&body).context("the answer is not JSON")
+    serde_json::from_slice(&body).context("the response is not JSON")
 }
 
-/// Trusts that authority and no other.
+/// Trusts only this CA.
 fn client(authority: &str) -> anyhow::Result<ClientConfig> {
     let mut roots = RootCertStore::empty();
     let certificates = CertificateDer::pem_file_iter(authority)

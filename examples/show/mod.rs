@@ -1,11 +1,11 @@
-//! How the examples print what became of a pod.
+//! Prints pods for the examples.
 
 use std::io::{IsTerminal as _, stdout};
 
 use serde_json::Value;
 use similar::{ChangeTag, TextDiff};
 
-/// `after` as YAML, every line that is not in `before` marked.
+/// Prints `after` as YAML, with lines that differ from `before` marked.
 pub(crate) fn additions(before: &Value, after: &Value) -> anyhow::Result<()> {
     let (before, after) = (serde_saphyr::to_string(before)?, serde_saphyr::to_string(after)?);
     let colour = stdout().is_terminal();
@@ -25,7 +25,7 @@ pub(crate) fn additions(before: &Value, after: &Value) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// One line: a name and a value, strings without their quotes.
+/// Prints one line with a name and a value; strings without quotes.
 pub(crate) fn field(name: &str, value: &Value) {
     match value.as_str() {
         Some(text) => println!("{name:<9} {text}"),

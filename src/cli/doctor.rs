@@ -29,7 +29,7 @@ pub struct DoctorArgs {
     /// Go by what is in this folder, and ask no cluster
     #[arg(long, value_name = "DIR", conflicts_with_all = ["kubeconfig", "context"])]
     pub from_dir: Option<PathBuf>,
-    /// Write all that was found into this folder too, for --from-dir elsewhere; no secret is in it
+    /// Write what the checks read into this new folder too, for --from-dir elsewhere; no secret is in it
     #[arg(long, value_name = "DIR", conflicts_with = "from_dir")]
     pub save: Option<PathBuf>,
     /// Authorities in PEM that the issuer's certificate is of [default: the public ones]

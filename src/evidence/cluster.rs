@@ -1,26 +1,32 @@
-//! The facts of a cluster, asked for one by one. What is forbidden or fails is
-//! a fact too.
+//! The facts of a cluster, asked for one by one.
 
 use std::collections::BTreeMap;
 
-use axum::http::Request;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use futures::StreamExt as _;
 use kube::Client;
 use serde_json::{Value, json};
 
-use super::probe;
+use super::ask::why;
+use super::items::Kept;
 use super::target::{Kind, Target};
-use crate::api_server::Failure;
+use super::{ask, probe, workload};
 use crate::fetch::Fetcher;
 use diagnosis::{
-    Address, DryRun, Entry, Fact, Facts, Fetched, Probe, Settings, Subject, TokenFact, bare,
-    entries, probe_pod, probe_review, token_audience,
+    Address, DryRun, Entry, Fact, Facts, Fetched, Probe, Settings, Subject, TokenFact, bounded,
+    certificates, entries, probe_pod, probe_review, redacted_pod, token_audience,
 };
 use issuer::{Answer, Discovery, IssuerUrl, Jwks, Token};
 
 /// The shortest that the API server makes: nobody keeps it.
 const TOKEN_SECONDS: u32 = 600;
+
+/// The most entries of the webhook that are looked at; an installation has two.
+const MOST_ENTRIES: usize = 64;
+
+/// How many at once: each may take its timeoutSeconds.
+const AT_ONCE: usize = 8;
 
 /// Why there is nothing to diagnose.
 #[derive(Debug, thiserror::Error)]
@@ -119,61 +125,49 @@ impl Gatherer<'_> {
         facts.subject.labels = labels
             .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
             .collect();
+        let keys = &self.settings.policy.settings.keys;
         facts.pods = match self.target.kind {
-            Kind::Pod => Fact::Known(vec![bare(&object)]),
-            _ => self.pods(&object["spec"]["selector"]["matchLabels"]).await,
+            Kind::Pod => Fact::Known(vec![redacted_pod(&object, keys)]),
+            _ => workload::pods(self.client, self.target, &object, self.namespace, keys).await,
         };
         Ok(())
     }
 
-    async fn pods(&self, match_labels: &Value) -> Fact<Vec<Value>> {
-        let Some(labels) = match_labels.as_object().filter(|labels| !labels.is_empty()) else {
-            return Fact::NotAsked;
-        };
-        let labels = labels.iter().filter_map(|(key, value)| Some((key, value.as_str()?)));
-        // `/`, `.` and `-` are all that labels have beside letters and digits.
-        let selector: Vec<_> =
-            labels.map(|(key, value)| format!("{}%3D{value}", key.replace('/', "%2F"))).collect();
-        let namespace = self.namespace;
-        let query = selector.join("%2C");
-        let path = format!("/api/v1/namespaces/{namespace}/pods?labelSelector={query}");
-        let list: Fact<Value> = self.get(&path).await;
-        list.map(|mut list| match list["items"].take() {
-            Value::Array(items) => items.iter().map(bare).collect(),
-            _ => Vec::new(),
-        })
-    }
-
     async fn webhook(&self, facts: &mut Facts) {
         let path = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations";
-        facts.webhooks = self.get(path).await;
+        facts.webhooks = self.list(path, "").await;
         let Fact::Known(list) = &facts.webhooks else { return };
         let review = probe_review(&facts.subject).unwrap_or_default();
-        let mut probes = BTreeMap::new();
-        for entry in entries(list, &self.settings.configurations) {
-            let probe = match entry.address() {
-                Address::Url(url) => probe::call(&entry, &url, &review).await,
-                Address::Service { namespace, name } => {
-                    self.behind(&entry, &namespace, &name).await
-                }
-            };
-            probes.insert(entry.name.to_owned(), probe);
+        let found = entries(list, &self.settings.configurations);
+        let probes = futures::stream::iter(found.iter().take(MOST_ENTRIES))
+            .map(|entry| async { (entry.to_string(), self.probe(entry, &review).await) })
+            .buffered(AT_ONCE)
+            .collect::<BTreeMap<_, _>>();
+        facts.probes = Fact::Known(probes.await);
+    }
+
+    async fn probe(&self, entry: &Entry<'_>, review: &[u8]) -> Probe {
+        match entry.address() {
+            Address::Url(url) => probe::call(entry, &url, review).await,
+            Address::Service { namespace, name } => self.behind(&namespace, &name).await,
         }
-        facts.probes = Fact::Known(probes);
     }
 
     /// What is behind the Service, as nobody outside of the cluster can call it.
-    async fn behind(&self, _: &Entry<'_>, namespace: &str, name: &str) -> Probe {
+    async fn behind(&self, namespace: &str, name: &str) -> Probe {
         let home = format!("/api/v1/namespaces/{namespace}");
         let service: Fact<Value> = self.get(&format!("{home}/services/{name}")).await;
         let ready_endpoints = match service {
             Fact::Known(_) => {
-                let path = format!(
-                    "/apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices\
-                     ?labelSelector=kubernetes.io%2Fservice-name%3D{name}"
-                );
-                let slices: Fact<Value> = self.get(&path).await;
-                slices.map(|slices| ready(&slices))
+                let path =
+                    format!("/apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices");
+                let query = format!("labelSelector=kubernetes.io%2Fservice-name%3D{name}");
+                let mut endpoints = 0;
+                let slices = ask::list(self.client, &path, &query, |slice| {
+                    endpoints += ready(&slice);
+                    Ok(())
+                });
+                slices.await.map(|()| endpoints)
             }
             missing => missing.map(|_| 0),
         };
@@ -181,8 +175,7 @@ impl Gatherer<'_> {
         // Of the Secret the certificate alone is kept, which is public.
         let certificate = secret.map(|secret| {
             let pem = secret["data"]["tls.crt"].as_str().unwrap_or_default();
-            let pem = STANDARD.decode(pem).unwrap_or_default();
-            String::from_utf8_lossy(&pem).into_owned()
+            certificates(&STANDARD.decode(pem).unwrap_or_default())
         });
         Probe::Service { ready_endpoints, certificate }
     }
@@ -190,12 +183,12 @@ impl Gatherer<'_> {
     async fn dry_run(&self, subject: &Subject) -> Fact<DryRun> {
         let path = format!("/api/v1/namespaces/{}/pods?dryRun=All", subject.namespace);
         let pod = probe_pod(subject);
-        match self.post(&path, &pod).await {
+        match ask::post(self.client, &path, &pod).await {
             Ok(pod) => Fact::Known(DryRun::Admitted { pod, warnings: Vec::new() }),
             Err(kube::Error::Api(status)) if is_denied_right(&status) => {
-                Fact::Unknown(status.message.clone())
+                Fact::Unknown(bounded(&status.message))
             }
-            Err(kube::Error::Api(status)) => Fact::Known(DryRun::Refused(status.message.clone())),
+            Err(kube::Error::Api(status)) => Fact::Known(DryRun::Refused(refusal(&status))),
             Err(error) => Fact::Unknown(why(&error)),
         }
     }
@@ -210,7 +203,7 @@ impl Gatherer<'_> {
                 "expirationSeconds": TOKEN_SECONDS,
             },
         });
-        let answer = self.post(&format!("{account_path}/token"), &request).await;
+        let answer = ask::post(self.client, &format!("{account_path}/token"), &request).await;
         let token = match answer {
             Ok(answer) => Token::parse(answer["status"]["token"].as_str().unwrap_or_default()),
             Err(error) => {
@@ -261,36 +254,25 @@ impl Gatherer<'_> {
     }
 
     async fn get(&self, path: &str) -> Fact<Value> {
-        get(self.client, path).await
+        ask::get(self.client, path).await
     }
 
-    async fn post(&self, path: &str, object: &Value) -> kube::Result<Value> {
-        let body = serde_json::to_vec(object).map_err(kube::Error::SerdeError)?;
-        let request = Request::post(path).header("content-type", "application/json").body(body);
-        self.client.request(request.map_err(kube::Error::HttpError)?).await
+    /// A list of few objects, whole.
+    async fn list(&self, path: &str, query: &str) -> Fact<Value> {
+        let mut kept = Kept::default();
+        let listed = ask::list(self.client, path, query, |item| kept.push(item)).await;
+        listed.map(|()| json!({"items": kept.into_items()}))
     }
 }
 
 /// The `ConfigMap` of identities, in the webhook's namespace.
 pub async fn config_map(client: &Client, namespace: &str) -> Fact<Value> {
-    get(client, &format!("/api/v1/namespaces/{namespace}/configmaps/pod-identity-webhook")).await
+    let path = format!("/api/v1/namespaces/{namespace}/configmaps/pod-identity-webhook");
+    ask::get(client, &path).await
 }
 
-async fn get(client: &Client, path: &str) -> Fact<Value> {
-    let request = match Request::get(path).body(Vec::new()) {
-        Ok(request) => request,
-        Err(error) => return Fact::Unknown(error.to_string()),
-    };
-    match client.request(request).await {
-        Ok(object) => Fact::Known(object),
-        Err(kube::Error::Api(status)) if status.code == 404 => Fact::Absent,
-        Err(error) => Fact::Unknown(why(&error)),
-    }
-}
-
-fn ready(slices: &Value) -> usize {
-    let slices = slices["items"].as_array().into_iter().flatten();
-    let endpoints = slices.flat_map(|slice| slice["endpoints"].as_array().into_iter().flatten());
+fn ready(slice: &Value) -> usize {
+    let endpoints = slice["endpoints"].as_array().into_iter().flatten();
     // Nothing said counts as ready.
     endpoints.filter(|endpoint| endpoint["conditions"]["ready"] != false).count()
 }
@@ -300,6 +282,15 @@ fn is_denied_right(status: &kube::core::Status) -> bool {
     status.code == 401 || (status.code == 403 && status.message.contains("cannot create"))
 }
 
-fn why(error: &kube::Error) -> String {
-    Failure::of(error).message
+/// Why a pod was refused. Of an invalid one the fields alone: the message has
+/// the values too, and another webhook may have put a secret there.
+fn refusal(status: &kube::core::Status) -> String {
+    let details = status.details.as_ref().filter(|_| status.code == 422);
+    let causes = details.map(|details| details.causes.as_slice()).unwrap_or_default();
+    if causes.is_empty() {
+        return bounded(&status.message);
+    }
+    let fields: Vec<_> =
+        causes.iter().map(|cause| format!("{} ({})", cause.field, cause.reason)).collect();
+    bounded(&format!("the pod is invalid: {}", fields.join(", ")))
 }

@@ -1,13 +1,16 @@
 //! What `doctor` goes by: gathered from a cluster, from the issuer and from
 //! the webhook itself, or read from a folder in which all that was saved.
 
+mod ask;
 mod cluster;
 mod everything;
 mod folder;
+mod items;
 mod probe;
 mod target;
+mod workload;
 
 pub use cluster::{GatherError, Gatherer, config_map};
 pub use everything::{ListError, everything};
-pub use folder::{FolderError, load, save};
+pub use folder::{FolderError, load, save, vacant};
 pub use target::{Target, TargetError};

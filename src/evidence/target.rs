@@ -18,6 +18,7 @@ pub enum Kind {
     StatefulSet,
     DaemonSet,
     ReplicaSet,
+    ReplicationController,
     Job,
     CronJob,
 }
@@ -25,18 +26,19 @@ pub enum Kind {
 #[derive(Debug, thiserror::Error)]
 #[error(
     "{0:?} is none of pod/NAME, serviceaccount/NAME, deployment/NAME, statefulset/NAME, \
-     daemonset/NAME, replicaset/NAME, job/NAME, cronjob/NAME"
+     daemonset/NAME, replicaset/NAME, replicationcontroller/NAME, job/NAME, cronjob/NAME"
 )]
 pub struct TargetError(String);
 
 impl Kind {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::ServiceAccount,
         Self::Pod,
         Self::Deployment,
         Self::StatefulSet,
         Self::DaemonSet,
         Self::ReplicaSet,
+        Self::ReplicationController,
         Self::Job,
         Self::CronJob,
     ];
@@ -50,6 +52,7 @@ impl Kind {
             Self::StatefulSet => ("statefulset", "sts", "/apis/apps/v1"),
             Self::DaemonSet => ("daemonset", "ds", "/apis/apps/v1"),
             Self::ReplicaSet => ("replicaset", "rs", "/apis/apps/v1"),
+            Self::ReplicationController => ("replicationcontroller", "rc", "/api/v1"),
             Self::Job => ("job", "job", "/apis/batch/v1"),
             Self::CronJob => ("cronjob", "cj", "/apis/batch/v1"),
         }
@@ -102,6 +105,7 @@ mod tests {
             ("sa/app", "/api/v1/namespaces/demo/serviceaccounts/app"),
             ("Deployments/web", "/apis/apps/v1/namespaces/demo/deployments/web"),
             ("pod/a.b", "/api/v1/namespaces/demo/pods/a.b"),
+            ("rc/old", "/api/v1/namespaces/demo/replicationcontrollers/old"),
             ("cj/nightly", "/apis/batch/v1/namespaces/demo/cronjobs/nightly"),
         ] {
             let target: Target = text.parse().unwrap_or_else(|error| panic!("{error}"));

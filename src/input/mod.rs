@@ -67,11 +67,19 @@ pub fn read_text(path: &Path, limit: Limit) -> Result<String, InputError> {
 /// Anything else than a regular file; more bytes than the limit. The kind of
 /// an error of the system stays.
 pub fn read_file(path: &Path, limit: Limit) -> io::Result<Vec<u8>> {
+    Ok(whole(&open_file(path)?, limit)?)
+}
+
+/// A regular file, for who reads it bit by bit and bounds that.
+///
+/// # Errors
+/// Anything else than a regular file.
+pub fn open_file(path: &Path) -> io::Result<File> {
     let file = open(path)?;
     if !file.metadata()?.is_file() {
         return Err(Problem::NotRegular.into());
     }
-    Ok(whole(&file, limit)?)
+    Ok(file)
 }
 
 fn read_patiently(path: &Path, limit: Limit, patience: Patience) -> Result<Vec<u8>, InputError> {

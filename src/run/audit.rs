@@ -8,7 +8,7 @@ use super::{cluster, completed, misused, output, told};
 use crate::cli::{AuditArgs, ReportFormat};
 use crate::config::{Auditing, Namespaces};
 use crate::evidence::{config_map, everything};
-use diagnosis::{Audit, Fact, Settings};
+use diagnosis::{Audit, Auditor, Fact, Settings};
 use injection::identity::ServiceAccountReader;
 
 /// 0: no pod lacks anything; 1: some do; 2: it can't be said.
@@ -48,7 +48,6 @@ async fn audit(auditing: &Auditing) -> anyhow::Result<Audit> {
         Namespaces::One(name) => Some(name),
         Namespaces::Current => Some(&current),
     };
-    let (pods, accounts) = everything(&client, namespace.map(String::as_str)).await?;
     let config_map = match &auditing.config_map_in {
         Some(home) => config_map(&client, home).await,
         None => Fact::NotAsked,
@@ -56,7 +55,9 @@ async fn audit(auditing: &Auditing) -> anyhow::Result<Audit> {
     if let Fact::Unknown(why) = &config_map {
         anyhow::bail!("failed to get the ConfigMap: {why}");
     }
-    Ok(diagnosis::audit(&pods, &accounts, &config_map, &settings))
+    let mut auditor = Auditor::new(&config_map, &settings);
+    everything(&client, namespace.map(String::as_str), &mut auditor).await?;
+    Ok(auditor.finish())
 }
 
 fn print(audit: &Audit, format: ReportFormat) -> anyhow::Result<()> {

@@ -14,11 +14,14 @@ use crate::config::{Evidence, Examination};
 use crate::evidence::{self, Gatherer};
 use crate::fetch::Fetcher;
 use crate::input::{self, Limit};
-use diagnosis::{Fact, Facts, Report, Settings, Status, diagnose};
+use diagnosis::{Fact, Facts, Redacted, Report, Settings, Status, diagnose};
 use injection::identity::ServiceAccountReader;
 
 /// 0: nothing is wrong; 1: a check failed; 2: it can't be said.
 const CANT_SAY: u8 = 2;
+
+/// The most of what the AWS CLI printed, or of a bundle of authorities.
+const LONGEST: Limit = Limit::mebibytes(1);
 
 /// How long an answer that tells the API server's time is waited for.
 const CLOCK_TIMEOUT: Duration = Duration::from_secs(5);
@@ -31,8 +34,11 @@ pub(super) fn run(args: DoctorArgs) -> ExitCode {
     for warning in warnings {
         let _ = output::errors().line(format_args!("warning: {warning}"));
     }
-    let report = completed(examine(&examination))
-        .and_then(|report| print(&report, examination.output).map(|()| report));
+    let report = completed(examine(&examination)).and_then(|(report, saved)| {
+        // What was found is told, wherever it could not be saved.
+        print(&report, examination.output)?;
+        saved.map(|()| report)
+    });
     match report {
         Ok(report) => match report.result {
             Status::Pass | Status::Skipped => ExitCode::SUCCESS,
@@ -46,7 +52,8 @@ pub(super) fn run(args: DoctorArgs) -> ExitCode {
     }
 }
 
-async fn examine(examination: &Examination) -> anyhow::Result<Report> {
+/// The checks, and whether what they went by was saved, if it was to be.
+async fn examine(examination: &Examination) -> anyhow::Result<(Report, anyhow::Result<()>)> {
     let policy = examination.policy.clone();
     let account = cluster::account(&examination.role_names).await?;
     let settings = Settings {
@@ -54,8 +61,12 @@ async fn examine(examination: &Examination) -> anyhow::Result<Report> {
         policy,
         configurations: examination.configurations.clone(),
     };
+    if let Evidence::Cluster { save: Some(folder), .. } = &examination.evidence {
+        // Said before anybody waits for a cluster.
+        evidence::vacant(folder)?;
+    }
     let mut facts = match &examination.evidence {
-        Evidence::Folder(folder) => loaded(examination, folder)?,
+        Evidence::Folder(folder) => loaded(examination, folder, &settings)?,
         Evidence::Cluster { .. } => gathered(examination, &settings).await?,
     };
     if let Some(path) = &examination.role_json {
@@ -66,12 +77,18 @@ async fn examine(examination: &Examination) -> anyhow::Result<Report> {
         let json = json.with_context(|| format!("failed to read {} as JSON", path.display()))?;
         facts.provider = Fact::Known(json);
     }
-    if let Evidence::Cluster { save: Some(folder), .. } = &examination.evidence {
-        let written = evidence::save(folder, &facts)?;
-        let count = written.len();
-        output::errors().line(format_args!("wrote {count} files to {}", folder.display()))?;
-    }
-    Ok(diagnose(&facts, &settings))
+    let facts = Redacted::of(facts, &settings);
+    let saved = match &examination.evidence {
+        Evidence::Cluster { save: Some(folder), .. } => save(folder, &facts),
+        _ => Ok(()),
+    };
+    Ok((diagnose(&facts, &settings), saved))
+}
+
+fn save(folder: &Path, facts: &Redacted) -> anyhow::Result<()> {
+    let count = evidence::save(folder, facts)?.len();
+    output::errors().line(format_args!("wrote {count} files to {}", folder.display()))?;
+    Ok(())
 }
 
 async fn gathered(examination: &Examination, settings: &Settings) -> anyhow::Result<Facts> {
@@ -105,8 +122,8 @@ async fn gathered(examination: &Examination, settings: &Settings) -> anyhow::Res
 }
 
 /// Saved by hand, a folder says nothing of what it is about.
-fn loaded(examination: &Examination, folder: &Path) -> anyhow::Result<Facts> {
-    let mut facts = evidence::load(folder)?;
+fn loaded(examination: &Examination, folder: &Path, settings: &Settings) -> anyhow::Result<Facts> {
+    let mut facts = evidence::load(folder, settings)?;
     let subject = &mut facts.subject;
     let by_hand = subject.at == 0;
     if by_hand {
@@ -136,7 +153,7 @@ fn loaded(examination: &Examination, folder: &Path) -> anyhow::Result<Facts> {
 }
 
 fn read(path: &Path) -> anyhow::Result<String> {
-    Ok(input::read_text(path, Limit::DOCUMENTS)?)
+    Ok(input::read_text(path, LONGEST)?)
 }
 
 fn print(report: &Report, format: ReportFormat) -> anyhow::Result<()> {

@@ -10,7 +10,11 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod answers;
 mod by_hand;
+mod leaks;
+mod planted;
+mod planted_cluster;
 mod published;
 mod scenarios;
 mod scene;

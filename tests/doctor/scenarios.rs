@@ -3,9 +3,10 @@
 use std::process::Command;
 use std::time::Duration;
 
-use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
 use k8s_openapi::api::core::v1::{Secret, Service, ServiceAccount};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
+use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
 use kube::api::{Patch, PatchParams};
 use serde_json::json;
 
@@ -45,6 +46,7 @@ async fn names_exactly_the_broken_link() {
     let said = scene.ask(&healthy).await;
     assert_eq!(said.with_status("pass").len(), 17, "{:#}\n{}", said.report, said.errors);
 
+    other_teams(&scene).await;
     provider_and_audience(&scene).await;
     verification_key(&scene).await;
     trust_policy(&scene).await;
@@ -54,6 +56,67 @@ async fn names_exactly_the_broken_link() {
     without_rights(&scene).await;
     by_kubectl(&scene).await;
     running_pod(&scene).await;
+}
+
+/// Pods that a selector's labels find, and that are not the workload's: they lack the role, and rightly.
+async fn other_teams(scene: &Scene) {
+    scene.account(&scene.namespace, "plain", &[]).await;
+    let owner = |kind: &str, name: &str, uid: &str| json!([{"apiVersion": "apps/v1", "kind": kind, "name": name, "uid": uid, "controller": true}]);
+    let labelled = |name: &str, account: &str, tier: &str| {
+        let mut pod = pod(name, account);
+        pod["metadata"]["labels"] = json!({"app": "shop", "tier": tier, "pod-template-hash": "a1"});
+        pod
+    };
+    let selector = json!({"matchLabels": {"app": "shop"}, "matchExpressions": [
+        {"key": "tier", "operator": "In", "values": ["front"]},
+    ]});
+    let spec = json!({"selector": selector, "template": labelled("front", "app", "front")});
+    let deployment = json!({"metadata": {"name": "front"}, "spec": spec});
+    let stored = scene.namespace.create_object::<Deployment>(&deployment).await.unwrap();
+    let mut replica_set = json!({"metadata": {"name": "front-a1"}, "spec": spec});
+    replica_set["metadata"]["labels"] = spec["template"]["metadata"]["labels"].clone();
+    replica_set["metadata"]["ownerReferences"] =
+        owner("Deployment", "front", &stored.metadata.uid.unwrap());
+    let stored = scene.namespace.create_object::<ReplicaSet>(&replica_set).await.unwrap();
+
+    let mut own = labelled("front-a1-x", "app", "front");
+    own["metadata"]["ownerReferences"] =
+        owner("ReplicaSet", "front-a1", &stored.metadata.uid.unwrap());
+    scene.namespace.pod(&own).await;
+    scene.namespace.pod(&labelled("by-expression", "plain", "back")).await;
+    let mut taken = labelled("by-owner", "plain", "front");
+    taken["metadata"]["ownerReferences"] = owner("ReplicaSet", "other-a1", "other");
+    scene.namespace.pod(&taken).await;
+
+    let mut question = scene.healthy();
+    "deployment/front".clone_into(&mut question.target);
+    let said = scene.ask(&question).await;
+    assert_eq!(said.exit, 0, "{:#}\n{}", said.report, said.errors);
+    let seen = said.check("running-pod")["seen"].as_str().unwrap_or_default();
+    assert!(seen.starts_with("its pod is"), "{seen}");
+
+    // Who may not list ReplicaSets knows them by their names.
+    let rules = json!([
+        {"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["get"]},
+        {"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]},
+    ]);
+    let role = json!({"metadata": {"name": "reader"}, "rules": rules});
+    scene.namespace.create_object::<Role>(&role).await.unwrap();
+    let api_group = "rbac.authorization.k8s.io";
+    let binding = json!({
+        "metadata": {"name": "reader"},
+        "roleRef": {"apiGroup": api_group, "kind": "Role", "name": "reader"},
+        "subjects": [{"apiGroup": api_group, "kind": "User", "name": "reader"}],
+    });
+    scene.namespace.create_object::<RoleBinding>(&binding).await.unwrap();
+    question.kubeconfig = scene.control_plane.kubeconfig_for("reader", &[]);
+    eventually("the rights to be in force", Duration::from_secs(10), || async {
+        let said = scene.ask(&question).await;
+        let seen = said.check("running-pod")["seen"].as_str().unwrap_or_default();
+        anyhow::ensure!(seen.starts_with("its pod is"), "{:#}\n{}", said.report, said.errors);
+        Ok(())
+    })
+    .await;
 }
 
 /// "No `OpenIDConnect` provider found", "Incorrect token audience".

@@ -152,7 +152,7 @@ impl Scene {
         let more = question.args.iter().map(String::as_str);
         let from_folder = program(&from.into_iter().chain(more).collect::<Vec<_>>());
         let again = tokio::task::spawn_blocking(from_folder).await.unwrap();
-        assert_eq!(again.failed(), live.failed(), "from the folder: {:#}", again.report);
+        assert_eq!(again.report, live.report, "from the folder: {}", again.errors);
         assert_eq!(again.exit, live.exit, "from the folder: {}", again.errors);
         live
     }

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use super::Certificate;
 
-/// A private key in PEM. Its bytes are wiped when it goes.
+/// A private key in PEM, wiped when dropped. Copies in Secrets and in rustls are not wiped.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PrivateKey {
     pem: Zeroizing<String>,

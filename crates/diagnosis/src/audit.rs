@@ -2,16 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::Value;
 use text::Line;
 
-use super::pod::lacks;
-use super::{Fact, Facts, Settings, Subject, lookup};
+use super::pod::{lacks, written};
+use super::{Fact, Settings, annotations, config_map_entries};
+use injection::identity::{self, ConfigMapIdentities, Key, Lookup, ServiceAccount};
 
 /// Takes a pod out of the webhook's sight, in the shipped configuration.
-const SKIPPED_BY: &str = "eks.amazonaws.com/skip-pod-identity-webhook";
+pub(super) const SKIPPED_BY: &str = "eks.amazonaws.com/skip-pod-identity-webhook";
 
 /// What came of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -32,42 +34,79 @@ pub struct Lacking {
     pub why: String,
 }
 
-/// Looks at each pod that has not ended, with the `ServiceAccount`s of all and
-/// the `ConfigMap`.
-#[must_use]
-pub fn audit(
-    pods: &[Value],
-    accounts: &[Value],
-    config_map: &Fact<Value>,
-    settings: &Settings,
-) -> Audit {
-    let text = |object: &Value, member: &str| {
-        object["metadata"][member].as_str().unwrap_or_default().to_owned()
-    };
-    let key = |account: &Value| (text(account, "namespace"), text(account, "name"));
-    let accounts: BTreeMap<_, _> = accounts.iter().map(|it| (key(it), it)).collect();
-    let mut audit = Audit::default();
-    for pod in pods.iter().filter(|pod| is_looked_at(pod)) {
-        audit.pods += 1;
+/// Looks at pods one by one, so that nothing of them has to be held.
+#[derive(Debug)]
+pub struct Auditor<'a> {
+    settings: &'a Settings,
+    accounts: BTreeMap<(String, String), Account>,
+    entries: Option<ConfigMapIdentities>,
+    audit: Audit,
+}
+
+/// A `ServiceAccount` whose annotations mean something.
+#[derive(Debug)]
+struct Account {
+    read: Arc<ServiceAccount>,
+    /// When its role was written.
+    written: Option<String>,
+}
+
+impl<'a> Auditor<'a> {
+    /// With the `ConfigMap`, and no `ServiceAccount` yet.
+    #[must_use]
+    pub fn new(config_map: &Fact<Value>, settings: &'a Settings) -> Self {
+        let entries = config_map_entries(config_map, settings);
+        Self { settings, accounts: BTreeMap::new(), entries, audit: Audit::default() }
+    }
+
+    /// Takes a `ServiceAccount`; all of them come before the first pod.
+    pub fn account(&mut self, account: &Value) {
+        let Some(read) = self.settings.reader.read(annotations(account)) else { return };
+        let key = (text(account, "namespace"), text(account, "name"));
+        let role_arn = &self.settings.policy.settings.keys.role_arn;
+        let written = written(account, role_arn).map(str::to_owned);
+        self.accounts.insert(key, Account { read: Arc::new(read), written });
+    }
+
+    /// Looks at a pod that has not ended.
+    pub fn pod(&mut self, pod: &Value) {
+        if !is_looked_at(pod) {
+            return;
+        }
+        self.audit.pods += 1;
         let named = pod["spec"]["serviceAccountName"].as_str().filter(|name| !name.is_empty());
-        let (namespace, name) = (text(pod, "namespace"), named.unwrap_or("default").to_owned());
-        let account = accounts.get(&(namespace.clone(), name.clone())).copied();
-        let facts = Facts {
-            subject: Subject {
-                namespace: namespace.clone(),
-                service_account: name.clone(),
-                ..Subject::default()
-            },
-            service_account: account.cloned().map_or(Fact::Absent, Fact::Known),
-            config_map: config_map.clone(),
-            ..Facts::default()
+        let key = (text(pod, "namespace"), named.unwrap_or("default").to_owned());
+        let account = self.accounts.get(&key);
+        let (namespace, service_account) = key;
+        let entry = self
+            .entries
+            .as_ref()
+            .and_then(|entries| entries.get(Key { namespace: &namespace, name: &service_account }));
+        let lookup = Lookup {
+            container_credentials: false,
+            service_account: fact(account.map(|it| &it.read)),
+            config_map_entry: fact(entry),
         };
-        if let Some(why) = lacks(pod, &namespace, account, &lookup(&facts, settings), settings) {
+        let written = account.and_then(|it| it.written.as_deref());
+        if let Some(why) = lacks(pod, &namespace, written, &lookup, self.settings) {
             let pod = text(pod, "name");
-            audit.found.push(Lacking { namespace, pod, service_account: name, why });
+            self.audit.found.push(Lacking { namespace, pod, service_account, why });
         }
     }
-    audit
+
+    /// What came of it.
+    #[must_use]
+    pub fn finish(self) -> Audit {
+        self.audit
+    }
+}
+
+fn fact<T>(of: Option<&Arc<T>>) -> identity::Fact<Arc<T>> {
+    of.map_or(identity::Fact::Absent, |it| identity::Fact::Known(Arc::clone(it)))
+}
+
+fn text(object: &Value, member: &str) -> String {
+    object["metadata"][member].as_str().unwrap_or_default().to_owned()
 }
 
 fn is_looked_at(pod: &Value) -> bool {
@@ -115,7 +154,13 @@ mod tests {
             skipped,
             mirror,
         ];
-        let audit = audit(&pods, &[account], &Fact::NotAsked, &Settings::default());
+        let settings = Settings::default();
+        let mut auditor = Auditor::new(&Fact::NotAsked, &settings);
+        auditor.account(&account);
+        for pod in &pods {
+            auditor.pod(pod);
+        }
+        let audit = auditor.finish();
         let found: Vec<_> = audit.found.iter().map(|it| it.pod.as_str()).collect();
         assert_eq!((audit.pods, found), (4, vec!["bare"]));
     }

@@ -4,6 +4,7 @@ use text::shell::Opt;
 
 use serde_json::Value;
 
+use super::redact::UNREADABLE;
 use super::{Case, Fact, Finding};
 use iam::{Policy, ProviderArn, Verdict, WebIdentityRequest, simulate};
 use injection::identity::Account;
@@ -131,10 +132,15 @@ impl Case<'_> {
         let Some(token) = self.facts.token.known() else {
             return Finding::Unknown("there is no token to hold against it".to_owned());
         };
+        let mend = "mend it; iam lint names each mistake";
+        let saved: Value = serde_json::from_str(text).unwrap_or_default();
+        if let Some(why) = saved[UNREADABLE].as_str() {
+            return Finding::fail(why, mend);
+        }
         let policy = match Policy::trust_policy(text) {
             Ok(policy) => policy,
             Err(error) => {
-                return Finding::fail(error.to_string(), "mend it; iam lint names each mistake");
+                return Finding::fail(error.to_string(), mend);
             }
         };
         let audiences: Vec<_> = token.audiences.iter().map(String::as_str).collect();

@@ -36,7 +36,8 @@ pub struct Facts {
     pub service_account: Fact<Value>,
     /// The `ConfigMap` of identities.
     pub config_map: Fact<Value>,
-    /// How the webhook's entries were reached, by the entry's name.
+    /// How the webhook's entries were reached, by configuration and entry:
+    /// `CONFIGURATION/ENTRY`, as an [`Entry`](super::Entry) displays.
     pub probes: Fact<BTreeMap<String, Probe>>,
     pub dry_run: Fact<DryRun>,
     pub token: Fact<TokenFact>,

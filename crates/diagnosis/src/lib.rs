@@ -11,6 +11,7 @@ mod check;
 mod facts;
 mod issuer;
 mod pod;
+mod redact;
 mod selector;
 mod webhook;
 
@@ -18,10 +19,12 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-pub use audit::{Audit, Lacking, audit};
+pub use audit::{Audit, Auditor, Lacking};
 pub use check::{Check, Finding, Report, Status};
 pub use facts::{DryRun, Fact, Facts, Fetched, Probe, Subject, TokenFact};
-pub use pod::{bare, probe_pod, probe_review};
+pub use pod::{probe_pod, probe_review};
+pub use redact::{Redacted, bounded, certificates, redacted_account, redacted_pod};
+pub use selector::{LabelSelector, SelectorError};
 pub use webhook::{Address, Entry, entries};
 
 use injection::admission::Policy;
@@ -49,9 +52,11 @@ struct Case<'a> {
     lookup: Lookup,
 }
 
-/// Runs all checks.
+/// Runs all checks. They see what may be saved and nothing else, so that a
+/// folder of it gives the findings of the live run.
 #[must_use]
-pub fn diagnose(facts: &Facts, settings: &Settings) -> Report {
+pub fn diagnose(facts: &Redacted, settings: &Settings) -> Report {
+    let facts = facts.facts();
     let entries = facts.webhooks.known().map(|list| entries(list, &settings.configurations));
     let lookup = lookup(facts, settings);
     let case = Case { facts, settings, entries: entries.unwrap_or_default(), lookup };
@@ -145,10 +150,7 @@ fn came_back(facts: &Facts) -> Option<&Value> {
 fn lookup(facts: &Facts, settings: &Settings) -> Lookup {
     let Subject { namespace, service_account, .. } = &facts.subject;
     let key = Key { namespace, name: service_account };
-    let config = facts.config_map.known().and_then(|map| map["data"]["config"].as_str());
-    let entries = config
-        .and_then(|config| ConfigMapIdentities::parse(config, settings.reader.account()).ok())
-        .map(|(entries, _)| entries);
+    let entries = config_map_entries(&facts.config_map, settings);
     Lookup {
         container_credentials: false,
         service_account: match &facts.service_account {
@@ -165,6 +167,13 @@ fn lookup(facts: &Facts, settings: &Settings) -> Lookup {
             .and_then(|entries| entries.get(key))
             .map_or(identity::Fact::Absent, |entry| identity::Fact::Known(Arc::clone(entry))),
     }
+}
+
+/// The entries of the `ConfigMap`, where it is known and can be read.
+fn config_map_entries(map: &Fact<Value>, settings: &Settings) -> Option<ConfigMapIdentities> {
+    let config = map.known()?["data"]["config"].as_str()?;
+    let (entries, _) = ConfigMapIdentities::parse(config, settings.reader.account()).ok()?;
+    Some(entries)
 }
 
 fn annotations(object: &Value) -> impl Iterator<Item = (&str, &str)> + Clone {

@@ -8,18 +8,6 @@ use injection::identity::{Identity, Lookup};
 use injection::mutation::Jitter;
 use injection::workloads::templates;
 
-/// Variables whose values are no secret, and are looked at.
-const PUBLIC: [&str; 8] = [
-    "AWS_ROLE_ARN",
-    "AWS_WEB_IDENTITY_TOKEN_FILE",
-    "AWS_ROLE_SESSION_NAME",
-    "AWS_REGION",
-    "AWS_DEFAULT_REGION",
-    "AWS_STS_REGIONAL_ENDPOINTS",
-    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
-    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
-];
-
 /// A pod of the subject's `ServiceAccount` and labels that every Pod Security
 /// level lets in. It is never stored.
 #[must_use]
@@ -63,7 +51,7 @@ pub fn probe_review(subject: &Subject) -> Option<Vec<u8>> {
     review(&probe_pod(subject), &subject.namespace)
 }
 
-fn review(pod: &Value, namespace: &str) -> Option<Vec<u8>> {
+pub(crate) fn review(pod: &Value, namespace: &str) -> Option<Vec<u8>> {
     // The items of a list have no kind of their own.
     let mut pod = pod.clone();
     pod["apiVersion"] = "v1".into();
@@ -111,10 +99,12 @@ impl Case<'_> {
         if pods.is_empty() {
             return Finding::Nothing("no pod of it runs".to_owned());
         }
+        let keys = &self.settings.policy.settings.keys;
         let account = self.facts.service_account.known();
+        let written = account.and_then(|account| written(account, &keys.role_arn));
         let lacking = pods.iter().find_map(|pod| {
             let namespace = &self.facts.subject.namespace;
-            Some((pod, lacks(pod, namespace, account, &self.lookup, self.settings)?))
+            Some((pod, lacks(pod, namespace, written, &self.lookup, self.settings)?))
         });
         let Some((pod, why)) = lacking else {
             return Finding::pass(format!("{} as it would be if created now", count(pods.len())));
@@ -127,17 +117,17 @@ impl Case<'_> {
     }
 }
 
-/// What a pod that runs has otherwise than if it were created now.
+/// What a pod that runs has otherwise than if it were created now; `written` is
+/// when the role's annotation was, where that is known.
 pub(super) fn lacks(
     pod: &Value,
     namespace: &str,
-    account: Option<&Value>,
+    written: Option<&str>,
     lookup: &Lookup,
     settings: &Settings,
 ) -> Option<String> {
     let policy = &settings.policy;
     let created = pod["metadata"]["creationTimestamp"].as_str();
-    let written = account.and_then(|it| written(it, &policy.settings.keys.role_arn));
     let before = match (created, written) {
         // Times are whole seconds.
         (Some(created), Some(written)) => Some(created <= written),
@@ -175,69 +165,13 @@ pub(super) fn lacks(
 }
 
 /// When an annotation was written last, by what the API server keeps of it.
-fn written<'a>(account: &'a Value, key: &str) -> Option<&'a str> {
+pub(super) fn written<'a>(account: &'a Value, key: &str) -> Option<&'a str> {
     let key = format!("f:{key}");
     let fields = account["metadata"]["managedFields"].as_array()?.iter();
     fields
         .filter(|it| it["fieldsV1"]["f:metadata"]["f:annotations"].get(&key).is_some())
         .filter_map(|it| it["time"].as_str())
         .max()
-}
-
-/// As much of a pod as the checks read: no value of a variable that may be a
-/// secret, no command, none of what others wrote into annotations.
-#[must_use]
-pub fn bare(pod: &Value) -> Value {
-    let (metadata, spec) = (&pod["metadata"], &pod["spec"]);
-    let mut annotations = metadata["annotations"].clone();
-    if let Some(annotations) = annotations.as_object_mut() {
-        annotations.remove("kubectl.kubernetes.io/last-applied-configuration");
-    }
-    let containers = |list: &str| {
-        let containers = spec[list].as_array().into_iter().flatten();
-        containers.map(bare_container).collect::<Vec<_>>()
-    };
-    let volumes = spec["volumes"].as_array().into_iter().flatten();
-    let volumes: Vec<_> =
-        volumes.map(|it| json!({"name": it["name"], "projected": it["projected"]})).collect();
-    json!({
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {
-            "name": metadata["name"],
-            "namespace": metadata["namespace"],
-            "labels": metadata["labels"],
-            "annotations": annotations,
-            "creationTimestamp": metadata["creationTimestamp"],
-        },
-        "spec": {
-            "serviceAccountName": spec["serviceAccountName"],
-            "initContainers": containers("initContainers"),
-            "containers": containers("containers"),
-            "volumes": volumes,
-            "os": spec["os"],
-            "nodeSelector": spec["nodeSelector"],
-            "affinity": spec["affinity"],
-        },
-        "status": {"phase": pod["status"]["phase"]},
-    })
-}
-
-fn bare_container(container: &Value) -> Value {
-    let env = container["env"].as_array().into_iter().flatten();
-    let env: Vec<_> = env
-        .map(|variable| {
-            let name = variable["name"].as_str().unwrap_or_default();
-            let mut variable = variable.clone();
-            if !PUBLIC.contains(&name)
-                && variable["value"].as_str().is_some_and(|it| !it.is_empty())
-            {
-                variable["value"] = "(left out)".into();
-            }
-            variable
-        })
-        .collect();
-    json!({"name": container["name"], "env": env, "volumeMounts": container["volumeMounts"]})
 }
 
 fn count(pods: usize) -> String {
@@ -252,28 +186,6 @@ fn paths(patch: &json_patch::Patch) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn keeps_what_is_looked_at_and_no_secret() {
-        let pod = json!({
-            "metadata": {"name": "a", "annotations": {
-                "kubectl.kubernetes.io/last-applied-configuration": "{\"PASSWORD\": \"hush\"}",
-                "eks.amazonaws.com/skip-containers": "b",
-            }},
-            "spec": {"serviceAccountName": "app", "containers": [{
-                "name": "c", "command": ["hush"], "args": ["hush"],
-                "env": [
-                    {"name": "PASSWORD", "value": "hush"},
-                    {"name": "AWS_SECRET_ACCESS_KEY", "value": "hush"},
-                    {"name": "AWS_ROLE_ARN", "value": "arn"},
-                ],
-            }]},
-        });
-        let bare = bare(&pod);
-        assert!(!bare.to_string().contains("hush"), "{bare}");
-        assert_eq!(given(&bare), Some("arn"));
-        assert_eq!(bare["metadata"]["annotations"]["eks.amazonaws.com/skip-containers"], "b");
-    }
 
     #[test]
     fn takes_a_role_that_is_older_than_the_pod_for_the_pods_own() {
@@ -305,7 +217,8 @@ mod tests {
                 service_account: injection::identity::Fact::Known(read.unwrap().into()),
                 config_map_entry: injection::identity::Fact::Absent,
             };
-            lacks(&pod, "demo", Some(account), &lookup, &settings)
+            let written = written(account, "eks.amazonaws.com/role-arn");
+            lacks(&pod, "demo", written, &lookup, &settings)
         };
         assert!(lacks(&account("2026-01-03T00:00:00Z")).unwrap().contains("role/old"));
         assert_eq!(lacks(&account("2026-01-01T00:00:00Z")), None);

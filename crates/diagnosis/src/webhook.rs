@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::selector::keeps_out;
+use super::selector::LabelSelector;
 use super::{Case, DryRun, Fact, Finding, Probe, pod};
 use certificates::{Bundle, Certificate};
 use injection::identity::Identity;
@@ -28,6 +28,19 @@ pub enum Address {
     Url(String),
     Service { namespace: String, name: String },
 }
+
+/// Whether the selectors of an entry let a pod through to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Selection {
+    Selected,
+    /// In words: by which selector.
+    KeptOut(String),
+    /// A selector can't be evaluated here.
+    Unknown(String),
+}
+
+/// The member of a saved configuration whose entries were not saved.
+pub(super) const LEFT_OUT: &str = "leftOut";
 
 /// What its names have in them, in every installation known.
 const MARKS: [&str; 2] = ["pod-identity", "iam-for-pods"];
@@ -97,20 +110,39 @@ impl Entry<'_> {
             has(&rule["operations"], "CREATE")
                 && has(&rule["apiGroups"], "")
                 && has(&rule["apiVersions"], "v1")
-                && (has(&rule["resources"], "pods") || has(&rule["resources"], "*/*"))
+                && ["pods", "pods/*", "*/*"].iter().any(|pods| has(&rule["resources"], pods))
+                && rule["scope"] != "Cluster"
         })
     }
 
-    fn keeps_out(
+    /// As the API server wrote it.
+    pub(super) fn value(&self) -> &Value {
+        self.value
+    }
+
+    /// Its selectors of namespaces and of pods, by their names.
+    pub(super) fn selectors(&self) -> [(&'static str, &Value); 2] {
+        ["namespaceSelector", "objectSelector"].map(|name| (name, &self.value[name]))
+    }
+
+    fn selection(
         &self,
         namespace: &BTreeMap<String, String>,
         pod: &BTreeMap<String, String>,
-    ) -> Option<String> {
-        let by = |selector: &str, labels| {
-            let why = keeps_out(&self.value[selector], labels)?;
-            Some(format!("{selector} of {self} keeps the pod out: {why}"))
-        };
-        by("namespaceSelector", namespace).or_else(|| by("objectSelector", pod))
+    ) -> Selection {
+        let mut unknown = None;
+        for ((name, selector), labels) in self.selectors().into_iter().zip([namespace, pod]) {
+            match LabelSelector::read(selector) {
+                Ok(selector) => {
+                    if let Some(why) = selector.mismatch(labels) {
+                        let why = format!("{name} of {self} keeps the pod out: {why}");
+                        return Selection::KeptOut(why);
+                    }
+                }
+                Err(error) => unknown = Some(format!("{name} of {self}: {error}")),
+            }
+        }
+        unknown.map_or(Selection::Selected, Selection::Unknown)
     }
 
     fn has_conditions(&self) -> bool {
@@ -139,6 +171,11 @@ impl Case<'_> {
             }
         }
         let Some(first) = self.entries.first() else {
+            if let Some(name) = self.left_out() {
+                return Finding::Unknown(format!(
+                    "the entries of {name} were not saved; save again with --webhook-config-name"
+                ));
+            }
             return Finding::fail(
                 "no MutatingWebhookConfiguration is this webhook's",
                 "install it: deploy/install.yaml; one of another name is named by \
@@ -158,7 +195,12 @@ impl Case<'_> {
         let Some(namespace) = self.namespace_labels() else {
             return Finding::Unknown("the namespace's labels are not known".to_owned());
         };
-        if let Some(entry) = self.selected(&namespace).first() {
+        let called: Vec<_> = self.entries.iter().filter(|it| it.is_called_for_pods()).collect();
+        let labels = &self.facts.subject.labels;
+        let selections: Vec<_> =
+            called.iter().map(|entry| entry.selection(&namespace, labels)).collect();
+        if let Some(at) = selections.iter().position(|it| *it == Selection::Selected) {
+            let entry = called[at];
             let open = if entry.fails_open() { ", and fails open" } else { "" };
             let conditions = if entry.has_conditions() {
                 "; its matchConditions are for the API server to tell"
@@ -167,9 +209,15 @@ impl Case<'_> {
             };
             return Finding::pass(format!("{entry} selects the pod{open}{conditions}"));
         }
-        let labels = &self.facts.subject.labels;
-        let mut called = self.entries.iter().filter(|entry| entry.is_called_for_pods());
-        match called.find_map(|entry| entry.keeps_out(&namespace, labels)) {
+        let mut kept_out = None;
+        for selection in selections {
+            match selection {
+                Selection::Unknown(why) => return Finding::Unknown(why),
+                Selection::KeptOut(why) => kept_out = kept_out.or(Some(why)),
+                Selection::Selected => {}
+            }
+        }
+        match kept_out {
             Some(why) => Finding::fail(why, "change the label, or the selector"),
             None => Finding::Unknown("no entry of the webhook is called for pods".to_owned()),
         }
@@ -331,7 +379,32 @@ impl Case<'_> {
     fn selected(&self, namespace: &BTreeMap<String, String>) -> Vec<Entry<'_>> {
         let labels = &self.facts.subject.labels;
         let entries = self.entries.iter().filter(|entry| entry.is_called_for_pods());
-        entries.filter(|entry| entry.keeps_out(namespace, labels).is_none()).copied().collect()
+        let may_be = |entry: &&Entry<'_>| {
+            !matches!(entry.selection(namespace, labels), Selection::KeptOut(_))
+        };
+        entries.filter(may_be).copied().collect()
+    }
+
+    /// A configuration that the command line names and whose entries were not
+    /// saved: it was none of the webhook's then.
+    fn left_out(&self) -> Option<&str> {
+        let list = self.facts.webhooks.known()?["items"].as_array()?;
+        let named = |name: &&str| self.settings.configurations.iter().any(|it| it == name);
+        let left_out = list.iter().filter(|it| it[LEFT_OUT] == true);
+        left_out.filter_map(|it| it["metadata"]["name"].as_str()).find(named)
+    }
+
+    /// How an entry was reached. An older build saved it under the entry's name
+    /// alone, which two configurations may have.
+    fn probe<'p>(
+        &self,
+        probes: &'p BTreeMap<String, Probe>,
+        entry: &Entry<'_>,
+    ) -> Option<&'p Probe> {
+        probes.get(&entry.to_string()).or_else(|| {
+            let same_name = self.entries.iter().filter(|it| it.name == entry.name);
+            if same_name.count() == 1 { probes.get(entry.name) } else { None }
+        })
     }
 
     /// The first failure among the entries that select the pod, else the first
@@ -346,7 +419,7 @@ impl Case<'_> {
         };
         let selected = self.namespace_labels().map(|labels| self.selected(&labels));
         let selected = selected.unwrap_or_else(|| self.entries.clone());
-        let looked = selected.iter().filter_map(|entry| Some((entry, probes.get(entry.name)?)));
+        let looked = selected.iter().filter_map(|it| Some((it, self.probe(probes, it)?)));
         let findings: Vec<_> = looked.map(|(entry, probe)| look(entry, probe)).collect();
         let failed = findings.iter().find(|it| matches!(it, Finding::Fail { .. }));
         failed
