@@ -31,6 +31,7 @@ const ENCRYPTED: u8 = 23;
 pub struct Relay {
     address: SocketAddr,
     spell: watch::Sender<Spell>,
+    /// Connections.
     fallen: Arc<AtomicUsize>,
     task: JoinHandle<()>,
 }
@@ -38,6 +39,8 @@ pub struct Relay {
 #[derive(Clone, Copy, Default)]
 struct Spell {
     silent: bool,
+    /// How often it fell silent.
+    fallen: usize,
     /// How often all that fell silent was closed.
     closed: usize,
 }
@@ -64,8 +67,12 @@ impl Relay {
         self.fallen.load(Ordering::Relaxed)
     }
 
+    /// No byte comes any more through the connections that stand, nor through new ones after their handshake.
     pub fn fall_silent(&self) {
-        self.spell.send_modify(|spell| spell.silent = true);
+        self.spell.send_modify(|spell| {
+            spell.silent = true;
+            spell.fallen += 1;
+        });
     }
 
     /// Serves new connections. Those that fell silent stay so, and nobody is told.
@@ -112,21 +119,21 @@ async fn relay(
     mut spells: watch::Receiver<Spell>,
     fallen: Arc<AtomicUsize>,
 ) -> io::Result<()> {
+    let now = *spells.borrow();
     let mut server = TcpStream::connect(server).await?;
     client.set_nodelay(true)?;
     server.set_nodelay(true)?;
-    let Spell { silent, closed } = *spells.borrow();
-    if silent {
+    if now.silent {
         shake_hands(&mut client, &mut server).await?;
     } else {
         tokio::select! {
             ended = copy_bidirectional(&mut client, &mut server) => return ended.map(drop),
-            _ = spells.wait_for(|spell| spell.silent) => {}
+            _ = spells.wait_for(|spell| spell.fallen > now.fallen) => {}
         }
     }
     fallen.fetch_add(1, Ordering::Relaxed);
     // Both stay open, and nothing is read.
-    let _ = spells.wait_for(|spell| spell.closed > closed).await;
+    let _ = spells.wait_for(|spell| spell.closed > now.closed).await;
     Ok(())
 }
 
