@@ -80,8 +80,8 @@ pub fn redacted_account(
     for (name, value) in all.filter_map(|(name, value)| Some((name, value.as_str()?))) {
         let misses = |value: &str| {
             let alone = reader.read(std::iter::once((name.as_str(), value)));
-            let mut warnings = alone.into_iter().flat_map(|it| it.warnings);
-            warnings.any(|warning| warning.kind == WarningKind::NearMiss)
+            let warnings = alone.map(|it| it.warnings).unwrap_or_default();
+            (&warnings).into_iter().any(|warning| warning.kind == WarningKind::NearMiss)
         };
         if annotations.contains_key(name) {
             continue;
