@@ -1,10 +1,12 @@
 # `make` lists the commands.
 .DEFAULT_GOAL := help
-.PHONY: help setup run try demo test soak bench bench-flame bench-check bench-baseline lint fmt image image-test kind-test walkthrough clean
+.PHONY: help setup run try demo test soak bench bench-flame bench-check bench-baseline fuzz lint fmt image image-test sbom reproduce kind-test walkthrough clean
 
 # Where rustup and Go install their programs, for shells that do not have them
 # on their path yet.
 export PATH := $(PATH):$(HOME)/.cargo/bin:/usr/local/go/bin
+
+export SECONDS_EACH ?= 60
 
 # Fixed, so that recipes find the program whatever cargo's own settings are.
 export CARGO_TARGET_DIR ?= $(CURDIR)/target
@@ -70,12 +72,25 @@ bench-baseline: ## Make the current counts the baseline; give the reason in the 
 	@scripts/setup bench
 	@scripts/bench baseline
 
+fuzz: ## Run each fuzz target from the tests' cases (SECONDS_EACH=60; installs cargo-fuzz)
+	@scripts/setup
+	@scripts/fuzz
+
 image: ## Build the container image (IMAGE=name, RUST_IMAGE=base) with docker, podman or buildah
 	@scripts/image $(IMAGE)
 
 image-test: ## Build the image's last stage (minutes), run it with runc and send it requests
 	@scripts/setup image
 	@scripts/image-test
+
+sbom: ## Write the bill of materials of the image's binary: target/sbom.cdx.json (a release build)
+	@scripts/setup
+	@scripts/static "$$(uname -m | sed 's/x86_64/amd64/; s/aarch64/arm64/')" "$$CARGO_TARGET_DIR/webhook"
+	@scripts/sbom "$$CARGO_TARGET_DIR/webhook" "$$CARGO_TARGET_DIR/sbom.cdx.json"
+
+reproduce: ## Build the image's binary twice in two places and compare (two release builds)
+	@scripts/setup
+	@scripts/reproduce
 
 walkthrough: ## Follow the tutorials on a real one-node cluster with a real STS (root; LONG=yes: wait for a new token)
 	@scripts/setup test
@@ -88,6 +103,7 @@ kind-test: ## Install it on a new kind cluster in each way, run the suite, delet
 lint: ## Check formatting, clippy, scripts, licences and advisories
 	cargo fmt --check --all
 	cargo fmt --check --all --manifest-path benches/Cargo.toml
+	cargo fmt --check --manifest-path fuzz/Cargo.toml
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	cargo clippy --locked --manifest-path benches/Cargo.toml --all-targets -- -D warnings
 	scripts/pure
@@ -98,15 +114,12 @@ lint: ## Check formatting, clippy, scripts, licences and advisories
 	else \
 		echo 'shellcheck is not installed: shell scripts are not checked here (apt-get install shellcheck)'; \
 	fi
-	@if command -v cargo-deny >/dev/null 2>&1; then \
-		cargo deny --locked check; \
-	else \
-		echo 'cargo-deny is not installed: licences and advisories are not checked here (cargo install --locked cargo-deny)'; \
-	fi
+	scripts/deny
 
 fmt: ## Format the code
 	cargo fmt --all
 	cargo fmt --all --manifest-path benches/Cargo.toml
+	cargo fmt --manifest-path fuzz/Cargo.toml
 
 clean: ## Delete builds and the development certificate; keep the tests' control plane
 	cargo clean

@@ -103,7 +103,7 @@ fn per_second(found: &Found) -> f64 {
 }
 
 fn targets(http: &[Measured], cluster: &cluster::Found) -> String {
-    let mut table = String::from("| | measured | must | reach for |\n|---|---|---|---|\n");
+    let mut table = String::from("| | measured | required | goal |\n|---|---|---|---|\n");
     table.extend(
         targets_of_requests(http).iter().chain(&targets_of_a_cluster(cluster)).map(Target::row),
     );
@@ -133,9 +133,15 @@ fn targets_of_requests(http: &[Measured]) -> Vec<Target> {
         (ratio(http, true, closed, per_second), ratio(http, false, closed, per_second));
     vec![
         Target::new("server CPU per request, 6 KB, hit", cpu_of_a_hit, 2, AtMost(2.0, 1.4), FLOOR),
-        Target::new("the same, miss", cpu_of_a_miss, 2, AtMost(1.6, 1.25), FLOOR),
+        Target::new(
+            "server CPU per request, 6 KB, miss",
+            cpu_of_a_miss,
+            2,
+            AtMost(1.6, 1.25),
+            FLOOR,
+        ),
         Target::new("requests/s, 6 KB, hit", hits, 2, AtLeast(0.55, 0.75), OF_THE_FLOOR),
-        Target::new("the same, miss", misses, 2, AtLeast(0.65, 0.85), OF_THE_FLOOR),
+        Target::new("requests/s, 6 KB, miss", misses, 2, AtLeast(0.65, 0.85), OF_THE_FLOOR),
         Target::new("p99 at 1,000/s, open loop", p99, 2, AtMost(2.0, 1.3), FLOOR),
     ]
 }
@@ -159,13 +165,14 @@ fn targets_of_a_cluster(cluster: &cluster::Found) -> Vec<Target> {
     let ready = of_ours(&|it| median(it.ready.clone())) / median(cluster.list.clone());
     let added = p50("ours") - p50("none");
     let accounts = cluster.accounts;
-    let throughput = format!("throughput with {accounts} ServiceAccounts against 100");
+    let throughput = format!("requests/s with {accounts} ServiceAccounts, relative to 100");
     let rss = format!("RSS with {accounts} ServiceAccounts, steady");
+    let peak_name = format!("RSS with {accounts} ServiceAccounts, peak of list and relist");
     vec![
         Target::new(&throughput, few_and_many, 3, AtLeast(0.97, 1.0), ""),
         Target::new(&rss, steady, 1, AtMost(35.0, 20.0), " MiB"),
-        Target::new("the same, peak in list and relist", peak, 1, AtMost(80.0, 40.0), " MiB"),
-        Target::new("Ready, against a bare list", ready, 2, AtMost(1.5, 1.1), " x"),
+        Target::new(&peak_name, peak, 1, AtMost(80.0, 40.0), " MiB"),
+        Target::new("time until ready, relative to a bare list", ready, 2, AtMost(1.5, 1.1), " x"),
         Target::new("added to pod creation, p50", added, 2, AtMost(1.0, 0.3), " ms"),
     ]
 }
@@ -175,7 +182,9 @@ fn label(measured: &Measured) -> String {
     let lookup = if case.hit { "hit" } else { "miss" };
     let how = match case.how {
         Loop::Closed { connections } => format!("{connections} connections"),
-        Loop::Handshakes { connections } => format!("{connections} clients, a handshake each time"),
+        Loop::Handshakes { connections } => {
+            format!("{connections} clients, a handshake for each request")
+        }
         Loop::Open { per_second } => format!("{per_second}/s"),
     };
     format!("{} KB, {lookup}, {how}", case.bytes / 1000)
@@ -228,8 +237,8 @@ fn open(http: &[Measured]) -> String {
 
 fn of_cluster(cluster: &cluster::Found) -> String {
     let mut table = format!(
-        "{} ServiceAccounts; a bare list of them, page by page: {:.2} s.\n\n| | Ready, s | RSS idle, MiB | with all | \
-         peak of the list | peak of a relist | after it | after churn |\n|---|---|---|---|---|---|---|---|\n",
+        "{} ServiceAccounts. A bare list of them, page by page, takes {:.2} s.\n\n| | Ready, s | RSS idle, MiB | with all | \
+         peak of the list | peak of a relist | after the relist | after churn |\n|---|---|---|---|---|---|---|---|\n",
         cluster.accounts,
         median(cluster.list.clone())
     );
@@ -269,7 +278,7 @@ fn creation(cluster: &cluster::Found) -> String {
     for it in &cluster.bursts {
         let _ = writeln!(
             table,
-            "\nA burst of {} pods at once with {}: {} mutated, {} failed, {:.1} s for all, the slowest after {:.1} s.",
+            "\nA burst of {} pods at once with {}: {} mutated, {} failed. It took {:.1} s in all; the slowest pod took {:.1} s.",
             it.pods, it.name, it.mutated, it.failed, it.seconds, it.slowest
         );
     }

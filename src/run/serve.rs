@@ -166,9 +166,10 @@ impl HttpsServer {
         let address = config.https.address.unwrap_or(bind::ANY);
         let listener = bind::bind(address, config.https.port, "--port")?;
         tracing::info!(https = %local(&listener)?, admin = %admin_address, "serving");
-        let limits = Limits { body_bytes: config.https.max_request_bytes, ..Limits::default() };
+        let limits = Limits::for_requests_of(config.https.max_request_bytes);
         let bodies = BodyReader::new(&limits);
-        let admissions = Admissions::new(accounts, config.policy, Arc::clone(&metrics), bodies);
+        let admissions =
+            Admissions::new(accounts, config.policy, Arc::clone(&metrics), bodies.clone(), &limits);
         let admissions = Arc::new(admissions);
         let drain = DrainLimits {
             delay: config.lifecycle.shutdown_delay,
@@ -185,6 +186,7 @@ impl HttpsServer {
             drain,
             readiness,
             stats: self.connections,
+            bodies,
         };
         Ok(server
             .serve(async {

@@ -5,11 +5,13 @@
 //! compare-and-swap, so that a request that has just begun is never cut.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::limits::Limits;
+use super::memory::Account;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
@@ -54,6 +56,11 @@ pub(super) struct Activity {
     accepted: Instant,
     /// A part of the request's body was not read.
     unread: AtomicBool,
+    /// A part of the answer was not handed over yet.
+    more: AtomicBool,
+    holds_answer: AtomicBool,
+    /// What a large answer holds of the common memory, until it was written.
+    answer: Mutex<Option<Arc<Account>>>,
 }
 
 const PHASE: u64 = 0b1111;
@@ -66,6 +73,9 @@ impl Activity {
             word: AtomicU64::new(phase as u64),
             accepted: Instant::now(),
             unread: AtomicBool::new(false),
+            more: AtomicBool::new(false),
+            holds_answer: AtomicBool::new(false),
+            answer: Mutex::new(None),
         }
     }
 
@@ -76,6 +86,36 @@ impl Activity {
     /// What is unread stands before the next request, if there ever is one.
     pub(super) fn has_unread(&self) -> bool {
         self.unread.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_more(&self, more: bool) {
+        self.more.store(more, Ordering::Relaxed);
+    }
+
+    /// Holds the memory of a large answer until it was written.
+    pub(super) fn hold_answer(&self, account: Arc<Account>) {
+        *self.answer.lock().unwrap_or_else(PoisonError::into_inner) = Some(account);
+        self.holds_answer.store(true, Ordering::Relaxed);
+    }
+
+    /// Of an answer on its way, if it is a large one.
+    pub(super) fn answer(&self) -> Option<Arc<Account>> {
+        let holds = self.holds_answer.load(Ordering::Relaxed);
+        let answer = holds.then(|| self.answer.lock().unwrap_or_else(PoisonError::into_inner));
+        answer.and_then(|answer| answer.clone())
+    }
+
+    /// All that was handed over has been written: the answer, unless there is
+    /// more of it.
+    pub(super) fn written(&self) {
+        if self.more.load(Ordering::Relaxed) {
+            return;
+        }
+        self.advance(&[Phase::Writing], Phase::Idle);
+        if self.holds_answer.load(Ordering::Relaxed) && self.look().phase == Phase::Idle {
+            *self.answer.lock().unwrap_or_else(PoisonError::into_inner) = None;
+            self.holds_answer.store(false, Ordering::Relaxed);
+        }
     }
 
     pub(super) fn look(&self) -> Look {
@@ -136,6 +176,11 @@ pub(super) struct Look {
 }
 
 impl Look {
+    /// Another one for each phase that begins.
+    pub(super) fn word(&self) -> u64 {
+        self.word
+    }
+
     /// Every phase has one, so that no connection stays for ever. `fresh` is
     /// given when the server is closing: how old a connection may become before
     /// its first request.
@@ -150,8 +195,7 @@ impl Look {
             Phase::Handshake => unless_closing(first.min(self.accepted + limits.handshake)),
             Phase::FirstRequest => unless_closing(first),
             Phase::Head => unless_first(self.since + limits.header),
-            Phase::Body => unless_first(self.since + limits.request),
-            Phase::Working => self.since + limits.request,
+            Phase::Body | Phase::Working => self.since + limits.request,
             Phase::Writing => self.since + limits.write,
             Phase::Idle if fresh.is_some() => self.since,
             Phase::Idle => self.since + limits.idle,
@@ -191,7 +235,7 @@ mod tests {
             (Phase::Handshake, 10),
             (Phase::FirstRequest, 30),
             (Phase::Head, 11),
-            (Phase::Body, 30),
+            (Phase::Body, 61),
             (Phase::Working, 61),
             (Phase::Writing, 11),
             (Phase::Idle, 121),

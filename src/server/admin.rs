@@ -4,13 +4,15 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::RawQuery;
+use axum::extract::{RawQuery, Request, State};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use text::Line;
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 
 use super::accept::Acceptor;
 use super::connection::Shared;
@@ -42,6 +44,18 @@ impl Admin {
 /// <https://prometheus.io/docs/instrumenting/exposition_formats/>
 const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
+/// What is made anew for each request is made for one client at a time, until
+/// its size is counted.
+async fn in_turn(State(turn): State<Arc<Semaphore>>, request: Request, next: Next) -> Response {
+    let turn = turn.acquire_owned().await;
+    let mut response = next.run(request).await;
+    // An error is a semaphore that was closed: it never is.
+    if let Ok(turn) = turn {
+        response.extensions_mut().insert(Arc::new(turn));
+    }
+    response
+}
+
 /// `/metrics` from `metrics`, the probes, and the routes of `extra`.
 pub fn router(
     metrics: impl Fn() -> String + Clone + Send + Sync + 'static,
@@ -50,8 +64,10 @@ pub fn router(
 ) -> Router {
     let metrics = get(async move || ([(CONTENT_TYPE, METRICS_TYPE)], metrics()));
     let ready = get(async move |RawQuery(query): RawQuery| ready(&readiness, query.as_deref()));
+    let turn = Arc::new(Semaphore::new(1));
     let router = extra
         .route("/metrics", metrics)
+        .route_layer(from_fn_with_state(turn, in_turn))
         .route("/readyz", ready)
         .route("/livez", get(alive))
         .route("/healthz", get(alive));

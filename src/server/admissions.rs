@@ -1,7 +1,11 @@
 //! The way of a request: from the bytes of a review to the bytes of its
-//! answer. Only the body and the lookup are waited for.
+//! answer. Only the body, a permit to work on it and the lookup are waited for.
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -10,15 +14,19 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
+use tokio::time::{Instant, timeout_at};
 
 use super::bad_requests::{BadRequests, Bounded};
+use super::deadline;
 use super::record::Record;
-use super::{BodyError, BodyReader, UnsupportedContentType, require_json};
+use super::work::{Permit, Work};
+use super::{BodyError, BodyReader, Limits, RequestBody, UnsupportedContentType, require_json};
 use text::Line;
 
 use crate::service_accounts::{Caller, ServiceAccounts};
 use crate::telemetry::metrics::Metrics;
 use injection::admission::{self, Admission, DecodeError, Endpoint, Outcome, Policy, Review, Way};
+use injection::identity::Key;
 use injection::mutation::{Jitter, PatchTooLarge};
 
 /// All that answering a review takes.
@@ -29,6 +37,9 @@ pub struct Admissions {
     metrics: Arc<Metrics>,
     bodies: BodyReader,
     bad_requests: BadRequests,
+    work: Work,
+    /// Of a client that does not say how long it waits.
+    patience: Duration,
 }
 
 /// Why a review was not answered with a review.
@@ -42,6 +53,8 @@ enum Unanswered {
     Review(#[from] DecodeError),
     #[error("failed to look up ServiceAccount {key}: {reason}")]
     Lookup { key: String, reason: String },
+    #[error("failed to answer in time: other reviews are being answered; send it again")]
+    Busy,
     #[error(
         "failed to mutate the pod: {0}; give it fewer containers, or leave some out with \
          skip-containers"
@@ -69,14 +82,17 @@ impl Admissions {
         policy: Policy,
         metrics: Arc<Metrics>,
         bodies: BodyReader,
+        limits: &Limits,
     ) -> Self {
-        let bad_requests = BadRequests::default();
-        Self { service_accounts, policy, metrics, bodies, bad_requests }
+        let (bad_requests, work) = (BadRequests::default(), Work::new(limits));
+        let patience = limits.answer;
+        Self { service_accounts, policy, metrics, bodies, bad_requests, work, patience }
     }
 
     async fn serve(&self, endpoint: Endpoint, request: Request) -> Response {
-        match self.read_and_answer(endpoint, request).await {
-            Ok(answer) => json(answer),
+        let deadline = deadline::of(request.uri(), self.patience);
+        match self.read_and_answer(endpoint, request, deadline).await {
+            Ok(answer) => answer,
             Err(error) => {
                 // A failed lookup has its own record, which names the pod.
                 if error.outcome() == Outcome::BadRequest {
@@ -91,43 +107,86 @@ impl Admissions {
         &self,
         endpoint: Endpoint,
         request: Request,
-    ) -> Result<Vec<u8>, Unanswered> {
+        deadline: Instant,
+    ) -> Result<Response, Unanswered> {
         require_json(request.headers())?;
         let caller = request.extensions().get().copied().unwrap_or_default();
-        let body = self.bodies.read(request.into_body()).await?;
-        self.answer(endpoint, caller, &body).await
+        let body = self.bodies.read(request, deadline).await?;
+        self.answer(endpoint, caller, body, deadline).await
     }
 
-    /// One admission.
+    /// One admission. While it waits for its lookup it holds the review's bytes
+    /// alone: it is read again then, unless all is known from the start.
     async fn answer(
         &self,
         endpoint: Endpoint,
         caller: Caller,
-        body: &[u8],
-    ) -> Result<Vec<u8>, Unanswered> {
+        body: RequestBody,
+        deadline: Instant,
+    ) -> Result<Response, Unanswered> {
         let record = Record::begin(&self.metrics, endpoint);
-        let review = admission::decode(body)?;
+        let permit = self.work.permit(body.len(), deadline).await.ok_or(Unanswered::Busy)?;
+        let body = body.contiguous();
+        let review = admission::decode(&body)?;
+        let candidate = match review.way() {
+            Way::Settled(outcome) => {
+                return end(&record, &review, &Admission::of(outcome), permit);
+            }
+            Way::Lookup(candidate) => candidate,
+        };
+        let (namespace, name) = (candidate.key.namespace.to_owned(), candidate.key.name.to_owned());
+        let key = Key { namespace: &namespace, name: &name };
+        let mut lookup = pin!(self.service_accounts.resolve(key, caller));
+        let known = poll_fn(|cx| Poll::Ready(lookup.as_mut().poll(cx))).await;
+        if let Poll::Ready(lookup) = known {
+            let admission = candidate.admit(&lookup, &self.policy, endpoint, jitter());
+            return end(&record, &review, &admission, permit);
+        }
+        let waiting = record.waits_for(&review);
+        drop(review);
+        drop(permit);
+        let late = || format!("not answered within {:?}", record.elapsed());
+        let Ok(lookup) = timeout_at(deadline, lookup).await else {
+            waiting.fail(late());
+            return Err(Unanswered::Lookup { key: key.to_string(), reason: late() });
+        };
+        let Some(permit) = self.work.permit(body.len(), deadline).await else {
+            waiting.fail(late());
+            return Err(Unanswered::Busy);
+        };
+        waiting.end();
+        let review = admission::decode(&body)?;
         let admission = match review.way() {
             Way::Settled(outcome) => Admission::of(outcome),
-            Way::Lookup(candidate) => {
-                let waiting = record.waits_for(&review);
-                let lookup = self.service_accounts.resolve(candidate.key, caller).await;
-                waiting.end();
-                let jitter = Jitter(fastrand::i64(0..=Jitter::MAX));
-                candidate.admit(&lookup, &self.policy, endpoint, jitter)
-            }
+            Way::Lookup(candidate) => candidate.admit(&lookup, &self.policy, endpoint, jitter()),
         };
-        record.end(&review, &admission);
-        match admission {
-            Admission { outcome: Outcome::LookupFailed, refusal: None, reason, .. } => {
-                Err(Unanswered::lookup(&review, reason))
-            }
-            Admission { outcome: Outcome::PatchTooLarge, .. } => {
-                Err(Unanswered::PatchTooLarge(PatchTooLarge))
-            }
-            admission => Ok(admission::respond(&review, &admission)),
-        }
+        end(&record, &review, &admission, permit)
     }
+}
+
+fn jitter() -> Jitter {
+    Jitter(fastrand::i64(0..=Jitter::MAX))
+}
+
+fn end(
+    record: &Record<'_>,
+    review: &Review<'_>,
+    admission: &Admission,
+    permit: Permit,
+) -> Result<Response, Unanswered> {
+    record.end(review, admission);
+    if admission.outcome == Outcome::LookupFailed && admission.refusal.is_none() {
+        return Err(Unanswered::lookup(review, admission.reason.clone()));
+    }
+    if admission.outcome == Outcome::PatchTooLarge {
+        return Err(Unanswered::PatchTooLarge(PatchTooLarge));
+    }
+    let mut answer = admission::respond(review, admission);
+    answer.shrink_to_fit();
+    let mut response = json(answer);
+    // Until the answer is counted by itself.
+    response.extensions_mut().insert(permit);
+    Ok(response)
 }
 
 fn json(answer: Vec<u8>) -> Response {
@@ -146,7 +205,9 @@ impl Unanswered {
         match self {
             Self::Lookup { .. } => Outcome::LookupFailed,
             Self::PatchTooLarge(_) => Outcome::PatchTooLarge,
-            Self::ContentType(_) | Self::Body(_) | Self::Review(_) => Outcome::BadRequest,
+            Self::ContentType(_) | Self::Body(_) | Self::Review(_) | Self::Busy => {
+                Outcome::BadRequest
+            }
         }
     }
 }
@@ -157,7 +218,7 @@ impl IntoResponse for Unanswered {
             Self::ContentType(error) => return error.into_response(),
             Self::Body(error) => return error.into_response(),
             Self::Review(_) => StatusCode::BAD_REQUEST,
-            Self::Lookup { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Lookup { .. } | Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
             // The same review gets the same answer: it is of no use to retry.
             Self::PatchTooLarge(_) => StatusCode::UNPROCESSABLE_ENTITY,
         };

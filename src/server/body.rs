@@ -1,24 +1,31 @@
 //! Reading a request's body within limits of size, time and memory.
 
-use std::ops::Deref;
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::body::{Body, HttpBody};
+use axum::extract::Request;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use bytes::{Bytes, BytesMut};
-use http_body_util::BodyExt;
+use bytes::Bytes;
 use text::Line;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 use super::limits::Limits;
+use super::memory::{Account, Memory};
 
 /// What a body may hold without a share of the common memory: nearly every
-/// review fits, so that large bodies never keep the usual ones waiting.
-const FREE_BYTES: usize = 64 << 10;
+/// review fits, so that large bodies never keep the usual ones waiting. It is a
+/// part of what each connection is counted with, see
+/// [`metered_io`](super::metered_io).
+pub(super) const FREE_BYTES: usize = 16 << 10;
+
+/// A larger body is kept in blocks of this size until it is complete.
+const BLOCK_BYTES: usize = 64 << 10;
 
 /// Why a body could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +36,11 @@ pub enum BodyError {
     FitLimit { limit: usize },
     #[error("failed to read the request: its body was not complete after {0:?}; send it again")]
     WaitForBody(Duration),
+    #[error(
+        "failed to read the request: its body did not arrive while other requests waited for \
+         memory; send it again"
+    )]
+    MakeRoom,
     #[error("failed to read the request: {0}; send it again")]
     ReadBody(axum::Error),
 }
@@ -38,7 +50,7 @@ impl BodyError {
     pub fn status(&self) -> StatusCode {
         match self {
             Self::FitLimit { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::WaitForBody(_) => StatusCode::REQUEST_TIMEOUT,
+            Self::WaitForBody(_) | Self::MakeRoom => StatusCode::REQUEST_TIMEOUT,
             Self::ReadBody(_) => StatusCode::BAD_REQUEST,
         }
     }
@@ -54,18 +66,191 @@ impl IntoResponse for BodyError {
 #[derive(Clone, Debug)]
 pub struct BodyReader {
     limit: usize,
-    timeout: Duration,
-    memory: Arc<Semaphore>,
+    memory: Arc<Memory>,
 }
 
-/// A body and its share of the memory, given back when it is dropped.
+impl BodyReader {
+    #[must_use]
+    pub fn new(limits: &Limits) -> Self {
+        Self { limit: limits.body_bytes, memory: limits.request_memory() }
+    }
+
+    pub(super) fn memory(&self) -> Arc<Memory> {
+        Arc::clone(&self.memory)
+    }
+
+    /// A body that says that it is too large is refused before it is read.
+    pub async fn read(
+        &self,
+        request: Request,
+        deadline: Instant,
+    ) -> Result<RequestBody, BodyError> {
+        let begun = Instant::now();
+        // The connection's own, which holds its buffers already.
+        let account = request.extensions().get::<Arc<Account>>().cloned();
+        let account = account.unwrap_or_else(|| Arc::new(self.memory.open()));
+        let body = request.into_body();
+        let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+        if announced > self.limit {
+            return Err(BodyError::FitLimit { limit: self.limit });
+        }
+        let read = timeout_at(deadline, self.collect(body, account)).await;
+        read.unwrap_or_else(|_| Err(BodyError::WaitForBody(deadline - begun)))
+    }
+
+    async fn collect(
+        &self,
+        mut body: Body,
+        account: Arc<Account>,
+    ) -> Result<RequestBody, BodyError> {
+        let mut share = Share { account, bytes: 0 };
+        let first = next_data(&mut body, &share).await?.unwrap_or_default();
+        if first.len() > self.limit {
+            return Err(BodyError::FitLimit { limit: self.limit });
+        }
+        if first.len() <= FREE_BYTES && body.is_end_stream() {
+            // The usual review came in one piece: it is not copied.
+            return Ok(RequestBody { pieces: Pieces::Whole(first), share });
+        }
+        let mut blocks = Blocks::default();
+        let mut next = Some(first);
+        while let Some(data) = next {
+            if blocks.len + data.len() > self.limit {
+                return Err(BodyError::FitLimit { limit: self.limit });
+            }
+            let mut rest = &data[..];
+            while !rest.is_empty() {
+                if blocks.room() == 0 {
+                    let announced = usize::try_from(body.size_hint().lower()).unwrap_or_default();
+                    let expected = rest.len() + announced;
+                    self.add_block(&mut blocks, &mut share, expected).await?;
+                }
+                rest = blocks.fill(rest);
+            }
+            drop(data);
+            next = next_data(&mut body, &share).await?;
+        }
+        share.complete();
+        Ok(RequestBody { pieces: Pieces::Blocks(blocks), share })
+    }
+
+    async fn add_block(
+        &self,
+        blocks: &mut Blocks,
+        share: &mut Share,
+        expected: usize,
+    ) -> Result<(), BodyError> {
+        if blocks.blocks.is_empty() {
+            blocks.blocks.push(Vec::with_capacity(FREE_BYTES));
+            return Ok(());
+        }
+        // What is announced is not taken before a part of it is here.
+        let size = expected.clamp(BLOCK_BYTES / 8, BLOCK_BYTES);
+        share.account.take(size).await.map_err(|_| BodyError::MakeRoom)?;
+        share.bytes += size;
+        blocks.blocks.push(Vec::with_capacity(size));
+        Ok(())
+    }
+}
+
+/// What a body holds of the common memory, given back when this is dropped.
+#[derive(Debug)]
+struct Share {
+    account: Arc<Account>,
+    bytes: usize,
+}
+
+impl Share {
+    /// All is here: nobody waits for the client any more.
+    fn complete(&self) {
+        if self.bytes > 0 {
+            self.account.waits_for_client(false);
+        }
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        if self.bytes > 0 {
+            self.account.give(self.bytes);
+        }
+    }
+}
+
+/// A body and its share of the memory.
 #[derive(Debug)]
 pub struct RequestBody {
-    bytes: Bytes,
-    _share: Option<OwnedSemaphorePermit>,
+    pieces: Pieces,
+    share: Share,
 }
 
-impl Deref for RequestBody {
+#[derive(Debug)]
+enum Pieces {
+    Whole(Bytes),
+    Blocks(Blocks),
+}
+
+#[derive(Debug, Default)]
+struct Blocks {
+    blocks: Vec<Vec<u8>>,
+    len: usize,
+}
+
+impl Blocks {
+    fn room(&self) -> usize {
+        self.blocks.last().map_or(0, |block| block.capacity() - block.len())
+    }
+
+    /// What does not fit into the last block.
+    fn fill<'d>(&mut self, data: &'d [u8]) -> &'d [u8] {
+        let (now, later) = data.split_at(data.len().min(self.room()));
+        if let Some(block) = self.blocks.last_mut() {
+            block.extend_from_slice(now);
+        }
+        self.len += now.len();
+        later
+    }
+}
+
+impl RequestBody {
+    #[must_use]
+    #[allow(clippy::len_without_is_empty, reason = "nobody asks")]
+    pub fn len(&self) -> usize {
+        match &self.pieces {
+            Pieces::Whole(bytes) => bytes.len(),
+            Pieces::Blocks(blocks) => blocks.len,
+        }
+    }
+
+    /// In one piece. Each block is freed when it has been copied.
+    #[must_use]
+    pub fn contiguous(self) -> Contiguous {
+        let Self { pieces, share } = self;
+        let bytes = match pieces {
+            Pieces::Whole(bytes) => bytes,
+            Pieces::Blocks(Blocks { mut blocks, .. }) if blocks.len() == 1 => {
+                blocks.pop().unwrap_or_default().into()
+            }
+            Pieces::Blocks(Blocks { blocks, len }) => {
+                let mut bytes = Vec::with_capacity(len);
+                for block in blocks {
+                    bytes.extend_from_slice(&block);
+                }
+                bytes.into()
+            }
+        };
+        Contiguous { bytes, _share: share }
+    }
+}
+
+/// A whole body in one piece, and its share of the memory.
+#[derive(Debug)]
+pub struct Contiguous {
+    bytes: Bytes,
+    _share: Share,
+}
+
+impl std::ops::Deref for Contiguous {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
@@ -73,82 +258,32 @@ impl Deref for RequestBody {
     }
 }
 
-impl BodyReader {
-    #[must_use]
-    pub fn new(limits: &Limits) -> Self {
-        // At least one body of the full size has to fit.
-        let memory = limits.body_memory.max(limits.body_bytes).min(Semaphore::MAX_PERMITS);
-        Self {
-            limit: limits.body_bytes,
-            timeout: limits.body,
-            memory: Arc::new(Semaphore::new(memory)),
-        }
-    }
-
-    /// A body that says that it is too large is refused before it is read.
-    pub async fn read(&self, body: Body) -> Result<RequestBody, BodyError> {
-        let said = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
-        if said > self.limit {
-            return Err(BodyError::FitLimit { limit: self.limit });
-        }
-        let read = timeout(self.timeout, self.collect(body)).await;
-        read.unwrap_or(Err(BodyError::WaitForBody(self.timeout)))
-    }
-
-    async fn collect(&self, mut body: Body) -> Result<RequestBody, BodyError> {
-        let first = next_data(&mut body).await?.unwrap_or_default();
-        let mut share = None;
-        self.account(0, first.len(), &mut share).await?;
-        if body.is_end_stream() {
-            // The usual review came in one piece: it is not copied.
-            return Ok(RequestBody { bytes: first, _share: share });
-        }
-        // What a client announces and does not send takes no memory.
-        let announced = usize::try_from(body.size_hint().lower()).unwrap_or_default();
-        let mut bytes = BytesMut::with_capacity((first.len() + announced).min(FREE_BYTES));
-        bytes.extend_from_slice(&first);
-        drop(first);
-        while let Some(data) = next_data(&mut body).await? {
-            self.account(bytes.len(), data.len(), &mut share).await?;
-            bytes.extend_from_slice(&data);
-        }
-        Ok(RequestBody { bytes: bytes.freeze(), _share: share })
-    }
-
-    /// Takes the memory that `more` bytes need, waiting until there is some.
-    async fn account(
-        &self,
-        before: usize,
-        more: usize,
-        share: &mut Option<OwnedSemaphorePermit>,
-    ) -> Result<(), BodyError> {
-        let after = before + more;
-        if after > self.limit {
-            return Err(BodyError::FitLimit { limit: self.limit });
-        }
-        let needed = after.saturating_sub(FREE_BYTES) - before.saturating_sub(FREE_BYTES);
-        let Some(needed) = u32::try_from(needed).ok().filter(|needed| *needed > 0) else {
-            return Ok(());
-        };
-        // The semaphore is never closed.
-        if let Ok(permit) = Arc::clone(&self.memory).acquire_many_owned(needed).await {
-            match share {
-                Some(share) => share.merge(permit),
-                None => *share = Some(permit),
+async fn next_data(body: &mut Body, share: &Share) -> Result<Option<Bytes>, BodyError> {
+    loop {
+        // Trailers are none of ours.
+        match poll_fn(|cx| poll_frame(body, share, cx)).await? {
+            None => return Ok(None),
+            Some(frame) => {
+                if let Ok(data) = frame.into_data() {
+                    share.account.moved(data.len());
+                    return Ok(Some(data));
+                }
             }
         }
-        Ok(())
     }
 }
 
-async fn next_data(body: &mut Body) -> Result<Option<Bytes>, BodyError> {
-    while let Some(frame) = body.frame().await {
-        // Trailers are none of ours.
-        if let Ok(data) = frame.map_err(BodyError::ReadBody)?.into_data() {
-            return Ok(Some(data));
-        }
+/// The next frame, or that the body has to make room while it waits for one.
+fn poll_frame(
+    body: &mut Body,
+    share: &Share,
+    cx: &mut Context<'_>,
+) -> Poll<Result<Option<hyper::body::Frame<Bytes>>, BodyError>> {
+    let frame = Pin::new(body).poll_frame(cx);
+    if frame.is_pending() && share.account.watch(cx).is_err() {
+        return Poll::Ready(Err(BodyError::MakeRoom));
     }
-    Ok(None)
+    Poll::Ready(ready!(frame).transpose().map_err(BodyError::ReadBody))
 }
 
 /// A review in another type than the one that there is.

@@ -22,7 +22,10 @@ use tokio_rustls::TlsAcceptor;
 use tower::Service;
 
 use super::activity::{Activity, Phase};
-use super::limits::{DrainLimits, Limits};
+use super::answer::Paced;
+use super::limits::{ANSWER_BYTES, DrainLimits, Limits};
+use super::memory::Memory;
+use super::metered_io::{Input, MeteredIo};
 use super::stats::Ending;
 use super::watched_io::WatchedIo;
 use crate::service_accounts::Caller;
@@ -38,6 +41,10 @@ pub(super) struct Shared {
     pub(super) limits: Limits,
     pub(super) fresh: Duration,
     pub(super) stage: Stage,
+    /// For what is read.
+    pub(super) memory: Arc<Memory>,
+    /// For answers on their way.
+    pub(super) answers: Arc<Memory>,
 }
 
 /// How a handshake goes.
@@ -72,7 +79,9 @@ impl Shared {
     /// In plain HTTP, and uncounted.
     pub(super) fn new(router: Router, limits: Limits, drain: &DrainLimits) -> Self {
         let stage = Stage::default();
-        Self { router, counted: None, tls: None, limits, fresh: drain.fresh, stage }
+        let (memory, answers) = (limits.request_memory(), limits.answer_memory());
+        let fresh = drain.fresh;
+        Self { router, counted: None, tls: None, limits, fresh, stage, memory, answers }
     }
 
     /// Serves until either side ends the connection, or a limit does.
@@ -80,21 +89,27 @@ impl Shared {
         // Answers are written whole: to hold one back for more gains nothing.
         let _ = stream.set_nodelay(true);
         let caller = stream.peer_addr().map(|peer| Caller::new(peer.ip())).unwrap_or_default();
+        let input = Input::new(self.memory.open());
+        let stream = MeteredIo::new(stream, Arc::clone(&activity), Arc::clone(&input));
         let Some(tls) = &self.tls else {
-            return self.serve_http(stream, caller, activity).await;
+            return self.serve_http(stream, caller, activity, input).await;
         };
-        match self.supervise(pin!(tls.acceptor.accept(stream).into_fallible()), &activity).await {
+        let limit =
+            |session: &mut rustls::ServerConnection| session.set_buffer_limit(Some(TLS_BYTES));
+        let handshake = tls.acceptor.accept_with(stream, limit).into_fallible();
+        match self.supervise(pin!(handshake), &activity, &input).await {
             Ok(Ok(stream)) => {
                 activity.advance(&[Phase::Handshake], Phase::FirstRequest);
-                self.serve_http(stream, caller, activity).await
+                self.serve_http(stream, caller, activity, input).await
             }
             Ok(Err((error, stream))) => {
                 tracing::debug!(%error, "failed to complete a TLS handshake");
                 if let Some(rejections) = &tls.rejections {
-                    self.let_go(&error, rejections, stream, activity).await;
+                    self.let_go(&error, rejections, stream, activity, &input).await;
                 }
                 Ending::Handshake
             }
+            Err(Phase::Evicted) => Ending::Evicted,
             Err(_) => Ending::TimedOut,
         }
     }
@@ -107,12 +122,13 @@ impl Shared {
         &self,
         error: &io::Error,
         rejections: &Rejections,
-        stream: TcpStream,
+        stream: MeteredIo,
         activity: Arc<Activity>,
+        input: &Input,
     ) {
         match error.get_ref().and_then(|error| error.downcast_ref()) {
             Some(rustls::Error::NoCertificatesPresented) => {
-                rejections.no_certificate(stream.peer_addr().ok());
+                rejections.no_certificate(stream.peer_addr());
             }
             // Its verifier has told already.
             Some(rustls::Error::InvalidCertificate(_)) => {}
@@ -120,15 +136,21 @@ impl Shared {
         }
         if activity.enter(Phase::Closing) {
             let mut io = WatchedIo::new(stream, Arc::clone(&activity));
-            let _ = self.supervise(pin!(io.shutdown()), &activity).await;
+            let _ = self.supervise(pin!(io.shutdown()), &activity, input).await;
         }
     }
 
-    async fn serve_http<I>(&self, io: I, caller: Caller, activity: Arc<Activity>) -> Ending
+    async fn serve_http<I>(
+        &self,
+        io: I,
+        caller: Caller,
+        activity: Arc<Activity>,
+        input: Arc<Input>,
+    ) -> Ending
     where
         I: AsyncRead + AsyncWrite + Unpin,
     {
-        let service = service_fn(|request| self.answer(request, caller, &activity));
+        let service = service_fn(|request| self.answer(request, caller, &activity, &input));
         let io = TokioIo::new(WatchedIo::new(io, Arc::clone(&activity)));
         let connection = http1::Builder::new()
             // Its own also closes idle connections, and knows no other phase.
@@ -136,14 +158,15 @@ impl Shared {
             .max_buf_size(self.limits.header_bytes.max(MIN_HEADER_BYTES))
             .serve_connection(io, service);
         let mut connection = pin!(connection);
-        let ended = match self.supervise(connection.as_mut(), &activity).await {
+        let ended = match self.supervise(connection.as_mut(), &activity, &input).await {
             Err(phase @ (Phase::Idle | Phase::FirstRequest)) => {
                 connection.as_mut().graceful_shutdown();
                 activity.enter(Phase::Closing);
-                let _ = self.supervise(connection, &activity).await;
+                let _ = self.supervise(connection, &activity, &input).await;
                 return if phase == Phase::Idle { Ending::Closed } else { Ending::TimedOut };
             }
             Err(Phase::Closing) => return Ending::Closed,
+            Err(Phase::Evicted) => return Ending::Evicted,
             Err(phase) => {
                 tracing::debug!(?phase, "closed a connection whose time was over");
                 return Ending::TimedOut;
@@ -164,13 +187,15 @@ impl Shared {
         request: Request<Incoming>,
         caller: Caller,
         activity: &Arc<Activity>,
-    ) -> Result<Response<Noted<axum::body::Body>>, Evicted> {
+        input: &Input,
+    ) -> Result<Response<Noted<Paced>>, Evicted> {
         if !activity.enter(Phase::Body) {
             return Err(Evicted);
         }
         let note = |phase| Note { activity: Arc::clone(activity), phase };
         activity.set_unread(!request.body().is_end_stream());
         let mut request = request.map(|body| Noted::new(body, note(Phase::Working)));
+        request.extensions_mut().insert(Arc::clone(&input.account));
         request.extensions_mut().insert(caller);
         // Not as a layer of the router, which takes memory five times for one.
         let counted = self.counted.as_deref().map(|metrics| {
@@ -186,7 +211,15 @@ impl Shared {
         if activity.has_unread() || self.stage.leaving.load(Ordering::Acquire) {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
-        Ok(response.map(|body| Noted::new(body, note(Phase::Writing))))
+        let (mut parts, body) = response.into_parts();
+        let body = Paced::of(body, &self.answers, ANSWER_BYTES, activity).await;
+        // Whoever made the answer may have another made, now that this one is counted.
+        parts.extensions.clear();
+        if input.holds() {
+            // What came behind the request waits for the client to take the answer.
+            input.account.waits_for_client(true);
+        }
+        Ok(Response::from_parts(parts, Noted::new(body, note(Phase::Writing))))
     }
 
     /// Polls `work` until it ends or the deadline of the phase that the
@@ -195,6 +228,7 @@ impl Shared {
         &self,
         mut work: Pin<&mut W>,
         activity: &Activity,
+        input: &Input,
     ) -> Result<W::Output, Phase> {
         let mut closed = pin!(self.stage.closed.notified());
         let deadline = || {
@@ -207,6 +241,9 @@ impl Shared {
             // First, so that what has already come in counts.
             if let Poll::Ready(output) = work.as_mut().poll(cx) {
                 return Poll::Ready(Ok(output));
+            }
+            if has_made_room(activity, input, cx) {
+                return Poll::Ready(Err(Phase::Evicted));
             }
             // For its waking alone: the deadlines are others now.
             let _ = closed.as_mut().poll(cx);
@@ -227,6 +264,24 @@ impl Shared {
         .await
     }
 }
+
+/// Whether its memory is needed by others, and its client does not move. A body
+/// that has to make room is answered; and nothing else is evicted while it is
+/// being served.
+fn has_made_room(activity: &Activity, input: &Input, cx: &Context<'_>) -> bool {
+    if input.holds() {
+        match activity.look().phase {
+            Phase::Body => {}
+            Phase::Working => input.account.waits_for_client(false),
+            _ if input.account.watch(cx).is_err() => return true,
+            _ => {}
+        }
+    }
+    activity.answer().is_some_and(|answer| answer.watch(cx).is_err())
+}
+
+/// What TLS holds at most of an answer that its client does not take: a record.
+const TLS_BYTES: usize = 16 << 10;
 
 /// hyper panics below it.
 /// <https://docs.rs/hyper/1/hyper/server/conn/http1/struct.Builder.html#method.max_buf_size>
@@ -283,6 +338,10 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Noted<B> {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        if self.note.phase == Phase::Writing {
+            // From its first piece on it is the client that is waited for.
+            self.note.take();
+        }
         if self.note.phase == Phase::Working && (frame.is_none() || self.body.is_end_stream()) {
             self.note.activity.set_unread(false);
             self.note.take();

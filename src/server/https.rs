@@ -11,7 +11,7 @@ use tokio_rustls::TlsAcceptor;
 use super::accept::Acceptor;
 use super::connection::{Shared, Tls};
 use super::fallbacks::{alive, with_fallbacks};
-use super::{ConnectionStats, DrainLimits, Drained, Limits, Readiness};
+use super::{BodyReader, ConnectionStats, DrainLimits, Drained, Limits, Readiness};
 use crate::telemetry::metrics::Metrics;
 use crate::tls::clients::Rejections;
 
@@ -29,6 +29,9 @@ pub struct Https {
     pub drain: DrainLimits,
     pub readiness: Arc<Readiness>,
     pub stats: Arc<ConnectionStats>,
+    /// Reads the bodies that `router` takes, from the memory that all
+    /// connections share.
+    pub bodies: BodyReader,
 }
 
 impl Https {
@@ -37,10 +40,21 @@ impl Https {
     /// listening, closes idle connections and gives requests in flight the
     /// drain's timeout. To drop the future cuts everything.
     pub async fn serve(self, shutdown: impl Future<Output = ()>) -> Drained {
-        let Self { listener, router, counted, tls, rejections, limits, drain, readiness, stats } =
-            self;
+        let Self {
+            listener,
+            router,
+            counted,
+            tls,
+            rejections,
+            limits,
+            drain,
+            readiness,
+            stats,
+            bodies,
+        } = self;
         let tls = Some(Tls { acceptor: TlsAcceptor::from(tls), rejections });
-        let shared = Shared { counted, tls, ..Shared::new(router, limits, &drain) };
+        let memory = bodies.memory();
+        let shared = Shared { counted, tls, memory, ..Shared::new(router, limits, &drain) };
         let acceptor = Acceptor::new(listener, shared, stats);
         acceptor.run(drain, Some(&readiness), shutdown).await
     }

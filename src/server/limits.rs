@@ -1,6 +1,14 @@
 //! How long and how much a client may ask for.
 
+use std::sync::Arc;
 use std::time::Duration;
+
+use injection::admission::{ANSWER_MEMORY, MAX_ANSWER_BYTES, MEMORY_FACTOR};
+
+use super::answer::BUFFERS;
+use super::memory::Memory;
+use super::memory::ledger::Sizes;
+use super::metered_io::CONNECTION_BYTES;
 
 /// What one connection, and all together, may take.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,9 +20,9 @@ pub struct Limits {
     pub first_request: Duration,
     /// From a request's first byte to the end of its head.
     pub header: Duration,
-    /// From the end of the head to the end of the body: see
-    /// [`BodyReader`](super::BodyReader).
-    pub body: Duration,
+    /// From the end of the head to the answer, where the request does not say
+    /// how long its client waits: body, waiting for memory, and lookup.
+    pub answer: Duration,
     /// From the end of the head to the answer. A backstop: the handler has
     /// limits of its own.
     pub request: Duration,
@@ -32,39 +40,99 @@ pub struct Limits {
     /// A request's body. An UPDATE review carries a pod of up to etcd's 1.5 MiB
     /// twice, and JSON may be larger than what etcd stores.
     pub body_bytes: usize,
-    /// All bodies together that are being read or answered, beyond the first
-    /// 64 KiB of each. Counted in length: buffers that grow may hold twice that.
+    /// What all requests together hold, beyond what each connection is counted
+    /// with. One request has room beside it, however many others there are.
     pub body_memory: usize,
+    /// What parsed reviews hold while they are worked on, and answers while they
+    /// are written: at least what the largest review takes.
+    pub work_memory: usize,
+    /// How long a request or an answer whose client does not move keeps memory
+    /// that others wait for.
+    pub patience: Duration,
     /// Connections, whatever they do. An API server opens one for each pod that it creates at that moment, and
     /// whom it does not queue may create thousands.
     pub connections: usize,
 }
 
+/// What clients can make the process hold, all together. The program itself, 100,000
+/// `ServiceAccount`s and what the allocator does not give back take less than
+/// 42 MiB, so that it stays below 192 MiB.
+const MEMORY: usize = 150 << 20;
+
+/// A body ends within a block, and the connection's buffers come with it.
+const BESIDE_BODY: usize = 192 << 10;
+
+/// The largest answer that is counted whole, and what it holds on its way.
+pub(super) const ANSWER_BYTES: usize = MAX_ANSWER_BYTES + BUFFERS;
+
+const CONNECTIONS: std::ops::RangeInclusive<usize> = 256..=2048;
+
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            handshake: Duration::from_secs(10),
-            first_request: Duration::from_secs(30),
-            header: Duration::from_secs(10),
-            body: Duration::from_secs(10),
-            request: Duration::from_mins(1),
-            write: Duration::from_secs(10),
-            idle: Duration::from_mins(2),
-            linger: Duration::from_secs(1),
-            header_bytes: 64 << 10,
-            body_bytes: 8 << 20,
-            body_memory: 32 << 20,
-            connections: 4096,
-        }
+        Self::for_requests_of(8 << 20)
     }
 }
 
 impl Limits {
+    /// The largest request is what the other limits follow from: the more memory
+    /// it takes to answer one, the fewer connections there is room for.
+    #[must_use]
+    pub fn for_requests_of(body_bytes: usize) -> Self {
+        let body_memory = if body_bytes > 8 << 20 { 8 << 20 } else { 16 << 20 };
+        let work_memory = work_bytes(body_bytes);
+        let mut limits = Self {
+            handshake: Duration::from_secs(10),
+            first_request: Duration::from_secs(30),
+            header: Duration::from_secs(10),
+            answer: Duration::from_secs(10),
+            request: Duration::from_mins(1),
+            write: Duration::from_secs(10),
+            idle: Duration::from_mins(2),
+            linger: Duration::from_secs(1),
+            header_bytes: 8 << 10,
+            body_bytes,
+            body_memory,
+            work_memory,
+            patience: Duration::from_millis(500),
+            connections: *CONNECTIONS.end(),
+        };
+        let (requests, answers) = (limits.request_sizes(), limits.answer_sizes());
+        let others = [requests.common, requests.reserve, answers.common, answers.reserve];
+        let others = others.iter().fold(work_memory, |sum, size| sum.saturating_add(*size));
+        let connections = MEMORY.saturating_sub(others) / CONNECTION_BYTES;
+        limits.connections = connections.clamp(*CONNECTIONS.start(), *CONNECTIONS.end());
+        limits
+    }
+
     /// The metrics port has few clients: kubelets and a Prometheus or two.
     #[must_use]
     pub fn for_admin() -> Self {
-        Self { connections: 64, ..Self::default() }
+        let body_memory = 1 << 20;
+        Self { connections: 64, body_memory, ..Self::for_requests_of(body_memory) }
     }
+
+    pub(super) fn request_memory(&self) -> Arc<Memory> {
+        Memory::new(self.request_sizes())
+    }
+
+    pub(super) fn answer_memory(&self) -> Arc<Memory> {
+        Memory::new(self.answer_sizes())
+    }
+
+    fn request_sizes(&self) -> Sizes {
+        let reserve = self.body_bytes.saturating_add(BESIDE_BODY);
+        Sizes { common: self.body_memory, reserve, patience: self.patience }
+    }
+
+    fn answer_sizes(&self) -> Sizes {
+        let reserve = ANSWER_BYTES;
+        Sizes { common: 2 * reserve, reserve, patience: self.patience }
+    }
+}
+
+/// What it takes to work on a review of so many bytes, and to write its answer.
+pub(super) fn work_bytes(review: usize) -> usize {
+    review.saturating_mul(MEMORY_FACTOR).saturating_add(ANSWER_MEMORY)
 }
 
 /// How a server ends.

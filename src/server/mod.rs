@@ -16,13 +16,18 @@ pub mod stats;
 
 mod accept;
 mod activity;
+mod answer;
 mod bad_requests;
 mod cap;
 mod connection;
+mod deadline;
 mod fallbacks;
+mod memory;
+mod metered_io;
 mod record;
 mod table;
 mod watched_io;
+mod work;
 
 pub use bind::{BindError, bind};
 pub use body::{BodyError, BodyReader, RequestBody, UnsupportedContentType, require_json};

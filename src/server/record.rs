@@ -1,7 +1,8 @@
 //! What is told of each admission: one log line, and the metrics.
 
+use std::borrow::Cow;
 use std::fmt::Display;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tracing::{info, warn};
 
@@ -21,13 +22,51 @@ pub(super) struct Record<'a> {
     begun: Instant,
 }
 
-/// An admission that waits for a lookup. Dropped before it is over, the client
-/// has left: an API server does when its patience for the webhook ends, and the
-/// pod is then admitted or refused without us.
+/// What an admission is of, as far as the log tells.
+#[derive(Clone, Debug)]
+struct Subject<'a> {
+    namespace: Cow<'a, str>,
+    pod: Option<Cow<'a, str>>,
+    service_account: Option<Cow<'a, str>>,
+    uid: Cow<'a, str>,
+    dry_run: bool,
+}
+
+impl<'a> Subject<'a> {
+    fn of(review: &'a Review<'_>) -> Self {
+        let short = |text: &'a str| {
+            let fits = text.len() <= MAX_NAME;
+            if fits { Cow::Borrowed(text) } else { Cow::Owned(shortened(text, MAX_NAME)) }
+        };
+        Self {
+            namespace: short(&review.namespace),
+            pod: review.pod().map(|pod| short(pod.name())),
+            service_account: review.key().map(|key| short(key.name)),
+            uid: short(&review.uid),
+            dry_run: review.dry_run,
+        }
+    }
+
+    fn into_owned(self) -> Subject<'static> {
+        let owned = |text: Cow<'a, str>| Cow::Owned(text.into_owned());
+        Subject {
+            namespace: owned(self.namespace),
+            pod: self.pod.map(owned),
+            service_account: self.service_account.map(owned),
+            uid: owned(self.uid),
+            dry_run: self.dry_run,
+        }
+    }
+}
+
+/// An admission that waits for a lookup, and holds nothing of its review
+/// meanwhile but what is told of it. Dropped before it is over, the client has
+/// left: an API server does when its patience for the webhook ends, and the pod
+/// is then admitted or refused without us.
 #[derive(Debug)]
-pub(super) struct Waiting<'a, 'r> {
+pub(super) struct Waiting<'a> {
     record: &'a Record<'a>,
-    review: &'a Review<'r>,
+    subject: Subject<'static>,
     over: bool,
 }
 
@@ -36,11 +75,19 @@ impl<'a> Record<'a> {
         Self { metrics, endpoint, begun: Instant::now() }
     }
 
-    pub(super) fn waits_for<'w, 'r>(&'w self, review: &'w Review<'r>) -> Waiting<'w, 'r> {
-        Waiting { record: self, review, over: false }
+    pub(super) fn elapsed(&self) -> Duration {
+        self.begun.elapsed()
+    }
+
+    pub(super) fn waits_for(&self, review: &Review<'_>) -> Waiting<'_> {
+        Waiting { record: self, subject: Subject::of(review).into_owned(), over: false }
     }
 
     pub(super) fn end(&self, review: &Review<'_>, admission: &Admission) {
+        self.tell(&Subject::of(review), admission);
+    }
+
+    fn tell(&self, subject: &Subject<'_>, admission: &Admission) {
         let (metrics, endpoint, took) = (self.metrics, self.endpoint, self.begun.elapsed());
         metrics.admission(endpoint, admission.outcome, took);
         for (kind, count) in admission.warnings.counts() {
@@ -60,11 +107,11 @@ impl<'a> Record<'a> {
                 $level!(
                     outcome = admission.outcome.as_str(),
                     endpoint = endpoint.as_str(),
-                    namespace = &*review.namespace,
-                    pod = review.pod().map(|pod| shortened(pod.name(), MAX_NAME)),
-                    service_account = review.key().map(|key| key.name),
-                    uid = &*review.uid,
-                    dry_run = review.dry_run,
+                    namespace = &*subject.namespace,
+                    pod = subject.pod.as_deref(),
+                    service_account = subject.service_account.as_deref(),
+                    uid = &*subject.uid,
+                    dry_run = subject.dry_run,
                     microseconds,
                     $($field)*
                 )
@@ -81,19 +128,27 @@ impl<'a> Record<'a> {
     }
 }
 
-impl Waiting<'_, '_> {
+impl Waiting<'_> {
     pub(super) fn end(mut self) {
         self.over = true;
     }
+
+    /// It could not be ended in time.
+    pub(super) fn fail(mut self, reason: String) {
+        self.over = true;
+        let mut failed = Admission::of(Outcome::LookupFailed);
+        failed.reason = Some(reason);
+        self.record.tell(&self.subject, &failed);
+    }
 }
 
-impl Drop for Waiting<'_, '_> {
+impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         if !self.over {
             let reason = format!("the client left after {:?}", self.record.begun.elapsed());
             let mut left = Admission::of(Outcome::LookupFailed);
             left.reason = Some(reason);
-            self.record.end(self.review, &left);
+            self.record.tell(&self.subject, &left);
         }
     }
 }

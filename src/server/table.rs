@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::net::TcpStream;
 use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
@@ -11,6 +12,11 @@ use super::activity::{Activity, Phase};
 use super::cap::Cap;
 use super::connection::Shared;
 use super::stats::{ConnectionStats, Ending};
+
+/// A client that has just come has this long before it makes room for another:
+/// an API server that creates thousands of pods at once opens a connection for
+/// each, and none of them is to push another out in the middle of its handshake.
+const GRACE: Duration = Duration::from_millis(250);
 
 /// Used by the accept loop alone, so without a lock.
 pub(super) struct Table {
@@ -75,15 +81,18 @@ impl Table {
     }
 
     /// Closes the connection that has waited longest for its client. False
-    /// where all are being served.
+    /// where all are being served or have just come.
     fn evict(&mut self) -> bool {
         // Another one is looked for where the client stirred in between.
         for _ in 0..3 {
             let looks = self.open.iter().map(|(id, open)| (*id, open.activity.look()));
             let waiting = looks.filter_map(|(id, look)| Some((look.waiting_since()?, id, look)));
-            let Some((_, id, look)) = waiting.min_by_key(|(since, ..)| *since) else {
+            let Some((since, id, look)) = waiting.min_by_key(|(since, ..)| *since) else {
                 return false;
             };
+            if since.elapsed() < GRACE {
+                return false;
+            }
             let evicted = self.open.get(&id).is_some_and(|open| open.activity.evict(&look));
             if evicted && let Some(open) = self.open.remove(&id) {
                 open.task.abort();

@@ -61,7 +61,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for WatchedIo<I> {
     /// the client got it.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(Pin::new(&mut self.io).poll_flush(cx))?;
-        self.activity.advance(&[Phase::Writing], Phase::Idle);
+        self.activity.written();
         Poll::Ready(Ok(()))
     }
 

@@ -14,6 +14,7 @@ mod certificate;
 mod garbage;
 mod hostile;
 mod load;
+mod memory;
 mod raw;
 mod rolling;
 mod signals;

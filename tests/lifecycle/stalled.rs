@@ -15,7 +15,7 @@ use crate::{dialer, from_file, is_well};
 
 const STALLED: usize = 1000;
 /// As many as the webhook has room for.
-const CAP: usize = 4096;
+const CAP: usize = 2048;
 /// A handshake, a head and a body have this long each.
 const DEADLINE: Duration = Duration::from_secs(10);
 /// From the accept to the end of the first request.

@@ -64,7 +64,7 @@ system:serviceaccount:{{ .Release.Namespace }}:{{ include "pod-identity-webhook.
 {{- else if eq .Values.certificates.mode "cert-manager" }}
 {{- include "pod-identity-webhook.fullname" . }}-tls
 {{- else }}
-{{- fail "certificates.mode is existing-secret, but no Secret is named: set certificates.secretName to one with tls.crt and tls.key" }}
+{{- fail "certificates.mode is existing-secret, but the Secret's name is missing: set certificates.secretName to a Secret with tls.crt and tls.key" }}
 {{- end }}
 {{- end }}
 
@@ -97,7 +97,7 @@ system:serviceaccount:{{ .Release.Namespace }}:{{ include "pod-identity-webhook.
 {{- else if .Values.clientCertificates.ca }}
 {{- include "pod-identity-webhook.fullname" . }}-clients
 {{- else if .Values.clientCertificates.allowedNames }}
-{{- fail "clientCertificates.allowedNames needs an authority: set clientCertificates.ca or clientCertificates.existingConfigMap" }}
+{{- fail "clientCertificates.allowedNames needs a CA: set clientCertificates.ca or clientCertificates.existingConfigMap" }}
 {{- end }}
 {{- end }}
 
@@ -114,7 +114,7 @@ system:serviceaccount:{{ .Release.Namespace }}:{{ include "pod-identity-webhook.
 
 {{- define "pod-identity-webhook.args" -}}
 {{- if eq (int .Values.ports.https) (int .Values.ports.metrics) }}
-{{- fail "ports.https and ports.metrics are the same: set one of them to another port" }}
+{{- fail "ports.https and ports.metrics are equal: set one of them to another port" }}
 {{- end -}}
 - serve
 - --port={{ .Values.ports.https }}

@@ -35,7 +35,7 @@ async fn closes_a_connection_whose_headers_come_too_slowly() {
 
 #[tokio::test]
 async fn answers_a_slow_body_with_request_timeout_and_closes() {
-    let rig = Rig::start(Limits { body: ms(50), ..generous() });
+    let rig = Rig::start(Limits { answer: ms(50), ..generous() });
     let mut client = rig.client().await;
     client.write("POST /mutate HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{").await;
     let answer = client.answer().await.expect("an answer");

@@ -4,6 +4,7 @@ mod admin;
 mod drain;
 mod eviction;
 mod limits;
+mod memory;
 mod tls;
 
 use std::fmt::Write as _;
@@ -12,8 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::routing::{get, post};
 use rustls::client::Resumption;
 use rustls::crypto::aws_lc_rs;
@@ -52,7 +52,7 @@ fn generous() -> Limits {
         handshake: never,
         first_request: never,
         header: never,
-        body: never,
+        answer: never,
         request: never,
         write: never,
         ..Limits::default()
@@ -120,9 +120,10 @@ impl Rig {
         let hold = Hold { begun: stopped(), release: stopped() };
         let readiness = Arc::new(Readiness::waiting_for(&[]));
         let stats = Arc::new(ConnectionStats::default());
+        let bodies = BodyReader::new(&limits);
         let https = Https {
             listener,
-            router: https::router(handlers(&limits, &hold)),
+            router: https::router(handlers(&bodies, limits.answer, &hold)),
             counted: None,
             tls: settings
                 .server_config(Arc::clone(&resolver) as _, WebPkiClientVerifier::no_client_auth())
@@ -132,6 +133,7 @@ impl Rig {
             drain,
             readiness: Arc::clone(&readiness),
             stats: Arc::clone(&stats),
+            bodies,
         };
         let shutdown = CancellationToken::new();
         let served = tokio::spawn(https.serve(shutdown.clone().cancelled_owned()));
@@ -198,10 +200,11 @@ async fn handshake(
     Ok(Client { stream })
 }
 
-fn handlers(limits: &Limits, hold: &Hold) -> Router {
-    let reader = BodyReader::new(limits);
-    let count = async |State(reader): State<BodyReader>, body: Body| {
-        reader.read(body).await.map(|body| body.len().to_string())
+fn handlers(reader: &BodyReader, patience: Duration, hold: &Hold) -> Router {
+    let reader = reader.clone();
+    let count = async move |State(reader): State<BodyReader>, request: Request| {
+        let deadline = super::deadline::of(request.uri(), patience);
+        reader.read(request, deadline).await.map(|body| body.len().to_string())
     };
     let hold = hold.clone();
     let holding = async move || {

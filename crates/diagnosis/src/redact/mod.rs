@@ -80,8 +80,7 @@ pub fn redacted_account(
     for (name, value) in all.filter_map(|(name, value)| Some((name, value.as_str()?))) {
         let misses = |value: &str| {
             let alone = reader.read(std::iter::once((name.as_str(), value)));
-            let warnings = alone.map(|it| it.warnings).unwrap_or_default();
-            (&warnings).into_iter().any(|warning| warning.kind == WarningKind::NearMiss)
+            alone.is_some_and(|it| it.warnings.iter().any(|it| it.kind == WarningKind::NearMiss))
         };
         if annotations.contains_key(name) {
             continue;
