@@ -57,10 +57,8 @@ pub(crate) const DIMENSIONS: [Dimension; 41] = [
         annotated(&annotation, r#""containers":[{"name":"a"}]"#)
     }),
     of("a skipped name in quotes", |bytes| {
-        let annotation = format!(
-            r#""eks.amazonaws.com/skip-containers":"\"{}\"""#,
-            r#"\"\""#.repeat(bytes / 4)
-        );
+        let annotation =
+            format!(r#""eks.amazonaws.com/skip-containers":"\"{}\"""#, r#"\"\""#.repeat(bytes / 4));
         annotated(&annotation, r#""containers":[{"name":"a"}]"#)
     }),
     of("quotes without an end", |bytes| {
