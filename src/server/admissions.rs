@@ -224,6 +224,26 @@ impl IntoResponse for Unanswered {
             // The same review gets the same answer: it is of no use to retry.
             Self::PatchTooLarge(_) => StatusCode::UNPROCESSABLE_ENTITY,
         };
-        (status, Line(Bounded::of(&self)).to_string()).into_response()
+        let text = match self {
+            // Its names and what the API server says are bounded each, and the next step ends it.
+            Self::Lookup { .. } => Line(&self).to_string(),
+            _ => Line(Bounded::of(&self)).to_string(),
+        };
+        (status, text).into_response()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn ends_a_failed_lookup_with_the_next_step_however_long_it_is() {
+        let name = "n".repeat(253);
+        let reason = format!("failed to get it: {}; grant the webhook get", "no ".repeat(400));
+        let answer = Unanswered::Lookup { key: format!("{name}/{name}"), reason }.into_response();
+        assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+        let text = axum::body::to_bytes(answer.into_body(), 10_000).await.expect("a short text");
+        assert!(text.ends_with(b"; grant the webhook get\n"), "{text:?}");
     }
 }
