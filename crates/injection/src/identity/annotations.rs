@@ -79,6 +79,11 @@ pub fn token_expiration(key: &str, value: &str) -> Result<Expiration, Warning> {
     if value.len() > MAX_VALUE_BYTES {
         return Err(Warning::oversized(key, value, MAX_VALUE_BYTES));
     }
+    // Rust tells an overflow before it has seen what follows.
+    let digits = value.strip_prefix(['-', '+']).unwrap_or(value);
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(Warning::unreadable(key, value, "not a whole number of seconds"));
+    }
     match value.parse::<i64>() {
         Ok(seconds) => Ok(Expiration::from_seconds(seconds)),
         Err(error) => match error.kind() {
@@ -158,6 +163,7 @@ mod tests {
         for (given, why) in [
             ("1h", "not a whole number"),
             ("600.0", "not a whole number"),
+            ("99999999999999999999h", "not a whole number"),
             (" 600", "not a whole number"),
             (&"9".repeat(2_049), "more than 2048 bytes"),
         ] {
