@@ -33,11 +33,11 @@ pub struct Certificate {
 /// Why bytes are not a certificate, or not PEM.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CertificateError {
-    #[error("it is not PEM: {0}")]
+    #[error("not PEM: {0}")]
     ParsePem(pem::PemError),
-    #[error("it is not an X.509 certificate: {0}")]
+    #[error("not an X.509 certificate: {0}")]
     ParseDer(x509_cert::der::Error),
-    #[error("its times are out of range")]
+    #[error("its validity times are out of range")]
     ReadTimes,
 }
 

@@ -19,9 +19,9 @@ pub struct PrivateKey {
 /// Why bytes are not a private key. Says nothing of the bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
-    #[error("it is not PEM with a private key")]
+    #[error("not a PEM private key")]
     ParsePem,
-    #[error("it is not an unencrypted ECDSA, RSA or Ed25519 key")]
+    #[error("not an unencrypted ECDSA, RSA or Ed25519 key")]
     ParseKey,
 }
 

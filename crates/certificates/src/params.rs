@@ -33,16 +33,16 @@ pub struct Lifetimes {
 /// Why lifetimes can't be kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ParamsError {
-    #[error("failed to use the lifetime {0:?}: it must be between 3 s and 100 years")]
+    #[error("invalid lifetime {0:?}: must be between 3 s and 100 years")]
     CheckLifetime(Duration),
     #[error(
-        "failed to use the lifetimes: a leaf ({leaf:?}) would outlive its CA ({authority:?}); \
-         make the leaf's the shorter one"
+        "invalid lifetimes: a serving certificate ({leaf:?}) would outlive its CA ({authority:?}); \
+         shorten --cert-lifetime"
     )]
     CompareLifetimes { authority: Duration, leaf: Duration },
     #[error(
-        "failed to use the CA overlap {overlap:?}: it must fit into the last third of the CA's \
-         lifetime ({authority:?}); shorten it or set --ca-lifetime"
+        "invalid CA overlap {overlap:?}: must fit into the last third of the CA's lifetime \
+         ({authority:?}); shorten it, or raise --ca-lifetime"
     )]
     CheckOverlap { authority: Duration, overlap: Duration },
 }

@@ -12,13 +12,13 @@ pub enum Problem {
     #[error("Secret {0} has not been read yet")]
     SecretUnknown(String),
     #[error(
-        "Secret {secret} is not managed by pod-identity-webhook and can't be served: {flaw}; \
-         delete it to have one made, or set --tls-secret to another name"
+        "Secret {secret} is not managed by pod-identity-webhook and cannot be served: {flaw}; \
+         delete it to get a new one, or set --tls-secret to another name"
     )]
     ForeignFlawed { secret: String, flaw: Flaw },
     #[error(
         "Secret {secret} is not managed by pod-identity-webhook and its certificate expired at \
-         {at}; delete it to have one made, or set --tls-secret to another name"
+         {at}; delete it to get a new one, or set --tls-secret to another name"
     )]
     ForeignExpired { secret: String, at: Timestamp },
     #[error("MutatingWebhookConfiguration {0} has not been read yet")]
@@ -29,35 +29,35 @@ pub enum Problem {
     ConfigurationMissing(String),
     #[error(
         "no webhook in MutatingWebhookConfiguration {name} has the clientConfig.service \
-         {namespace}/{service}; correct it, or set --service-name, --namespace or \
+         {namespace}/{service}; correct the configuration, or set --service-name, --namespace or \
          --webhook-config-name"
     )]
     ConfigurationWithoutUs { name: String, namespace: String, service: String },
     #[error(
-        "MutatingWebhookConfiguration {name} has the annotation {annotation}: cert-manager writes \
+        "MutatingWebhookConfiguration {name} has the annotation {annotation}, so cert-manager writes \
          its caBundle; remove the annotation, or set --in-cluster=false and mount cert-manager's \
          certificate"
     )]
     Injected { name: String, annotation: &'static str },
     #[error(
         "webhook {webhook} of MutatingWebhookConfiguration {name} has a caBundle that does not \
-         verify the certificate; it is being repaired"
+         verify the serving certificate; updating it"
     )]
     NotVerified { name: String, webhook: String },
     #[error(
         "the certificate in Secret {secret} is not valid before {begins} by the API server's \
-         clock: it is being replaced; if this stays, delete the Secret"
+         clock; replacing it; if this message stays, delete the Secret"
     )]
     NotYetValid { secret: String, begins: Timestamp },
     #[error(
         "Secret {secret} is not managed by pod-identity-webhook and its certificate is not valid \
-         before {begins} by the API server's clock; delete it to have one made, or set \
+         before {begins} by the API server's clock; delete it to get a new one, or set \
          --tls-secret to another name"
     )]
     ForeignNotYetValid { secret: String, begins: Timestamp },
     #[error(
-        "the API server's clock is not known: no certificate is issued, replaced or dropped; \
-         check that responses of the API server keep their Date header on the way"
+        "the API server's clock is unknown, so no certificate is issued, replaced or removed; \
+         check that proxies keep the Date header of the API server's responses"
     )]
     ClockUnknown,
 }

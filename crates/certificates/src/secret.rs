@@ -48,9 +48,9 @@ pub enum Flaw {
     Certificate { key: &'static str, source: Arc<CertificateError> },
     #[error("{key}: {source}")]
     Key { key: &'static str, source: KeyError },
-    #[error("{key} is not the key of {certificate}")]
+    #[error("{key} does not belong to {certificate}")]
     Mismatch { key: &'static str, certificate: &'static str },
-    #[error("ca.crt was not made by pod-identity-webhook")]
+    #[error("ca.crt was not created by pod-identity-webhook")]
     NotOurs,
     #[error("tls.crt was not signed by ca.crt")]
     NotSigned,
