@@ -34,13 +34,13 @@ pub struct Certificate {
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CertificateError {
     /// The text is not PEM (RFC 7468).
-    #[error("it is not PEM: {0}")]
+    #[error("not PEM: {0}")]
     ParsePem(pem::PemError),
     /// The bytes are not the DER of a certificate (RFC 5280, 4.1).
-    #[error("it is not an X.509 certificate: {0}")]
+    #[error("not an X.509 certificate: {0}")]
     ParseDer(x509_cert::der::Error),
     /// The certificate begins or ends at a time outside the years that can be computed with.
-    #[error("its times are out of range")]
+    #[error("its validity times are out of range")]
     ReadTimes,
 }
 

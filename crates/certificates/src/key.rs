@@ -20,10 +20,10 @@ pub struct PrivateKey {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
     /// The text has no PEM block that ends with `PRIVATE KEY`.
-    #[error("it is not PEM with a private key")]
+    #[error("not a PEM private key")]
     ParsePem,
     /// The block is encrypted, damaged, or of an unsupported algorithm.
-    #[error("it is not an unencrypted ECDSA, RSA or Ed25519 key")]
+    #[error("not an unencrypted ECDSA, RSA or Ed25519 key")]
     ParseKey,
 }
 

@@ -38,12 +38,12 @@ pub struct Lifetimes {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ParamsError {
     /// A lifetime below 3 s or above 100 years.
-    #[error("failed to use the lifetime {0:?}: it must be between 3 s and 100 years")]
+    #[error("invalid lifetime {0:?}: must be between 3 s and 100 years")]
     CheckLifetime(Duration),
     /// The leaf would outlive its authority.
     #[error(
-        "failed to use the lifetimes: a leaf ({leaf:?}) would outlive its CA ({authority:?}); \
-         make the leaf's the shorter one"
+        "invalid lifetimes: a serving certificate ({leaf:?}) would outlive its CA ({authority:?}); \
+         shorten --cert-lifetime"
     )]
     CompareLifetimes {
         /// The authority's lifetime.
@@ -53,8 +53,8 @@ pub enum ParamsError {
     },
     /// The overlap is a third of the authority's lifetime or longer.
     #[error(
-        "failed to use the CA overlap {overlap:?}: it must fit into the last third of the CA's \
-         lifetime ({authority:?}); shorten it or set --ca-lifetime"
+        "invalid CA overlap {overlap:?}: must fit into the last third of the CA's lifetime \
+         ({authority:?}); shorten it, or raise --ca-lifetime"
     )]
     CheckOverlap {
         /// The authority's lifetime.

@@ -14,8 +14,8 @@ pub enum Problem {
     SecretUnknown(String),
     /// Somebody else's Secret can't be served.
     #[error(
-        "Secret {secret} is not managed by pod-identity-webhook and can't be served: {flaw}; \
-         delete it to have one made, or set --tls-secret to another name"
+        "Secret {secret} is not managed by pod-identity-webhook and cannot be served: {flaw}; \
+         delete it to get a new one, or set --tls-secret to another name"
     )]
     ForeignFlawed {
         /// Namespace and name of the Secret.
@@ -26,7 +26,7 @@ pub enum Problem {
     /// The certificate in somebody else's Secret has expired.
     #[error(
         "Secret {secret} is not managed by pod-identity-webhook and its certificate expired at \
-         {at}; delete it to have one made, or set --tls-secret to another name"
+         {at}; delete it to get a new one, or set --tls-secret to another name"
     )]
     ForeignExpired {
         /// Namespace and name of the Secret.
@@ -45,7 +45,7 @@ pub enum Problem {
     /// No webhook of the configuration calls the Service.
     #[error(
         "no webhook in MutatingWebhookConfiguration {name} has the clientConfig.service \
-         {namespace}/{service}; correct it, or set --service-name, --namespace or \
+         {namespace}/{service}; correct the configuration, or set --service-name, --namespace or \
          --webhook-config-name"
     )]
     ConfigurationWithoutUs {
@@ -58,7 +58,7 @@ pub enum Problem {
     },
     /// cert-manager writes the caBundle.
     #[error(
-        "MutatingWebhookConfiguration {name} has the annotation {annotation}: cert-manager writes \
+        "MutatingWebhookConfiguration {name} has the annotation {annotation}, so cert-manager writes \
          its caBundle; remove the annotation, or set --in-cluster=false and mount cert-manager's \
          certificate"
     )]
@@ -71,7 +71,7 @@ pub enum Problem {
     /// A caBundle does not verify the Secret's leaf.
     #[error(
         "webhook {webhook} of MutatingWebhookConfiguration {name} has a caBundle that does not \
-         verify the certificate; it is being repaired"
+         verify the serving certificate; updating it"
     )]
     NotVerified {
         /// Name of the `MutatingWebhookConfiguration`.
@@ -82,7 +82,7 @@ pub enum Problem {
     /// A certificate in the Secret is not valid yet.
     #[error(
         "the certificate in Secret {secret} is not valid before {begins} by the API server's \
-         clock: it is being replaced; if this stays, delete the Secret"
+         clock; replacing it; if this message stays, delete the Secret"
     )]
     NotYetValid {
         /// Namespace and name of the Secret.
@@ -93,7 +93,7 @@ pub enum Problem {
     /// The certificate in somebody else's Secret is not valid yet.
     #[error(
         "Secret {secret} is not managed by pod-identity-webhook and its certificate is not valid \
-         before {begins} by the API server's clock; delete it to have one made, or set \
+         before {begins} by the API server's clock; delete it to get a new one, or set \
          --tls-secret to another name"
     )]
     ForeignNotYetValid {
@@ -104,8 +104,8 @@ pub enum Problem {
     },
     /// The API servers' time is not known.
     #[error(
-        "the API server's clock is not known: no certificate is issued, replaced or dropped; \
-         check that responses of the API server keep their Date header on the way"
+        "the API server's clock is unknown, so no certificate is issued, replaced or removed; \
+         check that proxies keep the Date header of the API server's responses"
     )]
     ClockUnknown,
 }

@@ -69,7 +69,7 @@ pub enum Flaw {
         source: KeyError,
     },
     /// The key is that of another certificate.
-    #[error("{key} is not the key of {certificate}")]
+    #[error("{key} does not belong to {certificate}")]
     Mismatch {
         /// Name of the key's member.
         key: &'static str,
@@ -77,7 +77,7 @@ pub enum Flaw {
         certificate: &'static str,
     },
     /// The authority was not made by this program.
-    #[error("ca.crt was not made by pod-identity-webhook")]
+    #[error("ca.crt was not created by pod-identity-webhook")]
     NotOurs,
     /// The leaf was not signed by the authority.
     #[error("tls.crt was not signed by ca.crt")]
