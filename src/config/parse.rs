@@ -20,9 +20,9 @@ use crate::tls::clients::AllowedNames;
 use crate::tls::files::PairPaths;
 use crate::tls::settings::{CipherSuites, MinVersion};
 use certificates::{Lifetimes, Names, Params};
-use injection::admission::Policy;
+use injection::admission::AdmissionSettings;
 use injection::identity::{Account, AnnotationKeys, Defaults, Expiration, MAX_REGION_BYTES};
-use injection::mutation::{ContainerCredentialsSettings, Settings};
+use injection::mutation::{ContainerCredentialsSettings, MutationSettings};
 
 /// Five times what an API server sends. The parsed form of one review is several
 /// times as large, and the memory of the process is bounded.
@@ -70,7 +70,7 @@ impl Config {
                 shutdown_delay: args.lifecycle.shutdown_delay,
                 shutdown_timeout: args.lifecycle.shutdown_timeout,
             },
-            log: logs::Settings {
+            log: logs::LogSettings {
                 format: match args.log.log_format {
                     LogFormat::Json => logs::Format::Json,
                     LogFormat::Text => logs::Format::Text,
@@ -81,20 +81,11 @@ impl Config {
         let without_effect = args.klog.given();
         if !without_effect.is_empty() {
             warnings.push(format!(
-                "{} without effect: this program logs to standard error; leave them out",
+                "no effect: {}: all logs go to standard error; leave these flags out",
                 without_effect.join(", ")
             ));
         }
         Ok((config, warnings))
-    }
-}
-
-impl TryFrom<ServeArgs> for Config {
-    type Error = ConfigError;
-
-    /// [`Config::from_args`] for those who need no warnings.
-    fn try_from(args: ServeArgs) -> Result<Self, ConfigError> {
-        Self::from_args(args).map(|(config, _)| config)
     }
 }
 
@@ -115,8 +106,8 @@ fn certificate(
     let without_cluster = optional(source.service_accounts.clone()).is_some();
     if without_cluster && args.in_cluster == Some(true) {
         warnings.push(
-            "--in-cluster=true is without effect: --service-accounts needs no cluster, \
-             the certificate is that of --tls-cert and --tls-key"
+            "--in-cluster=true has no effect with --service-accounts: \
+             the certificate comes from --tls-cert and --tls-key"
                 .to_owned(),
         );
     }
@@ -136,7 +127,7 @@ fn https(
     warnings: &mut Vec<String>,
 ) -> Result<Https, ConfigError> {
     if args.max_request_bytes == 0 {
-        return Err(refuse("--max-request-bytes", "0".to_owned(), "no review would fit"));
+        return Err(refuse("--max-request-bytes", "0".to_owned(), "must be above 0"));
     }
     if args.max_request_bytes > MAX_REQUEST_BYTES {
         return Err(refuse(
@@ -155,13 +146,15 @@ fn https(
         address: args.address,
         port: args.port,
         certificate,
-        tls: tls::settings::Settings { min_version, cipher_suites },
+        tls: tls::settings::TlsSettings { min_version, cipher_suites },
         clients,
         max_request_bytes: args.max_request_bytes,
     })
 }
 
-fn clients(args: &HttpsArgs) -> Result<Option<tls::clients::Settings>, ConfigError> {
+fn clients(
+    args: &HttpsArgs,
+) -> Result<Option<tls::clients::ClientCertificateSettings>, ConfigError> {
     let ca_file = optional(args.client_ca_file.clone());
     let allowed_names = match optional(args.client_allowed_names.clone()) {
         Some(names) => Some(AllowedNames::parse(&names).ok_or_else(|| {
@@ -171,9 +164,10 @@ fn clients(args: &HttpsArgs) -> Result<Option<tls::clients::Settings>, ConfigErr
         None => None,
     };
     match (ca_file, allowed_names) {
-        (Some(ca_file), allowed_names) => {
-            Ok(Some(tls::clients::Settings { ca_file: ca_file.into(), allowed_names }))
-        }
+        (Some(ca_file), allowed_names) => Ok(Some(tls::clients::ClientCertificateSettings {
+            ca_file: ca_file.into(),
+            allowed_names,
+        })),
         (None, Some(_)) => Err(ConfigError::NamesWithoutAuthorities),
         (None, None) => Ok(None),
     }
@@ -202,14 +196,14 @@ fn source(args: SourceArgs) -> Result<Source, ConfigError> {
 
 fn lookup(args: &SourceArgs, warnings: &mut Vec<String>) -> Result<Lookup, ConfigError> {
     if args.resync_period != Duration::from_mins(1) {
-        warnings.push("--resync-period is without effect: a watch needs no resync".to_owned());
+        warnings.push("--resync-period has no effect: a watch needs no resync".to_owned());
     }
     let mut timeout = args.service_account_lookup_timeout;
     if timeout.is_zero() {
         return Err(refuse(
             "--service-account-lookup-timeout",
             "0".to_owned(),
-            "no lookup would ever be answered; the default is 1s",
+            "must be above 0; the default is 1s",
         ));
     }
     if !args.service_account_lookup_grace_period.is_zero() {
@@ -223,12 +217,12 @@ pub(super) fn policy(
     region: Option<String>,
     container_credentials: ContainerCredentialsSettings,
     warnings: &mut Vec<String>,
-) -> Result<Policy, ConfigError> {
+) -> Result<AdmissionSettings, ConfigError> {
     let prefix = annotation_prefix("--annotation-prefix", args.annotation_prefix)?;
     let token_expiration = Expiration::from_seconds(args.token_expiration);
     if token_expiration.seconds() != args.token_expiration {
         warnings.push(format!(
-            "--token-expiration={} counts as {}: Kubernetes takes {} to {} seconds",
+            "--token-expiration={} is changed to {}: Kubernetes accepts {} to {} seconds",
             args.token_expiration,
             token_expiration.seconds(),
             Expiration::MIN.seconds(),
@@ -249,7 +243,10 @@ pub(super) fn policy(
     };
     let token_mount_path = mount_path("--token-mount-path", args.token_mount_path)?;
     let keys = AnnotationKeys::new(&prefix);
-    Ok(Policy { defaults, settings: Settings { keys, token_mount_path, container_credentials } })
+    Ok(AdmissionSettings {
+        defaults,
+        settings: MutationSettings { keys, token_mount_path, container_credentials },
+    })
 }
 
 pub(super) fn role_names(
@@ -268,8 +265,7 @@ pub(super) fn role_names(
     if !args.compose_role_arn {
         if id.is_some() || partition.is_some() {
             warnings.push(
-                "--aws-account-id and --aws-partition are without effect: \
-                 they complete role names with --compose-role-arn"
+                "--aws-account-id and --aws-partition have no effect without --compose-role-arn"
                     .to_owned(),
             );
         }

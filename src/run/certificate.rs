@@ -14,7 +14,7 @@ use crate::api_server::clock::{self, ServerClock};
 use crate::config;
 use crate::server::{Condition, Readiness, Remark};
 use crate::telemetry::metrics::Metrics;
-use crate::tls::managed::{ManagedCertificates, Manager, Settings, Status, certified_key};
+use crate::tls::managed::{ManagedCertificates, Manager, ManagerSettings, Status, certified_key};
 use crate::tls::reload::Reloader;
 use crate::tls::resolver::CertificateResolver;
 use crate::watched_file;
@@ -69,10 +69,12 @@ impl Certificate {
                 Source::Files(Box::new(reloader), cluster.cloned())
             }
             config::Certificate::Managed { params, configurations } => {
-                let Cluster { client, clock } =
-                    cluster.context("certificates are managed in a cluster alone")?;
-                let settings =
-                    Settings { params: params.clone(), configurations: configurations.clone() };
+                let Cluster { client, clock } = cluster
+                    .context("managed certificates need a cluster; set --in-cluster=false")?;
+                let settings = ManagerSettings {
+                    params: params.clone(),
+                    configurations: configurations.clone(),
+                };
                 let (manager, outcome) = Manager::new(client.clone(), clock.clone(), settings);
                 scrape::managed(metrics, &outcome);
                 Source::Managed(Box::new(manager), outcome, clock.clone())
@@ -127,7 +129,7 @@ async fn follow_leaf(
                 held.send_replace(true);
             }
             // The manager has checked it: this would be a bug of ours.
-            Some(Err(error)) => tracing::error!(%error, "the managed certificate is not served"),
+            Some(Err(error)) => tracing::error!(%error, "failed to serve managed certificate"),
             None => resolver.clear(),
         }
         if leaves.changed().await.is_err() {
@@ -190,15 +192,15 @@ async fn watch_validity(
             Some(validity) if now > *validity.end() => readiness.fail(
                 Condition::Certificate,
                 format!(
-                    "the certificate expired {} s ago by {whose} clock: renew --tls-cert",
+                    "the certificate expired {} s ago by {whose} clock; renew --tls-cert",
                     now - validity.end()
                 ),
             ),
             Some(validity) if now < *validity.start() => readiness.fail(
                 Condition::Certificate,
                 format!(
-                    "the certificate is not valid for another {} s by {whose} clock: correct that \
-                     clock, or issue --tls-cert anew",
+                    "the certificate is not valid for another {} s by {whose} clock; correct that \
+                     clock, or issue a new certificate for --tls-cert",
                     validity.start() - now
                 ),
             ),

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use jiff::Timestamp;
 
-use super::{output, told};
+use super::{error_text, output};
 use crate::cli::{CertsArgs, CertsCommand, CertsInitArgs};
 use crate::tls::managed;
 use certificates::Lifetimes;
@@ -15,7 +15,7 @@ pub(super) fn run(args: CertsArgs) -> ExitCode {
     match init(&args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            output::fail(told(&error));
+            output::fail(error_text(&error));
             ExitCode::FAILURE
         }
     }
@@ -29,10 +29,11 @@ fn init(args: &CertsInitArgs) -> anyhow::Result<()> {
     let written = [&made.authority, &made.certificate, &made.key];
     for path in written {
         let wrote = format_args!("wrote {}", path.display());
-        notes.line(wrote).context("failed to say what was written")?;
+        notes.line(wrote).context("failed to print the written files")?;
     }
     let ends = made.ends;
-    notes.line(format_args!("valid until {ends}; the caBundle of the webhook configuration:"))?;
+    notes
+        .line(format_args!("valid until {ends}; caBundle for the MutatingWebhookConfiguration:"))?;
     // Alone on standard output, for a script to take.
     output::out().line(made.ca_bundle).context("failed to print the caBundle")
 }

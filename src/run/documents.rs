@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::CommandFactory as _;
 
-use super::{output, told};
+use super::{error_text, output};
 use crate::cli::{Cli, CompletionArgs, ManArgs};
 
 pub(super) fn completion(args: CompletionArgs) -> ExitCode {
@@ -21,13 +21,13 @@ pub(super) fn man(args: &ManArgs) -> ExitCode {
 
 fn write_pages(args: &ManArgs) -> anyhow::Result<()> {
     let out = &args.out;
-    let failed = || format!("failed to write manual pages to {}", out.display());
+    let failed = || format!("failed to write man pages to {}", out.display());
     std::fs::create_dir_all(out).with_context(failed)?;
     clap_mangen::generate_to(Cli::command(), out).with_context(failed)
 }
 
 fn ended(ended: anyhow::Result<()>) -> ExitCode {
     let Err(error) = ended else { return ExitCode::SUCCESS };
-    output::fail(told(&error));
+    output::fail(error_text(&error));
     ExitCode::FAILURE
 }

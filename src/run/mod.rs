@@ -55,7 +55,7 @@ fn misused(error: &impl Display) -> ExitCode {
 fn begin_to_serve(config: Config, warnings: &[String]) -> ExitCode {
     let ended = logs::init(&config.log).map_err(anyhow::Error::from).and_then(|log| {
         for warning in warnings {
-            tracing::warn!("{warning}");
+            tracing::warn!(warning, "configuration warning");
         }
         raise_open_files();
         let runtime = served_by(&log).build()?;
@@ -68,7 +68,7 @@ fn begin_to_serve(config: Config, warnings: &[String]) -> ExitCode {
     match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tracing::error!(error = told(&error), "the program ends");
+            tracing::error!(error = error_text(&error), "exiting");
             ExitCode::FAILURE
         }
     }
@@ -88,7 +88,7 @@ fn served_by(log: &Held) -> tokio::runtime::Builder {
 /// Runs what has to wait, on a runtime of its own: one thread does for a command.
 fn completed<T>(waiting: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.context("failed to start the runtime")?;
+    let runtime = runtime.context("failed to start the async runtime")?;
     let ended = runtime.block_on(waiting);
     // To drop it would wait for names that are still looked up, and for credential plugins that hang.
     runtime.shutdown_background();
@@ -102,13 +102,13 @@ fn raise_open_files() {
     limit.current = limit.maximum;
     if let Err(error) = setrlimit(Resource::Nofile, limit) {
         // The server lowers its cap when it runs out of files.
-        tracing::debug!(%error, "the limit of open files stays as it is");
+        tracing::debug!(%error, "failed to raise open file limit");
     }
 }
 
 /// The error and its causes, but for those that it has told already: our own
 /// messages name their cause, with the next step behind it.
-fn told(error: &anyhow::Error) -> String {
+fn error_text(error: &anyhow::Error) -> String {
     let mut text = String::new();
     for cause in error.chain().map(ToString::to_string) {
         if text.is_empty() {
@@ -131,8 +131,8 @@ mod tests {
     #[test]
     fn tells_each_cause_once() {
         let error = anyhow::anyhow!("not found").context("failed to read a: not found; mount it");
-        assert_eq!(told(&error), "failed to read a: not found; mount it");
+        assert_eq!(error_text(&error), "failed to read a: not found; mount it");
         let error = error.context("failed to start");
-        assert_eq!(told(&error), "failed to start: failed to read a: not found; mount it");
+        assert_eq!(error_text(&error), "failed to start: failed to read a: not found; mount it");
     }
 }

@@ -25,7 +25,9 @@ use text::Line;
 
 use crate::service_accounts::{Caller, ServiceAccounts};
 use crate::telemetry::metrics::Metrics;
-use injection::admission::{self, Admission, DecodeError, Endpoint, Outcome, Policy, Review, Way};
+use injection::admission::{
+    self, Admission, AdmissionSettings, DecodeError, Endpoint, Outcome, Review, Triage,
+};
 use injection::identity::Key;
 use injection::mutation::{Jitter, PatchTooLarge};
 
@@ -33,7 +35,7 @@ use injection::mutation::{Jitter, PatchTooLarge};
 #[derive(Debug)]
 pub struct Admissions {
     service_accounts: ServiceAccounts,
-    policy: Policy,
+    policy: AdmissionSettings,
     metrics: Arc<Metrics>,
     bodies: BodyReader,
     bad_requests: BadRequests,
@@ -53,10 +55,10 @@ enum Unanswered {
     Review(#[from] DecodeError),
     #[error("failed to look up ServiceAccount {key}: {reason}")]
     Lookup { key: String, reason: String },
-    #[error("failed to answer in time: other reviews are being answered; send it again")]
+    #[error("failed to answer in time: busy with other reviews; send it again")]
     Busy,
     #[error(
-        "failed to mutate the pod: {0}; give it fewer containers, or leave some out with \
+        "failed to mutate the pod: {0}; use fewer containers, or leave some out with \
          skip-containers"
     )]
     PatchTooLarge(PatchTooLarge),
@@ -64,14 +66,14 @@ enum Unanswered {
 
 /// `/mutate` and `/mutate/required`.
 pub fn router(admissions: Arc<Admissions>) -> Router {
-    let door = |endpoint: Endpoint| {
+    let handler = |endpoint: Endpoint| {
         post(async move |State(admissions): State<Arc<Admissions>>, request| {
             admissions.serve(endpoint, request).await
         })
     };
     Router::new()
-        .route("/mutate", door(Endpoint::Mutate))
-        .route("/mutate/required", door(Endpoint::Required))
+        .route("/mutate", handler(Endpoint::Mutate))
+        .route("/mutate/required", handler(Endpoint::Required))
         .with_state(admissions)
 }
 
@@ -79,7 +81,7 @@ impl Admissions {
     #[must_use]
     pub fn new(
         service_accounts: ServiceAccounts,
-        policy: Policy,
+        policy: AdmissionSettings,
         metrics: Arc<Metrics>,
         bodies: BodyReader,
         limits: &Limits,
@@ -128,11 +130,11 @@ impl Admissions {
         let permit = self.work.permit(body.len(), deadline).await.ok_or(Unanswered::Busy)?;
         let body = body.contiguous();
         let review = admission::decode(&body)?;
-        let candidate = match review.way() {
-            Way::Settled(outcome) => {
+        let candidate = match review.triage() {
+            Triage::Settled(outcome) => {
                 return end(&record, &review, &Admission::of(outcome), permit);
             }
-            Way::Lookup(candidate) => candidate,
+            Triage::Lookup(candidate) => candidate,
         };
         let (namespace, name) = (candidate.key.namespace.to_owned(), candidate.key.name.to_owned());
         let key = Key { namespace: &namespace, name: &name };
@@ -156,9 +158,9 @@ impl Admissions {
         };
         waiting.end();
         let review = admission::decode(&body)?;
-        let admission = match review.way() {
-            Way::Settled(outcome) => Admission::of(outcome),
-            Way::Lookup(candidate) => candidate.admit(&lookup, &self.policy, endpoint, jitter()),
+        let admission = match review.triage() {
+            Triage::Settled(outcome) => Admission::of(outcome),
+            Triage::Lookup(candidate) => candidate.admit(&lookup, &self.policy, endpoint, jitter()),
         };
         end(&record, &review, &admission, permit)
     }

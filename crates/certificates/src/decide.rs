@@ -11,7 +11,7 @@ use super::published::Spread;
 use super::repair::{BundleRepair, repairs};
 use super::serve::serve;
 use super::{
-    Authorities, Authority, Crypto, Leaf, Lifetimes, Params, Problem, Published, SecretView,
+    Authorities, Authority, Crypto, Leaf, Lifetimes, Params, Problem, PublishedBundles, SecretView,
     ServerTime, State,
 };
 
@@ -27,20 +27,28 @@ pub struct Memory {
 /// What to do. The parts don't depend on each other's success.
 #[derive(Clone, Debug)]
 pub struct Decision {
+    /// The change that the Secret needs, if any.
     pub secret: Option<SecretStep>,
+    /// The caBundles to write.
     pub bundles: Vec<BundleRepair>,
+    /// The certificate to serve from now on; `None` if there is none that may be served.
     pub serve: Option<Arc<Leaf>>,
+    /// Whether the API server can call this replica.
     pub ready: bool,
+    /// What an operator has to see to, the Secret first.
     pub problems: Vec<Problem>,
 }
 
 /// A change of the Secret, and what brought it about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SecretStep {
+    /// Why the Secret has to change.
     pub cause: Cause,
+    /// How it has to change.
     pub change: Change,
 }
 
+/// A change of the Secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
     /// A new authority, and a leaf signed by it.
@@ -56,17 +64,27 @@ pub enum Change {
 /// What brought a change of the Secret about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Cause {
+    /// There is no Secret.
     Absent,
+    /// The Secret has no authority that can be used.
     Broken,
+    /// The Secret has an authority, and no leaf that can be used.
     LeafFlawed,
+    /// Two thirds of the leaf's lifetime have passed.
     LeafDue,
+    /// The leaf has expired.
     LeafExpired,
     /// The leaf is not valid yet: a clock that was ahead made it.
     LeafAhead,
+    /// Two thirds of the current authority's lifetime have passed.
     AuthorityDue,
+    /// A new authority has reached every caBundle: the time is recorded.
     AuthorityPublished,
+    /// An authority that was recorded as published is missing from a caBundle.
     AuthorityNotPublished,
+    /// The next authority has been published for the overlap: it becomes the current one.
     OverlapPassed,
+    /// The current authority has expired.
     AuthorityExpired,
     /// An authority is not valid yet: a clock that was ahead made it.
     AuthorityAhead,
@@ -78,7 +96,7 @@ pub enum Cause {
 pub fn decide(
     now: ServerTime,
     secret: &SecretView,
-    published: &Published,
+    published: &PublishedBundles,
     memory: &Memory,
     params: &Params,
     crypto: Crypto,
@@ -129,6 +147,7 @@ impl Change {
 }
 
 impl Cause {
+    /// Every cause, in the order of the declaration.
     pub const ALL: [Self; 12] = [
         Self::Absent,
         Self::Broken,
@@ -144,6 +163,7 @@ impl Cause {
         Self::AuthorityAhead,
     ];
 
+    /// The kebab-case name in log lines and metric labels.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -182,7 +202,7 @@ impl SecretStep {
 fn secret_step(
     now: ServerTime,
     secret: &SecretView,
-    published: &Published,
+    published: &PublishedBundles,
     memory: &Memory,
     params: &Params,
 ) -> Option<SecretStep> {
@@ -251,7 +271,7 @@ fn succeed(
 fn rotate(
     now: ServerTime,
     state: &State,
-    published: &Published,
+    published: &PublishedBundles,
     lifetimes: &Lifetimes,
 ) -> Option<SecretStep> {
     let Authorities { current, next, .. } = &state.authorities;
@@ -301,7 +321,7 @@ fn take_over(
     now: ServerTime,
     state: &State,
     next: &Authority,
-    published: &Published,
+    published: &PublishedBundles,
     lifetimes: &Lifetimes,
 ) -> Option<SecretStep> {
     let record = |cause, published| {

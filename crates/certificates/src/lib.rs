@@ -15,6 +15,7 @@
 //! overwrites the caBundle. The overlap is for the API server's own view of the
 //! configuration, which is a little behind.
 
+#![warn(missing_docs)]
 mod bundle;
 mod certificate;
 mod clock;
@@ -38,7 +39,7 @@ pub use decide::{Cause, Change, Decision, Memory, SecretStep, decide};
 pub use key::{KeyError, PrivateKey};
 pub use params::{Lifetimes, Names, Params, ParamsError};
 pub use problem::Problem;
-pub use published::{Configuration, Entry, Published, Webhook};
+pub use published::{Configuration, Entry, PublishedBundles, Webhook};
 pub use repair::BundleRepair;
 pub use secret::{Flaw, MANAGED_BY, MANAGER, SecretView};
 pub use server_time::ServerTime;

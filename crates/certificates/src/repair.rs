@@ -4,8 +4,8 @@ use jiff::SignedDuration;
 
 use super::params::later;
 use super::{
-    Authorities, Bundle, Certificate, Configuration, Lifetimes, Params, Published, SecretView,
-    ServerTime,
+    Authorities, Bundle, Certificate, Configuration, Lifetimes, Params, PublishedBundles,
+    SecretView, ServerTime,
 };
 
 /// How far replicas may differ about the time: by another's, an authority that
@@ -20,9 +20,11 @@ const LONGEST_UNKNOWN: SignedDuration = SignedDuration::from_hours(366 * 24);
 /// The caBundle that webhooks of a configuration have to get.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BundleRepair {
+    /// Name of the `MutatingWebhookConfiguration`.
     pub configuration: String,
     /// Place and name of each webhook.
     pub webhooks: Vec<(usize, String)>,
+    /// The caBundle to write.
     pub bundle: Bundle,
 }
 
@@ -30,7 +32,7 @@ pub struct BundleRepair {
 pub(super) fn repairs(
     now: ServerTime,
     secret: &SecretView,
-    published: &Published,
+    published: &PublishedBundles,
     params: &Params,
 ) -> Vec<BundleRepair> {
     let Some(authorities) = secret.authorities() else { return Vec::new() };
@@ -57,7 +59,7 @@ pub(super) fn repairs(
 fn desired(
     now: ServerTime,
     authorities: &Authorities,
-    published: &Published,
+    published: &PublishedBundles,
     lifetimes: &Lifetimes,
 ) -> Bundle {
     let longest = LONGEST_UNKNOWN.max(lifetimes.authority() + Lifetimes::BACKDATE);

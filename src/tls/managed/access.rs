@@ -24,7 +24,7 @@ pub enum Operation {
 
 /// The object that it was tried on.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Target {
+pub enum ManagedObject {
     Secret { namespace: String, name: String },
     Configuration(String),
 }
@@ -33,15 +33,15 @@ pub enum Target {
 #[derive(Debug, thiserror::Error)]
 pub enum AccessError {
     #[error(
-        "not allowed to {operation} {target}: {reason}; where that right is missing, {}; or set \
-         --in-cluster=false and give the certificate by --tls-cert and --tls-key",
+        "not allowed to {operation} {target}: {reason}; if that right is missing, {}; or set \
+         --in-cluster=false and mount a certificate for --tls-cert and --tls-key",
         target.rule(*operation)
     )]
-    Forbidden { operation: Operation, target: Target, reason: String },
-    #[error("failed to {operation} {target}: {reason}; it is tried again")]
-    Call { operation: Operation, target: Target, reason: String },
-    #[error("failed to {operation} {target}: no answer within {TIMEOUT:?}; it is tried again")]
-    Wait { operation: Operation, target: Target },
+    Forbidden { operation: Operation, target: ManagedObject, reason: String },
+    #[error("failed to {operation} {target}: {reason}; retrying")]
+    Call { operation: Operation, target: ManagedObject, reason: String },
+    #[error("failed to {operation} {target}: no response within {TIMEOUT:?}; retrying")]
+    Wait { operation: Operation, target: ManagedObject },
     #[error(transparent)]
     Issue(#[from] IssueError),
 }
@@ -56,7 +56,7 @@ pub(super) enum Failed {
 /// Runs one call.
 pub(super) async fn call<T>(
     operation: Operation,
-    target: &Target,
+    target: &ManagedObject,
     request: impl Future<Output = kube::Result<T>>,
 ) -> Result<T, Failed> {
     match tokio::time::timeout(TIMEOUT, request).await {
@@ -74,12 +74,12 @@ pub(super) async fn call<T>(
 }
 
 impl AccessError {
-    pub(super) fn of(operation: Operation, target: &Target, error: &kube::Error) -> Self {
+    pub(super) fn of(operation: Operation, target: &ManagedObject, error: &kube::Error) -> Self {
         Self::failed(operation, target, Failure::of(error))
     }
 
     /// Admission says 403 too: its words stand beside the rule.
-    fn failed(operation: Operation, target: &Target, failure: Failure) -> Self {
+    fn failed(operation: Operation, target: &ManagedObject, failure: Failure) -> Self {
         let (target, reason) = (target.clone(), failure.message);
         match failure.kind {
             FailureKind::Forbidden => Self::Forbidden { operation, target, reason },
@@ -87,7 +87,7 @@ impl AccessError {
         }
     }
 
-    pub(super) fn of_watch(target: &Target, error: &watcher::Error) -> Self {
+    pub(super) fn of_watch(target: &ManagedObject, error: &watcher::Error) -> Self {
         Self::failed(Operation::Watch, target, Failure::of_watch(error))
     }
 
@@ -120,21 +120,21 @@ impl fmt::Display for Operation {
     }
 }
 
-impl Target {
+impl ManagedObject {
     /// The rule that is missing, all verbs of its kind at once: who lacks one
     /// often lacks the next.
     fn rule(&self, operation: Operation) -> String {
         match self {
             Self::Secret { namespace, .. } if operation == Operation::Create => format!(
-                "grant its ServiceAccount, by a Role in namespace {namespace}, apiGroups [\"\"], \
+                "grant the webhook's ServiceAccount, by a Role in namespace {namespace}, apiGroups [\"\"], \
                  resources [secrets], verbs [create] (without resourceNames)"
             ),
             Self::Secret { namespace, name } => format!(
-                "grant its ServiceAccount, by a Role in namespace {namespace}, apiGroups [\"\"], \
+                "grant the webhook's ServiceAccount, by a Role in namespace {namespace}, apiGroups [\"\"], \
                  resources [secrets], resourceNames [{name}], verbs [get, list, watch, update]"
             ),
             Self::Configuration(name) => format!(
-                "grant its ServiceAccount, by a ClusterRole, apiGroups \
+                "grant the webhook's ServiceAccount, by a ClusterRole, apiGroups \
                  [admissionregistration.k8s.io], resources [mutatingwebhookconfigurations], \
                  resourceNames [{name}], verbs [get, list, watch, patch]"
             ),
@@ -142,7 +142,7 @@ impl Target {
     }
 }
 
-impl fmt::Display for Target {
+impl fmt::Display for ManagedObject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Secret { namespace, name } => write!(f, "Secret {namespace}/{name}"),

@@ -19,9 +19,13 @@ use arn::Account;
 /// What to make.
 #[derive(Clone, Debug)]
 pub struct Role {
+    /// Who signs the tokens.
     pub issuer: Issuer,
+    /// Which ServiceAccounts may assume the role.
     pub subject: Subject,
+    /// Whom the tokens are for.
     pub audience: Audience,
+    /// The name of the role.
     pub name: RoleName,
     /// Where it is not given, CloudFormation and Terraform fill it in.
     pub account: Option<Account>,
@@ -53,13 +57,16 @@ pub enum Format {
     Json,
     /// Lines for a shell
     Cli,
+    /// A template of CloudFormation, in YAML
     CloudFormation,
+    /// Resources of Terraform, in HCL
     Terraform,
 }
 
 /// Why it can't be written down so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RoleError {
+    /// The format needs an account ID, and none is given.
     #[error(
         "the account ID is needed for the provider's ARN: give --account-id (`aws sts get-caller-identity` prints it), or use a template format"
     )]
@@ -75,8 +82,8 @@ impl Permissions {
             let (line, column) = (finding.at.line, finding.at.column);
             return Err(PermissionsError { line, column, message: finding.message });
         }
-        let (node, slips) = json::read(&Source::new(text));
-        if !slips.is_empty() || node.get("Statement").is_none() {
+        let (node, mistakes) = json::read(&Source::new(text));
+        if !mistakes.is_empty() || node.get("Statement").is_none() {
             let message = "it is no policy document in JSON".to_owned();
             return Err(PermissionsError { line: 1, column: 1, message });
         }

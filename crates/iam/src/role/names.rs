@@ -34,20 +34,27 @@ pub struct Thumbprint(String);
 /// Why a name is none.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
+    /// The issuer does not begin with `https://`.
     #[error("the issuer {0:?} does not begin with https://, and IAM takes no other")]
     Scheme(String),
+    /// The issuer has a port.
     #[error("the issuer {0:?} has a port, and IAM takes none in a provider's URL")]
     Port(String),
+    /// The issuer is not a URL of host and path, or has over 255 characters.
     #[error("the issuer {0:?} is no URL of host and path alone, at most 255 characters")]
     Issuer(String),
+    /// Not a name or glob of a namespace or ServiceAccount.
     #[error(
         "{0:?} is no name of a namespace or ServiceAccount (lower-case letters, digits, - and ., or * and ? for a glob)"
     )]
     Kubernetes(String),
+    /// The audience is empty, over 255 characters long, or has white space at its ends.
     #[error("the audience is empty, longer than 255 characters, or has white space at its ends")]
     Audience,
+    /// Not a role name.
     #[error("{0:?} is no role name: 1 to 64 letters, digits and _+=,.@-; give --role-name")]
     RoleName(String),
+    /// Not 40 hexadecimal digits.
     #[error("{0:?} is no thumbprint: 40 hexadecimal digits, without colons")]
     Thumbprint(String),
 }
@@ -59,6 +66,7 @@ impl Issuer {
         provider::name_of_issuer(&self.0)
     }
 
+    /// The URL, with `https://`.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.0
@@ -97,6 +105,7 @@ impl Subject {
         Ok(Self { namespace: namespace.to_owned(), service_account: service_account.to_owned() })
     }
 
+    /// Whether it has `*` or `?` in it.
     #[must_use]
     pub fn is_glob(&self) -> bool {
         is_glob(&self.namespace) || is_glob(&self.service_account)
@@ -133,6 +142,7 @@ fn check_name(name: &str, longest: usize, marks: &str) -> Result<(), NameError> 
 }
 
 impl Audience {
+    /// The checked text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -156,6 +166,7 @@ impl FromStr for Audience {
 }
 
 impl RoleName {
+    /// The checked text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -174,6 +185,7 @@ impl FromStr for RoleName {
 }
 
 impl Thumbprint {
+    /// The checked text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

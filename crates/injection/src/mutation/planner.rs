@@ -8,8 +8,8 @@ use super::participants::{Candidate, candidates};
 use super::patch::MAX_PATCH_BYTES;
 use super::plan::{Jitter, LABEL, LABEL_VALUE, LabelPlan, Plan, Scope, Status, VolumePlan};
 use super::pod::Pod;
-use super::settings::Settings;
-use super::target::Target;
+use super::settings::MutationSettings;
+use super::target::ContainerIdentity;
 use super::volume::TokenVolume;
 use crate::identity::{Expiration, Identity, Warning, WarningKind, Warnings, token_expiration};
 
@@ -19,11 +19,11 @@ pub fn plan<'p>(
     pod: &'p Pod<'p>,
     scope: Scope<'p>,
     identity: &'p Identity<'p>,
-    settings: &'p Settings,
+    settings: &'p MutationSettings,
     jitter: Jitter,
 ) -> Plan<'p> {
     let mut warnings = Warnings::default();
-    let mut target = Target::of(identity, settings, pod.is_windows());
+    let mut target = ContainerIdentity::of(identity, settings, pod.is_windows());
     target.session_name = target.session_name && session_name_fits(pod, &mut warnings);
     let volume = TokenVolume::choose(pod, target.volume_name, target.token_path);
     report_other_audience(&volume, &target, &mut warnings);
@@ -101,7 +101,7 @@ fn mounts_what_is_not_there(pod: &Pod<'_>, volume: &TokenVolume<'_>) -> bool {
 fn expiration(
     pod: &Pod<'_>,
     identity: &Identity<'_>,
-    settings: &Settings,
+    settings: &MutationSettings,
     jitter: Jitter,
     warnings: &mut Warnings,
 ) -> Expiration {
@@ -131,7 +131,7 @@ fn label(pod: &Pod<'_>, warnings: &mut Warnings) -> Option<LabelPlan> {
         warnings.push(Warning::new(
             WarningKind::OtherLabel,
             format!(
-                "label {LABEL} stays {:?}, where {LABEL_VALUE:?} belongs",
+                "label {LABEL} is {:?} and stays; set it to {LABEL_VALUE:?}, or remove it",
                 shortened(value, 32)
             ),
         ));
@@ -148,22 +148,28 @@ fn session_name_fits(pod: &Pod<'_>, warnings: &mut Warnings) -> bool {
     if !fits {
         warnings.push(Warning::new(
             WarningKind::SessionNameLength,
-            format!("no session name: the pod's name has {length} characters, STS takes 2 to 64"),
+            format!(
+                "the pod's name has {length} characters, so AWS_ROLE_SESSION_NAME is not set; use 2 to 64"
+            ),
         ));
     }
     fits
 }
 
-fn report_other_audience(volume: &TokenVolume<'_>, target: &Target<'_>, warnings: &mut Warnings) {
+fn report_other_audience(
+    volume: &TokenVolume<'_>,
+    target: &ContainerIdentity<'_>,
+    warnings: &mut Warnings,
+) {
     let Some(audience) = volume.present else { return };
     if audience != target.audience {
         warnings.push(Warning::new(
             WarningKind::OtherAudience,
             format!(
-                "volume {} keeps its audience {:?}, where {:?} belongs",
-                shortened(&volume.name, 28),
-                shortened(audience, 24),
-                shortened(target.audience, 24),
+                "volume {}: its token's audience is {:?}, not {:?}; change it",
+                shortened(&volume.name, 20),
+                shortened(audience, 22),
+                shortened(target.audience, 22),
             ),
         ));
     }
@@ -172,6 +178,6 @@ fn report_other_audience(volume: &TokenVolume<'_>, target: &Target<'_>, warnings
 fn no_volume() -> Warning {
     Warning::new(
         WarningKind::NoVolume,
-        "the pod was admitted without a token volume: recreate it to give its containers the role",
+        "the pod has no token volume, so the new container gets no role; create the pod again",
     )
 }
