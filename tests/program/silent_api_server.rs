@@ -132,7 +132,7 @@ async fn no_command_hangs(way: Way) {
         let code = if of_one { 1 } else { 2 };
         assert_eq!(ran.output.status.code(), Some(code), "{command}: {text}");
         // A lookup has a limit of its own, which the flag sets.
-        let looks_up = ["ServiceAccount demo/s3-reader", "no answer within 1000 ms"];
+        let looks_up = ["ServiceAccount demo/s3-reader", "no response within 1000 ms"];
         let asks = [&*ran.server, "GET /", "within 1s"];
         let says = if command.starts_with("inject") { &looks_up[..] } else { &asks };
         assert!(says.iter().all(|says| text.contains(says)), "{command}: {says:?}: {text}");
