@@ -17,27 +17,45 @@ pub struct IssuerUrl(String);
 /// Why a text can't be an issuer for AWS.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UrlError {
+    /// The text does not begin with `https://`.
     #[error(
         "it is not an https URL; AWS takes no other, and Kubernetes writes no documents for one"
     )]
     NotHttps,
+    /// The URL has a query (`?`).
     #[error("it has a query (?), which no issuer may have; leave it out")]
     Query,
+    /// The URL has a fragment (`#`).
     #[error("it has a fragment (#), which no issuer may have; leave it out")]
     Fragment,
+    /// The URL has a user name (`@`).
     #[error("it has a user name (@); leave it out")]
     User,
+    /// Nothing follows `https://` that could be a host.
     #[error("it names no host")]
     NoHost,
+    /// The port is not a number from 1 to 65535.
     #[error("its port is not a number from 1 to 65535")]
     Port,
+    /// The URL has a character that none may have: a space, a quote, or one
+    /// outside ASCII. The value is the first such character.
     #[error("it holds {0:?}, which belongs into no URL; white space and quotes come in by copying")]
     Character(char),
+    /// The URL is longer than IAM accepts. The value is its length in
+    /// characters.
     #[error("it has {0} characters, IAM takes at most {LONGEST}; choose a shorter one")]
     Length(usize),
 }
 
 impl IssuerUrl {
+    /// Checks that a text can be an issuer's URL, and keeps it unchanged: AWS
+    /// compares it byte by byte.
+    ///
+    /// The rules are those of OpenID Connect Discovery 1.0 and of IAM's
+    /// `CreateOpenIDConnectProvider`.
+    ///
+    /// # Errors
+    /// [`UrlError`], the rule that the text breaks.
     pub fn parse(text: &str) -> Result<Self, UrlError> {
         let odd = |c: &char| !c.is_ascii_graphic() || "\"'<>\\^`{|}".contains(*c);
         if let Some(odd) = text.chars().find(odd) {
@@ -68,6 +86,7 @@ impl IssuerUrl {
         Ok(url)
     }
 
+    /// The URL exactly as it was given.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -87,6 +106,7 @@ impl IssuerUrl {
         provider.split_once('/').map_or(provider, |(authority, _)| authority)
     }
 
+    /// The host without the port. An IPv6 address keeps its brackets.
     #[must_use]
     pub fn host(&self) -> &str {
         let authority = self.authority();
@@ -96,13 +116,15 @@ impl IssuerUrl {
         authority.split_once(':').map_or(authority, |(host, _)| host)
     }
 
+    /// Whether the URL ends with `/`. To AWS that is another issuer than the
+    /// same URL without it.
     #[must_use]
     pub fn has_trailing_slash(&self) -> bool {
         self.0.ends_with('/')
     }
 
     /// Whether its host is a name or an address inside a network, which AWS can't
-    /// reach. Nobody is asked.
+    /// reach. Decided by the name alone, without DNS.
     #[must_use]
     pub fn is_private(&self) -> bool {
         is_private(self.host())
@@ -121,12 +143,13 @@ impl IssuerUrl {
         self.below(JWKS_PATH)
     }
 
+    /// The URL of a path below the issuer, with exactly one slash between.
     #[must_use]
     pub fn below(&self, path: &str) -> String {
         format!("{}/{path}", self.0.trim_end_matches('/'))
     }
 
-    /// What is allowed and yet makes trouble, each with what to do.
+    /// Things that are allowed but often cause trouble, one sentence each with what to do.
     #[must_use]
     pub fn remarks(&self) -> Vec<String> {
         let mut remarks = Vec::new();
