@@ -31,7 +31,7 @@ const AT_ONCE: usize = 8;
 /// Why there is nothing to diagnose.
 #[derive(Debug, thiserror::Error)]
 pub enum GatherError {
-    #[error("there is no {target} in namespace {namespace}")]
+    #[error("{target} does not exist in namespace {namespace}")]
     NoTarget { target: Target, namespace: String },
     #[error("failed to get {target}: {why}")]
     Target { target: Target, why: String },
@@ -242,12 +242,12 @@ impl Gatherer<'_> {
     async fn fetch(&self, url: &str) -> Fetched {
         let answer = match self.fetcher.get(url).await {
             Ok(Answer { status: 200, body, .. }) => {
-                String::from_utf8(body).map_err(|_| "it answers what is no text".to_owned())
+                String::from_utf8(body).map_err(|_| "the response is not UTF-8 text".to_owned())
             }
             Ok(Answer { status, location: Some(to), .. }) => {
-                Err(format!("it answers {status}, a redirect to {to}"))
+                Err(format!("the response is {status}, a redirect to {to}"))
             }
-            Ok(Answer { status, .. }) => Err(format!("it answers {status}")),
+            Ok(Answer { status, .. }) => Err(format!("the response is {status}")),
             Err(failure) => Err(failure.to_string()),
         };
         Fetched { url: url.to_owned(), answer }

@@ -36,9 +36,11 @@ impl ListError {
         let next_step = match error {
             pages::ListError::Failed(failure) => match failure.kind.advice() {
                 Some(advice) => advice.to_owned(),
-                None => format!("it takes the right to list {what}"),
+                None => format!("check that you have the right to list {what}"),
             },
-            pages::ListError::Endless { .. } => "check what answers for the API server".to_owned(),
+            pages::ListError::Endless { .. } => {
+                "check what answers in place of the API server".to_owned()
+            }
         };
         Self { what, why: error.to_string(), next_step }
     }

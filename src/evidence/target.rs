@@ -25,7 +25,7 @@ pub enum Kind {
 
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "{0:?} is none of pod/NAME, serviceaccount/NAME, deployment/NAME, statefulset/NAME, \
+    "{0:?} is not one of pod/NAME, serviceaccount/NAME, deployment/NAME, statefulset/NAME, \
      daemonset/NAME, replicaset/NAME, replicationcontroller/NAME, job/NAME, cronjob/NAME"
 )]
 pub struct TargetError(String);

@@ -97,7 +97,7 @@ async fn gathered(examination: &Examination, settings: &Settings) -> anyhow::Res
     else {
         return Ok(Facts::default());
     };
-    let target = examination.target.as_ref().context("name what is to be looked at: TYPE/NAME")?;
+    let target = examination.target.as_ref().context("name what to diagnose: TYPE/NAME")?;
     let (client, namespace) = cluster::user_client(cluster).await?;
     // Certificates are judged by the clock of those who verify them.
     let clock = ServerClock::new();

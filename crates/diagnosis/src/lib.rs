@@ -160,7 +160,7 @@ fn lookup(facts: &Facts, settings: &Settings) -> Lookup {
                 .map_or(identity::Fact::Absent, |read| identity::Fact::Known(Arc::new(read))),
             Fact::Absent => identity::Fact::Absent,
             Fact::Unknown(why) => identity::Fact::Unknown(why.as_str().into()),
-            Fact::NotAsked => identity::Fact::Unknown("nobody asked".into()),
+            Fact::NotAsked => identity::Fact::Unknown("the ServiceAccount is not given".into()),
         },
         config_map_entry: entries
             .as_ref()
