@@ -106,6 +106,7 @@ lint: ## Check formatting, clippy, scripts, licences and advisories
 	cargo fmt --check --manifest-path fuzz/Cargo.toml
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	cargo clippy --locked --manifest-path benches/Cargo.toml --all-targets -- -D warnings
+	scripts/pure
 	scripts/manifest --check
 	scripts/chart-readme --check
 	@if command -v shellcheck >/dev/null 2>&1; then \

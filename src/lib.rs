@@ -10,6 +10,7 @@
 pub mod api_server;
 pub mod cli;
 pub mod config;
+pub mod crypto;
 pub mod document_folder;
 pub mod evidence;
 pub mod fetch;

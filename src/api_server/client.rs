@@ -172,7 +172,7 @@ async fn connect(config: Config, limit: RequestTimeout) -> Result<Client, Client
 fn plugin(auth: &AuthInfo) -> Option<(String, Duration)> {
     if let Some(exec) = &auth.exec {
         let asks = exec.interactive_mode != Some(ExecInteractiveMode::Never)
-            && std::io::stdin().is_terminal();
+            && rustix::stdio::stdin().is_terminal();
         let patience = if asks { INTERACTIVE_PLUGIN_TIMEOUT } else { PLUGIN_TIMEOUT };
         return Some((exec.command.clone().unwrap_or_default(), patience));
     }

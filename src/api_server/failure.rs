@@ -214,8 +214,9 @@ fn inner(error: &kube::Error) -> String {
 fn chain(error: &(dyn Error + 'static)) -> String {
     let mut text = String::new();
     for cause in causes(error) {
-        // "client error (Connect)" says nothing that its cause does not.
-        if cause.is::<hyper_util::client::legacy::Error>() && cause.source().is_some() {
+        // "client error (Connect)" and "ServiceError: …" say nothing that their causes do not.
+        let wraps = cause.is::<hyper_util::client::legacy::Error>() || cause.is::<kube::Error>();
+        if wraps && cause.source().is_some() {
             continue;
         }
         let said = cause.to_string();
@@ -281,6 +282,9 @@ mod tests {
         let refused = io::Error::new(io::ErrorKind::ConnectionRefused, "refused");
         let failure = Failure::of(&kube::Error::Service(Box::new(refused)));
         assert_eq!((failure.kind, &*failure.message), (FailureKind::Unreachable, "refused"));
+        let refused = io::Error::new(io::ErrorKind::ConnectionRefused, "refused");
+        let nested = kube::Error::Service(Box::new(kube::Error::Service(Box::new(refused))));
+        assert_eq!(Failure::of(&nested).message, "refused");
         assert_eq!(
             failure.with_advice().to_string(),
             "refused; check the API server and the network to it"

@@ -12,6 +12,7 @@ use super::ask::why;
 use super::items::Kept;
 use super::target::{Kind, Target};
 use super::{ask, probe, workload};
+use crate::crypto;
 use crate::fetch::Fetcher;
 use diagnosis::{
     Address, DryRun, Entry, Fact, Facts, Fetched, Probe, Settings, Subject, TokenFact, bounded,
@@ -219,7 +220,7 @@ impl Gatherer<'_> {
             }
         };
         let Ok(issuer) = IssuerUrl::parse(&token.issuer) else {
-            facts.token = Fact::Known(TokenFact::of(&token, None));
+            facts.token = Fact::Known(TokenFact::of(&token, None, crypto::ISSUER.verify));
             return;
         };
         let discovery = self.fetch(&issuer.discovery_url()).await;
@@ -236,7 +237,7 @@ impl Gatherer<'_> {
             published = body.and_then(|body| Jwks::parse(body.as_bytes()).ok());
             facts.jwks = Fact::Known(keys);
         }
-        facts.token = Fact::Known(TokenFact::of(&token, published.as_ref()));
+        facts.token = Fact::Known(TokenFact::of(&token, published.as_ref(), crypto::ISSUER.verify));
     }
 
     async fn fetch(&self, url: &str) -> Fetched {

@@ -11,6 +11,7 @@ use super::{cluster, completed, misused, output, told};
 use crate::api_server::clock::ServerClock;
 use crate::cli::{DoctorArgs, ReportFormat};
 use crate::config::{Evidence, Examination};
+use crate::crypto;
 use crate::evidence::{self, Gatherer};
 use crate::fetch::Fetcher;
 use crate::input::{self, Limit};
@@ -82,7 +83,7 @@ async fn examine(examination: &Examination) -> anyhow::Result<(Report, anyhow::R
         Evidence::Cluster { save: Some(folder), .. } => save(folder, &facts),
         _ => Ok(()),
     };
-    Ok((diagnose(&facts, &settings), saved))
+    Ok((diagnose(&facts, &settings, crypto::CERTIFICATES), saved))
 }
 
 fn save(folder: &Path, facts: &Redacted) -> anyhow::Result<()> {

@@ -88,7 +88,11 @@ fn served_by(log: &Held) -> tokio::runtime::Builder {
 /// Runs what has to wait, on a runtime of its own: one thread does for a command.
 fn completed<T>(waiting: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.context("failed to start the runtime")?.block_on(waiting)
+    let runtime = runtime.context("failed to start the runtime")?;
+    let ended = runtime.block_on(waiting);
+    // To drop it would wait for names that are still looked up, and for credential plugins that hang.
+    runtime.shutdown_background();
+    ended
 }
 
 /// To as many files as the system allows: each connection is one, and container

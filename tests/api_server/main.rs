@@ -21,6 +21,7 @@ mod manifests;
 mod reviews;
 mod rights;
 mod scale;
+mod silence;
 
 use serde_json::Value;
 use support::{ControlPlane, Namespace, Webhook};

@@ -12,6 +12,7 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use kube::{Api, Client};
 use pod_identity_webhook::api_server::clock::ServerClock;
+use pod_identity_webhook::crypto;
 use pod_identity_webhook::tls::managed::{ManagedCertificates, Manager, Settings};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
@@ -118,7 +119,7 @@ impl Scene {
         let name = self.params.names.server_name();
         for bundle in self.bundles().await? {
             let (leaf, bundle) = (leaf.certificate(), Bundle::parse(&bundle));
-            let verified = bundle.verifies(leaf, &name, Timestamp::now());
+            let verified = bundle.verifies(leaf, &name, Timestamp::now(), crypto::CERTIFICATES);
             ensure!(verified, "{leaf:?} is not verified by {bundle:?}");
         }
         Ok(())
@@ -151,7 +152,7 @@ impl Scene {
         let manager = annotations.get("pod-identity.io/managed-by").map(String::as_str);
         let data = secret.data.unwrap_or_default();
         let get = |key: &str| data.get(key).map(|value| value.0.as_slice());
-        match SecretView::read(manager, &self.params.names, get) {
+        match SecretView::read(manager, &self.params.names, crypto::CERTIFICATES, get) {
             SecretView::Ours(state) => Ok(state),
             view => anyhow::bail!("{view:?}"),
         }

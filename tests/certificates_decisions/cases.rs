@@ -4,6 +4,7 @@ use certificates::{
     Cause, Change, Configuration, Flaw, Memory, Names, Params, Published, SecretView, ServerTime,
     State, decide,
 };
+use pod_identity_webhook::crypto;
 
 use super::fixtures::{
     DAY, HOUR, MINUTE, SERVER, all_of, at, carried_out, data, decision, leaf, params, published,
@@ -128,7 +129,12 @@ fn walks_through_a_rotation() {
     assert_eq!(taken.authorities.old, std::slice::from_ref(&first.authorities.current.certificate));
     assert_eq!(taken.authorities.next, None);
     let certificate = taken.leaf.certificate();
-    assert!(certificate.is_verified_by(&successor.certificate, SERVER, at(250 * DAY + HOUR)));
+    assert!(certificate.is_verified_by(
+        &successor.certificate,
+        SERVER,
+        at(250 * DAY + HOUR),
+        crypto::CERTIFICATES
+    ));
     // The former one's key is gone from what is written.
     let former_key = first.authorities.current.key.pem().as_bytes();
     assert!(data(&taken).values().all(|value| value != former_key));
@@ -152,10 +158,17 @@ fn puts_back_what_it_remembers_and_else_makes_new() {
         ..params()
     };
     let change = |now, view: &SecretView, memory: &Memory, params: &Params| {
-        decide(ServerTime::exactly(at(now)), view, &all_of(&held), memory, params)
-            .secret
-            .unwrap()
-            .change
+        decide(
+            ServerTime::exactly(at(now)),
+            view,
+            &all_of(&held),
+            memory,
+            params,
+            crypto::CERTIFICATES,
+        )
+        .secret
+        .unwrap()
+        .change
     };
     let broken = SecretView::OursBroken(Flaw::NotOurs);
     let (params, memory) = (params(), remembering(&held));

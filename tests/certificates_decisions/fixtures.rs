@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use pod_identity_webhook::crypto;
 use pod_identity_webhook::tls::managed::{issue_authority, issue_leaf};
 
 use certificates::{
@@ -95,7 +96,9 @@ pub fn data(state: &State) -> Data {
 }
 
 pub fn read(manager: Option<&str>, data: &Data) -> SecretView {
-    SecretView::read(manager, &params().names, |key| data.get(key).map(Vec::as_slice))
+    SecretView::read(manager, &params().names, crypto::CERTIFICATES, |key| {
+        data.get(key).map(Vec::as_slice)
+    })
 }
 
 pub fn read_ours(data: &Data) -> SecretView {
@@ -112,7 +115,7 @@ pub fn decision_at(
     published: &Published,
     memory: &Memory,
 ) -> Decision {
-    decide(now, secret, published, memory, &params())
+    decide(now, secret, published, memory, &params(), crypto::CERTIFICATES)
 }
 
 pub fn remembering(state: &State) -> Memory {

@@ -10,6 +10,7 @@ use certificates::{
 };
 use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimePrinter;
+use pod_identity_webhook::crypto;
 
 use super::fixtures::{Data, SERVER, at, carried_out, data};
 
@@ -98,7 +99,7 @@ impl World {
         let Replica { memory, secret, bundles, .. } = &self.replicas[replica];
         let secret = &self.views[*secret];
         let published = self.published(bundles);
-        decide(time, secret, &published, memory, &self.params)
+        decide(time, secret, &published, memory, &self.params, crypto::CERTIFICATES)
     }
 
     /// One decision, and one attempt at each of its parts.
@@ -177,7 +178,9 @@ impl World {
                 let version = versions.len().saturating_sub(1 + behind);
                 let bundle = Bundle::parse(&versions[version]);
                 let mut begun = bundle.iter().filter(|found| found.not_before() <= now);
-                begun.any(|authority| leaf.is_verified_by(authority, SERVER, now))
+                begun.any(|authority| {
+                    leaf.is_verified_by(authority, SERVER, now, crypto::CERTIFICATES)
+                })
             })
     }
 
@@ -188,7 +191,9 @@ impl World {
     pub fn store_secret(&mut self, data: Option<Data>) {
         let get = |key| data.as_ref()?.get(key).map(Vec::as_slice);
         self.views.push(match data {
-            Some(_) => SecretView::read(Some(MANAGER), &self.params.names, get),
+            Some(_) => {
+                SecretView::read(Some(MANAGER), &self.params.names, crypto::CERTIFICATES, get)
+            }
             None => SecretView::Absent,
         });
         self.secrets.push(data);

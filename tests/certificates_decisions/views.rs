@@ -4,6 +4,7 @@ use certificates::{
     Authority, Bundle, Certificate, Configuration, Entry, Flaw, Memory, Names, Published,
     SecretView, Webhook,
 };
+use pod_identity_webhook::crypto;
 
 use super::fixtures::{
     DAY, Data, at, authority, bundle_of, data, decision, one, params, published, read_ours, state,
@@ -87,9 +88,10 @@ fn names_what_is_wrong_with_a_secret_of_ours() {
         view => panic!("{view:?}"),
     }
     let elsewhere = Names { service: "elsewhere".to_owned(), namespace: "eks".to_owned() };
-    let view = SecretView::read(Some("pod-identity-webhook"), &elsewhere, |key| {
-        good.get(key).map(Vec::as_slice)
-    });
+    let view =
+        SecretView::read(Some("pod-identity-webhook"), &elsewhere, crypto::CERTIFICATES, |key| {
+            good.get(key).map(Vec::as_slice)
+        });
     assert!(matches!(view, SecretView::OursWithoutLeaf { flaw: Flaw::Name(_), .. }), "{view:?}");
 }
 

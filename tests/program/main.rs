@@ -13,6 +13,7 @@ mod hostile_text;
 mod input;
 mod role_names;
 mod shell_lines;
+mod silent_api_server;
 
 use axum::body::Bytes;
 use axum::http::Request;

@@ -14,6 +14,7 @@ use axum::{body::Bytes, http::Request};
 use tokio::{
     io::copy_bidirectional,
     net::{TcpListener, TcpStream},
+    sync::watch,
     task::{JoinHandle, JoinSet},
     time::{MissedTickBehavior, interval, timeout},
 };
@@ -33,6 +34,8 @@ pub struct Balancer {
 
 #[derive(Default)]
 struct Shared {
+    /// Rises when those connections that stand are to fall silent.
+    silenced: watch::Sender<u64>,
     backends: Mutex<Vec<Backend>>,
     turn: AtomicUsize,
 }
@@ -42,6 +45,7 @@ struct Backend {
     https: SocketAddr,
     admin: SocketAddr,
     ready: bool,
+    probed: bool,
 }
 
 impl Balancer {
@@ -62,8 +66,21 @@ impl Balancer {
 
     /// Sends connections to it once its probe says so.
     pub fn add(&self, webhook: &Webhook) {
-        let backend = Backend { https: webhook.https(), admin: webhook.admin(), ready: false };
+        let backend =
+            Backend { https: webhook.https(), admin: webhook.admin(), ready: false, probed: true };
         self.shared.backends().push(backend);
+    }
+
+    /// Sends connections to a server that is no webhook, and counts as ready.
+    pub fn add_server(&self, address: SocketAddr) {
+        let backend = Backend { https: address, admin: address, ready: true, probed: false };
+        self.shared.backends().push(backend);
+    }
+
+    /// No byte comes through the connections that stand any more, and none of their sides learns of it. New ones
+    /// work.
+    pub fn silence(&self) {
+        self.shared.silenced.send_modify(|count| *count += 1);
     }
 
     /// Forgets one that has ended.
@@ -108,18 +125,27 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     // Dropped with the task, and the connections with it.
     let mut connections = JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
-        connections.spawn(forward(stream, shared.in_turn()));
+        let silenced = shared.silenced.subscribe();
+        connections.spawn(forward(stream, shared.in_turn(), silenced));
         while connections.try_join_next().is_some() {}
     }
 }
 
-async fn forward(mut client: TcpStream, backends: Vec<SocketAddr>) {
+async fn forward(
+    mut client: TcpStream,
+    backends: Vec<SocketAddr>,
+    mut silenced: watch::Receiver<u64>,
+) {
+    silenced.mark_unchanged();
     for address in backends {
         if let Ok(mut backend) = TcpStream::connect(address).await {
             let _ = (client.set_nodelay(true), backend.set_nodelay(true));
             // An end in the middle is for the two sides to judge.
-            let _ = copy_bidirectional(&mut client, &mut backend).await;
-            return;
+            tokio::select! {
+                _ = copy_bidirectional(&mut client, &mut backend) => return,
+                // Both sides stay open.
+                Ok(()) = silenced.changed() => std::future::pending().await,
+            }
         }
     }
 }
@@ -130,7 +156,7 @@ async fn probe(shared: Arc<Shared>) {
     loop {
         ticks.tick().await;
         let backends = shared.backends().clone();
-        for backend in backends {
+        for backend in backends.into_iter().filter(|backend| backend.probed) {
             let ready = is_ready(backend.admin).await;
             let mut backends = shared.backends();
             if let Some(known) = backends.iter_mut().find(|it| it.https == backend.https) {

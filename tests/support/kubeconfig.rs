@@ -37,6 +37,11 @@ pub fn render(url: &str, ca_pem: &str, credentials: &Credentials<'_>) -> String 
     kubeconfig.to_string()
 }
 
+/// For a server that takes any token.
+pub fn kubeconfig_with_token(url: &str, ca_pem: &str, token: &str) -> String {
+    render(url, ca_pem, &Credentials::Token(token))
+}
+
 pub async fn load(text: &str) -> anyhow::Result<Config> {
     let kubeconfig = Kubeconfig::from_yaml(text)?;
     Ok(Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?)

@@ -54,6 +54,7 @@ pub use self::{
     in_the_wild::in_the_wild,
     injector::Injector,
     keeper::{Process, process_is_gone},
+    kubeconfig::kubeconfig_with_token,
     manifests::{accepted, apply, cluster_name, grant_shipped, shipped},
     namespace::{Admitted, Namespace, overlaid, pod, service_account},
     pki::{Authority, Pair},

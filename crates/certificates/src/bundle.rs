@@ -4,7 +4,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 
-use super::Certificate;
+use super::{Certificate, Crypto};
 
 /// The certificates of a caBundle, each once.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -46,8 +46,8 @@ impl Bundle {
 
     /// Whether the API server, with this bundle, takes `leaf` for `name`.
     #[must_use]
-    pub fn verifies(&self, leaf: &Certificate, name: &str, now: Timestamp) -> bool {
-        self.iter().any(|authority| leaf.is_verified_by(authority, name, now))
+    pub fn verifies(&self, leaf: &Certificate, name: &str, now: Timestamp, crypto: Crypto) -> bool {
+        self.iter().any(|authority| leaf.is_verified_by(authority, name, now, crypto))
     }
 }
 

@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
-use webpki::{ALL_VERIFICATION_ALGS, EndEntityCert, KeyUsage, anchor_from_trusted_cert};
+use webpki::{EndEntityCert, KeyUsage, anchor_from_trusted_cert};
 use x509_cert::der::{Decode, Encode};
 use x509_cert::ext::pkix::BasicConstraints;
+
+use super::Crypto;
 
 /// Begins the common name of every authority made here, and so tells them from
 /// other people's in a caBundle.
@@ -137,7 +139,13 @@ impl Certificate {
     /// A time before the certificates begin counts as their beginning: a clock
     /// that jumped back says nothing against a certificate.
     #[must_use]
-    pub fn is_verified_by(&self, authority: &Self, name: &str, now: Timestamp) -> bool {
+    pub fn is_verified_by(
+        &self,
+        authority: &Self,
+        name: &str,
+        now: Timestamp,
+        crypto: Crypto,
+    ) -> bool {
         let now = now.max(self.not_before).max(authority.not_before);
         // webpki takes an anchor for good for ever; the API server does not.
         if authority.expired(now) || authority.subject != self.issuer {
@@ -154,7 +162,7 @@ impl Certificate {
         };
         let anchors = [anchor];
         let chain = leaf.verify_for_usage(
-            ALL_VERIFICATION_ALGS,
+            crypto.algorithms,
             &anchors,
             &[],
             time,

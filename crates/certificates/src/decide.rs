@@ -11,8 +11,8 @@ use super::published::Spread;
 use super::repair::{BundleRepair, repairs};
 use super::serve::serve;
 use super::{
-    Authorities, Authority, Leaf, Lifetimes, Params, Problem, Published, SecretView, ServerTime,
-    State,
+    Authorities, Authority, Crypto, Leaf, Lifetimes, Params, Problem, Published, SecretView,
+    ServerTime, State,
 };
 
 /// What this process remembers.
@@ -81,9 +81,10 @@ pub fn decide(
     published: &Published,
     memory: &Memory,
     params: &Params,
+    crypto: Crypto,
 ) -> Decision {
-    let serve = serve(now, secret, published, memory, params);
-    let problems = problems(now, secret, published, params);
+    let serve = serve(now, secret, published, memory, params, crypto);
+    let problems = problems(now, secret, published, params, crypto);
     let injected = problems.iter().any(|problem| matches!(problem, Problem::Injected { .. }));
     Decision {
         secret: secret_step(now, secret, published, memory, params),

@@ -2,14 +2,12 @@
 
 use std::fmt;
 
-use aws_lc_rs::rsa::KeyPair as RsaKeyPair;
-use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1_SIGNING, ECDSA_P521_SHA512_ASN1_SIGNING,
-    EcdsaKeyPair, Ed25519KeyPair, KeyPair as _,
-};
+use rustls_pki_types::{PrivateKeyDer, PrivatePkcs1KeyDer, PrivatePkcs8KeyDer, PrivateSec1KeyDer};
+use x509_cert::der::Decode as _;
+use x509_cert::spki::SubjectPublicKeyInfoRef;
 use zeroize::Zeroizing;
 
-use super::Certificate;
+use super::{Certificate, Crypto};
 
 /// A private key in PEM, wiped when dropped. Copies in Secrets and in rustls are not wiped.
 #[derive(Clone, PartialEq, Eq)]
@@ -28,7 +26,9 @@ pub enum KeyError {
 }
 
 impl PrivateKey {
-    pub fn from_pem(text: &[u8]) -> Result<Self, KeyError> {
+    /// Reads the first private key of a PEM text; `crypto` computes its public
+    /// half.
+    pub fn from_pem(text: &[u8], crypto: Crypto) -> Result<Self, KeyError> {
         let text = std::str::from_utf8(text).map_err(|_| KeyError::ParsePem)?;
         let blocks = pem::parse_many(text).map_err(|_| KeyError::ParsePem)?;
         // An EC key may have its curve in a block before it.
@@ -36,7 +36,15 @@ impl PrivateKey {
         let key = keys.next().ok_or(KeyError::ParsePem)?;
         let tag = key.tag().to_owned();
         let der = Zeroizing::new(key.into_contents());
-        let public_key = public_key(&tag, &der).ok_or(KeyError::ParseKey)?;
+        let private = match tag.as_str() {
+            "EC PRIVATE KEY" => PrivateKeyDer::from(PrivateSec1KeyDer::from(der.as_slice())),
+            "RSA PRIVATE KEY" => PrivateKeyDer::from(PrivatePkcs1KeyDer::from(der.as_slice())),
+            "PRIVATE KEY" => PrivateKeyDer::from(PrivatePkcs8KeyDer::from(der.as_slice())),
+            _ => return Err(KeyError::ParseKey),
+        };
+        let public = (crypto.public_key)(&private).map_err(|_| KeyError::ParseKey)?;
+        let public = SubjectPublicKeyInfoRef::from_der(&public).map_err(|_| KeyError::ParseKey)?;
+        let public_key = public.subject_public_key.raw_bytes().to_owned();
         Ok(Self { pem: Zeroizing::new(text.to_owned()), public_key })
     }
 
@@ -55,37 +63,5 @@ impl PrivateKey {
 impl fmt::Debug for PrivateKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("PrivateKey(..)")
-    }
-}
-
-fn public_key(tag: &str, der: &[u8]) -> Option<Vec<u8>> {
-    let curves = [
-        &ECDSA_P256_SHA256_ASN1_SIGNING,
-        &ECDSA_P384_SHA384_ASN1_SIGNING,
-        &ECDSA_P521_SHA512_ASN1_SIGNING,
-    ];
-    let ecdsa = || {
-        let mut keys = curves.iter().map(|curve| match tag {
-            "EC PRIVATE KEY" => EcdsaKeyPair::from_private_key_der(curve, der),
-            _ => EcdsaKeyPair::from_pkcs8(curve, der),
-        });
-        Some(keys.find_map(Result::ok)?.public_key().as_ref().to_owned())
-    };
-    let rsa = || {
-        let key = match tag {
-            "RSA PRIVATE KEY" => RsaKeyPair::from_der(der),
-            _ => RsaKeyPair::from_pkcs8(der),
-        };
-        Some(key.ok()?.public_key().as_ref().to_owned())
-    };
-    let ed25519 = || {
-        let key = Ed25519KeyPair::from_pkcs8_maybe_unchecked(der).ok()?;
-        Some(key.public_key().as_ref().to_owned())
-    };
-    match tag {
-        "EC PRIVATE KEY" => ecdsa(),
-        "RSA PRIVATE KEY" => rsa(),
-        "PRIVATE KEY" => ecdsa().or_else(rsa).or_else(ed25519),
-        _ => None,
     }
 }

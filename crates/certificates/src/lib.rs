@@ -2,7 +2,8 @@
 //! what the API server was told to trust, and what to do about it now.
 //!
 //! Pure: the time by the API servers' clocks, the Secret's data and the webhook
-//! configurations come in as values; keys are made by the caller.
+//! configurations come in as values; keys are made by the caller, and signatures
+//! are verified by the [`Crypto`] that it gives.
 //!
 //! Why no leaf is ever served that a caBundle does not verify:
 //! 1. A process takes a leaf only when each caBundle that it sees verifies it.
@@ -17,6 +18,7 @@
 mod bundle;
 mod certificate;
 mod clock;
+mod crypto;
 mod decide;
 mod key;
 mod params;
@@ -31,6 +33,7 @@ mod state;
 pub use bundle::Bundle;
 pub use certificate::{AUTHORITY_PREFIX, Certificate, CertificateError};
 pub use clock::{Clock, Moment, Offset};
+pub use crypto::Crypto;
 pub use decide::{Cause, Change, Decision, Memory, SecretStep, decide};
 pub use key::{KeyError, PrivateKey};
 pub use params::{Lifetimes, Names, Params, ParamsError};

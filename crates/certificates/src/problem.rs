@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{Certificate, Configuration, Flaw, Params, Published, SecretView, ServerTime};
+use super::{Certificate, Configuration, Crypto, Flaw, Params, Published, SecretView, ServerTime};
 
 /// Something that a person has to see to, or that is on its way.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -66,6 +66,7 @@ pub(super) fn problems(
     secret: &SecretView,
     published: &Published,
     params: &Params,
+    crypto: Crypto,
 ) -> Vec<Problem> {
     let mut problems = Vec::new();
     // Before the Secret was read, there was no answer that could tell.
@@ -100,7 +101,7 @@ pub(super) fn problems(
     // Who serves somebody else's certificate leaves its caBundle to them.
     if !matches!(secret, SecretView::Foreign(_)) {
         for (name, configuration) in &published.0 {
-            of_configuration(now, name, configuration, secret, params, &mut problems);
+            of_configuration(now, name, configuration, secret, (params, crypto), &mut problems);
         }
     }
     problems
@@ -111,7 +112,7 @@ fn of_configuration(
     name: &str,
     configuration: &Configuration,
     secret: &SecretView,
-    params: &Params,
+    (params, crypto): (&Params, Crypto),
     problems: &mut Vec<Problem>,
 ) {
     let name = name.to_owned();
@@ -131,7 +132,7 @@ fn of_configuration(
             let (leaf, server) = (state.leaf.certificate(), params.names.server_name());
             let unverified = entries
                 .iter()
-                .filter(|entry| !entry.bundle.verifies(leaf, &server, now.earliest()));
+                .filter(|entry| !entry.bundle.verifies(leaf, &server, now.earliest(), crypto));
             problems.extend(unverified.map(|entry| Problem::NotVerified {
                 name: name.clone(),
                 webhook: entry.name.clone(),

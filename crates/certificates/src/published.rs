@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{Bundle, Certificate, Names};
+use super::{Bundle, Certificate, Crypto, Names};
 
 /// The configurations named by flag, in that order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,7 +116,8 @@ impl Published {
 
     /// Whether every caBundle of ours has the API server take this leaf.
     #[must_use]
-    pub fn verifies(&self, leaf: &Certificate, name: &str, now: Timestamp) -> bool {
-        !self.has_unknown() && self.entries().all(|entry| entry.bundle.verifies(leaf, name, now))
+    pub fn verifies(&self, leaf: &Certificate, name: &str, now: Timestamp, crypto: Crypto) -> bool {
+        !self.has_unknown()
+            && self.entries().all(|entry| entry.bundle.verifies(leaf, name, now, crypto))
     }
 }

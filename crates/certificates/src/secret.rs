@@ -5,7 +5,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::{
-    Authorities, Authority, Certificate, CertificateError, KeyError, Leaf, Names, PrivateKey, State,
+    Authorities, Authority, Certificate, CertificateError, Crypto, KeyError, Leaf, Names,
+    PrivateKey, State,
 };
 
 /// The annotation of a Secret of ours, and its value. Only such a Secret is
@@ -69,20 +70,24 @@ impl SecretView {
     pub fn read<'a>(
         manager: Option<&str>,
         names: &Names,
+        crypto: Crypto,
         get: impl Fn(&'static str) -> Option<&'a [u8]>,
     ) -> Self {
         if manager != Some(MANAGER) {
-            return Self::Foreign(LEAF.read_leaf(&get).map(Arc::new));
+            return Self::Foreign(LEAF.read_leaf(crypto, &get).map(Arc::new));
         }
-        let current = match CURRENT.read_authority(&get) {
+        let current = match CURRENT.read_authority(crypto, &get) {
             Ok(current) => current,
             Err(flaw) => return Self::OursBroken(flaw),
         };
         let old = get(OLD).and_then(|text| Certificate::from_pem(text).ok()).unwrap_or_default();
         // A next or an old one that can't be read is made or found anew.
-        let next = NEXT.read_authority(&get).ok();
+        let next = NEXT.read_authority(crypto, &get).ok();
         let authorities = Authorities { current, next, old };
-        match LEAF.read_leaf(&get).and_then(|leaf| checked(leaf, &authorities.current, names)) {
+        match LEAF
+            .read_leaf(crypto, &get)
+            .and_then(|leaf| checked(leaf, &authorities.current, names, crypto))
+        {
             Ok(leaf) => Self::Ours(State { authorities, leaf: Arc::new(leaf) }),
             Err(flaw) => Self::OursWithoutLeaf { authorities, flaw },
         }
@@ -141,6 +146,7 @@ impl State {
 impl Keys {
     fn read_pair<'a>(
         &self,
+        crypto: Crypto,
         get: impl Fn(&'static str) -> Option<&'a [u8]>,
     ) -> Result<(Vec<Certificate>, PrivateKey), Flaw> {
         let Self { certificate, key, .. } = *self;
@@ -148,7 +154,8 @@ impl Keys {
         let chain = Certificate::from_pem(text)
             .map_err(|source| Flaw::Certificate { key: certificate, source: Arc::new(source) })?;
         let text = get(key).ok_or(Flaw::Missing(key))?;
-        let private = PrivateKey::from_pem(text).map_err(|source| Flaw::Key { key, source })?;
+        let private =
+            PrivateKey::from_pem(text, crypto).map_err(|source| Flaw::Key { key, source })?;
         match chain.first() {
             None => Err(Flaw::Empty(certificate)),
             Some(first) if !private.is_of(first) => Err(Flaw::Mismatch { key, certificate }),
@@ -156,16 +163,21 @@ impl Keys {
         }
     }
 
-    fn read_leaf<'a>(&self, get: impl Fn(&'static str) -> Option<&'a [u8]>) -> Result<Leaf, Flaw> {
-        let (chain, key) = self.read_pair(get)?;
+    fn read_leaf<'a>(
+        &self,
+        crypto: Crypto,
+        get: impl Fn(&'static str) -> Option<&'a [u8]>,
+    ) -> Result<Leaf, Flaw> {
+        let (chain, key) = self.read_pair(crypto, get)?;
         Leaf::new(chain, key).ok_or(Flaw::Empty(self.certificate))
     }
 
     fn read_authority<'a>(
         &self,
+        crypto: Crypto,
         get: impl Fn(&'static str) -> Option<&'a [u8]>,
     ) -> Result<Authority, Flaw> {
-        let (chain, key) = self.read_pair(&get)?;
+        let (chain, key) = self.read_pair(crypto, &get)?;
         let ours = chain.into_iter().next().filter(Certificate::is_our_authority);
         let certificate = ours.ok_or(Flaw::NotOurs)?;
         // One that can't be read is recorded anew.
@@ -184,7 +196,7 @@ impl Keys {
 }
 
 /// The time at which it ends is not looked at: that is for a decision.
-fn checked(leaf: Leaf, authority: &Authority, names: &Names) -> Result<Leaf, Flaw> {
+fn checked(leaf: Leaf, authority: &Authority, names: &Names, crypto: Crypto) -> Result<Leaf, Flaw> {
     let certificate = leaf.certificate();
     for name in names.all() {
         if !certificate.is_for(&name) {
@@ -192,7 +204,7 @@ fn checked(leaf: Leaf, authority: &Authority, names: &Names) -> Result<Leaf, Fla
         }
     }
     let (issuer, name) = (&authority.certificate, names.server_name());
-    if certificate.is_verified_by(issuer, &name, issuer.not_before()) {
+    if certificate.is_verified_by(issuer, &name, issuer.not_before(), crypto) {
         Ok(leaf)
     } else {
         Err(Flaw::NotSigned)

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::decide::passed;
-use super::{Leaf, Memory, Params, Published, SecretView, ServerTime};
+use super::{Crypto, Leaf, Memory, Params, Published, SecretView, ServerTime};
 
 /// The leaf in the Secret where the API servers take it, else the one served
 /// until now where that has not expired.
@@ -13,10 +13,12 @@ pub(super) fn serve(
     published: &Published,
     memory: &Memory,
     params: &Params,
+    crypto: Crypto,
 ) -> Option<Arc<Leaf>> {
     let served = memory.served.as_ref().filter(|leaf| !now.is_after(leaf.certificate()));
     let name = params.names.server_name();
-    let verified = |leaf: &Leaf| published.verifies(leaf.certificate(), &name, now.earliest());
+    let verified =
+        |leaf: &Leaf| published.verifies(leaf.certificate(), &name, now.earliest(), crypto);
     let is_ahead = |leaf: &Leaf| now.is_before(leaf.certificate());
     let works = |leaf: &Leaf| verified(leaf) && !is_ahead(leaf);
     let state = match secret {

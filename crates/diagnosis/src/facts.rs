@@ -7,7 +7,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use issuer::{Jwks, Token};
+use issuer::{Jwks, Token, Verify};
 
 /// Something that was looked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -149,14 +149,15 @@ impl<T> Fact<T> {
 impl TokenFact {
     /// Of a token, and of the published keys where they could be fetched.
     #[must_use]
-    pub fn of(token: &Token, published: Option<&Jwks>) -> Self {
+    pub fn of(token: &Token, published: Option<&Jwks>, verify: Verify) -> Self {
         Self {
             issuer: token.issuer.clone(),
             subject: token.subject.clone(),
             audiences: token.audiences.clone(),
             kid: token.kid.clone(),
             algorithm: token.algorithm.clone(),
-            verified: published.map(|keys| keys.verify(token).map_err(|error| error.to_string())),
+            verified: published
+                .map(|keys| keys.verify(token, verify).map_err(|error| error.to_string())),
         }
     }
 }

@@ -27,6 +27,7 @@ pub use redact::{Redacted, bounded, certificates, redacted_account, redacted_pod
 pub use selector::{LabelSelector, SelectorError};
 pub use webhook::{Address, Entry, entries};
 
+use certificates::Crypto;
 use injection::admission::Policy;
 use injection::identity::{
     self, ConfigMapIdentities, Identity, Key, Lookup, ServiceAccountReader, Warnings,
@@ -50,16 +51,18 @@ struct Case<'a> {
     settings: &'a Settings,
     entries: Vec<Entry<'a>>,
     lookup: Lookup,
+    crypto: Crypto,
 }
 
 /// Runs all checks. They see what may be saved and nothing else, so that a
-/// folder of it gives the findings of the live run.
+/// folder of it gives the findings of the live run. `crypto` verifies the webhook's
+/// certificate.
 #[must_use]
-pub fn diagnose(facts: &Redacted, settings: &Settings) -> Report {
+pub fn diagnose(facts: &Redacted, settings: &Settings, crypto: Crypto) -> Report {
     let facts = facts.facts();
     let entries = facts.webhooks.known().map(|list| entries(list, &settings.configurations));
     let lookup = lookup(facts, settings);
-    let case = Case { facts, settings, entries: entries.unwrap_or_default(), lookup };
+    let case = Case { facts, settings, entries: entries.unwrap_or_default(), lookup, crypto };
     let mut checks = Checks::default();
     checks.run("api-server", &[], || case.api_server());
     let up: &[_] = &["api-server"];

@@ -321,7 +321,7 @@ Finding::pass(format!("the Service of {entry} has {ready} ready {pods}")) }
         };
         let host = format!("{name}.{namespace}.svc");
         match chain.first() {
-            Some(leaf) if Bundle::parse(&bundle).verifies(leaf, &host, now) => {
+            Some(leaf) if Bundle::parse(&bundle).verifies(leaf, &host, now, self.crypto) => {
                 Finding::pass(format!("the caBundle of {entry} verifies the Secret's certificate"))
             }
             Some(leaf) if leaf.expired(now) => Finding::fail(

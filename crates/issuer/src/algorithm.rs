@@ -35,6 +35,11 @@ impl Algorithm {
         Self::ALL.into_iter().find(|algorithm| algorithm.name() == name)
     }
 
+    /// Whether it is one of RSA keys, with either padding.
+    pub(super) fn is_rsa(self) -> bool {
+        !matches!(self, Self::Es256 | Self::Es384 | Self::Es512)
+    }
+
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {

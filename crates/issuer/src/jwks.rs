@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Algorithm, Jwk, JwkKey, PublicKey, Token};
+use super::{Algorithm, Jwk, JwkKey, PublicKey, Token, Verify};
 
 /// A JWK set.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -129,7 +129,7 @@ impl Jwks {
     }
 
     /// Whether one of these keys signed the token. Says nothing of its claims.
-    pub fn verify(&self, token: &Token) -> Result<(), VerifyError> {
+    pub fn verify(&self, token: &Token, verify: Verify) -> Result<(), VerifyError> {
         let kid = token.kid.as_deref().ok_or(VerifyError::NoKeyId)?;
         let algorithm = Algorithm::parse(&token.algorithm)
             .ok_or_else(|| VerifyError::UnknownAlgorithm(token.algorithm.clone()))?;
@@ -146,7 +146,7 @@ impl Jwks {
         };
         // Without `alg` the kind of the key decides.
         let meant = jwk.algorithm.as_deref().unwrap_or(algorithm.name());
-        let verified = key.verifies(algorithm, token.signed(), token.signature());
+        let verified = key.verifies(algorithm, token.signed(), token.signature(), verify);
         let (true, Some(verified)) = (meant == algorithm.name(), verified) else {
             let meant = jwk.algorithm.clone();
             let meant = meant.unwrap_or_else(|| key.algorithm().name().to_owned());

@@ -2,20 +2,14 @@
 
 use std::fmt;
 
-use aws_lc_rs::digest::{SHA256, digest};
-use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ECDSA_P521_SHA512_FIXED,
-    EcdsaVerificationAlgorithm, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA384,
-    RSA_PKCS1_2048_8192_SHA512, RSA_PSS_2048_8192_SHA256, RSA_PSS_2048_8192_SHA384,
-    RSA_PSS_2048_8192_SHA512, RsaPublicKeyComponents, UnparsedPublicKey,
-};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sha2::{Digest as _, Sha256};
 use x509_cert::der::Encode as _;
 use x509_cert::der::asn1::{AnyRef, BitStringRef, ObjectIdentifier, UintRef};
 use x509_cert::spki::{AlgorithmIdentifier, SubjectPublicKeyInfo};
 
-use super::{Algorithm, Jwk, KeyFlaw};
+use super::{Algorithm, Jwk, KeyFlaw, Verify};
 
 pub(super) const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
 pub(super) const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
@@ -23,7 +17,7 @@ const P256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7
 const P384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.34");
 const P521: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.35");
 
-/// What aws-lc verifies, and as little as anyone should use.
+/// What TLS libraries verify, and as little as anyone should use.
 const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
 
 /// RSA of 2048 to 8192 bits, or ECDSA on one of the curves that Kubernetes takes.
@@ -108,28 +102,14 @@ impl PublicKey {
         algorithm: Algorithm,
         message: &[u8],
         signature: &[u8],
+        verify: Verify,
     ) -> Option<bool> {
-        match &self.material {
-            Material::Rsa { n, e } => {
-                let parameters = match algorithm {
-                    Algorithm::Rs256 => &RSA_PKCS1_2048_8192_SHA256,
-                    Algorithm::Rs384 => &RSA_PKCS1_2048_8192_SHA384,
-                    Algorithm::Rs512 => &RSA_PKCS1_2048_8192_SHA512,
-                    Algorithm::Ps256 => &RSA_PSS_2048_8192_SHA256,
-                    Algorithm::Ps384 => &RSA_PSS_2048_8192_SHA384,
-                    Algorithm::Ps512 => &RSA_PSS_2048_8192_SHA512,
-                    Algorithm::Es256 | Algorithm::Es384 | Algorithm::Es512 => return None,
-                };
-                let key = RsaPublicKeyComponents { n, e };
-                Some(key.verify(parameters, message, signature).is_ok())
-            }
-            Material::Ec { curve, .. } => {
-                let known = curve.algorithm() == algorithm;
-                let point = self.material.point();
-                let key = UnparsedPublicKey::new(curve.verification(), point);
-                known.then(|| key.verify(message, signature).is_ok())
-            }
-        }
+        let fits = match &self.material {
+            Material::Rsa { .. } => algorithm.is_rsa(),
+            Material::Ec { curve, .. } => curve.algorithm() == algorithm,
+        };
+        let verified = |key: Vec<u8>| verify(algorithm, &key, message, signature);
+        fits.then(|| self.material.subject_public_key().is_ok_and(verified))
     }
 
     /// The parameters of the JWK, by name, in base64url.
@@ -193,36 +173,29 @@ impl Curve {
             Self::P521 => Algorithm::Es512,
         }
     }
-
-    fn verification(self) -> &'static EcdsaVerificationAlgorithm {
-        match self {
-            Self::P256 => &ECDSA_P256_SHA256_FIXED,
-            Self::P384 => &ECDSA_P384_SHA384_FIXED,
-            Self::P521 => &ECDSA_P521_SHA512_FIXED,
-        }
-    }
 }
 
 impl Material {
-    /// Empty for RSA, which has none.
-    fn point(&self) -> Vec<u8> {
+    /// The contents of the SPKI's `subjectPublicKey`: the DER of an
+    /// `RSAPublicKey`, or the uncompressed point.
+    fn subject_public_key(&self) -> x509_cert::der::Result<Vec<u8>> {
         match self {
-            Self::Rsa { .. } => Vec::new(),
-            Self::Ec { x, y, .. } => [&[4], x.as_slice(), y].concat(),
+            Self::Rsa { n, e } => {
+                let fields = [UintRef::new(n)?.to_der()?, UintRef::new(e)?.to_der()?].concat();
+                AnyRef::new(x509_cert::der::Tag::Sequence, &fields)?.to_der()
+            }
+            Self::Ec { x, y, .. } => Ok([&[4], x.as_slice(), y].concat()),
         }
     }
 
     /// The DER that Go's `MarshalPKIXPublicKey` writes, from which the kid is
     /// made. Written anew: the file that the key came from may have other bytes.
     fn spki(&self) -> x509_cert::der::Result<Vec<u8>> {
-        let (oid, parameters, key) = match self {
-            Self::Rsa { n, e } => {
-                let fields = [UintRef::new(n)?.to_der()?, UintRef::new(e)?.to_der()?].concat();
-                let key = AnyRef::new(x509_cert::der::Tag::Sequence, &fields)?.to_der()?;
-                (RSA, AnyRef::NULL.to_der()?, key)
-            }
-            Self::Ec { curve, .. } => (EC, curve.oid().to_der()?, self.point()),
+        let (oid, parameters) = match self {
+            Self::Rsa { .. } => (RSA, AnyRef::NULL.to_der()?),
+            Self::Ec { curve, .. } => (EC, curve.oid().to_der()?),
         };
+        let key = self.subject_public_key()?;
         let parameters = AnyRef::try_from(parameters.as_slice())?;
         SubjectPublicKeyInfo {
             algorithm: AlgorithmIdentifier { oid, parameters: Some(parameters) },
@@ -240,7 +213,7 @@ impl fmt::Debug for PublicKey {
 
 fn kid(material: &Material) -> Option<String> {
     let spki = material.spki().ok()?;
-    Some(URL_SAFE_NO_PAD.encode(digest(&SHA256, &spki)))
+    Some(URL_SAFE_NO_PAD.encode(Sha256::digest(&spki)))
 }
 
 fn trimmed(number: &[u8]) -> &[u8] {

@@ -1,11 +1,12 @@
 //! The issuer of service-account tokens as AWS sees it: its keys, its two
 //! documents, its tokens, and what STS would say of them.
 //!
-//! Pure: the bytes of files, answers and tokens come in, and so does the time.
+//! Pure: the bytes of files, answers and tokens come in, and so do the time and
+//! the [`Crypto`] that verifies signatures.
 //!
 //! - [`PublicKey::read_pem`]: the keys of a PEM text, each with the line it
 //!   begins on; `kid()`, `algorithm()` and `to_jwk()` as Kubernetes has them.
-//! - [`Jwks`]: `from_keys`, `parse`, `to_json`, and `verify(&Token)`.
+//! - [`Jwks`]: `from_keys`, `parse`, `to_json`, and `verify(&Token, ..)`.
 //! - [`Discovery`]: `of(issuer, jwks_uri, &jwks)`, `parse`, `to_json`.
 //! - [`Token::parse`]: a compact JWS, not verified; header and claims as values.
 //! - [`IssuerUrl::parse`]: the rules of IAM for the URL, as errors, and what it
@@ -14,6 +15,7 @@
 
 mod algorithm;
 mod check;
+mod crypto;
 mod discovery;
 mod fetched;
 pub mod hosting;
@@ -31,6 +33,7 @@ pub mod verify;
 
 pub use algorithm::Algorithm;
 pub use check::{Check, Outcome};
+pub use crypto::{Crypto, Verify};
 pub use discovery::{Discovery, DiscoveryError};
 pub use fetched::{Answer, FetchFailure, Fetched, Published};
 pub use jwk::{Jwk, JwkKey};

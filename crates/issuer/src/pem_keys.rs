@@ -2,18 +2,14 @@
 
 use std::fmt;
 
-use aws_lc_rs::rsa::KeyPair as RsaKeyPair;
-use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING,
-    ECDSA_P521_SHA512_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _,
-};
+use rustls_pki_types::{PrivateKeyDer, PrivatePkcs1KeyDer, PrivatePkcs8KeyDer, PrivateSec1KeyDer};
 use x509_cert::der::asn1::{ObjectIdentifier, UintRef};
 use x509_cert::der::{self, Decode as _, Encode as _, Reader as _, SliceReader};
 use x509_cert::spki::SubjectPublicKeyInfoRef;
 use zeroize::Zeroizing;
 
 use super::key::{EC, RSA};
-use super::{Algorithm, Curve, PublicKey};
+use super::{Algorithm, Crypto, Curve, PublicKey};
 
 /// A key and where it was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,12 +94,14 @@ impl PublicKey {
     /// All keys of a PEM text, public or private, and of certificates. Other
     /// blocks (`EC PARAMETERS`) are skipped; a key that can't be read is an
     /// error, since what would be published without it is wrong.
-    pub fn read_pem(text: &[u8]) -> Result<Vec<PemKey>, PemError> {
+    ///
+    /// `crypto` computes the public half of a private key.
+    pub fn read_pem(text: &[u8], crypto: Crypto) -> Result<Vec<PemKey>, PemError> {
         let text = String::from_utf8_lossy(text);
         let (mut keys, mut skipped) = (Vec::new(), Vec::new());
         for block in blocks(&text) {
             let line = block.line;
-            let key = block.key().map_err(|flaw| PemError::ReadBlock { line, flaw })?;
+            let key = block.key(crypto).map_err(|flaw| PemError::ReadBlock { line, flaw })?;
             match key {
                 Some((key, form)) => keys.push(PemKey { key, form, line }),
                 None => skipped.push(block.label.to_owned()),
@@ -119,7 +117,7 @@ impl PublicKey {
 
 impl Block<'_> {
     /// Nothing where the block is of some other kind.
-    fn key(&self) -> Result<Option<(PublicKey, KeyForm)>, KeyFlaw> {
+    fn key(&self, crypto: Crypto) -> Result<Option<(PublicKey, KeyForm)>, KeyFlaw> {
         let form = match self.label {
             "PUBLIC KEY" => KeyForm::Public,
             "RSA PUBLIC KEY" => KeyForm::RsaPublic,
@@ -141,11 +139,9 @@ impl Block<'_> {
         let key = match self.label {
             "PUBLIC KEY" => from_spki(&der),
             "RSA PUBLIC KEY" => from_pkcs1_public(&der),
-            "PRIVATE KEY" => from_pkcs8(&der),
-            "RSA PRIVATE KEY" => from_rsa_pair(RsaKeyPair::from_der(&der)),
-            "EC PRIVATE KEY" => {
-                from_ec_pair(|curve| EcdsaKeyPair::from_private_key_der(signing(curve), &der).ok())
-            }
+            "PRIVATE KEY" => from_pkcs8(&der, crypto),
+            "RSA PRIVATE KEY" => rsa_of(&PrivatePkcs1KeyDer::from(der.as_slice()).into(), crypto),
+            "EC PRIVATE KEY" => ec_of(&PrivateSec1KeyDer::from(der.as_slice()).into(), crypto),
             _ => from_certificate(&der),
         };
         let key = key.map_err(|flaw| match flaw {
@@ -237,7 +233,7 @@ fn from_pkcs1_public(der: &[u8]) -> Result<PublicKey, KeyFlaw> {
     PublicKey::rsa(n.as_bytes(), e.as_bytes())
 }
 
-fn from_pkcs8(der: &[u8]) -> Result<PublicKey, KeyFlaw> {
+fn from_pkcs8(der: &[u8], crypto: Crypto) -> Result<PublicKey, KeyFlaw> {
     let algorithm = || -> der::Result<ObjectIdentifier> {
         let mut reader = SliceReader::new(der)?;
         reader.sequence(|fields| {
@@ -251,9 +247,10 @@ fn from_pkcs8(der: &[u8]) -> Result<PublicKey, KeyFlaw> {
             Ok(kind)
         })
     };
+    let private = PrivatePkcs8KeyDer::from(der).into();
     match algorithm().map_err(|_| KeyFlaw::Unreadable)? {
-        RSA => from_rsa_pair(RsaKeyPair::from_pkcs8(der)),
-        EC => from_ec_pair(|curve| EcdsaKeyPair::from_pkcs8(signing(curve), der).ok()),
+        RSA => rsa_of(&private, crypto),
+        EC => ec_of(&private, crypto),
         other => Err(KeyFlaw::Kind(other.to_string())),
     }
 }
@@ -264,25 +261,13 @@ fn from_certificate(der: &[u8]) -> Result<PublicKey, KeyFlaw> {
     from_spki(&info.to_der().map_err(|_| KeyFlaw::Unreadable)?)
 }
 
-fn from_rsa_pair(
-    pair: Result<RsaKeyPair, aws_lc_rs::error::KeyRejected>,
-) -> Result<PublicKey, KeyFlaw> {
-    let pair = pair.map_err(|rejected| KeyFlaw::RsaRefused(rejected.to_string()))?;
-    from_pkcs1_public(pair.public_key().as_ref())
+/// The public half of an RSA key.
+fn rsa_of(private: &PrivateKeyDer<'_>, crypto: Crypto) -> Result<PublicKey, KeyFlaw> {
+    from_spki(&(crypto.public_key)(private).map_err(KeyFlaw::RsaRefused)?)
 }
 
-fn from_ec_pair(read: impl Fn(Curve) -> Option<EcdsaKeyPair>) -> Result<PublicKey, KeyFlaw> {
-    let curves = [Curve::P256, Curve::P384, Curve::P521];
-    let pair = curves.into_iter().find_map(|curve| Some((curve, read(curve)?)));
+/// The public half of an ECDSA key.
+fn ec_of(private: &PrivateKeyDer<'_>, crypto: Crypto) -> Result<PublicKey, KeyFlaw> {
     // It may as well be broken, but a foreign curve is what people have.
-    let (curve, pair) = pair.ok_or(KeyFlaw::Curve)?;
-    PublicKey::ec(curve, pair.public_key().as_ref())
-}
-
-fn signing(curve: Curve) -> &'static aws_lc_rs::signature::EcdsaSigningAlgorithm {
-    match curve {
-        Curve::P256 => &ECDSA_P256_SHA256_FIXED_SIGNING,
-        Curve::P384 => &ECDSA_P384_SHA384_FIXED_SIGNING,
-        Curve::P521 => &ECDSA_P521_SHA512_FIXED_SIGNING,
-    }
+    from_spki(&(crypto.public_key)(private).map_err(|_| KeyFlaw::Curve)?)
 }

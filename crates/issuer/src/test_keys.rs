@@ -1,18 +1,18 @@
 //! Keys of the tests, in all forms, and tokens signed by them. OpenSSL wrote
 //! the keys; what they are as a JWKS was computed by another implementation.
+//!
+//! The cryptography is a stand-in: a signature is a digest of what it binds
+//! together. The program's own is tested where it is.
 
-use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::rsa::KeyPair as RsaKeyPair;
-use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING,
-    ECDSA_P521_SHA512_FIXED_SIGNING, EcdsaKeyPair, RSA_PKCS1_SHA256, RSA_PKCS1_SHA384,
-    RSA_PKCS1_SHA512, RSA_PSS_SHA256, RSA_PSS_SHA384, RSA_PSS_SHA512,
-};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use rustls_pki_types::PrivateKeyDer;
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+use x509_cert::der::Decode as _;
+use x509_cert::spki::SubjectPublicKeyInfoRef;
 
-use super::{Algorithm, PublicKey, Token};
+use super::{Algorithm, Crypto, PublicKey, Token};
 
 macro_rules! key {
     ($name:literal) => {
@@ -43,7 +43,7 @@ pub(super) const ENCRYPTED: &str = key!("p256.encrypted.pem");
 
 /// The first key of a PEM text.
 pub(super) fn public(pem: &str) -> PublicKey {
-    PublicKey::read_pem(pem.as_bytes()).expect("a key")[0].key.clone()
+    PublicKey::read_pem(pem.as_bytes(), CRYPTO).expect("a key")[0].key.clone()
 }
 
 /// RSA, P-256, P-384 and P-521.
@@ -76,35 +76,49 @@ pub(super) fn good_token(issuer: &str, algorithm: Algorithm) -> Token {
 }
 
 pub(super) fn signer(algorithm: Algorithm) -> PublicKey {
-    public(match algorithm {
+    public(signer_pem(algorithm))
+}
+
+fn signer_pem(algorithm: Algorithm) -> &'static str {
+    match algorithm {
         Algorithm::Es256 => P256_FORMS[0],
         Algorithm::Es384 => P384_FORMS[0],
         Algorithm::Es512 => P521_FORMS[0],
         _ => RSA,
-    })
+    }
 }
 
 fn sign(algorithm: Algorithm, message: &[u8]) -> Vec<u8> {
-    let random = SystemRandom::new();
-    let ec = |key: &str, kind| {
-        let der = pem::parse(key).expect("PEM").into_contents();
-        let pair = EcdsaKeyPair::from_pkcs8(kind, &der).expect("a key");
-        pair.sign(&random, message).expect("a signature").as_ref().to_owned()
+    digest(algorithm, &subject_public_key(signer_pem(algorithm)), message)
+}
+
+pub(super) const CRYPTO: Crypto = Crypto {
+    verify: |algorithm, key, message, signature| digest(algorithm, key, message) == signature,
+    public_key,
+};
+
+fn digest(algorithm: Algorithm, key: &[u8], message: &[u8]) -> Vec<u8> {
+    Sha256::digest([algorithm.name().as_bytes(), key, message].concat()).to_vec()
+}
+
+/// That of one of the private keys here; others are refused.
+fn public_key(private: &PrivateKeyDer<'_>) -> Result<Vec<u8>, String> {
+    let families: [&[&str]; 4] = [&RSA_FORMS, &P256_FORMS, &P384_FORMS, &P521_FORMS];
+    let is_it = |block: &pem::Pem| {
+        block.tag().ends_with("PRIVATE KEY") && block.contents() == private.secret_der()
     };
-    let encoding = match algorithm {
-        Algorithm::Es256 => return ec(P256_FORMS[2], &ECDSA_P256_SHA256_FIXED_SIGNING),
-        Algorithm::Es384 => return ec(P384_FORMS[2], &ECDSA_P384_SHA384_FIXED_SIGNING),
-        Algorithm::Es512 => return ec(P521_FORMS[2], &ECDSA_P521_SHA512_FIXED_SIGNING),
-        Algorithm::Rs256 => &RSA_PKCS1_SHA256,
-        Algorithm::Rs384 => &RSA_PKCS1_SHA384,
-        Algorithm::Rs512 => &RSA_PKCS1_SHA512,
-        Algorithm::Ps256 => &RSA_PSS_SHA256,
-        Algorithm::Ps384 => &RSA_PSS_SHA384,
-        Algorithm::Ps512 => &RSA_PSS_SHA512,
-    };
-    let der = pem::parse(RSA_FORMS[3]).expect("PEM").into_contents();
-    let pair = RsaKeyPair::from_pkcs8(&der).expect("a key");
-    let mut signature = vec![0; pair.public_modulus_len()];
-    pair.sign(encoding, &random, message, &mut signature).expect("a signature");
-    signature
+    let found = families.into_iter().find(|forms| {
+        forms.iter().any(|form| pem::parse_many(form).expect("PEM").iter().any(is_it))
+    });
+    found.map(|forms| spki(forms[0])).ok_or_else(|| "not a key of the tests".to_owned())
+}
+
+fn spki(pem: &str) -> Vec<u8> {
+    pem::parse(pem).expect("PEM").into_contents()
+}
+
+fn subject_public_key(pem: &str) -> Vec<u8> {
+    let der = spki(pem);
+    let info = SubjectPublicKeyInfoRef::from_der(&der).expect("an SPKI");
+    info.subject_public_key.raw_bytes().to_owned()
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::test_keys::{
-    COMPRESSED, ED25519, ENCRYPTED, EXPECTED_JWKS, P256_FORMS, P384_FORMS, P521_FORMS, RSA,
+    COMPRESSED, CRYPTO, ED25519, ENCRYPTED, EXPECTED_JWKS, P256_FORMS, P384_FORMS, P521_FORMS, RSA,
     RSA_1024, RSA_FORMS, SECP256K1, all, good_token, public, signer, token,
 };
 use super::*;
@@ -21,7 +21,7 @@ const ALGORITHMS: [Algorithm; 9] = [
 ];
 
 fn flaw(text: &str) -> String {
-    PublicKey::read_pem(text.as_bytes()).expect_err("no key").to_string()
+    PublicKey::read_pem(text.as_bytes(), CRYPTO).expect_err("no key").to_string()
 }
 
 #[test]
@@ -45,7 +45,7 @@ fn computes_the_jwks_that_another_implementation_computes() {
 #[test]
 fn tells_the_line_of_each_key_and_skips_what_is_none() {
     let text = format!("a note\n{}\n{}", P256_FORMS[1], RSA);
-    let keys = PublicKey::read_pem(text.as_bytes()).expect("keys");
+    let keys = PublicKey::read_pem(text.as_bytes(), CRYPTO).expect("keys");
     let found: Vec<_> = keys.iter().map(|key| (key.line, key.form)).collect();
     // The block before the first is EC PARAMETERS.
     assert_eq!(found, [(5, KeyForm::Private), (11, KeyForm::Public)]);
@@ -54,7 +54,10 @@ fn tells_the_line_of_each_key_and_skips_what_is_none() {
 #[test]
 fn remarks_on_forms_that_the_api_server_does_not_read() {
     let remark = |text: &str| {
-        PublicKey::read_pem(text.as_bytes()).expect("a key").first().and_then(PemKey::remark)
+        PublicKey::read_pem(text.as_bytes(), CRYPTO)
+            .expect("a key")
+            .first()
+            .and_then(PemKey::remark)
     };
     assert!(remark(RSA_FORMS[1]).is_some_and(|told| told.contains("-RSAPublicKey_in")));
     assert!(remark(P384_FORMS[2]).is_some_and(|told| told.contains("-pubout")));
@@ -103,7 +106,7 @@ fn verifies_what_each_algorithm_signed_and_nothing_else() {
         let mut published = Jwks::from_keys(&all()).to_json();
         published = published.replace("\"alg\":\"RS256\"", &format!("\"alg\":\"{algorithm}\""));
         let keys = Jwks::parse(published.as_bytes()).expect("a JWK set");
-        assert_eq!(keys.verify(&good), Ok(()), "{algorithm}");
+        assert_eq!(keys.verify(&good, CRYPTO.verify), Ok(()), "{algorithm}");
 
         let kid = signer(algorithm).kid().to_owned();
         let claims = json!({ "iss": "https://b.example", "sub": "x" });
@@ -112,7 +115,11 @@ fn verifies_what_each_algorithm_signed_and_nothing_else() {
         let original = token(algorithm, Some(&kid), &json!({ "iss": "i", "sub": "x" }));
         let (signed, _) = original.rsplit_once('.').expect("three parts");
         let forged = Token::parse(&format!("{signed}.{signature}")).expect("a token");
-        assert_eq!(keys.verify(&forged), Err(VerifyError::WrongSignature { kid }), "{algorithm}");
+        assert_eq!(
+            keys.verify(&forged, CRYPTO.verify),
+            Err(VerifyError::WrongSignature { kid }),
+            "{algorithm}"
+        );
     }
 }
 
@@ -125,27 +132,27 @@ fn a_key_verifies_only_what_is_signed_with_its_own_algorithm() {
         used: "RS512".to_owned(),
         meant: "RS256".to_owned(),
     };
-    assert_eq!(keys.verify(&good_token("i", Algorithm::Rs512)), Err(wrong));
+    assert_eq!(keys.verify(&good_token("i", Algorithm::Rs512), CRYPTO.verify), Err(wrong));
     // Nor is a key ever taken for one of another kind.
     let claims = json!({ "iss": "i", "sub": "s" });
     let es = Token::parse(&token(Algorithm::Es256, Some(&kid), &claims)).expect("a token");
-    assert!(matches!(keys.verify(&es), Err(VerifyError::WrongAlgorithm { .. })));
+    assert!(matches!(keys.verify(&es, CRYPTO.verify), Err(VerifyError::WrongAlgorithm { .. })));
     let without = Jwks::parse(keys.to_json().replace("\"alg\":\"RS256\",", "").as_bytes());
     let without = without.expect("a JWK set");
-    assert!(matches!(without.verify(&es), Err(VerifyError::WrongAlgorithm { .. })));
-    assert_eq!(without.verify(&good_token("i", Algorithm::Rs512)), Ok(()));
+    assert!(matches!(without.verify(&es, CRYPTO.verify), Err(VerifyError::WrongAlgorithm { .. })));
+    assert_eq!(without.verify(&good_token("i", Algorithm::Rs512), CRYPTO.verify), Ok(()));
 }
 
 #[test]
 fn an_unknown_key_is_told_with_those_that_are_there() {
     let present = [public(RSA)];
-    let told = Jwks::from_keys(&present).verify(&good_token("i", Algorithm::Es256));
+    let told = Jwks::from_keys(&present).verify(&good_token("i", Algorithm::Es256), CRYPTO.verify);
     let told = told.expect_err("another key").to_string();
     assert!(told.contains(signer(Algorithm::Es256).kid()), "{told}");
     assert!(told.contains(present[0].kid()), "{told}");
     let claims = json!({ "iss": "i", "sub": "s" });
     let anonymous = Token::parse(&token(Algorithm::Rs256, None, &claims)).expect("a token");
-    assert_eq!(Jwks::default().verify(&anonymous), Err(VerifyError::NoKeyId));
+    assert_eq!(Jwks::default().verify(&anonymous, CRYPTO.verify), Err(VerifyError::NoKeyId));
 }
 
 #[test]
@@ -155,7 +162,7 @@ fn refuses_algorithms_that_are_none() {
     // {"alg":"none","kid":"k"}
     let none = format!("eyJhbGciOiJub25lIiwia2lkIjoiayJ9.{rest}");
     let none = Token::parse(&none).expect("a token");
-    let told = Jwks::from_keys(&all()).verify(&none);
+    let told = Jwks::from_keys(&all()).verify(&none, CRYPTO.verify);
     assert_eq!(told, Err(VerifyError::UnknownAlgorithm("none".to_owned())));
 }
 

@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use serde::Serialize;
+use sha1::{Digest as _, Sha1};
 use x509_cert::der::{Decode as _, Encode as _};
 
 /// SHA-1 of a certificate, as IAM writes it: 40 small hexadecimal digits.
@@ -31,7 +31,7 @@ impl Thumbprint {
     fn of(certificate: &[u8]) -> Option<Self> {
         let parsed = x509_cert::Certificate::from_der(certificate).ok()?;
         let mut sha1 = String::new();
-        for byte in digest(&SHA1_FOR_LEGACY_USE_ONLY, certificate).as_ref() {
+        for byte in Sha1::digest(certificate) {
             // Into a string it can't fail.
             let _ = write!(sha1, "{byte:02x}");
         }
@@ -47,28 +47,16 @@ fn is_root(certificate: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
-
     use super::*;
 
-    /// A root, two intermediates and a server's certificate, as DER, the last
-    /// first.
+    /// The SHA-1 that OpenSSL prints of `CN=top`.
+    const TOP: &str = "50feff2c0208e53b86bbb713146d6caa236cc206";
+
+    /// A server's certificate, two intermediates and a root, as DER, the
+    /// server's first. OpenSSL made them.
     fn chain() -> Vec<Vec<u8>> {
-        let mut made = Vec::new();
-        let mut above: Option<Issuer<'static, KeyPair>> = None;
-        for name in ["root", "top", "below", "server"] {
-            let mut params = CertificateParams::default();
-            params.distinguished_name.push(DnType::CommonName, name);
-            params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-            let key = KeyPair::generate().expect("a key");
-            let signed = match &above {
-                Some(above) => params.signed_by(&key, above),
-                None => params.self_signed(&key),
-            };
-            made.insert(0, signed.expect("a certificate").der().to_vec());
-            above = Some(Issuer::new(params, key));
-        }
-        made
+        let blocks = pem::parse_many(include_str!("../tests/keys/chain.pem")).expect("PEM");
+        blocks.into_iter().map(pem::Pem::into_contents).collect()
     }
 
     fn subject(chain: &[Vec<u8>]) -> String {
@@ -85,7 +73,6 @@ mod tests {
         // Nothing but the root stands above the server.
         assert_eq!(subject(&[chain[2].clone(), chain[3].clone()]), "CN=root");
         assert_eq!(Thumbprint::of_chain(&[]), None);
-        let sha1 = Thumbprint::of_chain(&chain).expect("a thumbprint").sha1;
-        assert!(sha1.len() == 40 && sha1.bytes().all(|b| b"0123456789abcdef".contains(&b)));
+        assert_eq!(Thumbprint::of_chain(&chain).expect("a thumbprint").sha1, TOP);
     }
 }

@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 
 use super::{
-    Answer, Check, Discovery, Fetched, IssuerUrl, Jwks, Published, Token, VerifyError, difference,
+    Answer, Check, Discovery, Fetched, IssuerUrl, Jwks, Published, Token, Verify, VerifyError,
+    difference,
 };
 
 /// How far clocks may be apart, in seconds. STS allows some minutes.
@@ -41,7 +42,12 @@ pub struct Against<'a> {
 /// All checks, in the order in which STS comes to them. What can't be checked
 /// after an earlier failure is skipped, so that the first failure is the cause.
 #[must_use]
-pub fn check(url: &str, published: &Published, against: &Against<'_>) -> Vec<Check> {
+pub fn check(
+    url: &str,
+    published: &Published,
+    against: &Against<'_>,
+    verify: Verify,
+) -> Vec<Check> {
     let mut checks = vec![url_check(url)];
     let (found, discovery) = discovery_checks(&published.discovery);
     checks.extend(found);
@@ -51,7 +57,7 @@ pub fn check(url: &str, published: &Published, against: &Against<'_>) -> Vec<Che
     checks.extend(found);
     checks.push(algorithms_check(discovery.as_ref(), jwks.as_ref()));
     checks.push(live_check(jwks.as_ref(), against.live));
-    checks.extend(token_checks(url, jwks.as_ref(), against));
+    checks.extend(token_checks(url, jwks.as_ref(), against, verify));
     checks
 }
 
@@ -195,7 +201,12 @@ fn live_check(jwks: Option<&Jwks>, live: Option<&Jwks>) -> Check {
     )
 }
 
-fn token_checks(url: &str, jwks: Option<&Jwks>, against: &Against<'_>) -> Vec<Check> {
+fn token_checks(
+    url: &str,
+    jwks: Option<&Jwks>,
+    against: &Against<'_>,
+    verify: Verify,
+) -> Vec<Check> {
     let ids = [ids::TOKEN_ISSUER, ids::TOKEN_KEY, ids::TOKEN_SIGNATURE, ids::TOKEN_TIME];
     let Some(token) = against.token else {
         let skip = |id| Check::skip(id, "there is no token: give --token or --kubeconfig");
@@ -211,7 +222,7 @@ fn token_checks(url: &str, jwks: Option<&Jwks>, against: &Against<'_>) -> Vec<Ch
     };
     let mut checks = vec![issuer];
     match jwks {
-        Some(jwks) => checks.extend(signature_checks(jwks, token)),
+        Some(jwks) => checks.extend(signature_checks(jwks, token, verify)),
         None => checks.extend(
             [ids::TOKEN_KEY, ids::TOKEN_SIGNATURE]
                 .map(|id| Check::skip(id, "there is no good JWKS")),
@@ -221,7 +232,7 @@ fn token_checks(url: &str, jwks: Option<&Jwks>, against: &Against<'_>) -> Vec<Ch
     checks
 }
 
-fn signature_checks(jwks: &Jwks, token: &Token) -> [Check; 2] {
+fn signature_checks(jwks: &Jwks, token: &Token, verify: Verify) -> [Check; 2] {
     let stale = "publish the keys that the API server has now: issuer documents";
     let found = || {
         Check::pass(
@@ -229,7 +240,7 @@ fn signature_checks(jwks: &Jwks, token: &Token) -> [Check; 2] {
             format!("{} is published", token.kid.as_deref().unwrap_or_default()),
         )
     };
-    let Err(error) = jwks.verify(token) else {
+    let Err(error) = jwks.verify(token, verify) else {
         return [found(), Check::pass(ids::TOKEN_SIGNATURE, "it verifies")];
     };
     let told = error.to_string();

@@ -6,6 +6,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::{FolderError, file};
+use crate::crypto;
 use crate::evidence::items::Kept;
 use diagnosis::{DryRun, Fact, Facts, Fetched, Settings, TokenFact, redacted_pod};
 use issuer::{Jwks, Token};
@@ -137,6 +138,6 @@ impl Folder<'_> {
             .map_err(|error| FolderError::Parse { path, why: error.to_string() })?;
         let keys = facts.jwks.known().and_then(|fetched| fetched.answer.as_deref().ok());
         let keys = keys.and_then(|text| Jwks::parse(text.as_bytes()).ok());
-        Ok(Fact::Known(TokenFact::of(&token, keys.as_ref())))
+        Ok(Fact::Known(TokenFact::of(&token, keys.as_ref(), crypto::ISSUER.verify)))
     }
 }

@@ -19,6 +19,7 @@ use zeroize::Zeroizing;
 use super::{cluster, completed, exit_code, output, told};
 use crate::cli::{IssuerArgs, IssuerCommand};
 use crate::config::UserCluster;
+use crate::crypto;
 use crate::input::{self, InputError, Limit};
 use issuer::PublicKey;
 
@@ -70,7 +71,7 @@ fn read_keys(paths: &[impl AsRef<Path>]) -> anyhow::Result<(Vec<PublicKey>, Vec<
     for path in paths {
         let path = path.as_ref();
         let text = Zeroizing::new(read(path)?);
-        let found = PublicKey::read_pem(&text)
+        let found = PublicKey::read_pem(&text, crypto::ISSUER)
             .with_context(|| format!("failed to read a key from {}", path.display()))?;
         for found in found {
             let place = format!("{}:{}", path.display(), found.line);

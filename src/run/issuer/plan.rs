@@ -12,6 +12,7 @@ use super::evidence::{Live, fetcher};
 use super::report::write_checks;
 use super::{Ended, read_keys};
 use crate::cli::{MigrateArgs, PlanArgs, ReportFormat, RotateArgs};
+use crate::crypto;
 use crate::document_folder;
 use crate::fetch::Fetcher;
 use crate::input::{self, Limit};
@@ -99,7 +100,7 @@ async fn published_keys(args: &RotateArgs) -> anyhow::Result<Option<Jwks>> {
     let url =
         IssuerUrl::parse(issuer).with_context(|| format!("failed to use --issuer {issuer:?}"))?;
     let published = fetcher(args.ca_file.as_deref())?.published(&url.discovery_url()).await;
-    let checks = check(issuer, &published, &Against::default());
+    let checks = check(issuer, &published, &Against::default(), crypto::ISSUER.verify);
     if let Some(check) = checks.iter().find(|check| check.failed()) {
         bail!("failed to use the documents of {issuer} ({}): {}", check.id, check.found);
     }
@@ -110,7 +111,8 @@ async fn published_keys(args: &RotateArgs) -> anyhow::Result<Option<Jwks>> {
 
 async fn documents(fetcher: &Fetcher, issuer: &IssuerUrl, live: Option<&Jwks>) -> Vec<Check> {
     let published = fetcher.published(&issuer.discovery_url()).await;
-    check(issuer.as_str(), &published, &Against { token: None, live, now: Timestamp::now() })
+    let against = Against { token: None, live, now: Timestamp::now() };
+    check(issuer.as_str(), &published, &against, crypto::ISSUER.verify)
 }
 
 fn server_flags(path: &Path) -> anyhow::Result<ApiServerFlags> {

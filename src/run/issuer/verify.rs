@@ -8,6 +8,7 @@ use super::Ended;
 use super::evidence::{Live, fetcher};
 use super::report::write_checks;
 use crate::cli::{ReportFormat, VerifyArgs};
+use crate::crypto;
 use crate::run::output;
 use issuer::verify::{Against, check};
 use issuer::{Check, IssuerUrl, Published, Thumbprint};
@@ -29,7 +30,7 @@ pub(super) async fn run(args: VerifyArgs) -> anyhow::Result<Ended> {
     };
     let published = fetcher.published(&discovery_url).await;
     let against = Against { token: token.as_ref(), live: live.as_ref(), now: Timestamp::now() };
-    let checks = check(&args.url, &published, &against);
+    let checks = check(&args.url, &published, &against, crypto::ISSUER.verify);
     let thumbprint = thumbprint(&published);
     report(&args, &checks, thumbprint.as_ref()).context("failed to print the report")?;
     Ok(if checks.iter().any(Check::failed) { Ended::Failed } else { Ended::Well })

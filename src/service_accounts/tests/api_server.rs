@@ -310,3 +310,66 @@ async fn asks_for_the_config_map_until_its_watch_has_answered() {
     assert!(asked.lock().expect("no panic").iter().any(|uri| uri.contains(selector)));
     running.abort();
 }
+
+/// The end of a streaming list, and a bookmark after each of these pauses; then silence.
+fn bookmarks(
+    every: Duration,
+    count: u32,
+) -> impl Fn(Request<Body>) -> Response<BoxBody<Bytes, Infallible>> {
+    let end = json!({"type":"BOOKMARK","object":{"kind":"ServiceAccount","apiVersion":"v1",
+        "metadata":{"resourceVersion":"7","annotations":{"k8s.io/initial-events-end":"true"}}}});
+    move |request| {
+        let first = is_streaming(&request.uri().to_string()).then(|| format!("{end}\n"));
+        let later = futures::stream::iter(0..count).then(move |version| async move {
+            tokio::time::sleep(every).await;
+            let bookmark = json!({"type":"BOOKMARK","object":{"kind":"ServiceAccount",
+                "apiVersion":"v1","metadata":{"resourceVersion":(8 + version).to_string()}}});
+            format!("{bookmark}\n")
+        });
+        let lines = futures::stream::iter(first).chain(later);
+        let silence = futures::stream::once(std::future::pending::<String>());
+        let frames = lines.chain(silence).map(|line| Ok(Frame::data(Bytes::from(line))));
+        Response::new(BoxBody::new(StreamBody::new(frames)))
+    }
+}
+
+/// What a watch came to after so long: how many requests there were, and how often it was made anew.
+async fn watched(every: Duration, count: u32, time: Duration) -> (usize, WatchStats) {
+    let (answer, requests) = (bookmarks(every, count), Arc::new(Mutex::new(0)));
+    let counted = Arc::clone(&requests);
+    let service = tower::service_fn(move |request: Request<Body>| {
+        *counted.lock().expect("no panic") += 1;
+        let answer = answer(request);
+        async move { Ok::<_, Infallible>(answer) }
+    });
+    let client = Client::new(service, "default");
+    let (accounts, running) = started(options(Source::Cluster(client))).await;
+    accounts.listed().await;
+    tokio::time::sleep(time).await;
+    running.abort();
+    let requests = *requests.lock().expect("no panic");
+    (requests, accounts.stats().watch)
+}
+
+#[tokio::test(start_paused = true)]
+async fn makes_a_silent_watch_anew_and_counts_it() {
+    let (requests, watch) = watched(SECOND, 0, 149 * SECOND).await;
+    assert_eq!((requests, watch.silences), (1, 0));
+    assert!(watch.last_event_age.expect("it is watched") >= 148 * SECOND);
+
+    let (requests, watch) = watched(SECOND, 0, 160 * SECOND).await;
+    assert_eq!((requests, watch.silences, watch.relists, watch.failures), (2, 1, 0, 0));
+    assert!(watch.connected);
+    assert!(watch.last_event_age.expect("it is watched") <= 11 * SECOND, "since it was answered");
+
+    // Three times in ten minutes, not in a loop.
+    let (requests, watch) = watched(SECOND, 0, 600 * SECOND).await;
+    assert_eq!((requests, watch.silences), (4, 3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn leaves_a_watch_alone_that_has_bookmarks() {
+    let (requests, watch) = watched(60 * SECOND, 4, 280 * SECOND).await;
+    assert_eq!((requests, watch.silences), (1, 0));
+    assert!(watch.last_event_age.expect("it is watched") <= 41 * SECOND);
+}

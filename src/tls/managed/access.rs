@@ -6,6 +6,7 @@ use std::time::Duration;
 use kube::runtime::watcher;
 
 use super::IssueError;
+use crate::api_server::{Failure, FailureKind};
 
 /// Longer than any call that will still succeed.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -32,11 +33,11 @@ pub enum Target {
 #[derive(Debug, thiserror::Error)]
 pub enum AccessError {
     #[error(
-        "not allowed to {operation} {target}: {}; or set --in-cluster=false and give the \
-         certificate by --tls-cert and --tls-key",
+        "not allowed to {operation} {target}: {reason}; where that right is missing, {}; or set \
+         --in-cluster=false and give the certificate by --tls-cert and --tls-key",
         target.rule(*operation)
     )]
-    Forbidden { operation: Operation, target: Target },
+    Forbidden { operation: Operation, target: Target, reason: String },
     #[error("failed to {operation} {target}: {reason}; it is tried again")]
     Call { operation: Operation, target: Target, reason: String },
     #[error("failed to {operation} {target}: no answer within {TIMEOUT:?}; it is tried again")]
@@ -74,34 +75,20 @@ pub(super) async fn call<T>(
 
 impl AccessError {
     pub(super) fn of(operation: Operation, target: &Target, error: &kube::Error) -> Self {
-        let target = target.clone();
-        match error {
-            kube::Error::Api(status) if status.code == 403 && is_rbac(&status.message) => {
-                Self::Forbidden { operation, target }
-            }
-            // The message alone: the whole status is a page long.
-            kube::Error::Api(status) => {
-                Self::Call { operation, target, reason: status.message.clone() }
-            }
-            error => Self::Call { operation, target, reason: error.to_string() },
+        Self::failed(operation, target, Failure::of(error))
+    }
+
+    /// Admission says 403 too: its words stand beside the rule.
+    fn failed(operation: Operation, target: &Target, failure: Failure) -> Self {
+        let (target, reason) = (target.clone(), failure.message);
+        match failure.kind {
+            FailureKind::Forbidden => Self::Forbidden { operation, target, reason },
+            _ => Self::Call { operation, target, reason },
         }
     }
 
     pub(super) fn of_watch(target: &Target, error: &watcher::Error) -> Self {
-        use watcher::Error as Watch;
-        match error {
-            Watch::InitialListFailed(error)
-            | Watch::WatchStartFailed(error)
-            | Watch::WatchFailed(error) => Self::of(Operation::Watch, target, error),
-            Watch::WatchError(status) => {
-                Self::of(Operation::Watch, target, &kube::Error::Api(status.clone()))
-            }
-            Watch::NoResourceVersion => Self::Call {
-                operation: Operation::Watch,
-                target: target.clone(),
-                reason: error.to_string(),
-            },
-        }
+        Self::failed(Operation::Watch, target, Failure::of_watch(error))
     }
 
     #[must_use]
@@ -162,9 +149,4 @@ impl fmt::Display for Target {
             Self::Configuration(name) => write!(f, "MutatingWebhookConfiguration {name}"),
         }
     }
-}
-
-/// Admission and a namespace that is going away say 403 too, and mean no right.
-fn is_rbac(message: &str) -> bool {
-    message.contains(" cannot ")
 }

@@ -108,6 +108,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
+    use crate::crypto;
     use certificates::{Bundle, Certificate, PrivateKey};
 
     fn run(folder: &Path, force: bool) -> Result<Initialised, InitError> {
@@ -122,11 +123,18 @@ mod tests {
         let made = run(&folder.path().join("new"), false).expect("files");
         let read = |path: &Path| fs::read(path).expect("a file");
         let leaf = Certificate::from_pem(&read(&made.certificate)).expect("PEM").remove(0);
-        assert!(PrivateKey::from_pem(&read(&made.key)).expect("a key").is_of(&leaf));
+        assert!(
+            PrivateKey::from_pem(&read(&made.key), crypto::CERTIFICATES)
+                .expect("a key")
+                .is_of(&leaf)
+        );
         let pem = STANDARD.decode(&made.ca_bundle).expect("base64");
         assert_eq!(pem, read(&made.authority));
         for name in ["webhook.example", "192.0.2.1"] {
-            assert!(Bundle::parse(&pem).verifies(&leaf, name, leaf.not_before()), "{name}");
+            assert!(
+                Bundle::parse(&pem).verifies(&leaf, name, leaf.not_before(), crypto::CERTIFICATES),
+                "{name}"
+            );
         }
         let permissions = fs::metadata(&made.key).expect("the key").permissions();
         assert_eq!(permissions.mode() & 0o777, 0o600);

@@ -9,6 +9,7 @@ use rcgen::{
 };
 use zeroize::{Zeroize as _, Zeroizing};
 
+use crate::crypto;
 use certificates::{
     AUTHORITY_PREFIX, Authority, Certificate, CertificateError, KeyError, Leaf, Lifetimes,
     PrivateKey,
@@ -45,7 +46,10 @@ impl Key {
     }
 
     fn private(&self) -> Result<PrivateKey, IssueError> {
-        Ok(PrivateKey::from_pem(Zeroizing::new(self.0.serialize_pem()).as_bytes())?)
+        Ok(PrivateKey::from_pem(
+            Zeroizing::new(self.0.serialize_pem()).as_bytes(),
+            crypto::CERTIFICATES,
+        )?)
     }
 }
 
@@ -89,7 +93,7 @@ pub fn issue_leaf(
     let made = params.signed_by(&key.0, &issuer)?;
     let certificate = Certificate::from_der(made.der())?;
     // The issuer's fields were written from memory: see that they fit.
-    if !certificate.is_verified_by(&authority.certificate, first, now) {
+    if !certificate.is_verified_by(&authority.certificate, first, now, crypto::CERTIFICATES) {
         return Err(IssueError::Verify { name: first.clone() });
     }
     Leaf::new(vec![certificate], key.private()?)
@@ -128,8 +132,21 @@ mod tests {
         let names = ["a.b.svc".to_owned(), "127.0.0.1".to_owned()];
         let leaf = issue_leaf(now(), &one, &names, &lifetimes).expect("a leaf");
         for name in &names {
-            assert!(leaf.certificate().is_verified_by(&one.certificate, name, now()), "{name}");
-            assert!(!leaf.certificate().is_verified_by(&other.certificate, name, now()));
+            assert!(
+                leaf.certificate().is_verified_by(
+                    &one.certificate,
+                    name,
+                    now(),
+                    crypto::CERTIFICATES
+                ),
+                "{name}"
+            );
+            assert!(!leaf.certificate().is_verified_by(
+                &other.certificate,
+                name,
+                now(),
+                crypto::CERTIFICATES
+            ));
         }
         assert!(!leaf.certificate().is_for("a.b"));
         assert!(!leaf.certificate().is_our_authority());

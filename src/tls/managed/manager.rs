@@ -20,6 +20,7 @@ use super::webhooks::{self, WebhooksApi};
 use super::{Stats, issue_authority, issue_leaf};
 use crate::api_server::clock::ServerClock;
 use crate::api_server::watch::{WatchState, WatchedKind, follow_object};
+use crate::crypto;
 use certificates::{
     BundleRepair, Configuration, Decision, Leaf, Memory, Params, SecretStep, SecretView,
     ServerTime, decide,
@@ -216,10 +217,9 @@ impl Manager {
     async fn settle(&mut self) {
         for _ in 0..ROUNDS {
             let now = self.clock.time();
-            let View { secret, published, .. } = &self.view;
             // What was seen before the time was known may be of the future.
-            self.memory.see(secret, now);
-            let decision = decide(now, secret, published, &self.memory, &self.settings.params);
+            self.memory.see(&self.view.secret, now);
+            let decision = self.decide(now);
             self.hand_out(&decision);
             let mut changed = false;
             for repair in &decision.bundles {
@@ -233,6 +233,12 @@ impl Manager {
             }
         }
         self.tell();
+    }
+
+    fn decide(&self, now: ServerTime) -> Decision {
+        let View { secret, published, .. } = &self.view;
+        let params = &self.settings.params;
+        decide(now, secret, published, &self.memory, params, crypto::CERTIFICATES)
     }
 
     fn hand_out(&mut self, decision: &Decision) {
@@ -254,9 +260,7 @@ impl Manager {
 
     /// Publishes how things stand, when they have settled.
     fn tell(&self) {
-        let View { secret, published, .. } = &self.view;
-        let now = self.clock.time();
-        let decision = decide(now, secret, published, &self.memory, &self.settings.params);
+        let decision = self.decide(self.clock.time());
         let failures = self.failures.shown().map(str::to_owned);
         let problems = decision.problems.iter().map(ToString::to_string);
         let status = Status { ready: decision.ready, problems: failures.chain(problems).collect() };

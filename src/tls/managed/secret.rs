@@ -8,6 +8,7 @@ use kube::api::{ObjectMeta, PostParams};
 use kube::{Api, Client};
 
 use super::access::{Failed, Operation, Target, call};
+use crate::crypto;
 use certificates::{MANAGED_BY, MANAGER, Names, Params, SecretView, State};
 
 /// The one Secret, and how to reach it.
@@ -38,7 +39,9 @@ impl SecretStore {
         let annotations = secret.metadata.annotations.as_ref();
         let manager = annotations.and_then(|all| all.get(MANAGED_BY)).map(String::as_str);
         let data = secret.data.as_ref();
-        SecretView::read(manager, &self.names, |key| Some(data?.get(key)?.0.as_slice()))
+        SecretView::read(manager, &self.names, crypto::CERTIFICATES, |key| {
+            Some(data?.get(key)?.0.as_slice())
+        })
     }
 
     pub(super) async fn get(&self) -> Result<Option<Secret>, Failed> {

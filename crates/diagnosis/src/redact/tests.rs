@@ -1,3 +1,4 @@
+use ::certificates::Crypto;
 use injection::admission::{Endpoint, Policy, Way, decode};
 use injection::identity::{self, Lookup};
 use injection::mutation::Jitter;
@@ -6,6 +7,9 @@ use super::*;
 use crate::{DryRun, Status, Subject};
 
 const ROLE: &str = "arn:aws:iam::111122223333:role/app";
+
+/// Verifies nothing: no certificate is looked at here.
+const CRYPTO: Crypto = Crypto { algorithms: &[], public_key: |_| Err("no key".to_owned()) };
 
 fn keys() -> AnnotationKeys {
     AnnotationKeys::default()
@@ -122,7 +126,7 @@ fn does_not_say_that_a_configuration_is_not_there_which_was_not_saved() {
     {
         let settings = Settings { configurations: vec![name.to_owned()], ..Settings::default() };
         let again = Redacted::of(saved.facts().clone(), &settings);
-        let report = crate::diagnose(&again, &settings);
+        let report = crate::diagnose(&again, &settings, CRYPTO);
         let check = report.checks.iter().find(|it| it.id == "webhook-registered").unwrap();
         assert!(check.seen.contains(result), "{name}: {}", check.seen);
     }
@@ -152,7 +156,7 @@ fn keeps_the_probes_of_two_entries_with_one_name_apart() {
     ]}));
     let reachable = |facts: &Facts| {
         let settings = Settings::default();
-        let report = crate::diagnose(&Redacted::of(facts.clone(), &settings), &settings);
+        let report = crate::diagnose(&Redacted::of(facts.clone(), &settings), &settings, CRYPTO);
         report.checks.into_iter().find(|it| it.id == "webhook-reachable").unwrap()
     };
     facts.version = Fact::Known(json!({}));
@@ -175,7 +179,7 @@ fn does_not_know_whether_an_unreadable_selector_keeps_the_pod_out() {
         ]}, "rules": [{"operations": ["*"], "apiGroups": ["*"], "apiVersions": ["*"], "resources": ["*"]}]}],
     }]}));
     let settings = Settings::default();
-    let report = crate::diagnose(&Redacted::of(facts, &settings), &settings);
+    let report = crate::diagnose(&Redacted::of(facts, &settings), &settings, CRYPTO);
     let check = report.checks.iter().find(|it| it.id == "webhook-selectors").unwrap();
     assert_eq!(check.status, Status::Skipped, "{}", check.seen);
     assert!(check.seen.contains("objectSelector"), "{}", check.seen);

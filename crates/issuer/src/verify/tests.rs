@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::test_keys::{EXPECTED_JWKS, RSA, good_token, public, token};
+use crate::test_keys::{CRYPTO, EXPECTED_JWKS, RSA, good_token, public, token};
 use crate::{Algorithm, FetchFailure, Outcome};
 
 const ISSUER: &str = "https://issuer.example/cluster";
@@ -48,7 +48,7 @@ fn with_jwks(body: &str) -> Published {
 
 fn checked(published: &Published, token: &Token) -> Vec<Check> {
     let against = Against { token: Some(token), live: None, now: now() };
-    check(ISSUER, published, &against)
+    check(ISSUER, published, &against, CRYPTO.verify)
 }
 
 /// The ids of what failed.
@@ -68,7 +68,7 @@ fn passes_all_of_a_good_issuer() {
     let live = Jwks::from_keys(&[public(RSA)]);
     let token = good_token(ISSUER, Algorithm::Rs256);
     let against = Against { token: Some(&token), live: Some(&live), now: now() };
-    let checks = check(ISSUER, &good(), &against);
+    let checks = check(ISSUER, &good(), &against, CRYPTO.verify);
     assert!(checks.iter().all(|check| check.outcome == Outcome::Pass), "{checks:#?}");
     // Each check has a name of its own.
     let mut ids: Vec<_> = checks.iter().map(|check| check.id).collect();
@@ -182,7 +182,12 @@ fn a_token_is_held_against_issuer_keys_and_time() {
 fn keys_of_the_api_server_that_are_not_published_are_named() {
     let live = Jwks::parse(EXPECTED_JWKS.as_bytes()).expect("keys");
     let published = with_jwks(&Jwks::from_keys(&[public(RSA)]).to_json());
-    let checks = check(ISSUER, &published, &Against { live: Some(&live), ..Against::default() });
+    let checks = check(
+        ISSUER,
+        &published,
+        &Against { live: Some(&live), ..Against::default() },
+        CRYPTO.verify,
+    );
     let told = failure(&checks, ids::LIVE_KEYS);
     assert_eq!(told.matches(", ").count() - 1, 2, "three keys: {told}");
 }
@@ -191,7 +196,7 @@ fn keys_of_the_api_server_that_are_not_published_are_named() {
 fn without_documents_the_rest_is_skipped() {
     let nowhere = FetchFailure::Resolve { host: "a".to_owned(), reason: "b".to_owned() };
     let published = Published { discovery: Err(nowhere), jwks: None };
-    let checks = check(ISSUER, &published, &Against::default());
+    let checks = check(ISSUER, &published, &Against::default(), CRYPTO.verify);
     assert_eq!(failed(&checks), [ids::DISCOVERY_FETCH]);
     let skipped = checks.iter().filter(|check| check.outcome == Outcome::Skip).count();
     assert_eq!(skipped, checks.len() - 2);
