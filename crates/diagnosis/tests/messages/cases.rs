@@ -170,8 +170,8 @@ pub(crate) const CASES: &[Case] = &[
     ("token", "none issued", |f, _| f.token = Fact::Absent),
     ("token", "it is not known", |f, _| f.token = why()),
     ("token", "it is not given", |f, _| f.token = Fact::NotAsked),
-    ("token", "an issuer without https", |f, _| token(f).issuer = "http://oidc.example.com".to_owned()),
-    ("token", "another subject", |f, _| token(f).subject = "system:serviceaccount:demo:other".to_owned()),
+    ("token", "an issuer without https", |f, _| "http://oidc.example.com".clone_into(&mut token(f).issuer)),
+    ("token", "another subject", |f, _| "system:serviceaccount:demo:other".clone_into(&mut token(f).subject)),
     ("token", "another audience", |f, _| token(f).audiences = vec!["vault".to_owned()]),
 
     ("discovery", "of this issuer", |_, _| {}),
