@@ -24,7 +24,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use issuer::{Answer, FetchFailure, Fetched, Published};
+use issuer::{Answer, FetchFailure, Fetched, PublishedDocuments};
 
 /// What AWS says STS waits for an answer.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -50,7 +50,7 @@ pub enum FetchError {
 }
 
 /// Where a URL leads.
-struct Target {
+struct Destination {
     url: String,
     host: String,
     port: u16,
@@ -90,23 +90,23 @@ impl Fetcher {
     }
 
     /// The discovery document, and the keys that it names.
-    pub async fn published(&self, discovery_url: &str) -> Published {
+    pub async fn published(&self, discovery_url: &str) -> PublishedDocuments {
         let discovery = self.get(discovery_url).await;
-        let jwks = match Published::jwks_uri(&discovery) {
+        let jwks = match PublishedDocuments::jwks_uri(&discovery) {
             Some(uri) => Some(self.get(&uri).await),
             None => None,
         };
-        Published { discovery, jwks }
+        PublishedDocuments { discovery, jwks }
     }
 
     /// One GET.
     pub async fn get(&self, url: &str) -> Fetched {
-        let target = Target::parse(url)?;
+        let target = Destination::parse(url)?;
         let late = || FetchFailure::Timeout { url: url.to_owned(), seconds: PATIENCE.as_secs() };
         timeout(PATIENCE, self.exchange(&target)).await.map_err(|_| late())?
     }
 
-    async fn exchange(&self, target: &Target) -> Fetched {
+    async fn exchange(&self, target: &Destination) -> Fetched {
         let stream = self.connect(target).await?;
         let presented = stream.get_ref().1.peer_certificates().unwrap_or_default();
         let chain = presented.iter().map(|certificate| certificate.to_vec()).collect();
@@ -161,8 +161,8 @@ impl Fetcher {
         })
     }
 
-    async fn connect(&self, target: &Target) -> Result<TlsStream<TcpStream>, FetchFailure> {
-        let Target { host, port, authority, .. } = target;
+    async fn connect(&self, target: &Destination) -> Result<TlsStream<TcpStream>, FetchFailure> {
+        let Destination { host, port, authority, .. } = target;
         let resolve = |reason: String| FetchFailure::Resolve { host: host.clone(), reason };
         let addresses = lookup_host((host.as_str(), *port)).await;
         let addresses = addresses.map_err(|error| resolve(error.to_string()))?;
@@ -179,7 +179,7 @@ impl Fetcher {
 
     async fn handshake(
         &self,
-        target: &Target,
+        target: &Destination,
         stream: TcpStream,
     ) -> Result<TlsStream<TcpStream>, FetchFailure> {
         let name = ServerName::try_from(target.host.clone())
@@ -189,7 +189,7 @@ impl Fetcher {
     }
 }
 
-impl Target {
+impl Destination {
     fn parse(url: &str) -> Result<Self, FetchFailure> {
         let bad = || FetchFailure::ReadUrl(url.to_owned());
         let uri: Uri = url.parse().map_err(|_| bad())?;

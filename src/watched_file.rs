@@ -67,7 +67,7 @@ impl WatchedFile {
         let path = self.path.clone();
         let reading = move || input::read_file(&path, Limit::CONFIGURATION);
         let read = tokio::task::spawn_blocking(reading).await;
-        self.news(read.unwrap_or_else(|error| Err(io::Error::other(error))))
+        self.change(read.unwrap_or_else(|error| Err(io::Error::other(error))))
     }
 
     /// Waits for the next change, reading at once and then every `interval`.
@@ -81,7 +81,7 @@ impl WatchedFile {
         }
     }
 
-    fn news(&mut self, read: io::Result<Vec<u8>>) -> Option<Change> {
+    fn change(&mut self, read: io::Result<Vec<u8>>) -> Option<Change> {
         let (state, change) = match read {
             Ok(bytes) => {
                 let mut hasher = DefaultHasher::new();
@@ -114,31 +114,31 @@ mod tests {
     fn tells_the_same_content_once() {
         let mut file = WatchedFile::new("config.json");
         assert!(
-            matches!(file.news(Ok(b"a".into())), Some(Change::Content(bytes)) if bytes == b"a")
+            matches!(file.change(Ok(b"a".into())), Some(Change::Content(bytes)) if bytes == b"a")
         );
-        assert!(file.news(Ok(b"a".into())).is_none());
+        assert!(file.change(Ok(b"a".into())).is_none());
         assert!(
-            matches!(file.news(Ok(b"b".into())), Some(Change::Content(bytes)) if bytes == b"b")
+            matches!(file.change(Ok(b"b".into())), Some(Change::Content(bytes)) if bytes == b"b")
         );
     }
 
     #[test]
     fn tells_a_missing_file_from_an_unreadable_and_from_an_empty_one() {
         let mut file = WatchedFile::new("config.json");
-        assert!(matches!(file.news(Err(missing())), Some(Change::Missing)));
-        assert!(file.news(Err(missing())).is_none());
+        assert!(matches!(file.change(Err(missing())), Some(Change::Missing)));
+        assert!(file.change(Err(missing())).is_none());
         let denied = || Err(io::ErrorKind::PermissionDenied.into());
-        assert!(matches!(file.news(denied()), Some(Change::Unreadable(_))));
-        assert!(file.news(denied()).is_none());
-        assert!(matches!(file.news(Ok(Vec::new())), Some(Change::Content(_))));
+        assert!(matches!(file.change(denied()), Some(Change::Unreadable(_))));
+        assert!(file.change(denied()).is_none());
+        assert!(matches!(file.change(Ok(Vec::new())), Some(Change::Content(_))));
     }
 
     #[test]
     fn tells_a_content_again_that_was_away_in_between() {
         let mut file = WatchedFile::new("config.json");
-        assert!(file.news(Ok(b"a".into())).is_some());
-        assert!(file.news(Err(missing())).is_some());
-        assert!(file.news(Ok(b"a".into())).is_some());
+        assert!(file.change(Ok(b"a".into())).is_some());
+        assert!(file.change(Err(missing())).is_some());
+        assert!(file.change(Ok(b"a".into())).is_some());
     }
 
     #[tokio::test]

@@ -1,6 +1,5 @@
 //! Clients for API servers: every one that the program has is made here.
 
-use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +15,8 @@ use kube::{Client, Config, Resource};
 use serde::de::DeserializeOwned;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
+
+use crate::input;
 
 use super::request::OwnDeadline;
 use super::transport::{CONNECT_TIMEOUT, server, transport};
@@ -171,8 +172,8 @@ async fn connect(config: Config, limit: RequestTimeout) -> Result<Client, Client
 /// The command that credentials come from, where there is one, and how long it may take.
 fn plugin(auth: &AuthInfo) -> Option<(String, Duration)> {
     if let Some(exec) = &auth.exec {
-        let asks = exec.interactive_mode != Some(ExecInteractiveMode::Never)
-            && rustix::stdio::stdin().is_terminal();
+        let asks =
+            exec.interactive_mode != Some(ExecInteractiveMode::Never) && input::is_interactive();
         let patience = if asks { INTERACTIVE_PLUGIN_TIMEOUT } else { PLUGIN_TIMEOUT };
         return Some((exec.command.clone().unwrap_or_default(), patience));
     }

@@ -229,8 +229,25 @@ fn chain(error: &(dyn Error + 'static)) -> String {
     text
 }
 
+/// Bytes of a message, so that the next step behind it is always seen. The longest names fit.
+const MESSAGE_BYTES: usize = 1_000;
+
+/// One line, cut where it is longer than a message may be.
 fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+    const CUT: &str = " ...";
+    let mut line = String::new();
+    for word in text.split_whitespace() {
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+        if line.len() > MESSAGE_BYTES {
+            line.truncate(line.floor_char_boundary(MESSAGE_BYTES - CUT.len()));
+            line.push_str(CUT);
+            break;
+        }
+    }
+    line
 }
 
 #[cfg(test)]
@@ -289,6 +306,19 @@ mod tests {
             failure.with_advice().to_string(),
             "refused; check the API server and the network to it"
         );
+    }
+
+    #[test]
+    fn cuts_a_message_without_end_and_keeps_the_advice_behind_it() {
+        for long in ["word ".repeat(10_000), "\u{20ac}".repeat(10_000)] {
+            let failure =
+                Failure::of_status(&Status::failure(&long, "Unauthorized").with_code(401));
+            assert!(failure.message.len() <= MESSAGE_BYTES, "{}", failure.message.len());
+            let text = failure.with_advice().to_string();
+            assert!(text.ends_with(" ...; check the credentials"), "{text}");
+        }
+        let fits = "x".repeat(MESSAGE_BYTES);
+        assert_eq!(Failure::of_status(&Status::failure(&fits, "")).message, fits);
     }
 
     #[test]

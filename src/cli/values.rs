@@ -36,8 +36,12 @@ pub(super) fn boolean(text: &str) -> Result<bool, String> {
     parse_bool(text).ok_or_else(|| "neither true nor false".to_owned())
 }
 
-/// A duration as Go's `time.ParseDuration` reads it, without the negative ones:
-/// no flag has a use for those.
+/// Reads a duration as Go's `time.ParseDuration` does, except that no flag takes
+/// a negative one.
+///
+/// Written here since other parsers read something else: `kube::core::Duration`
+/// accepts `""` and `1h0`, which Go refuses, and panics on `1h-1s`; `jiff` and
+/// `humantime` accept days, spaces and spelled-out units.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let unsigned = text.strip_prefix('+').unwrap_or(text);
     if unsigned == "0" {

@@ -5,7 +5,7 @@ use super::inject::config_map_in;
 use super::parse::{policy, role_names};
 use super::{ConfigError, RoleNames, UserCluster};
 use crate::cli::{AuditArgs, ReportFormat};
-use injection::admission::Policy;
+use injection::admission::AdmissionSettings;
 use injection::mutation::ContainerCredentialsSettings;
 
 /// All that `audit` does.
@@ -16,7 +16,7 @@ pub struct Auditing {
     pub cluster: UserCluster,
     /// The namespace of the `ConfigMap`, where that counts.
     pub config_map_in: Option<String>,
-    pub policy: Policy,
+    pub policy: AdmissionSettings,
     pub role_names: RoleNames,
 }
 

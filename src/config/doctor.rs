@@ -7,20 +7,20 @@ use super::inject::config_map_in;
 use super::parse::{policy, role_names};
 use super::{ConfigError, RoleNames, UserCluster};
 use crate::cli::{DoctorArgs, ReportFormat};
-use crate::evidence::Target;
-use injection::admission::Policy;
+use crate::evidence::ObjectName;
+use injection::admission::AdmissionSettings;
 use injection::mutation::ContainerCredentialsSettings;
 
 /// All that `doctor` does.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Examination {
     pub evidence: Evidence,
-    pub target: Option<Target>,
+    pub target: Option<ObjectName>,
     pub namespace: Option<String>,
     pub role_json: Option<PathBuf>,
     pub provider_json: Option<PathBuf>,
     pub output: ReportFormat,
-    pub policy: Policy,
+    pub policy: AdmissionSettings,
     pub role_names: RoleNames,
     /// Names of `MutatingWebhookConfiguration`s.
     pub configurations: Vec<String>,

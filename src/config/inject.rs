@@ -9,7 +9,7 @@ use super::{ConfigError, Identity};
 use crate::cli::{
     ClusterArgs, ConfigMapArgs, InjectArgs, InjectOutput, ReadSourceArgs, SettingsArgs,
 };
-use injection::admission::{Endpoint, Policy};
+use injection::admission::{AdmissionSettings, Endpoint};
 
 /// All that `inject` does.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,7 +22,7 @@ pub struct Injection {
     pub endpoint: Endpoint,
     pub source: ReadSource,
     pub identity: Identity,
-    pub policy: Policy,
+    pub policy: AdmissionSettings,
 }
 
 /// Where `ServiceAccount`s come from, beside the manifests themselves.
@@ -86,7 +86,7 @@ pub(super) fn settings(
     namespace: String,
     watch_config_map: bool,
     warnings: &mut Vec<String>,
-) -> Result<(Policy, Identity), ConfigError> {
+) -> Result<(AdmissionSettings, Identity), ConfigError> {
     let region = optional(args.web_identity.aws_default_region.clone());
     let role_names = role_names(args.role_arn, region.as_deref(), warnings)?;
     let file = optional(args.container_credentials.config.clone()).map(PathBuf::from);

@@ -16,7 +16,7 @@ use std::time::Duration;
 use crate::telemetry::logs;
 use crate::tls::{self, files::PairPaths};
 use certificates::Params;
-use injection::admission::Policy;
+use injection::admission::AdmissionSettings;
 use injection::identity::Account;
 
 pub use audit::{Auditing, Namespaces};
@@ -33,9 +33,9 @@ pub struct Config {
     pub lookup: Lookup,
     pub identity: Identity,
     /// What counts for every admission.
-    pub policy: Policy,
+    pub policy: AdmissionSettings,
     pub lifecycle: Lifecycle,
-    pub log: logs::Settings,
+    pub log: logs::LogSettings,
 }
 
 /// The server that the API server calls.
@@ -45,9 +45,9 @@ pub struct Https {
     pub address: Option<IpAddr>,
     pub port: u16,
     pub certificate: Certificate,
-    pub tls: tls::settings::Settings,
+    pub tls: tls::settings::TlsSettings,
     /// Anyone may call where none are named.
-    pub clients: Option<tls::clients::Settings>,
+    pub clients: Option<tls::clients::ClientCertificateSettings>,
     pub max_request_bytes: usize,
 }
 

@@ -20,9 +20,9 @@ use crate::tls::clients::AllowedNames;
 use crate::tls::files::PairPaths;
 use crate::tls::settings::{CipherSuites, MinVersion};
 use certificates::{Lifetimes, Names, Params};
-use injection::admission::Policy;
+use injection::admission::AdmissionSettings;
 use injection::identity::{Account, AnnotationKeys, Defaults, Expiration, MAX_REGION_BYTES};
-use injection::mutation::{ContainerCredentialsSettings, Settings};
+use injection::mutation::{ContainerCredentialsSettings, MutationSettings};
 
 /// Five times what an API server sends. The parsed form of one review is several
 /// times as large, and the memory of the process is bounded.
@@ -70,7 +70,7 @@ impl Config {
                 shutdown_delay: args.lifecycle.shutdown_delay,
                 shutdown_timeout: args.lifecycle.shutdown_timeout,
             },
-            log: logs::Settings {
+            log: logs::LogSettings {
                 format: match args.log.log_format {
                     LogFormat::Json => logs::Format::Json,
                     LogFormat::Text => logs::Format::Text,
@@ -155,13 +155,15 @@ fn https(
         address: args.address,
         port: args.port,
         certificate,
-        tls: tls::settings::Settings { min_version, cipher_suites },
+        tls: tls::settings::TlsSettings { min_version, cipher_suites },
         clients,
         max_request_bytes: args.max_request_bytes,
     })
 }
 
-fn clients(args: &HttpsArgs) -> Result<Option<tls::clients::Settings>, ConfigError> {
+fn clients(
+    args: &HttpsArgs,
+) -> Result<Option<tls::clients::ClientCertificateSettings>, ConfigError> {
     let ca_file = optional(args.client_ca_file.clone());
     let allowed_names = match optional(args.client_allowed_names.clone()) {
         Some(names) => Some(AllowedNames::parse(&names).ok_or_else(|| {
@@ -171,9 +173,10 @@ fn clients(args: &HttpsArgs) -> Result<Option<tls::clients::Settings>, ConfigErr
         None => None,
     };
     match (ca_file, allowed_names) {
-        (Some(ca_file), allowed_names) => {
-            Ok(Some(tls::clients::Settings { ca_file: ca_file.into(), allowed_names }))
-        }
+        (Some(ca_file), allowed_names) => Ok(Some(tls::clients::ClientCertificateSettings {
+            ca_file: ca_file.into(),
+            allowed_names,
+        })),
         (None, Some(_)) => Err(ConfigError::NamesWithoutAuthorities),
         (None, None) => Ok(None),
     }
@@ -223,7 +226,7 @@ pub(super) fn policy(
     region: Option<String>,
     container_credentials: ContainerCredentialsSettings,
     warnings: &mut Vec<String>,
-) -> Result<Policy, ConfigError> {
+) -> Result<AdmissionSettings, ConfigError> {
     let prefix = annotation_prefix("--annotation-prefix", args.annotation_prefix)?;
     let token_expiration = Expiration::from_seconds(args.token_expiration);
     if token_expiration.seconds() != args.token_expiration {
@@ -249,7 +252,10 @@ pub(super) fn policy(
     };
     let token_mount_path = mount_path("--token-mount-path", args.token_mount_path)?;
     let keys = AnnotationKeys::new(&prefix);
-    Ok(Policy { defaults, settings: Settings { keys, token_mount_path, container_credentials } })
+    Ok(AdmissionSettings {
+        defaults,
+        settings: MutationSettings { keys, token_mount_path, container_credentials },
+    })
 }
 
 pub(super) fn role_names(

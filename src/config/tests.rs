@@ -39,7 +39,7 @@ fn has_the_defaults_of_the_go_webhook() {
                     certificate: "/etc/webhook/certs/tls.crt".into(),
                     key: "/etc/webhook/certs/tls.key".into(),
                 }),
-                tls: tls::settings::Settings::default(),
+                tls: tls::settings::TlsSettings::default(),
                 clients: None,
                 max_request_bytes: 8 << 20,
             },
@@ -59,12 +59,12 @@ fn has_the_defaults_of_the_go_webhook() {
                 watch_config_map: false,
                 container_credentials_file: None,
             },
-            policy: Policy::default(),
+            policy: AdmissionSettings::default(),
             lifecycle: Lifecycle {
                 shutdown_delay: Duration::from_secs(5),
                 shutdown_timeout: Duration::from_secs(20),
             },
-            log: logs::Settings { format: logs::Format::Json, verbosity: 0 },
+            log: logs::LogSettings { format: logs::Format::Json, verbosity: 0 },
         }
     );
 }

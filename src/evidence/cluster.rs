@@ -10,13 +10,14 @@ use serde_json::{Value, json};
 
 use super::ask::why;
 use super::items::Kept;
-use super::target::{Kind, Target};
+use super::target::{Kind, ObjectName};
 use super::{ask, probe, workload};
 use crate::crypto;
 use crate::fetch::Fetcher;
 use diagnosis::{
-    Address, DryRun, Entry, Fact, Facts, Fetched, Probe, Settings, Subject, TokenFact, bounded,
-    certificates, entries, probe_pod, probe_review, redacted_pod, token_audience,
+    Address, DryRun, Entry, Fact, Facts, FetchedDocument, Probe, Subject, TokenFact,
+    WebhookSettings, bounded, certificates, entries, probe_pod, probe_review, redacted_pod,
+    token_audience,
 };
 use issuer::{Answer, Discovery, IssuerUrl, Jwks, Token};
 
@@ -33,17 +34,17 @@ const AT_ONCE: usize = 8;
 #[derive(Debug, thiserror::Error)]
 pub enum GatherError {
     #[error("{target} does not exist in namespace {namespace}")]
-    NoTarget { target: Target, namespace: String },
+    NoTarget { target: ObjectName, namespace: String },
     #[error("failed to get {target}: {why}")]
-    Target { target: Target, why: String },
+    ObjectName { target: ObjectName, why: String },
 }
 
 /// Asks all that can be asked.
 pub struct Gatherer<'a> {
     pub client: &'a Client,
     pub fetcher: &'a Fetcher,
-    pub settings: &'a Settings,
-    pub target: &'a Target,
+    pub settings: &'a WebhookSettings,
+    pub target: &'a ObjectName,
     pub namespace: &'a str,
     /// Where the `ConfigMap` is, if it counts.
     pub config_map_in: Option<&'a str>,
@@ -106,7 +107,7 @@ impl Gatherer<'_> {
         let object: Value = match self.get(&self.target.path(self.namespace)).await {
             Fact::Known(object) => object,
             Fact::Unknown(why) => {
-                return Err(GatherError::Target { target: self.target.clone(), why });
+                return Err(GatherError::ObjectName { target: self.target.clone(), why });
             }
             Fact::Absent | Fact::NotAsked => {
                 let (target, namespace) = (self.target.clone(), self.namespace.to_owned());
@@ -240,7 +241,7 @@ impl Gatherer<'_> {
         facts.token = Fact::Known(TokenFact::of(&token, published.as_ref(), crypto::ISSUER.verify));
     }
 
-    async fn fetch(&self, url: &str) -> Fetched {
+    async fn fetch(&self, url: &str) -> FetchedDocument {
         let answer = match self.fetcher.get(url).await {
             Ok(Answer { status: 200, body, .. }) => {
                 String::from_utf8(body).map_err(|_| "the response is not UTF-8 text".to_owned())
@@ -251,7 +252,7 @@ impl Gatherer<'_> {
             Ok(Answer { status, .. }) => Err(format!("the response is {status}")),
             Err(failure) => Err(failure.to_string()),
         };
-        Fetched { url: url.to_owned(), answer }
+        FetchedDocument { url: url.to_owned(), answer }
     }
 
     async fn get(&self, path: &str) -> Fact<Value> {

@@ -13,4 +13,4 @@ mod workload;
 pub use cluster::{GatherError, Gatherer, config_map};
 pub use everything::{ListError, everything};
 pub use folder::{FolderError, load, save, vacant};
-pub use target::{Target, TargetError};
+pub use target::{ObjectName, TargetError};

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 /// What is asked about.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Target {
+pub struct ObjectName {
     pub kind: Kind,
     pub name: String,
 }
@@ -59,7 +59,7 @@ impl Kind {
     }
 }
 
-impl Target {
+impl ObjectName {
     /// Where the API server has it.
     #[must_use]
     pub fn path(&self, namespace: &str) -> String {
@@ -68,7 +68,7 @@ impl Target {
     }
 }
 
-impl FromStr for Target {
+impl FromStr for ObjectName {
     type Err = TargetError;
 
     fn from_str(text: &str) -> Result<Self, TargetError> {
@@ -89,7 +89,7 @@ impl FromStr for Target {
     }
 }
 
-impl fmt::Display for Target {
+impl fmt::Display for ObjectName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.kind.words().0, self.name)
     }
@@ -108,11 +108,11 @@ mod tests {
             ("rc/old", "/api/v1/namespaces/demo/replicationcontrollers/old"),
             ("cj/nightly", "/apis/batch/v1/namespaces/demo/cronjobs/nightly"),
         ] {
-            let target: Target = text.parse().unwrap_or_else(|error| panic!("{error}"));
+            let target: ObjectName = text.parse().unwrap_or_else(|error| panic!("{error}"));
             assert_eq!(target.path("demo"), path);
         }
         for wrong in ["app", "node/x", "pod/", "pod/../x", "pod/a/b"] {
-            assert!(wrong.parse::<Target>().is_err(), "{wrong}");
+            assert!(wrong.parse::<ObjectName>().is_err(), "{wrong}");
         }
     }
 }

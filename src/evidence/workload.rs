@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::ask;
 use super::items::Kept;
-use super::target::{Kind, Target};
+use super::target::{Kind, ObjectName};
 use diagnosis::{Fact, LabelSelector, redacted_pod};
 use injection::identity::AnnotationKeys;
 
@@ -27,7 +27,7 @@ enum Owners {
 /// The pods of `workload`, as much of them as the checks read.
 pub(super) async fn pods(
     client: &Client,
-    target: &Target,
+    target: &ObjectName,
     workload: &Value,
     namespace: &str,
     keys: &AnnotationKeys,

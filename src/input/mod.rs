@@ -20,7 +20,7 @@ use rustix::fs::OFlags;
 pub use encoding::{check_encoding, decode};
 pub use error::{InputError, Problem};
 pub use folder::list;
-pub use stream::Patience;
+pub use stream::{Patience, is_interactive};
 
 /// The most bytes of one input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! Pipes, terminals and devices: what comes when it comes, and may never end.
 
 use std::fs::File;
-use std::io::{self, Read as _};
+use std::io::{self, IsTerminal as _, Read as _};
 use std::os::fd::{AsFd, AsRawFd as _};
 use std::time::{Duration, Instant};
 
@@ -43,6 +43,12 @@ pub(super) fn standard_input(limit: Limit, patience: Patience) -> Result<Vec<u8>
         return Err(Problem::Folder);
     }
     Reading::of(&file, limit, patience).all(Kind::Blocking)
+}
+
+/// Whether a person may be there to answer: standard input is a terminal.
+#[must_use]
+pub fn is_interactive() -> bool {
+    io::stdin().is_terminal()
 }
 
 /// A file that was opened so that it never blocks.

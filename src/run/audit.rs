@@ -4,11 +4,11 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 
-use super::{cluster, completed, misused, output, told};
+use super::{cluster, completed, error_text, misused, output};
 use crate::cli::{AuditArgs, ReportFormat};
 use crate::config::{Auditing, Namespaces};
 use crate::evidence::{config_map, everything};
-use diagnosis::{Audit, Auditor, Fact, Settings};
+use diagnosis::{Audit, Auditor, Fact, WebhookSettings};
 use injection::identity::ServiceAccountReader;
 
 /// 0: no pod lacks anything; 1: some do; 2: it can't be said.
@@ -28,7 +28,7 @@ pub(super) fn run(args: AuditArgs) -> ExitCode {
         Ok(audit) if audit.found.is_empty() => ExitCode::SUCCESS,
         Ok(_) => ExitCode::FAILURE,
         Err(error) => {
-            output::fail(told(&error));
+            output::fail(error_text(&error));
             ExitCode::from(CANT_SAY)
         }
     }
@@ -37,7 +37,7 @@ pub(super) fn run(args: AuditArgs) -> ExitCode {
 async fn audit(auditing: &Auditing) -> anyhow::Result<Audit> {
     let account = cluster::account(&auditing.role_names).await?;
     let policy = auditing.policy.clone();
-    let settings = Settings {
+    let settings = WebhookSettings {
         reader: ServiceAccountReader::new(policy.settings.keys.clone(), account),
         policy,
         configurations: Vec::new(),

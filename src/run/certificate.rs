@@ -14,7 +14,7 @@ use crate::api_server::clock::{self, ServerClock};
 use crate::config;
 use crate::server::{Condition, Readiness, Remark};
 use crate::telemetry::metrics::Metrics;
-use crate::tls::managed::{ManagedCertificates, Manager, Settings, Status, certified_key};
+use crate::tls::managed::{ManagedCertificates, Manager, ManagerSettings, Status, certified_key};
 use crate::tls::reload::Reloader;
 use crate::tls::resolver::CertificateResolver;
 use crate::watched_file;
@@ -71,8 +71,10 @@ impl Certificate {
             config::Certificate::Managed { params, configurations } => {
                 let Cluster { client, clock } =
                     cluster.context("certificates are managed in a cluster alone")?;
-                let settings =
-                    Settings { params: params.clone(), configurations: configurations.clone() };
+                let settings = ManagerSettings {
+                    params: params.clone(),
+                    configurations: configurations.clone(),
+                };
                 let (manager, outcome) = Manager::new(client.clone(), clock.clone(), settings);
                 scrape::managed(metrics, &outcome);
                 Source::Managed(Box::new(manager), outcome, clock.clone())

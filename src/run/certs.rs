@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use jiff::Timestamp;
 
-use super::{output, told};
+use super::{error_text, output};
 use crate::cli::{CertsArgs, CertsCommand, CertsInitArgs};
 use crate::tls::managed;
 use certificates::Lifetimes;
@@ -15,7 +15,7 @@ pub(super) fn run(args: CertsArgs) -> ExitCode {
     match init(&args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            output::fail(told(&error));
+            output::fail(error_text(&error));
             ExitCode::FAILURE
         }
     }

@@ -7,7 +7,7 @@ use rustls::server::danger::ClientCertVerifier;
 
 use crate::api_server::clock::ServerClock;
 use crate::telemetry::metrics::Metrics;
-use crate::tls::clients::{AuthoritiesError, Rejections, Reloader, Settings};
+use crate::tls::clients::{AuthoritiesError, ClientCertificateSettings, Rejections, Reloader};
 use crate::watched_file;
 
 /// Nothing where anyone may.
@@ -15,7 +15,7 @@ pub(super) struct Clients(Option<(Reloader, Arc<Rejections>)>);
 
 impl Clients {
     pub(super) async fn start(
-        settings: Option<Settings>,
+        settings: Option<ClientCertificateSettings>,
         metrics: &Arc<Metrics>,
         clock: Option<ServerClock>,
     ) -> Result<Self, AuthoritiesError> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use jiff::Timestamp;
 
-use super::{cluster, completed, misused, output, told};
+use super::{cluster, completed, error_text, misused, output};
 use crate::api_server::clock::ServerClock;
 use crate::cli::{DoctorArgs, ReportFormat};
 use crate::config::{Evidence, Examination};
@@ -15,7 +15,7 @@ use crate::crypto;
 use crate::evidence::{self, Gatherer};
 use crate::fetch::Fetcher;
 use crate::input::{self, Limit};
-use diagnosis::{Fact, Facts, Redacted, Report, Settings, Status, diagnose};
+use diagnosis::{Fact, Facts, Redacted, Report, Status, WebhookSettings, diagnose};
 use injection::identity::ServiceAccountReader;
 
 /// 0: nothing is wrong; 1: a check failed; 2: it can't be said.
@@ -47,7 +47,7 @@ pub(super) fn run(args: DoctorArgs) -> ExitCode {
             Status::Unknown => ExitCode::from(CANT_SAY),
         },
         Err(error) => {
-            output::fail(told(&error));
+            output::fail(error_text(&error));
             ExitCode::from(CANT_SAY)
         }
     }
@@ -57,7 +57,7 @@ pub(super) fn run(args: DoctorArgs) -> ExitCode {
 async fn examine(examination: &Examination) -> anyhow::Result<(Report, anyhow::Result<()>)> {
     let policy = examination.policy.clone();
     let account = cluster::account(&examination.role_names).await?;
-    let settings = Settings {
+    let settings = WebhookSettings {
         reader: ServiceAccountReader::new(policy.settings.keys.clone(), account),
         policy,
         configurations: examination.configurations.clone(),
@@ -92,7 +92,7 @@ fn save(folder: &Path, facts: &Redacted) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn gathered(examination: &Examination, settings: &Settings) -> anyhow::Result<Facts> {
+async fn gathered(examination: &Examination, settings: &WebhookSettings) -> anyhow::Result<Facts> {
     let Evidence::Cluster { cluster, ca_file, tls_secret, config_map_in, .. } =
         &examination.evidence
     else {
@@ -123,7 +123,11 @@ async fn gathered(examination: &Examination, settings: &Settings) -> anyhow::Res
 }
 
 /// Saved by hand, a folder says nothing of what it is about.
-fn loaded(examination: &Examination, folder: &Path, settings: &Settings) -> anyhow::Result<Facts> {
+fn loaded(
+    examination: &Examination,
+    folder: &Path,
+    settings: &WebhookSettings,
+) -> anyhow::Result<Facts> {
     let mut facts = evidence::load(folder, settings)?;
     let subject = &mut facts.subject;
     let by_hand = subject.at == 0;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::CommandFactory as _;
 
-use super::{output, told};
+use super::{error_text, output};
 use crate::cli::{Cli, CompletionArgs, ManArgs};
 
 pub(super) fn completion(args: CompletionArgs) -> ExitCode {
@@ -28,6 +28,6 @@ fn write_pages(args: &ManArgs) -> anyhow::Result<()> {
 
 fn ended(ended: anyhow::Result<()>) -> ExitCode {
     let Err(error) = ended else { return ExitCode::SUCCESS };
-    output::fail(told(&error));
+    output::fail(error_text(&error));
     ExitCode::FAILURE
 }

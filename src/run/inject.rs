@@ -11,14 +11,14 @@ use json_patch::Patch;
 use serde_json::Value;
 
 use super::output::{self, Lines};
-use super::{cluster, completed, misused, told};
+use super::{cluster, completed, error_text, misused};
 use crate::api_server::watch::SILENCE;
 use crate::cli::{InjectArgs, InjectOutput};
 use crate::config::{Injection, ReadSource};
 use crate::input::{self, Limit};
 use crate::service_accounts::{self, Caller, ServiceAccounts};
-use injection::admission::{self, Admission, DecodeError, Explanation, Outcome, Way};
-use injection::identity::{Fact, Key, Lookup, Manifests, ServiceAccountReader};
+use injection::admission::{self, Admission, DecodeError, Explanation, Outcome, Triage};
+use injection::identity::{Key, Lookup, Manifests, Observed, ServiceAccountReader};
 use injection::mutation::Jitter;
 use injection::workloads::{self, Template, diff, templates, to_yaml};
 
@@ -53,7 +53,7 @@ pub(super) fn run(args: InjectArgs) -> ExitCode {
     match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            output::fail(told(&error));
+            output::fail(error_text(&error));
             ExitCode::FAILURE
         }
     }
@@ -112,9 +112,9 @@ async fn answer(
     body: &[u8],
 ) -> anyhow::Result<(Option<String>, Admission, Option<Explanation>)> {
     let review = admission::decode(body).map_err(no_pod)?;
-    let candidate = match review.way() {
-        Way::Settled(outcome) => return Ok((None, Admission::of(outcome), None)),
-        Way::Lookup(candidate) => candidate,
+    let candidate = match review.triage() {
+        Triage::Settled(outcome) => return Ok((None, Admission::of(outcome), None)),
+        Triage::Lookup(candidate) => candidate,
     };
     let lookup = accounts.resolve(candidate.key).await;
     let admission = candidate.admit(&lookup, &injection.policy, injection.endpoint, JITTER);
@@ -192,7 +192,8 @@ impl Accounts {
         if let Some(manifest) = self.manifests.service_account(key) {
             let annotations = manifest.annotations.iter();
             let read = self.reader.read(annotations.map(|(k, v)| (k.as_str(), v.as_str())));
-            lookup.service_account = read.map_or(Fact::Absent, |sa| Fact::Known(Arc::new(sa)));
+            lookup.service_account =
+                read.map_or(Observed::Absent, |sa| Observed::Known(Arc::new(sa)));
         }
         lookup
     }

@@ -68,7 +68,7 @@ fn begin_to_serve(config: Config, warnings: &[String]) -> ExitCode {
     match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tracing::error!(error = told(&error), "the program ends");
+            tracing::error!(error = error_text(&error), "the program ends");
             ExitCode::FAILURE
         }
     }
@@ -108,7 +108,7 @@ fn raise_open_files() {
 
 /// The error and its causes, but for those that it has told already: our own
 /// messages name their cause, with the next step behind it.
-fn told(error: &anyhow::Error) -> String {
+fn error_text(error: &anyhow::Error) -> String {
     let mut text = String::new();
     for cause in error.chain().map(ToString::to_string) {
         if text.is_empty() {
@@ -131,8 +131,8 @@ mod tests {
     #[test]
     fn tells_each_cause_once() {
         let error = anyhow::anyhow!("not found").context("failed to read a: not found; mount it");
-        assert_eq!(told(&error), "failed to read a: not found; mount it");
+        assert_eq!(error_text(&error), "failed to read a: not found; mount it");
         let error = error.context("failed to start");
-        assert_eq!(told(&error), "failed to start: failed to read a: not found; mount it");
+        assert_eq!(error_text(&error), "failed to start: failed to read a: not found; mount it");
     }
 }

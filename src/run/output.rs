@@ -82,8 +82,7 @@ mod tests {
         let only = [
             ("io::stdout", vec!["run/output.rs"]),
             ("io::stderr", vec!["run/output.rs", "telemetry/logs.rs"]),
-            // Whether it is a terminal, for a credential plugin that may ask.
-            ("io::stdin", vec!["input/stream.rs", "api_server/client.rs"]),
+            ("io::stdin", vec!["input/stream.rs"]),
             ("fs::read(", vec![]),
             ("fs::read_to_string(", vec![]),
             ("File::open(", vec![]),

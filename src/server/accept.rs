@@ -5,6 +5,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustix::io::Errno;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
@@ -111,7 +112,7 @@ impl Acceptor {
             Err(error) if is_the_clients(&error) => {}
             Err(error) => {
                 self.stats.count_accept_failure();
-                let cap = if error.raw_os_error() == Some(EMFILE) {
+                let cap = if Errno::from_io_error(&error) == Some(Errno::MFILE) {
                     self.table.lower_cap()
                 } else {
                     self.table.make_room();
@@ -144,10 +145,6 @@ impl Acceptor {
         }
     }
 }
-
-/// Too many open files in this process.
-/// <https://man7.org/linux/man-pages/man2/accept.2.html>
-const EMFILE: i32 = 24;
 
 /// The connections that the kernel completed while the delay ended: to close the
 /// listener resets them. Asked of the kernel itself, since the runtime may not

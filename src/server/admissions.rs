@@ -25,7 +25,9 @@ use text::Line;
 
 use crate::service_accounts::{Caller, ServiceAccounts};
 use crate::telemetry::metrics::Metrics;
-use injection::admission::{self, Admission, DecodeError, Endpoint, Outcome, Policy, Review, Way};
+use injection::admission::{
+    self, Admission, AdmissionSettings, DecodeError, Endpoint, Outcome, Review, Triage,
+};
 use injection::identity::Key;
 use injection::mutation::{Jitter, PatchTooLarge};
 
@@ -33,7 +35,7 @@ use injection::mutation::{Jitter, PatchTooLarge};
 #[derive(Debug)]
 pub struct Admissions {
     service_accounts: ServiceAccounts,
-    policy: Policy,
+    policy: AdmissionSettings,
     metrics: Arc<Metrics>,
     bodies: BodyReader,
     bad_requests: BadRequests,
@@ -64,14 +66,14 @@ enum Unanswered {
 
 /// `/mutate` and `/mutate/required`.
 pub fn router(admissions: Arc<Admissions>) -> Router {
-    let door = |endpoint: Endpoint| {
+    let handler = |endpoint: Endpoint| {
         post(async move |State(admissions): State<Arc<Admissions>>, request| {
             admissions.serve(endpoint, request).await
         })
     };
     Router::new()
-        .route("/mutate", door(Endpoint::Mutate))
-        .route("/mutate/required", door(Endpoint::Required))
+        .route("/mutate", handler(Endpoint::Mutate))
+        .route("/mutate/required", handler(Endpoint::Required))
         .with_state(admissions)
 }
 
@@ -79,7 +81,7 @@ impl Admissions {
     #[must_use]
     pub fn new(
         service_accounts: ServiceAccounts,
-        policy: Policy,
+        policy: AdmissionSettings,
         metrics: Arc<Metrics>,
         bodies: BodyReader,
         limits: &Limits,
@@ -128,11 +130,11 @@ impl Admissions {
         let permit = self.work.permit(body.len(), deadline).await.ok_or(Unanswered::Busy)?;
         let body = body.contiguous();
         let review = admission::decode(&body)?;
-        let candidate = match review.way() {
-            Way::Settled(outcome) => {
+        let candidate = match review.triage() {
+            Triage::Settled(outcome) => {
                 return end(&record, &review, &Admission::of(outcome), permit);
             }
-            Way::Lookup(candidate) => candidate,
+            Triage::Lookup(candidate) => candidate,
         };
         let (namespace, name) = (candidate.key.namespace.to_owned(), candidate.key.name.to_owned());
         let key = Key { namespace: &namespace, name: &name };
@@ -156,9 +158,9 @@ impl Admissions {
         };
         waiting.end();
         let review = admission::decode(&body)?;
-        let admission = match review.way() {
-            Way::Settled(outcome) => Admission::of(outcome),
-            Way::Lookup(candidate) => candidate.admit(&lookup, &self.policy, endpoint, jitter()),
+        let admission = match review.triage() {
+            Triage::Settled(outcome) => Admission::of(outcome),
+            Triage::Lookup(candidate) => candidate.admit(&lookup, &self.policy, endpoint, jitter()),
         };
         end(&record, &review, &admission, permit)
     }
@@ -222,6 +224,26 @@ impl IntoResponse for Unanswered {
             // The same review gets the same answer: it is of no use to retry.
             Self::PatchTooLarge(_) => StatusCode::UNPROCESSABLE_ENTITY,
         };
-        (status, Line(Bounded::of(&self)).to_string()).into_response()
+        let text = match self {
+            // Its names and what the API server says are bounded each, and the next step ends it.
+            Self::Lookup { .. } => Line(&self).to_string(),
+            _ => Line(Bounded::of(&self)).to_string(),
+        };
+        (status, text).into_response()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn ends_a_failed_lookup_with_the_next_step_however_long_it_is() {
+        let name = "n".repeat(253);
+        let reason = format!("failed to get it: {}; grant the webhook get", "no ".repeat(400));
+        let answer = Unanswered::Lookup { key: format!("{name}/{name}"), reason }.into_response();
+        assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+        let text = axum::body::to_bytes(answer.into_body(), 10_000).await.expect("a short text");
+        assert!(text.ends_with(b"; grant the webhook get\n"), "{text:?}");
     }
 }

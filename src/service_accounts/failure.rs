@@ -58,4 +58,18 @@ mod tests {
         assert!(text(401).contains("credentials"), "{}", text(401));
         assert!(text(500).contains("check the API server"), "{}", text(500));
     }
+
+    #[test]
+    fn keeps_the_next_step_whatever_the_api_server_says() {
+        let asked = Asked { what: "ServiceAccount a/b", right: "get on serviceaccounts" };
+        for (code, next_step) in [
+            (403, "; grant the webhook get on serviceaccounts"),
+            (401, "; check the credentials that the webhook uses"),
+            (500, "; check the API server and the network to it"),
+        ] {
+            let status = Status::failure(&"no ".repeat(100_000), "").with_code(code).boxed();
+            let text = AskError::new(asked, &kube::Error::Api(status)).to_string();
+            assert!(text.ends_with(next_step) && text.len() < 2_000, "{code}: {text}");
+        }
+    }
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::flights::Settled;
-use injection::identity::{Fact, Key, ServiceAccount};
+use injection::identity::{Key, Observed, ServiceAccount};
 
 /// As a `ServiceAccount` arrives: nothing where no annotation counts.
 pub(super) type Read = Option<Arc<ServiceAccount>>;
@@ -39,7 +39,7 @@ pub(super) enum Fetched {
 }
 
 /// What an answer is worth to those who wait for it.
-pub(super) type Answer = Settled<Fact<Arc<ServiceAccount>>>;
+pub(super) type Answer = Settled<Observed<Arc<ServiceAccount>>>;
 
 #[derive(Debug)]
 pub(super) struct Index {
@@ -88,7 +88,7 @@ impl Index {
     }
 
     /// Nothing where the API server has to be asked.
-    pub(super) fn get(&self, key: Key<'_>, now: Instant) -> Option<Fact<Arc<ServiceAccount>>> {
+    pub(super) fn get(&self, key: Key<'_>, now: Instant) -> Option<Observed<Arc<ServiceAccount>>> {
         if !self.listed {
             return None;
         }
@@ -162,7 +162,7 @@ impl Index {
         let superseded = self.fetch_failed(key);
         let (answered, answered_role) = match answer {
             Fetched::Found(read, _) => (fact(read), has_role(read)),
-            Fetched::NotFound => (Fact::Absent, false),
+            Fetched::NotFound => (Observed::Absent, false),
         };
         if superseded {
             let watched = with_joined(key, |joined| self.entries.get(joined));
@@ -265,8 +265,8 @@ fn has_role(read: &Read) -> bool {
     read.as_ref().is_some_and(|read| read.role.is_some())
 }
 
-fn fact(read: &Read) -> Fact<Arc<ServiceAccount>> {
-    read.clone().map_or(Fact::Absent, Fact::Known)
+fn fact(read: &Read) -> Observed<Arc<ServiceAccount>> {
+    read.clone().map_or(Observed::Absent, Observed::Known)
 }
 
 fn joined(key: Key<'_>) -> Box<str> {

@@ -13,13 +13,13 @@ use super::fair_queue::Caller;
 use super::flights::{Flights, Settled};
 use super::index::{Fetched, Index};
 use super::slots::Slots;
-use injection::identity::{Fact, Key, ServiceAccount};
+use injection::identity::{Key, Observed, ServiceAccount};
 
 /// A live GET of the `ServiceAccount` of this namespace and name.
 pub(super) type Ask =
     Box<dyn Fn(String, String) -> BoxFuture<'static, Result<Fetched, AskError>> + Send + Sync>;
 
-type Answer = Fact<Arc<ServiceAccount>>;
+type Answer = Observed<Arc<ServiceAccount>>;
 
 #[derive(Debug)]
 pub(super) struct Lookups {
@@ -86,7 +86,7 @@ impl Lookups {
             (None, Some(asking)) if can_exist(key) => self.wait(key, by, asking.limit).await,
             (None, _) => {
                 add(&self.counts.hits);
-                Fact::Absent
+                Observed::Absent
             }
         }
     }
@@ -101,7 +101,7 @@ impl Lookups {
         let _waiting = Waiting::new(&self.counts.waiting);
         let ask = || Arc::clone(self).ask(key.namespace.to_owned(), key.name.to_owned());
         self.flights.get(key, by, limit, ask).await.unwrap_or_else(|why| {
-            Fact::Unknown(why.explained(format!("ServiceAccount {key}"), limit))
+            Observed::Unknown(why.explained(format!("ServiceAccount {key}"), limit))
         })
     }
 
@@ -138,7 +138,7 @@ impl Lookups {
             Err(error) => {
                 add(&self.counts.failed);
                 self.index_mut().fetch_failed(key);
-                Settled::ForEarlier(Fact::Unknown(error.to_string().into()))
+                Settled::ForEarlier(Observed::Unknown(error.to_string().into()))
             }
         }
     }
@@ -247,7 +247,7 @@ mod tests {
         let lookups = lookups(async || Ok(Fetched::Found(role(), Uid::default())));
         for _ in 0..3 {
             let answer = lookups.service_account(APP, Caller::default()).await;
-            assert_eq!(answer, role().map_or(Fact::Absent, Fact::Known));
+            assert_eq!(answer, role().map_or(Observed::Absent, Observed::Known));
         }
         assert_eq!((count(&lookups.counts.with_role), count(&lookups.counts.hits)), (1, 2));
     }
@@ -256,10 +256,10 @@ mod tests {
     async fn asks_for_one_without_a_role_until_the_window_is_over() {
         let lookups = lookups(async || Ok(Fetched::Found(None, Uid::default())));
         lookups.index_mut().applied(APP, (None, Uid::default()), now());
-        assert_eq!(lookups.service_account(APP, Caller::default()).await, Fact::Absent);
+        assert_eq!(lookups.service_account(APP, Caller::default()).await, Observed::Absent);
         assert_eq!(count(&lookups.counts.without_role), 1);
         tokio::time::advance(WINDOW).await;
-        assert_eq!(lookups.service_account(APP, Caller::default()).await, Fact::Absent);
+        assert_eq!(lookups.service_account(APP, Caller::default()).await, Observed::Absent);
         assert_eq!((count(&lookups.counts.without_role), count(&lookups.counts.hits)), (1, 1));
     }
 
@@ -269,7 +269,10 @@ mod tests {
         for failed in 1..=2 {
             let begin = Instant::now();
             let answer = lookups.service_account(APP, Caller::default()).await;
-            assert!(matches!(&answer, Fact::Unknown(why) if why.contains("1000 ms")), "{answer:?}");
+            assert!(
+                matches!(&answer, Observed::Unknown(why) if why.contains("1000 ms")),
+                "{answer:?}"
+            );
             assert_eq!(begin.elapsed(), LIMIT);
             tokio::task::yield_now().await;
             assert_eq!(count(&lookups.counts.failed), failed);
@@ -307,9 +310,9 @@ mod tests {
             let failed = AskError::Other { what: "it".to_owned(), why: "refused".to_owned() };
             async move { answer.unwrap_or(Err(failed)) }
         });
-        assert_eq!(lookups.service_account(APP, Caller::default()).await, Fact::Absent);
+        assert_eq!(lookups.service_account(APP, Caller::default()).await, Observed::Absent);
         let answer = lookups.service_account(APP, Caller::default()).await;
-        assert!(matches!(&answer, Fact::Unknown(why) if why.contains("refused")), "{answer:?}");
+        assert!(matches!(&answer, Observed::Unknown(why) if why.contains("refused")), "{answer:?}");
         assert_eq!((count(&lookups.counts.not_found), count(&lookups.counts.failed)), (1, 1));
     }
 
@@ -317,12 +320,12 @@ mod tests {
     async fn does_not_hang_where_a_get_panics() {
         let lookups = lookups(|| std::future::poll_fn(|_| panic!("as a bug would")));
         let answer = lookups.service_account(APP, Caller::default()).await;
-        assert!(matches!(&answer, Fact::Unknown(why) if why.contains("bug")), "{answer:?}");
+        assert!(matches!(&answer, Observed::Unknown(why) if why.contains("bug")), "{answer:?}");
     }
 
     #[tokio::test]
     async fn takes_what_it_does_not_know_for_absent_where_nobody_can_be_asked() {
         let lookups = Arc::new(Lookups::from_memory(Index::new(Duration::ZERO, now())));
-        assert_eq!(lookups.service_account(APP, Caller::default()).await, Fact::Absent);
+        assert_eq!(lookups.service_account(APP, Caller::default()).await, Observed::Absent);
     }
 }

@@ -40,7 +40,7 @@ use events::Events;
 use failure::AskError;
 use flights::{Flights, Settled};
 use injection::identity::{
-    ConfigMapEntry, ConfigMapIdentities, Fact, Key, Lookup, Manifests, ServiceAccount,
+    ConfigMapEntry, ConfigMapIdentities, Key, Lookup, Manifests, Observed, ServiceAccount,
     ServiceAccountReader,
 };
 use lookup::Lookups;
@@ -124,8 +124,8 @@ impl ServiceAccounts {
         // A role of its own wins over the ConfigMap's, which then counts for
         // container credentials alone; and what might win is waited for first.
         let decides = has_role(&service_account) && !container_credentials;
-        let config_map_entry = if decides || matches!(service_account, Fact::Unknown(_)) {
-            Fact::Absent
+        let config_map_entry = if decides || matches!(service_account, Observed::Unknown(_)) {
+            Observed::Absent
         } else {
             self.config_map_entry(key, caller, begun).await
         };
@@ -167,19 +167,19 @@ impl ServiceAccounts {
         key: Key<'_>,
         caller: Caller,
         begun: Instant,
-    ) -> Fact<Arc<ConfigMapEntry>> {
+    ) -> Observed<Arc<ConfigMapEntry>> {
         let of = |entries: &ConfigMapIdentities| {
-            entries.get(key).map_or(Fact::Absent, |entry| Fact::Known(Arc::clone(entry)))
+            entries.get(key).map_or(Observed::Absent, |entry| Observed::Known(Arc::clone(entry)))
         };
         match &**self.inner.config_map.known() {
             Known::Entries(entries) => return of(entries),
-            Known::Off | Known::Forbidden => return Fact::Absent,
+            Known::Off | Known::Forbidden => return Observed::Absent,
             Known::Unanswered => {}
         }
-        let Some(DebugClient(client)) = &self.inner.client else { return Fact::Absent };
+        let Some(DebugClient(client)) = &self.inner.client else { return Observed::Absent };
         match self.ask_config_map(client, caller, begun).await {
             Ok(entries) => of(&entries),
-            Err(why) => Fact::Unknown(why),
+            Err(why) => Observed::Unknown(why),
         }
     }
 
@@ -208,8 +208,8 @@ impl ServiceAccounts {
     }
 }
 
-fn has_role(fact: &Fact<Arc<ServiceAccount>>) -> bool {
-    matches!(fact, Fact::Known(sa) if sa.role.is_some())
+fn has_role(fact: &Observed<Arc<ServiceAccount>>) -> bool {
+    matches!(fact, Observed::Known(sa) if sa.role.is_some())
 }
 
 /// kube's client tells nothing of itself.

@@ -32,20 +32,20 @@ fn key<'a>(namespace: &'a str, name: &'a str) -> Key<'a> {
 
 /// The role that the annotation, else the `ConfigMap`, gives.
 fn role(lookup: &Lookup) -> Option<&str> {
-    if let Fact::Known(sa) = &lookup.service_account
+    if let Observed::Known(sa) = &lookup.service_account
         && let Some(role) = &sa.role
     {
         return Some(role.as_str());
     }
     match &lookup.config_map_entry {
-        Fact::Known(entry) => entry.role.as_ref().map(RoleArn::as_str),
-        Fact::Absent | Fact::Unknown(_) => None,
+        Observed::Known(entry) => entry.role.as_ref().map(RoleArn::as_str),
+        Observed::Absent | Observed::Unknown(_) => None,
     }
 }
 
-fn why(fact: &Fact<Arc<ServiceAccount>>) -> &str {
+fn why(fact: &Observed<Arc<ServiceAccount>>) -> &str {
     match fact {
-        Fact::Unknown(why) => why,
-        Fact::Known(_) | Fact::Absent => panic!("{fact:?}"),
+        Observed::Unknown(why) => why,
+        Observed::Known(_) | Observed::Absent => panic!("{fact:?}"),
     }
 }

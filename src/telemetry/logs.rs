@@ -15,7 +15,7 @@ use super::text_lines::TextLines;
 
 /// How lines look, and which are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Settings {
+pub struct LogSettings {
     pub format: Format,
     /// As klog counts: 0 to 2 is info, 3 and 4 debug, from 5 trace.
     pub verbosity: i32,
@@ -39,14 +39,14 @@ pub struct LogsError(#[from] SetGlobalDefaultError);
 /// There is no queue and no writing thread behind it, which would lose the
 /// lines that matter most, the last ones before a crash or a kill: see
 /// [`Held`] for when a line leaves.
-pub fn init(settings: &Settings) -> Result<Held, LogsError> {
+pub fn init(settings: &LogSettings) -> Result<Held, LogsError> {
     let held = Held::new(std::io::stderr());
     tracing::subscriber::set_global_default(subscriber(settings, held.clone()))?;
     Ok(held)
 }
 
 /// The same to another writer.
-pub fn subscriber<W>(settings: &Settings, writer: W) -> impl Subscriber + Send + Sync
+pub fn subscriber<W>(settings: &LogSettings, writer: W) -> impl Subscriber + Send + Sync
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
@@ -111,7 +111,7 @@ mod tests {
     fn written(format: Format, verbosity: i32, events: impl FnOnce()) -> String {
         let written = Written::default();
         let writer = written.clone();
-        let subscriber = subscriber(&Settings { format, verbosity }, move || writer.clone());
+        let subscriber = subscriber(&LogSettings { format, verbosity }, move || writer.clone());
         tracing::subscriber::with_default(subscriber, events);
         let bytes = written.0.lock().expect("not poisoned").clone();
         String::from_utf8(bytes).expect("UTF-8")

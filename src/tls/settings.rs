@@ -102,12 +102,12 @@ impl CipherSuites {
 
 /// What the HTTPS server speaks.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Settings {
+pub struct TlsSettings {
     pub min_version: MinVersion,
     pub cipher_suites: CipherSuites,
 }
 
-impl Settings {
+impl TlsSettings {
     /// `clients` judges their certificates: without any,
     /// `WebPkiClientVerifier::no_client_auth()`.
     ///

@@ -8,7 +8,7 @@ use pod_identity_webhook::api_server::client;
 use pod_identity_webhook::service_accounts::{Caller, Options, ServiceAccounts, Source};
 use serde_json::json;
 
-use crate::support::{Balancer, control_plane, eventually};
+use crate::support::{Relay, control_plane, eventually};
 use crate::{ANNOTATED, ROLE_ARN};
 
 /// Far shorter than bookmarks take, so that the watch is made anew on a quiet cluster too.
@@ -19,10 +19,8 @@ async fn makes_a_watch_anew_whose_connection_died_and_misses_nothing() {
     let control_plane = control_plane().await;
     let namespace = control_plane.namespace("silence").await;
     namespace.service_account("app", ANNOTATED).await;
-    let balancer = Balancer::start().await;
-    let url = control_plane.url().parse::<axum::http::Uri>().unwrap();
-    balancer.add_server(url.authority().unwrap().as_str().parse().unwrap());
-    let url = format!("https://{}", balancer.address());
+    let relay = Relay::before(control_plane).await;
+    let url = relay.url();
     let limit = Some(Duration::from_secs(10));
     let client = client::of_service(Some(control_plane.kubeconfig()), Some(&url), limit);
     let options = Options {
@@ -41,7 +39,8 @@ async fn makes_a_watch_anew_whose_connection_died_and_misses_nothing() {
     let (accounts, tasks) = ServiceAccounts::start(options).await.unwrap();
     let running = tokio::spawn(tasks.run());
     accounts.listed().await;
-    balancer.silence();
+    relay.fall_silent();
+    relay.serve_new();
     let before = accounts.stats().watch.silences;
 
     let other = "arn:aws:iam::111122223333:role/other";

@@ -30,6 +30,8 @@ pub struct Record {
     pub unmutated: u64,
     pub failures: Vec<Failure>,
     pub slowest: Duration,
+    /// Since [`Load::begin_spell`].
+    pub slowest_of_spell: Duration,
     /// When each worker's last mutated pod was asked for.
     latest: [Option<Instant>; WORKERS],
 }
@@ -64,6 +66,11 @@ impl Load {
 
     pub fn so_far(&self) -> Record {
         lock(&self.record).clone()
+    }
+
+    /// From now on the slowest is counted anew, beside that of all.
+    pub fn begin_spell(&self) {
+        lock(&self.record).slowest_of_spell = Duration::ZERO;
     }
 
     /// Waits until each worker got a mutated pod that it asked for from now on.
@@ -131,6 +138,7 @@ async fn create_pods(
                 record.mutated += 1;
                 record.latest[worker] = Some(began);
                 record.slowest = record.slowest.max(ended - began);
+                record.slowest_of_spell = record.slowest_of_spell.max(ended - began);
             }
             Ok(_) => record.unmutated += 1,
             Err(error) => {

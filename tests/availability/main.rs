@@ -21,11 +21,12 @@ mod support;
 
 mod away;
 mod interference;
+mod large;
 mod load;
 mod log;
 mod refused;
 mod scene;
+mod silence;
 mod soak;
 mod soak_table;
-
 mod start;

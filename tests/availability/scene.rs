@@ -1,6 +1,7 @@
 //! A webhook in the cluster: its namespace, rights, Service, registration and
 //! replicas, and a namespace with the pods that it is called for.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +16,7 @@ use rustls::pki_types::ServerName;
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 use crate::support::{
     Balancer, Builder, Connection, ControlPlane, Namespace, Reviewer, Webhook, apply,
@@ -110,7 +112,17 @@ impl<'a> Scene<'a> {
 
     /// Beside those that stand.
     pub async fn start_beside(&self, standing: usize, replicas: usize) -> Vec<Webhook> {
-        let started = join_all((0..replicas).map(|_| self.builder().start())).await;
+        self.start_each(standing, (0..replicas).map(|_| self.builder())).await
+    }
+
+    /// The same for replicas that differ from those of `builder`.
+    pub async fn start_each(
+        &self,
+        standing: usize,
+        builders: impl IntoIterator<Item = Builder>,
+    ) -> Vec<Webhook> {
+        let started = join_all(builders.into_iter().map(Builder::start)).await;
+        let replicas = started.len();
         for replica in &started {
             self.balancer.add(replica);
         }
@@ -131,12 +143,17 @@ impl<'a> Scene<'a> {
 
     /// A connection to this replica, verified as the API server does.
     pub async fn reviewer(&self, replica: &Webhook) -> anyhow::Result<Reviewer> {
+        let stream = self.dial(replica.https()).await?;
+        Ok(Reviewer::over(Connection::over(stream, replica.https()).await?))
+    }
+
+    /// The same to whichever replica is behind this address.
+    pub async fn dial(&self, address: SocketAddr) -> anyhow::Result<TlsStream<TcpStream>> {
         let bundle = String::from_utf8(self.bundle().await?)?;
         let config = client_config(&bundle, None, rustls::DEFAULT_VERSIONS)?;
         let name = ServerName::try_from(format!("{NAME}.{}.svc", self.home))?;
-        let stream = TcpStream::connect(replica.https()).await?;
-        let stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await?;
-        Ok(Reviewer::over(Connection::over(stream, replica.https()).await?))
+        let stream = TcpStream::connect(address).await?;
+        Ok(TlsConnector::from(Arc::new(config)).connect(name, stream).await?)
     }
 
     fn configurations(&self) -> Api<MutatingWebhookConfiguration> {

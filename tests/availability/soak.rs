@@ -4,15 +4,19 @@
 
 use std::time::Duration;
 
+use anyhow::ensure;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until};
+use tokio_rustls::client::TlsStream;
 
 use crate::interference::{JUNK, overwrite_bundle};
+use crate::large;
 use crate::load::{Gap, Load};
-use crate::scene::{Scene, certificate_flags};
-use crate::soak_table::Table;
-use crate::support::{ControlPlane, Options, Webhook};
+use crate::scene::{SOON, Scene, certificate_flags};
+use crate::silence::Silence;
+use crate::soak_table::{Counts, Table};
+use crate::support::{ControlPlane, Options, Relay, Webhook, eventually};
 
 /// How long, in seconds.
 const SECONDS: &str = "SOAK_SECONDS";
@@ -28,16 +32,24 @@ const REPLICAS: usize = 3;
 const STALLED: usize = 60;
 
 /// What is done, in this order and again.
-const ROUND: [Disturbance; 8] = [
+const ROUND: [Disturbance; 11] = [
     Disturbance::DeleteSecret,
     Disturbance::OverwriteBundle(""),
     Disturbance::StallClients,
+    Disturbance::LargeReviews,
     Disturbance::RestartReplica,
+    Disturbance::SkewReplica,
     Disturbance::CorruptSecret,
     Disturbance::OverwriteBundle(JUNK),
     Disturbance::RestartReplica,
+    Disturbance::Silence,
     Disturbance::RestartControlPlane,
 ];
+
+/// Further than a certificate lasts that nobody asks to be short.
+const SKEW: &str = "+370d";
+/// The other replicas renew their certificate in this time.
+const RENEWED: Duration = Duration::from_mins(3);
 
 #[derive(Clone, Copy, Debug)]
 enum Disturbance {
@@ -47,6 +59,12 @@ enum Disturbance {
     RestartReplica,
     RestartControlPlane,
     StallClients,
+    /// As large as they come, some slow and some never sent.
+    LargeReviews,
+    /// An API server that completes TLS and says nothing more.
+    Silence,
+    /// One with a clock far ahead joins, sees certificates renewed, and leaves.
+    SkewReplica,
 }
 
 struct Soak<'a> {
@@ -55,6 +73,11 @@ struct Soak<'a> {
     load: Load,
     gaps: Vec<Gap>,
     stalled: Vec<TcpStream>,
+    announced: Vec<TlsStream<TcpStream>>,
+    silence: Silence,
+    /// How long it is silent.
+    spell: Duration,
+    counts: Counts,
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -64,10 +87,26 @@ async fn nothing_is_lost_whatever_is_disturbed() {
     // A leaf outlives an API server's restart most of the time, as a real one does always.
     let leaf = (seconds / 8).clamp(8, 60);
     let flags = certificate_flags(leaf * 3, leaf, leaf / 4);
-    let scene = Scene::new(&control_plane, &flags.each_ref().map(String::as_str)).await;
+    let silence = Silence::of(Relay::before(&control_plane).await);
+    let mut args: Vec<_> = flags.iter().map(String::as_str).collect();
+    let relayed = silence.flag();
+    args.push(&relayed);
+    let scene = Scene::new(&control_plane, &args).await;
+    silence.prepare(&scene).await;
     let replicas = scene.start(REPLICAS).await;
     let load = Load::start(&scene);
-    let mut soak = Soak { scene, replicas, load, gaps: Vec::new(), stalled: Vec::new() };
+    let mut soak = Soak {
+        scene,
+        replicas,
+        load,
+        gaps: Vec::new(),
+        stalled: Vec::new(),
+        announced: Vec::new(),
+        silence,
+        // A leaf that is due to be renewed in the silence outlives it.
+        spell: Duration::from_secs(leaf) / 8,
+        counts: Counts::default(),
+    };
 
     let began = Instant::now();
     let length = Duration::from_secs(seconds);
@@ -81,13 +120,14 @@ async fn nothing_is_lost_whatever_is_disturbed() {
         soak.disturb(*disturbance).await;
         done += 1;
         sleep_until(Instant::now() + PAUSE).await;
-        table.row(&soak.load.so_far(), &soak.gaps, &soak.replicas);
+        table.row(&soak.load.so_far(), &soak.gaps, &soak.counts, &soak.replicas);
     }
     soak.stalled.clear();
+    soak.announced.clear();
     let calm = Instant::now();
     while calm.elapsed() < length.mul_f64(CALM) {
         sleep_until(Instant::now() + PAUSE).await;
-        table.row(&soak.load.so_far(), &soak.gaps, &soak.replicas);
+        table.row(&soak.load.so_far(), &soak.gaps, &soak.counts, &soak.replicas);
     }
     soak.end(&table, done).await;
 }
@@ -105,6 +145,9 @@ impl Soak<'_> {
             Disturbance::RestartReplica => self.restart_replica().await,
             Disturbance::RestartControlPlane => self.restart_control_plane().await,
             Disturbance::StallClients => self.stall_clients().await,
+            Disturbance::LargeReviews => self.large_reviews().await,
+            Disturbance::Silence => self.silence().await,
+            Disturbance::SkewReplica => self.skew_replica().await,
         }
         self.load.flows().await;
     }
@@ -142,13 +185,46 @@ impl Soak<'_> {
         }
     }
 
+    async fn large_reviews(&mut self) {
+        self.announced.clear();
+        let round = large::round(&self.scene, &self.load).await;
+        self.counts.large += round.answered;
+        self.counts.never_sent += round.announced.len() as u64;
+        self.counts.slowest_beside = self.counts.slowest_beside.max(round.slowest);
+        self.announced = round.announced;
+    }
+
+    async fn silence(&mut self) {
+        self.silence.fall(&self.scene, &self.replicas, &self.load, self.spell).await;
+        self.silence.relay.come_back();
+        self.silence.is_made_up_for(&self.scene, &self.replicas, SOON).await;
+        self.counts.silences += 1;
+    }
+
+    async fn skew_replica(&mut self) {
+        let skewed = self.scene.builder().clock(SKEW);
+        let skewed = self.scene.start_each(self.replicas.len(), [skewed]).await.remove(0);
+        let leaf = self.scene.secret("tls.crt").await.unwrap();
+        eventually("another leaf", RENEWED, || async {
+            ensure!(self.scene.secret("tls.crt").await? != leaf, "the same");
+            Ok(())
+        })
+        .await;
+        self.load.flows().await;
+        self.scene.reviewer(&skewed).await.expect("it serves what the others do");
+        let ended = skewed.stop().await;
+        assert!(ended.success(), "{ended}");
+        self.scene.balancer.remove(&skewed);
+        self.counts.skewed += 1;
+    }
+
     async fn end(self, table: &Table, done: usize) {
         for replica in &self.replicas {
             replica.ready().await;
             self.scene.reviewer(replica).await.expect("what is published verifies what is served");
         }
         let record = self.load.stop().await;
-        table.end(&record, &self.gaps, done);
+        table.end(&record, &self.gaps, &self.counts, done);
         record.assert_whole(&self.gaps);
         table.assert_bounded();
     }

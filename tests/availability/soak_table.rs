@@ -13,6 +13,21 @@ const ROWS: u32 = 15;
 /// What the shipped Deployment allows, in MiB.
 const LIMIT: u64 = 256;
 
+/// What was done beside the pods, and came to a good end.
+#[derive(Default)]
+pub struct Counts {
+    /// Large reviews that were answered.
+    pub large: u64,
+    /// And those that were announced and not sent.
+    pub never_sent: u64,
+    /// The slowest of the usual pods beside them.
+    pub slowest_beside: Duration,
+    /// Silences of the API server, each made up for by new watches.
+    pub silences: u64,
+    /// Replicas with a clock far ahead, each with a renewal.
+    pub skewed: u64,
+}
+
 pub struct Table {
     began: Instant,
     step: Duration,
@@ -23,13 +38,14 @@ pub struct Table {
 impl Table {
     pub fn new(began: Instant, length: Duration) -> Self {
         eprintln!(
-            "seconds     pods  failed in gaps  unexpected  unmutated  slowest ms  MiB of each replica"
+            "seconds     pods  failed in gaps  unexpected  unmutated  slowest ms  large reviews  \
+             silences  skewed replicas  MiB of each replica"
         );
         Self { began, step: length / ROWS, next: began, most: 0 }
     }
 
     /// Prints a row where one is due.
-    pub fn row(&mut self, record: &Record, gaps: &[Gap], replicas: &[Webhook]) {
+    pub fn row(&mut self, record: &Record, gaps: &[Gap], counts: &Counts, replicas: &[Webhook]) {
         let memory: Vec<_> = replicas.iter().map(resident).collect();
         self.most = memory.iter().copied().chain([self.most]).max().unwrap_or_default();
         let now = Instant::now();
@@ -39,16 +55,19 @@ impl Table {
         self.next = now + self.step;
         let unexpected = record.unexpected(gaps).len();
         eprintln!(
-            "{:7} {:8} {:15} {unexpected:11} {:10} {:11}  {memory:?}",
+            "{:7} {:8} {:15} {unexpected:11} {:10} {:11} {:14} {:9} {:16}  {memory:?}",
             self.began.elapsed().as_secs(),
             record.sent(),
             record.failures.len() - unexpected,
             record.unmutated,
             record.slowest.as_millis(),
+            counts.large,
+            counts.silences,
+            counts.skewed,
         );
     }
 
-    pub fn end(&self, record: &Record, gaps: &[Gap], disturbances: usize) {
+    pub fn end(&self, record: &Record, gaps: &[Gap], counts: &Counts, disturbances: usize) {
         let away: Duration = gaps.iter().map(|gap| gap.to - gap.from).sum();
         let unexpected = record.unexpected(gaps).len();
         eprintln!(
@@ -60,6 +79,15 @@ impl Table {
             gaps.len(),
             record.unmutated,
             self.most,
+        );
+        eprintln!(
+            "measured: {} large reviews answered beside {} never sent, the slowest pod meanwhile {} ms; \
+             {} silences of the API server made up for; {} replicas with a clock far ahead came and went",
+            counts.large,
+            counts.never_sent,
+            counts.slowest_beside.as_millis(),
+            counts.silences,
+            counts.skewed,
         );
     }
 

@@ -1,7 +1,5 @@
-//! The program beside a real API server, with a clock that is off: libfaketime
-//! moves it (Debian's package `faketime`).
+//! The program beside a real API server, with a clock that is off.
 
-use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -31,10 +29,7 @@ impl Scene {
             .arg(format!("--tls-secret={}", self.params.secret))
             .arg(format!("--webhook-config-name={}", self.name));
         if let Some(ahead) = ahead {
-            builder = builder
-                .env("LD_PRELOAD", library())
-                .env("FAKETIME", ahead)
-                .env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+            builder = builder.clock(ahead);
         }
         builder.start().await
     }
@@ -82,15 +77,6 @@ impl Scene {
         .await;
         self.assert_valid().await;
     }
-}
-
-/// Where libfaketime is, as its own program knows.
-fn library() -> String {
-    let printed = Command::new("faketime").args(["-f", "+1d", "printenv", "LD_PRELOAD"]).output();
-    let printed = printed.expect("faketime runs: scripts/setup test installs it");
-    let path = String::from_utf8(printed.stdout).unwrap().trim().to_owned();
-    assert!(path.contains("faketime"), "no library: {path:?}");
-    path
 }
 
 async fn readyz(webhook: &Webhook) -> anyhow::Result<String> {
@@ -172,9 +158,7 @@ async fn a_certificate_from_files_is_judged_by_the_api_servers_clock() {
         .kubeconfig(control_plane.kubeconfig())
         .arg(format!("--tls-cert={}", certificate.display()))
         .arg(format!("--tls-key={}", key.display()))
-        .env("LD_PRELOAD", library())
-        .env("FAKETIME", "+370d")
-        .env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
+        .clock("+370d")
         .start()
         .await;
     webhook.ready().await;

@@ -8,7 +8,7 @@ use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::DeleteParams;
 use pod_identity_webhook::api_server::clock::ServerClock;
-use pod_identity_webhook::tls::managed::{Manager, Settings};
+use pod_identity_webhook::tls::managed::{Manager, ManagerSettings};
 use serde_json::json;
 use tokio::time::Instant;
 
@@ -176,7 +176,7 @@ async fn a_lost_api_server_costs_nothing_that_is_held() {
     let namespace = away.namespace("away").await;
     let mut params = scene.params.clone();
     namespace.name().clone_into(&mut params.names.namespace);
-    let settings = Settings { params, configurations: Vec::new() };
+    let settings = ManagerSettings { params, configurations: Vec::new() };
     let clock = ServerClock::new();
     let (manager, certificates) = Manager::new(clock.observed(away.client()), clock, settings);
     let task = tokio::spawn(manager.run());

@@ -13,7 +13,7 @@ use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use kube::{Api, Client};
 use pod_identity_webhook::api_server::clock::ServerClock;
 use pod_identity_webhook::crypto;
-use pod_identity_webhook::tls::managed::{ManagedCertificates, Manager, Settings};
+use pod_identity_webhook::tls::managed::{ManagedCertificates, Manager, ManagerSettings};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
@@ -58,8 +58,10 @@ impl Scene {
     }
 
     pub fn start_with(&self, client: Client) -> Replica {
-        let settings =
-            Settings { params: self.params.clone(), configurations: vec![self.name.clone()] };
+        let settings = ManagerSettings {
+            params: self.params.clone(),
+            configurations: vec![self.name.clone()],
+        };
         Replica::start(client, settings)
     }
 
@@ -171,7 +173,7 @@ impl Scene {
 }
 
 impl Replica {
-    pub fn start(client: Client, settings: Settings) -> Self {
+    pub fn start(client: Client, settings: ManagerSettings) -> Self {
         let clock = ServerClock::new();
         let (manager, certificates) = Manager::new(clock.observed(client), clock, settings);
         Self { certificates, task: tokio::spawn(manager.run()) }

@@ -1,8 +1,8 @@
 //! The decisions, case by case.
 
 use certificates::{
-    Cause, Change, Configuration, Flaw, Memory, Names, Params, Published, SecretView, ServerTime,
-    State, decide,
+    Cause, Change, Configuration, Flaw, Memory, Names, Params, PublishedBundles, SecretView,
+    ServerTime, State, decide,
 };
 use pod_identity_webhook::crypto;
 
@@ -82,11 +82,11 @@ fn takes_over_only_where_every_bundle_has_the_next() {
     let recorded = with_next(state(at(0)), at(0), Some(at(0)));
     let old = [waiting.authorities.current.certificate.clone()];
     let two = |first: Configuration, second: Configuration| {
-        Published(vec![("a".to_owned(), first), ("b".to_owned(), second)])
+        PublishedBundles(vec![("a".to_owned(), first), ("b".to_owned(), second)])
     };
     let entries = |state: &State| all_of(state).0.remove(0).1;
     let old = || published(&old).0.remove(0).1;
-    let step = |state: &State, published: &Published| {
+    let step = |state: &State, published: &PublishedBundles| {
         let secret = SecretView::Ours(state.clone());
         let step = decision(DAY, &secret, published, &Memory::default()).secret;
         step.map(|step| step.cause)

@@ -10,7 +10,8 @@ use pod_identity_webhook::tls::managed::{issue_authority, issue_leaf};
 
 use certificates::{
     Authorities, Authority, Bundle, Certificate, Change, Configuration, Decision, Entry, Leaf,
-    Lifetimes, MANAGER, Memory, Names, Params, Published, SecretView, ServerTime, State, decide,
+    Lifetimes, MANAGER, Memory, Names, Params, PublishedBundles, SecretView, ServerTime, State,
+    decide,
 };
 
 pub const START: i64 = 1_800_000_000;
@@ -69,7 +70,7 @@ pub fn with_next(mut state: State, made: Timestamp, published: Option<Timestamp>
 }
 
 /// One configuration, one webhook, this caBundle.
-pub fn published<'a>(bundle: impl IntoIterator<Item = &'a Certificate>) -> Published {
+pub fn published<'a>(bundle: impl IntoIterator<Item = &'a Certificate>) -> PublishedBundles {
     one(Configuration::Entries(vec![Entry {
         index: 0,
         name: "pods".to_owned(),
@@ -77,11 +78,11 @@ pub fn published<'a>(bundle: impl IntoIterator<Item = &'a Certificate>) -> Publi
     }]))
 }
 
-pub fn one(configuration: Configuration) -> Published {
-    Published(vec![("pod-identity-webhook".to_owned(), configuration)])
+pub fn one(configuration: Configuration) -> PublishedBundles {
+    PublishedBundles(vec![("pod-identity-webhook".to_owned(), configuration)])
 }
 
-pub fn all_of(state: &State) -> Published {
+pub fn all_of(state: &State) -> PublishedBundles {
     published(state.authorities.certificates())
 }
 
@@ -105,14 +106,19 @@ pub fn read_ours(data: &Data) -> SecretView {
     read(Some(MANAGER), data)
 }
 
-pub fn decision(now: i64, secret: &SecretView, published: &Published, memory: &Memory) -> Decision {
+pub fn decision(
+    now: i64,
+    secret: &SecretView,
+    published: &PublishedBundles,
+    memory: &Memory,
+) -> Decision {
     decision_at(ServerTime::exactly(at(now)), secret, published, memory)
 }
 
 pub fn decision_at(
     now: ServerTime,
     secret: &SecretView,
-    published: &Published,
+    published: &PublishedBundles,
     memory: &Memory,
 ) -> Decision {
     decide(now, secret, published, memory, &params(), crypto::CERTIFICATES)

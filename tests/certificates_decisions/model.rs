@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use certificates::{
-    Bundle, Clock, Configuration, Decision, Leaf, MANAGER, Memory, Moment, Params, Published,
-    SecretView, ServerTime, Webhook, decide,
+    Bundle, Clock, Configuration, Decision, Leaf, MANAGER, Memory, Moment, Params,
+    PublishedBundles, SecretView, ServerTime, Webhook, decide,
 };
 use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimePrinter;
@@ -199,7 +199,7 @@ impl World {
         self.secrets.push(data);
     }
 
-    fn published(&self, versions: &[usize]) -> Published {
+    fn published(&self, versions: &[usize]) -> PublishedBundles {
         let names = &self.params.names;
         let all = versions.iter().zip(&self.bundles).enumerate();
         let read = all.map(|(index, (version, bundles))| {
@@ -210,7 +210,7 @@ impl World {
             };
             (index.to_string(), Configuration::read(names, |_| false, [webhook]))
         });
-        Published(read.collect())
+        PublishedBundles(read.collect())
     }
 
     fn remember(&mut self, replica: usize, time: ServerTime) {

@@ -1,7 +1,8 @@
 //! Which leaf is served, and what is said about it.
 
 use certificates::{
-    Cause, Certificate, Change, Configuration, Memory, Published, SecretView, ServerTime, State,
+    Cause, Certificate, Change, Configuration, Memory, PublishedBundles, SecretView, ServerTime,
+    State,
 };
 
 use super::fixtures::{
@@ -66,7 +67,7 @@ fn serves_only_what_every_bundle_verifies() {
     let ready = all_of(&held);
     let new = Memory::default();
     let (good, bad) = (ready.0[0].1.clone(), published([&other]).0.remove(0).1);
-    let two = |second| Published(vec![ready.0[0].clone(), ("b".to_owned(), second)]);
+    let two = |second| PublishedBundles(vec![ready.0[0].clone(), ("b".to_owned(), second)]);
     for (case, published, memory, serves) in [
         ("published", ready.clone(), &new, true),
         ("published twice", two(good), &new, true),
@@ -91,7 +92,7 @@ fn keeps_the_leaf_it_serves_until_the_api_server_surely_knows_another_authority(
     let mut new = state(at(DAY));
     let both =
         published([&held.authorities.current.certificate, &new.authorities.current.certificate]);
-    let serves_new = |now, new: &State, memory: &Memory, published: &Published| {
+    let serves_new = |now, new: &State, memory: &Memory, published: &PublishedBundles| {
         let view = SecretView::Ours(new.clone());
         decision(now, &view, published, memory).serve.as_ref() == Some(&new.leaf)
     };
@@ -155,7 +156,7 @@ fn while_the_time_is_not_known_nothing_is_dropped_replaced_or_made() {
     let ours = SecretView::Ours(held.clone());
     let ended = SecretView::Ours(state(at(-5000 * DAY)));
     let ahead = SecretView::Ours(state(at(5000 * DAY)));
-    let unknown = |secret: &SecretView, published: &Published, memory: &Memory| {
+    let unknown = |secret: &SecretView, published: &PublishedBundles, memory: &Memory| {
         decision_at(ServerTime::UNKNOWN, secret, published, memory)
     };
     for (case, secret) in [("valid", &ours), ("ended", &ended), ("of the future", &ahead)] {

@@ -1,7 +1,7 @@
 //! What is read, and what the caBundles have to be.
 
 use certificates::{
-    Authority, Bundle, Certificate, Configuration, Entry, Flaw, Memory, Names, Published,
+    Authority, Bundle, Certificate, Configuration, Entry, Flaw, Memory, Names, PublishedBundles,
     SecretView, Webhook,
 };
 use pod_identity_webhook::crypto;
@@ -105,7 +105,7 @@ fn repairs_a_bundle_and_keeps_what_may_still_be_in_use() {
     let foreign = Certificate::from_der(foreign.der()).unwrap();
     let Authority { certificate: current, .. } = &held.authorities.current;
     let next = &held.authorities.next.as_ref().unwrap().certificate;
-    let bundle = |published: &Published| {
+    let bundle = |published: &PublishedBundles| {
         let decision = decision(1, &view, published, &Memory::default());
         decision.bundles.into_iter().next().map(|repair| repair.bundle)
     };

@@ -14,7 +14,6 @@ use axum::{body::Bytes, http::Request};
 use tokio::{
     io::copy_bidirectional,
     net::{TcpListener, TcpStream},
-    sync::watch,
     task::{JoinHandle, JoinSet},
     time::{MissedTickBehavior, interval, timeout},
 };
@@ -34,8 +33,6 @@ pub struct Balancer {
 
 #[derive(Default)]
 struct Shared {
-    /// Rises when those connections that stand are to fall silent.
-    silenced: watch::Sender<u64>,
     backends: Mutex<Vec<Backend>>,
     turn: AtomicUsize,
 }
@@ -45,7 +42,6 @@ struct Backend {
     https: SocketAddr,
     admin: SocketAddr,
     ready: bool,
-    probed: bool,
 }
 
 impl Balancer {
@@ -66,21 +62,8 @@ impl Balancer {
 
     /// Sends connections to it once its probe says so.
     pub fn add(&self, webhook: &Webhook) {
-        let backend =
-            Backend { https: webhook.https(), admin: webhook.admin(), ready: false, probed: true };
+        let backend = Backend { https: webhook.https(), admin: webhook.admin(), ready: false };
         self.shared.backends().push(backend);
-    }
-
-    /// Sends connections to a server that is no webhook, and counts as ready.
-    pub fn add_server(&self, address: SocketAddr) {
-        let backend = Backend { https: address, admin: address, ready: true, probed: false };
-        self.shared.backends().push(backend);
-    }
-
-    /// No byte comes through the connections that stand any more, and none of their sides learns of it. New ones
-    /// work.
-    pub fn silence(&self) {
-        self.shared.silenced.send_modify(|count| *count += 1);
     }
 
     /// Forgets one that has ended.
@@ -125,27 +108,18 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     // Dropped with the task, and the connections with it.
     let mut connections = JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
-        let silenced = shared.silenced.subscribe();
-        connections.spawn(forward(stream, shared.in_turn(), silenced));
+        connections.spawn(forward(stream, shared.in_turn()));
         while connections.try_join_next().is_some() {}
     }
 }
 
-async fn forward(
-    mut client: TcpStream,
-    backends: Vec<SocketAddr>,
-    mut silenced: watch::Receiver<u64>,
-) {
-    silenced.mark_unchanged();
+async fn forward(mut client: TcpStream, backends: Vec<SocketAddr>) {
     for address in backends {
         if let Ok(mut backend) = TcpStream::connect(address).await {
             let _ = (client.set_nodelay(true), backend.set_nodelay(true));
             // An end in the middle is for the two sides to judge.
-            tokio::select! {
-                _ = copy_bidirectional(&mut client, &mut backend) => return,
-                // Both sides stay open.
-                Ok(()) = silenced.changed() => std::future::pending().await,
-            }
+            let _ = copy_bidirectional(&mut client, &mut backend).await;
+            return;
         }
     }
 }
@@ -156,7 +130,7 @@ async fn probe(shared: Arc<Shared>) {
     loop {
         ticks.tick().await;
         let backends = shared.backends().clone();
-        for backend in backends.into_iter().filter(|backend| backend.probed) {
+        for backend in backends {
             let ready = is_ready(backend.admin).await;
             let mut backends = shared.backends();
             if let Some(known) = backends.iter_mut().find(|it| it.https == backend.https) {

@@ -24,6 +24,7 @@ mod audit;
 mod balancer;
 mod components;
 mod control_plane;
+mod fake_clock;
 mod footprint;
 mod from_file;
 mod helm;
@@ -37,6 +38,7 @@ mod namespace;
 mod pki;
 mod poll;
 mod registration;
+mod relay;
 mod review;
 mod scratch;
 mod transport;
@@ -60,6 +62,7 @@ pub use self::{
     pki::{Authority, Pair},
     poll::{eventually, poll},
     registration::{Registration, register, store as store_registration},
+    relay::Relay,
     review::{Answer, Reviewer, post, review},
     scratch::Scratch,
     transport::{Transport, Unanswered},

@@ -2,13 +2,17 @@
 
 use std::sync::Arc;
 
-use injection::admission::{Admission, Candidate, Endpoint, Policy, Review, Way, decode};
-use injection::identity::{Defaults, Fact, Identity, Lookup, ServiceAccount, ServiceAccountReader};
+use injection::admission::{
+    Admission, AdmissionSettings, Candidate, Endpoint, Review, Triage, decode,
+};
+use injection::identity::{
+    Defaults, Identity, Lookup, Observed, ServiceAccount, ServiceAccountReader,
+};
 use injection::mutation::Jitter;
 
 /// What an admission needs besides its review.
 pub struct Scene {
-    pub policy: Policy,
+    pub policy: AdmissionSettings,
     pub lookup: Lookup,
 }
 
@@ -18,14 +22,14 @@ impl Scene {
     pub fn new(hit: bool) -> Self {
         let role = ("eks.amazonaws.com/role-arn", "arn:aws:iam::111122223333:role/app");
         let read = ServiceAccountReader::default().read(hit.then_some(role).into_iter());
-        let service_account: Fact<Arc<ServiceAccount>> =
-            read.map_or(Fact::Absent, |read| Fact::Known(Arc::new(read)));
+        let service_account: Observed<Arc<ServiceAccount>> =
+            read.map_or(Observed::Absent, |read| Observed::Known(Arc::new(read)));
         let lookup = Lookup {
             container_credentials: false,
             service_account,
-            config_map_entry: Fact::Absent,
+            config_map_entry: Observed::Absent,
         };
-        Self { policy: Policy::default(), lookup }
+        Self { policy: AdmissionSettings::default(), lookup }
     }
 
     #[must_use]
@@ -52,8 +56,8 @@ pub fn decoded(body: &[u8]) -> Review<'_> {
 /// Where the review is settled without a lookup.
 #[must_use]
 pub fn candidate<'a>(review: &'a Review<'a>) -> Candidate<'a> {
-    match review.way() {
-        Way::Lookup(candidate) => candidate,
-        Way::Settled(outcome) => panic!("{outcome}"),
+    match review.triage() {
+        Triage::Lookup(candidate) => candidate,
+        Triage::Settled(outcome) => panic!("{outcome}"),
     }
 }

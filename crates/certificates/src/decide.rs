@@ -11,7 +11,7 @@ use super::published::Spread;
 use super::repair::{BundleRepair, repairs};
 use super::serve::serve;
 use super::{
-    Authorities, Authority, Crypto, Leaf, Lifetimes, Params, Problem, Published, SecretView,
+    Authorities, Authority, Crypto, Leaf, Lifetimes, Params, Problem, PublishedBundles, SecretView,
     ServerTime, State,
 };
 
@@ -78,7 +78,7 @@ pub enum Cause {
 pub fn decide(
     now: ServerTime,
     secret: &SecretView,
-    published: &Published,
+    published: &PublishedBundles,
     memory: &Memory,
     params: &Params,
     crypto: Crypto,
@@ -182,7 +182,7 @@ impl SecretStep {
 fn secret_step(
     now: ServerTime,
     secret: &SecretView,
-    published: &Published,
+    published: &PublishedBundles,
     memory: &Memory,
     params: &Params,
 ) -> Option<SecretStep> {
@@ -251,7 +251,7 @@ fn succeed(
 fn rotate(
     now: ServerTime,
     state: &State,
-    published: &Published,
+    published: &PublishedBundles,
     lifetimes: &Lifetimes,
 ) -> Option<SecretStep> {
     let Authorities { current, next, .. } = &state.authorities;
@@ -301,7 +301,7 @@ fn take_over(
     now: ServerTime,
     state: &State,
     next: &Authority,
-    published: &Published,
+    published: &PublishedBundles,
     lifetimes: &Lifetimes,
 ) -> Option<SecretStep> {
     let record = |cause, published| {

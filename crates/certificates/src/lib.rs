@@ -38,7 +38,7 @@ pub use decide::{Cause, Change, Decision, Memory, SecretStep, decide};
 pub use key::{KeyError, PrivateKey};
 pub use params::{Lifetimes, Names, Params, ParamsError};
 pub use problem::Problem;
-pub use published::{Configuration, Entry, Published, Webhook};
+pub use published::{Configuration, Entry, PublishedBundles, Webhook};
 pub use repair::BundleRepair;
 pub use secret::{Flaw, MANAGED_BY, MANAGER, SecretView};
 pub use server_time::ServerTime;

@@ -2,7 +2,9 @@
 
 use jiff::Timestamp;
 
-use super::{Certificate, Configuration, Crypto, Flaw, Params, Published, SecretView, ServerTime};
+use super::{
+    Certificate, Configuration, Crypto, Flaw, Params, PublishedBundles, SecretView, ServerTime,
+};
 
 /// Something that a person has to see to, or that is on its way.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -64,7 +66,7 @@ pub enum Problem {
 pub(super) fn problems(
     now: ServerTime,
     secret: &SecretView,
-    published: &Published,
+    published: &PublishedBundles,
     params: &Params,
     crypto: Crypto,
 ) -> Vec<Problem> {

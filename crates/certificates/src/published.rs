@@ -6,7 +6,7 @@ use super::{Bundle, Certificate, Crypto, Names};
 
 /// The configurations named by flag, in that order.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Published(pub Vec<(String, Configuration)>);
+pub struct PublishedBundles(pub Vec<(String, Configuration)>);
 
 /// A `MutatingWebhookConfiguration` as it was last seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,7 +89,7 @@ impl Configuration {
     }
 }
 
-impl Published {
+impl PublishedBundles {
     pub(super) fn entries(&self) -> impl Iterator<Item = &Entry> {
         self.0.iter().flat_map(|(_, configuration)| configuration.entries())
     }

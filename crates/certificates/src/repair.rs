@@ -4,8 +4,8 @@ use jiff::SignedDuration;
 
 use super::params::later;
 use super::{
-    Authorities, Bundle, Certificate, Configuration, Lifetimes, Params, Published, SecretView,
-    ServerTime,
+    Authorities, Bundle, Certificate, Configuration, Lifetimes, Params, PublishedBundles,
+    SecretView, ServerTime,
 };
 
 /// How far replicas may differ about the time: by another's, an authority that
@@ -30,7 +30,7 @@ pub struct BundleRepair {
 pub(super) fn repairs(
     now: ServerTime,
     secret: &SecretView,
-    published: &Published,
+    published: &PublishedBundles,
     params: &Params,
 ) -> Vec<BundleRepair> {
     let Some(authorities) = secret.authorities() else { return Vec::new() };
@@ -57,7 +57,7 @@ pub(super) fn repairs(
 fn desired(
     now: ServerTime,
     authorities: &Authorities,
-    published: &Published,
+    published: &PublishedBundles,
     lifetimes: &Lifetimes,
 ) -> Bundle {
     let longest = LONGEST_UNKNOWN.max(lifetimes.authority() + Lifetimes::BACKDATE);

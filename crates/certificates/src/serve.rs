@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use super::decide::passed;
-use super::{Crypto, Leaf, Memory, Params, Published, SecretView, ServerTime};
+use super::{Crypto, Leaf, Memory, Params, PublishedBundles, SecretView, ServerTime};
 
 /// The leaf in the Secret where the API servers take it, else the one served
 /// until now where that has not expired.
 pub(super) fn serve(
     now: ServerTime,
     secret: &SecretView,
-    published: &Published,
+    published: &PublishedBundles,
     memory: &Memory,
     params: &Params,
     crypto: Crypto,

@@ -9,7 +9,7 @@ use serde_json::Value;
 use text::Line;
 
 use super::pod::{lacks, written};
-use super::{Fact, Settings, annotations, config_map_entries};
+use super::{Fact, WebhookSettings, annotations, config_map_entries};
 use injection::identity::{self, ConfigMapIdentities, Key, Lookup, ServiceAccount};
 
 /// Takes a pod out of the webhook's sight, in the shipped configuration.
@@ -37,7 +37,7 @@ pub struct Lacking {
 /// Looks at pods one by one, so that nothing of them has to be held.
 #[derive(Debug)]
 pub struct Auditor<'a> {
-    settings: &'a Settings,
+    settings: &'a WebhookSettings,
     accounts: BTreeMap<(String, String), Account>,
     entries: Option<ConfigMapIdentities>,
     audit: Audit,
@@ -54,7 +54,7 @@ struct Account {
 impl<'a> Auditor<'a> {
     /// With the `ConfigMap`, and no `ServiceAccount` yet.
     #[must_use]
-    pub fn new(config_map: &Fact<Value>, settings: &'a Settings) -> Self {
+    pub fn new(config_map: &Fact<Value>, settings: &'a WebhookSettings) -> Self {
         let entries = config_map_entries(config_map, settings);
         Self { settings, accounts: BTreeMap::new(), entries, audit: Audit::default() }
     }
@@ -101,8 +101,8 @@ impl<'a> Auditor<'a> {
     }
 }
 
-fn fact<T>(of: Option<&Arc<T>>) -> identity::Fact<Arc<T>> {
-    of.map_or(identity::Fact::Absent, |it| identity::Fact::Known(Arc::clone(it)))
+fn fact<T>(of: Option<&Arc<T>>) -> identity::Observed<Arc<T>> {
+    of.map_or(identity::Observed::Absent, |it| identity::Observed::Known(Arc::clone(it)))
 }
 
 fn text(object: &Value, member: &str) -> String {
@@ -154,7 +154,7 @@ mod tests {
             skipped,
             mirror,
         ];
-        let settings = Settings::default();
+        let settings = WebhookSettings::default();
         let mut auditor = Auditor::new(&Fact::NotAsked, &settings);
         auditor.account(&account);
         for pod in &pods {

@@ -41,8 +41,8 @@ pub struct Facts {
     pub probes: Fact<BTreeMap<String, Probe>>,
     pub dry_run: Fact<DryRun>,
     pub token: Fact<TokenFact>,
-    pub discovery: Fact<Fetched>,
-    pub jwks: Fact<Fetched>,
+    pub discovery: Fact<FetchedDocument>,
+    pub jwks: Fact<FetchedDocument>,
     /// The pods that run; none for a `ServiceAccount` by itself.
     pub pods: Fact<Vec<Value>>,
     /// What `aws iam get-role` printed, or a trust policy, as text.
@@ -122,7 +122,7 @@ pub struct TokenFact {
 /// A document as STS would get it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Fetched {
+pub struct FetchedDocument {
     pub url: String,
     pub answer: Result<String, String>,
 }

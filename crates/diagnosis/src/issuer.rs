@@ -1,6 +1,6 @@
 //! The token, and the two documents that AWS verifies it with.
 
-use super::{Case, Fact, Fetched, Finding};
+use super::{Case, Fact, FetchedDocument, Finding};
 use issuer::{Discovery, IssuerUrl, difference};
 
 impl Case<'_> {
@@ -41,7 +41,7 @@ impl Case<'_> {
             Ok(document) => document,
             Err(finding) => return finding,
         };
-        let Fetched { url, .. } = document.0;
+        let FetchedDocument { url, .. } = document.0;
         let issuer = self.facts.token.known().map(|token| token.issuer.as_str());
         match (Discovery::parse(document.1.as_bytes()), issuer) {
             (Err(error), _) => Finding::fail(
@@ -67,7 +67,7 @@ impl Case<'_> {
             Ok(document) => document,
             Err(finding) => return finding,
         };
-        let Fetched { url, .. } = document.0;
+        let FetchedDocument { url, .. } = document.0;
         let Some(token) = self.facts.token.known() else {
             return Finding::Unknown("there is no token to verify".to_owned());
         };
@@ -90,7 +90,10 @@ impl Case<'_> {
 }
 
 /// A document that STS would get, else what comes of its lack.
-fn fetched<'a>(fact: &'a Fact<Fetched>, what: &str) -> Result<(&'a Fetched, &'a str), Finding> {
+fn fetched<'a>(
+    fact: &'a Fact<FetchedDocument>,
+    what: &str,
+) -> Result<(&'a FetchedDocument, &'a str), Finding> {
     match fact {
         Fact::Known(fetched) => match &fetched.answer {
             Ok(body) => Ok((fetched, body)),

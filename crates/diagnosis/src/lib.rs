@@ -21,14 +21,14 @@ use serde_json::Value;
 
 pub use audit::{Audit, Auditor, Lacking};
 pub use check::{Check, Finding, Report, Status};
-pub use facts::{DryRun, Fact, Facts, Fetched, Probe, Subject, TokenFact};
+pub use facts::{DryRun, Fact, Facts, FetchedDocument, Probe, Subject, TokenFact};
 pub use pod::{probe_pod, probe_review};
 pub use redact::{Redacted, bounded, certificates, redacted_account, redacted_pod};
 pub use selector::{LabelSelector, SelectorError};
 pub use webhook::{Address, Entry, entries};
 
 use certificates::Crypto;
-use injection::admission::Policy;
+use injection::admission::AdmissionSettings;
 use injection::identity::{
     self, ConfigMapIdentities, Identity, Key, Lookup, ServiceAccountReader, Warnings,
 };
@@ -37,8 +37,8 @@ use check::Checks;
 
 /// What the webhook is known to be told, and where it is registered.
 #[derive(Clone, Debug, Default)]
-pub struct Settings {
-    pub policy: Policy,
+pub struct WebhookSettings {
+    pub policy: AdmissionSettings,
     pub reader: ServiceAccountReader,
     /// Names of `MutatingWebhookConfiguration`s; by what they look like where
     /// there are none.
@@ -48,7 +48,7 @@ pub struct Settings {
 /// All that a check may look at.
 struct Case<'a> {
     facts: &'a Facts,
-    settings: &'a Settings,
+    settings: &'a WebhookSettings,
     entries: Vec<Entry<'a>>,
     lookup: Lookup,
     crypto: Crypto,
@@ -58,7 +58,7 @@ struct Case<'a> {
 /// folder of it gives the findings of the live run. `crypto` verifies the webhook's
 /// certificate.
 #[must_use]
-pub fn diagnose(facts: &Redacted, settings: &Settings, crypto: Crypto) -> Report {
+pub fn diagnose(facts: &Redacted, settings: &WebhookSettings, crypto: Crypto) -> Report {
     let facts = facts.facts();
     let entries = facts.webhooks.known().map(|list| entries(list, &settings.configurations));
     let lookup = lookup(facts, settings);
@@ -132,7 +132,7 @@ impl Case<'_> {
 /// pod that came back from the dry run, since the webhook's flags are not seen
 /// from here; else what the annotation and the settings say.
 #[must_use]
-pub fn token_audience(facts: &Facts, settings: &Settings) -> String {
+pub fn token_audience(facts: &Facts, settings: &WebhookSettings) -> String {
     if let Some(audience) = came_back(facts).and_then(pod::audience) {
         return audience.to_owned();
     }
@@ -150,7 +150,7 @@ fn came_back(facts: &Facts) -> Option<&Value> {
 }
 
 /// What the webhook's own lookup would find.
-fn lookup(facts: &Facts, settings: &Settings) -> Lookup {
+fn lookup(facts: &Facts, settings: &WebhookSettings) -> Lookup {
     let Subject { namespace, service_account, .. } = &facts.subject;
     let key = Key { namespace, name: service_account };
     let entries = config_map_entries(&facts.config_map, settings);
@@ -160,20 +160,27 @@ fn lookup(facts: &Facts, settings: &Settings) -> Lookup {
             Fact::Known(account) => settings
                 .reader
                 .read(annotations(account))
-                .map_or(identity::Fact::Absent, |read| identity::Fact::Known(Arc::new(read))),
-            Fact::Absent => identity::Fact::Absent,
-            Fact::Unknown(why) => identity::Fact::Unknown(why.as_str().into()),
-            Fact::NotAsked => identity::Fact::Unknown("the ServiceAccount is not given".into()),
+                .map_or(identity::Observed::Absent, |read| {
+                    identity::Observed::Known(Arc::new(read))
+                }),
+            Fact::Absent => identity::Observed::Absent,
+            Fact::Unknown(why) => identity::Observed::Unknown(why.as_str().into()),
+            Fact::NotAsked => identity::Observed::Unknown("the ServiceAccount is not given".into()),
         },
         config_map_entry: entries
             .as_ref()
             .and_then(|entries| entries.get(key))
-            .map_or(identity::Fact::Absent, |entry| identity::Fact::Known(Arc::clone(entry))),
+            .map_or(identity::Observed::Absent, |entry| {
+                identity::Observed::Known(Arc::clone(entry))
+            }),
     }
 }
 
 /// The entries of the `ConfigMap`, where it is known and can be read.
-fn config_map_entries(map: &Fact<Value>, settings: &Settings) -> Option<ConfigMapIdentities> {
+fn config_map_entries(
+    map: &Fact<Value>,
+    settings: &WebhookSettings,
+) -> Option<ConfigMapIdentities> {
     let config = map.known()?["data"]["config"].as_str()?;
     let (entries, _) = ConfigMapIdentities::parse(config, settings.reader.account()).ok()?;
     Some(entries)

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{Case, Fact, Finding, Settings, Subject};
-use injection::admission::{Endpoint, Outcome, Way, decode};
+use super::{Case, Fact, Finding, Subject, WebhookSettings};
+use injection::admission::{Endpoint, Outcome, Triage, decode};
 use injection::identity::{Identity, Lookup};
 use injection::mutation::Jitter;
 use injection::workloads::templates;
@@ -127,7 +127,7 @@ pub(super) fn lacks(
     namespace: &str,
     written: Option<&str>,
     lookup: &Lookup,
-    settings: &Settings,
+    settings: &WebhookSettings,
 ) -> Option<String> {
     let policy = &settings.policy;
     let created = pod["metadata"]["creationTimestamp"].as_str();
@@ -156,7 +156,7 @@ pub(super) fn lacks(
     }
     let body = review(pod, namespace)?;
     let review = decode(&body).ok()?;
-    let Way::Lookup(candidate) = review.way() else { return None };
+    let Triage::Lookup(candidate) = review.triage() else { return None };
     let admission = candidate.admit(lookup, policy, Endpoint::Mutate, Jitter(0));
     if admission.outcome == Outcome::PatchTooLarge {
         let reason = admission.reason.as_deref().unwrap_or_default();
@@ -215,13 +215,13 @@ mod tests {
                 {"serviceAccountToken": {"path": "token", "audience": "sts.amazonaws.com"}},
             ]}}]},
         });
-        let settings = Settings::default();
+        let settings = WebhookSettings::default();
         let lacks = |account: &Value| {
             let read = settings.reader.read(super::super::annotations(account));
             let lookup = Lookup {
                 container_credentials: false,
-                service_account: injection::identity::Fact::Known(read.unwrap().into()),
-                config_map_entry: injection::identity::Fact::Absent,
+                service_account: injection::identity::Observed::Known(read.unwrap().into()),
+                config_map_entry: injection::identity::Observed::Absent,
             };
             let written = written(account, "eks.amazonaws.com/role-arn");
             lacks(&pod, "demo", written, &lookup, &settings)

@@ -1,5 +1,5 @@
 //! JSON as people paste it: read to the end whatever is wrong with it, each
-//! slip noted with the text that mends it. Without a slip it was JSON.
+//! mistake noted with the text that mends it. Without a mistake it was JSON.
 
 use std::collections::HashSet;
 use std::ops::Range;
@@ -9,9 +9,9 @@ use super::node::{Kind, Member, Node};
 use super::place::Source;
 use super::quotes::{closes, is_double, is_invisible, is_quote, is_single};
 
-/// A slip in the syntax: what stands in `span` should be `mended`.
+/// A mistake in the syntax: what stands in `span` should be `mended`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Slip {
+pub(super) struct Mistake {
     pub(super) code: Code,
     pub(super) span: Range<usize>,
     pub(super) mended: String,
@@ -19,47 +19,47 @@ pub(super) struct Slip {
 
 /// Deeper than any policy or template; keeps the stack small.
 const DEEPEST: usize = 96;
-/// Text with more slips than this is not JSON at all.
-const MOST_SLIPS: usize = 500;
+/// Text with more mistakes than this is not JSON at all.
+const MAX_MISTAKES: usize = 500;
 
 pub(super) struct Reader<'a> {
     source: &'a Source,
     next: usize,
-    slips: Vec<Slip>,
+    mistakes: Vec<Mistake>,
     depth: usize,
 }
 
 /// Reads one value and what follows it.
-pub(super) fn read(source: &Source) -> (Node, Vec<Slip>) {
+pub(super) fn read(source: &Source) -> (Node, Vec<Mistake>) {
     let mut reader = Reader::new(source, 0);
     let node = reader.value();
     reader.space();
     if reader.next < source.len() {
         let rest = reader.next..source.len();
-        reader.slip(Code::ExtraText, rest, "");
+        reader.mistake(Code::ExtraText, rest, "");
     }
-    (node, reader.slips)
+    (node, reader.mistakes)
 }
 
 /// Reads one value from `start`; and where it ends.
-pub(super) fn read_at(source: &Source, start: usize) -> (Node, Vec<Slip>, usize) {
+pub(super) fn read_at(source: &Source, start: usize) -> (Node, Vec<Mistake>, usize) {
     let mut reader = Reader::new(source, start);
     let node = reader.value();
-    (node, reader.slips, reader.next)
+    (node, reader.mistakes, reader.next)
 }
 
 impl<'a> Reader<'a> {
     fn new(source: &'a Source, next: usize) -> Self {
-        Self { source, next, slips: Vec::new(), depth: 0 }
+        Self { source, next, mistakes: Vec::new(), depth: 0 }
     }
 
     fn peek(&self) -> Option<char> {
         self.source.get(self.next)
     }
 
-    fn slip(&mut self, code: Code, span: Range<usize>, mended: &str) {
-        if self.slips.len() < MOST_SLIPS {
-            self.slips.push(Slip { code, span, mended: mended.to_owned() });
+    fn mistake(&mut self, code: Code, span: Range<usize>, mended: &str) {
+        if self.mistakes.len() < MAX_MISTAKES {
+            self.mistakes.push(Mistake { code, span, mended: mended.to_owned() });
         } else {
             // Enough is known; to go on would take time and say nothing new.
             self.next = self.source.len();
@@ -80,7 +80,7 @@ impl<'a> Reader<'a> {
                 '#' => self.comment(),
                 c if c.is_whitespace() || is_invisible(c) => {
                     self.next += 1;
-                    self.slip(
+                    self.mistake(
                         Code::OddSpace,
                         start..start + 1,
                         if is_invisible(c) { "" } else { " " },
@@ -100,19 +100,19 @@ impl<'a> Reader<'a> {
             end = (start + 2..self.source.len()).find(closes).map_or(self.source.len(), |i| i + 2);
         }
         self.next = end;
-        self.slip(Code::Comment, start..end, "");
+        self.mistake(Code::Comment, start..end, "");
     }
 
     fn value(&mut self) -> Node {
         self.space();
         let start = self.next;
         let Some(c) = self.peek() else {
-            self.slip(Code::BadJson, start..start, "");
+            self.mistake(Code::BadJson, start..start, "");
             return self.node(start, Kind::Null);
         };
         if self.depth >= DEEPEST {
             self.next = self.source.len();
-            self.slip(Code::BadJson, start..start, "");
+            self.mistake(Code::BadJson, start..start, "");
             return self.node(start, Kind::Null);
         }
         match c {
@@ -131,7 +131,7 @@ impl<'a> Reader<'a> {
             c if is_quote(c) => self.quoted(),
             ',' | '}' | ']' | ':' => {
                 // The value is missing; whoever called goes on with this.
-                self.slip(Code::BadJson, start..start, "\"\"");
+                self.mistake(Code::BadJson, start..start, "\"\"");
                 self.node(start, Kind::Null)
             }
             _ => self.bare(),
@@ -154,12 +154,12 @@ impl<'a> Reader<'a> {
                     break;
                 }
                 None | Some(']') => {
-                    self.slip(Code::MissingBracket, here..here, "}");
+                    self.mistake(Code::MissingBracket, here..here, "}");
                     break;
                 }
                 Some(',') => {
                     if comma.is_some() || members.is_empty() {
-                        self.slip(Code::TrailingComma, here..here + 1, "");
+                        self.mistake(Code::TrailingComma, here..here + 1, "");
                     }
                     comma = Some(here);
                     self.next += 1;
@@ -185,14 +185,14 @@ impl<'a> Reader<'a> {
         match self.peek() {
             Some(':') => self.next += 1,
             Some('=') => {
-                self.slip(Code::MissingColon, here..here + 1, ":");
+                self.mistake(Code::MissingColon, here..here + 1, ":");
                 self.next += 1;
             }
-            _ => self.slip(Code::MissingColon, here..here, ":"),
+            _ => self.mistake(Code::MissingColon, here..here, ":"),
         }
         let value = self.value();
         if !keys.insert(key.clone()) {
-            self.slip(Code::DuplicateKey, start..here, "");
+            self.mistake(Code::DuplicateKey, start..here, "");
         }
         members.push(Member { key, key_at: self.source.at(start), value });
     }
@@ -201,7 +201,7 @@ impl<'a> Reader<'a> {
         let start = self.next;
         if !self.peek().is_some_and(is_quote) {
             if let Some(quote) = self.quote_behind_key(start) {
-                self.slip(Code::MissingQuote, start..start, "\"");
+                self.mistake(Code::MissingQuote, start..start, "\"");
                 self.next = quote + 1;
                 return Some(self.source.text(start..quote));
             }
@@ -211,13 +211,13 @@ impl<'a> Reader<'a> {
             if key.is_empty() {
                 // Nothing that a key could begin with.
                 self.next = start + 1;
-                self.slip(Code::BadJson, start..start + 1, "");
+                self.mistake(Code::BadJson, start..start + 1, "");
                 return None;
             }
-            self.slip(Code::MissingQuote, start..end, &format!("\"{key}\""));
+            self.mistake(Code::MissingQuote, start..end, &format!("\"{key}\""));
             return Some(key);
         }
-        let slips = self.slips.len();
+        let mistakes = self.mistakes.len();
         let node = self.quoted();
         let key = node.text().unwrap_or_default().to_owned();
         // `"Effect: "Allow"`: the key ran on to the quote of its value.
@@ -226,8 +226,8 @@ impl<'a> Reader<'a> {
             && !matches!(self.after_space(), Some(':'))
         {
             let colon = start + 1 + name.chars().count();
-            self.slips.truncate(slips);
-            self.slip(Code::MissingQuote, colon..colon, "\"");
+            self.mistakes.truncate(mistakes);
+            self.mistake(Code::MissingQuote, colon..colon, "\"");
             self.next = colon;
             return Some(name.to_owned());
         }
@@ -258,17 +258,17 @@ impl<'a> Reader<'a> {
                     break;
                 }
                 None | Some('}') => {
-                    self.slip(Code::MissingBracket, here..here, "]");
+                    self.mistake(Code::MissingBracket, here..here, "]");
                     break;
                 }
                 Some(':') => {
                     // A member of an object: the bracket was meant to end before.
-                    self.slip(Code::MissingBracket, here..here, "]");
+                    self.mistake(Code::MissingBracket, here..here, "]");
                     self.next += 1;
                 }
                 Some(',') => {
                     if comma.is_some() || items.is_empty() {
-                        self.slip(Code::TrailingComma, here..here + 1, "");
+                        self.mistake(Code::TrailingComma, here..here + 1, "");
                     }
                     comma = Some(here);
                     self.next += 1;
@@ -291,13 +291,13 @@ impl<'a> Reader<'a> {
     fn go_on(&mut self, here: usize) {
         if self.next <= here {
             self.next = here + 1;
-            self.slip(Code::BadJson, here..here + 1, "");
+            self.mistake(Code::BadJson, here..here + 1, "");
         }
     }
 
     fn trailing(&mut self, comma: Option<usize>) {
         if let Some(at) = comma {
-            self.slip(Code::TrailingComma, at..at + 1, "");
+            self.mistake(Code::TrailingComma, at..at + 1, "");
         }
     }
 
@@ -308,7 +308,7 @@ impl<'a> Reader<'a> {
         while behind > 0 && is_space(&behind) {
             behind -= 1;
         }
-        self.slip(Code::MissingComma, behind..behind, ",");
+        self.mistake(Code::MissingComma, behind..behind, ",");
     }
 
     /// Text in quotes, whichever they are.
@@ -327,8 +327,8 @@ impl<'a> Reader<'a> {
                     self.next += 1;
                     if open != '"' || c != '"' {
                         let code = if single { Code::SingleQuote } else { Code::CurlyQuote };
-                        self.slip(code, start..start + 1, "\"");
-                        self.slip(code, here..here + 1, "\"");
+                        self.mistake(code, start..start + 1, "\"");
+                        self.mistake(code, here..here + 1, "\"");
                     }
                     break;
                 }
@@ -347,7 +347,7 @@ impl<'a> Reader<'a> {
         let quote = (start + 1..end).find(|i| self.source.get(*i).is_some_and(is_double));
         if let Some(quote) = quote {
             self.next = quote + 1;
-            self.slip(Code::CurlyQuote, quote..quote + 1, "\"");
+            self.mistake(Code::CurlyQuote, quote..quote + 1, "\"");
             let text = self.source.text(start + 1..quote);
             return self.node(start, Kind::Text(text));
         }
@@ -357,7 +357,7 @@ impl<'a> Reader<'a> {
         let behind = start + 1 + kept.chars().count();
         self.next = behind.min(end);
         let at = self.next;
-        self.slip(Code::MissingQuote, at..at, "\"");
+        self.mistake(Code::MissingQuote, at..at, "\"");
         self.node(start, Kind::Text(kept.to_owned()))
     }
 
@@ -391,7 +391,7 @@ impl<'a> Reader<'a> {
             }
         }
         self.next = (start + 1).min(self.source.len());
-        self.slip(Code::BadEscape, start..start + 1, "\\\\");
+        self.mistake(Code::BadEscape, start..start + 1, "\\\\");
         "\\".to_owned()
     }
 
@@ -411,7 +411,7 @@ impl<'a> Reader<'a> {
             _ if is_number(word) => Kind::Number(word.to_owned()),
             _ => {
                 let text = word.trim_end_matches(is_double);
-                self.slip(Code::MissingQuote, start..word_end, &format!("\"{text}\""));
+                self.mistake(Code::MissingQuote, start..word_end, &format!("\"{text}\""));
                 Kind::Text(text.to_owned())
             }
         };

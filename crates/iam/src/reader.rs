@@ -3,7 +3,7 @@
 use super::condition::Operator;
 use super::finding::{Code, Finding, Severity};
 use super::intrinsic::{alternatives, template_text};
-use super::json::{self, Slip};
+use super::json::{self, Mistake};
 use super::near::nearest;
 use super::node::{Kind, Member, Node};
 use super::place::{Position, Source};
@@ -36,8 +36,8 @@ impl Policy {
     /// What IAM would refuse: text that is not JSON, unknown members, ...
     pub fn trust_policy(text: &str) -> Result<Self, PolicyError> {
         let source = Source::new(text);
-        let (node, slips) = json::read(&source);
-        refuse_slips(&source, &slips)?;
+        let (node, mistakes) = json::read(&source);
+        refuse_mistakes(&source, &mistakes)?;
         let document = [&["Role", "AssumeRolePolicyDocument"][..], &["AssumeRolePolicyDocument"]]
             .iter()
             .find_map(|path| node.find(path));
@@ -45,8 +45,8 @@ impl Policy {
         match document.text() {
             Some(inner) => {
                 let source = inner_source(&source, document, inner);
-                let (node, slips) = json::read(&source);
-                refuse_slips(&source, &slips)?;
+                let (node, mistakes) = json::read(&source);
+                refuse_mistakes(&source, &mistakes)?;
                 strictly(&node)
             }
             None => strictly(document),
@@ -64,13 +64,13 @@ pub(super) fn inner_source(source: &Source, node: &Node, text: &str) -> Source {
     }
 }
 
-fn refuse_slips(source: &Source, slips: &[Slip]) -> Result<(), PolicyError> {
-    slips.first().map_or(Ok(()), |slip| {
-        let at = source.at(slip.span.start);
-        let found = source.text(slip.span.clone());
+fn refuse_mistakes(source: &Source, mistakes: &[Mistake]) -> Result<(), PolicyError> {
+    mistakes.first().map_or(Ok(()), |mistake| {
+        let at = source.at(mistake.span.start);
+        let found = source.text(mistake.span.clone());
         let shown = if found.is_empty() { String::new() } else { format!(" at {found:?}") };
         let message =
-            format!("not valid JSON ({}{shown}); `iam lint` lists all mistakes", slip.code);
+            format!("not valid JSON ({}{shown}); `iam lint` lists all mistakes", mistake.code);
         Err(PolicyError { at, message })
     })
 }

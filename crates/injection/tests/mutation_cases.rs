@@ -8,10 +8,10 @@
     reason = "test code: a panic is how a test says what went wrong, and cases are files"
 )]
 
-use injection::admission::{self, Admission, Endpoint, Mark, Policy, Way, decode};
+use injection::admission::{self, Admission, AdmissionSettings, Endpoint, Mark, Triage, decode};
 use injection::identity::{
-    Account, AnnotationKeys, ConfigMapIdentities, ContainerCredentialsKeys, Expiration, Fact, Key,
-    Lookup, ServiceAccountReader,
+    Account, AnnotationKeys, ConfigMapIdentities, ContainerCredentialsKeys, Expiration, Key,
+    Lookup, Observed, ServiceAccountReader,
 };
 use injection::mutation::Jitter;
 use json_patch::{Patch, PatchOperation};
@@ -76,8 +76,8 @@ struct CaseSettings {
 }
 
 impl CaseSettings {
-    fn policy(&self) -> Policy {
-        let mut policy = Policy::default();
+    fn policy(&self) -> AdmissionSettings {
+        let mut policy = AdmissionSettings::default();
         if let Some(prefix) = &self.annotation_prefix {
             policy.settings.keys = AnnotationKeys::new(prefix);
         }
@@ -114,7 +114,7 @@ impl Case {
         serde_json::to_vec(&review).unwrap()
     }
 
-    fn lookup(&self, key: Key<'_>, policy: &Policy) -> Lookup {
+    fn lookup(&self, key: Key<'_>, policy: &AdmissionSettings) -> Lookup {
         let account =
             self.settings.compose_role_arn.as_ref().map(|id| Account::new("aws", id).unwrap());
         let reader = ServiceAccountReader::new(policy.settings.keys.clone(), account.clone());
@@ -126,10 +126,14 @@ impl Case {
         Lookup {
             container_credentials: listed.contains(key),
             service_account: match &self.lookup_failed {
-                Some(reason) => Fact::Unknown(reason.as_str().into()),
-                None => reader.read(annotations).map_or(Fact::Absent, |sa| Fact::Known(sa.into())),
+                Some(reason) => Observed::Unknown(reason.as_str().into()),
+                None => reader
+                    .read(annotations)
+                    .map_or(Observed::Absent, |sa| Observed::Known(sa.into())),
             },
-            config_map_entry: entries.get(key).map_or(Fact::Absent, |e| Fact::Known(Arc::clone(e))),
+            config_map_entry: entries
+                .get(key)
+                .map_or(Observed::Absent, |e| Observed::Known(Arc::clone(e))),
         }
     }
 
@@ -138,9 +142,9 @@ impl Case {
         let body = self.review(pod);
         let review = decode(&body).unwrap();
         let endpoint = if self.required { Endpoint::Required } else { Endpoint::Mutate };
-        match review.way() {
-            Way::Settled(outcome) => Admission::of(outcome),
-            Way::Lookup(candidate) => {
+        match review.triage() {
+            Triage::Settled(outcome) => Admission::of(outcome),
+            Triage::Lookup(candidate) => {
                 let lookup = self.lookup(candidate.key, &policy);
                 candidate.admit(&lookup, &policy, endpoint, Jitter(self.jitter))
             }
@@ -152,7 +156,7 @@ impl Case {
         let policy = self.settings.policy();
         let body = self.review(&self.pod);
         let review = decode(&body).unwrap();
-        let Way::Lookup(candidate) = review.way() else { return };
+        let Triage::Lookup(candidate) = review.triage() else { return };
         let lookup = self.lookup(candidate.key, &policy);
         let explained = candidate.explain(&lookup, &policy, Jitter(self.jitter));
         let parts = explained.parts.iter().flat_map(|part| &part.lines);

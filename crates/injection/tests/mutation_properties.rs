@@ -6,9 +6,9 @@
     reason = "test code: a panic is how a test says what went wrong"
 )]
 
-use injection::admission::{Admission, Endpoint, Outcome, Policy, Way, decode};
+use injection::admission::{Admission, AdmissionSettings, Endpoint, Outcome, Triage, decode};
 use injection::identity::{
-    AnnotationKeys, ConfigMapEntry, Fact, Lookup, ServiceAccountReader, each_container_name,
+    AnnotationKeys, ConfigMapEntry, Lookup, Observed, ServiceAccountReader, each_container_name,
 };
 use injection::mutation::Jitter;
 use json_patch::PatchOperation;
@@ -175,11 +175,11 @@ fn lookup() -> impl Strategy<Value = Lookup> {
             .read(annotations.iter().map(|(key, value)| (key.as_str(), *value)));
         Lookup {
             container_credentials: listed,
-            service_account: read.map_or(Fact::Absent, |sa| Fact::Known(sa.into())),
+            service_account: read.map_or(Observed::Absent, |sa| Observed::Known(sa.into())),
             config_map_entry: if entry {
-                Fact::Known(ConfigMapEntry::default().into())
+                Observed::Known(ConfigMapEntry::default().into())
             } else {
-                Fact::Absent
+                Observed::Absent
             },
         }
     })
@@ -209,9 +209,9 @@ fn review(pod: &Value) -> Vec<u8> {
 fn admitted(pod: &Value, lookup: &Lookup, jitter: i64) -> Admission {
     let body = review(pod);
     let review = decode(&body).unwrap();
-    match review.way() {
-        Way::Settled(outcome) => Admission::of(outcome),
-        Way::Lookup(candidate) => {
+    match review.triage() {
+        Triage::Settled(outcome) => Admission::of(outcome),
+        Triage::Lookup(candidate) => {
             candidate.admit(lookup, &policy(), Endpoint::Mutate, Jitter(jitter))
         }
     }
@@ -236,8 +236,8 @@ fn by_reference(pod: &Value, lookup: &Lookup, jitter: i64) -> Value {
     }
 }
 
-fn policy() -> Policy {
-    let mut policy = Policy::default();
+fn policy() -> AdmissionSettings {
+    let mut policy = AdmissionSettings::default();
     policy.defaults.region = Some("eu-west-1".to_owned());
     policy.defaults.regional_sts = true;
     policy
@@ -349,12 +349,12 @@ proptest! {
             body.splice(at..(at + 1).min(body.len()), bytes);
         }
         if let Ok(review) = decode(&body)
-            && let Way::Lookup(candidate) = review.way()
+            && let Triage::Lookup(candidate) = review.triage()
         {
             let absent = Lookup {
                 container_credentials: true,
-                service_account: Fact::Absent,
-                config_map_entry: Fact::Absent,
+                service_account: Observed::Absent,
+                config_map_entry: Observed::Absent,
             };
             let admission = candidate.admit(&absent, &policy(), Endpoint::Required, Jitter(0));
             prop_assert!(admission.refusal.is_none() || admission.patch.is_empty());

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 /// One thing that must be so.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Check {
+pub struct IssuerCheck {
     /// Stable: scripts read it.
     pub id: &'static str,
     pub outcome: Outcome,
@@ -26,7 +26,7 @@ pub enum Outcome {
     Skip,
 }
 
-impl Check {
+impl IssuerCheck {
     #[must_use]
     pub fn pass(id: &'static str, found: impl Into<String>) -> Self {
         Self::new(id, Outcome::Pass, found.into(), None)

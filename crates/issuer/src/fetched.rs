@@ -42,14 +42,14 @@ pub enum FetchFailure {
 
 /// The two documents of an issuer, as they were fetched.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Published {
+pub struct PublishedDocuments {
     pub discovery: Fetched,
     /// From the `jwks_uri` of the discovery document; nothing where that names
     /// none.
     pub jwks: Option<Fetched>,
 }
 
-impl Published {
+impl PublishedDocuments {
     /// Where the keys are to be fetched from, by the discovery document.
     #[must_use]
     pub fn jwks_uri(discovery: &Fetched) -> Option<String> {

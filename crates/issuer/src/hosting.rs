@@ -39,7 +39,7 @@ pub struct Object {
 /// A bucket's policy, its members in the order in which people write them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct Policy {
+pub struct BucketPolicy {
     version: &'static str,
     statement: [Statement; 1],
 }
@@ -103,13 +103,17 @@ impl Hosting {
 
     /// Everyone may read the two objects and nothing else. It needs no ACLs.
     #[must_use]
-    pub fn bucket_policy(&self, objects: &[Object]) -> Policy {
+    pub fn bucket_policy(&self, objects: &[Object]) -> BucketPolicy {
         self.policy("PublicIssuerDocuments", json!("*"), objects, None)
     }
 
     /// One distribution of `CloudFront` may read them; the bucket stays private.
     #[must_use]
-    pub fn cloudfront_policy(&self, objects: &[Object], distribution: Option<&str>) -> Policy {
+    pub fn cloudfront_policy(
+        &self,
+        objects: &[Object],
+        distribution: Option<&str>,
+    ) -> BucketPolicy {
         let arn = distribution.unwrap_or(DISTRIBUTION);
         self.policy(
             "IssuerDocumentsForCloudFront",
@@ -143,7 +147,7 @@ impl Hosting {
         principal: Value,
         objects: &[Object],
         condition: Option<Value>,
-    ) -> Policy {
+    ) -> BucketPolicy {
         let resource =
             |object: &Object| format!("arn:{}:s3:::{}/{}", self.partition, self.bucket, object.key);
         let statement = Statement {
@@ -154,7 +158,7 @@ impl Hosting {
             resource: objects.iter().map(resource).collect(),
             condition,
         };
-        Policy { version: "2012-10-17", statement: [statement] }
+        BucketPolicy { version: "2012-10-17", statement: [statement] }
     }
 }
 

@@ -32,10 +32,10 @@ mod url;
 pub mod verify;
 
 pub use algorithm::Algorithm;
-pub use check::{Check, Outcome};
+pub use check::{IssuerCheck, Outcome};
 pub use crypto::{Crypto, Verify};
 pub use discovery::{Discovery, DiscoveryError};
-pub use fetched::{Answer, FetchFailure, Fetched, Published};
+pub use fetched::{Answer, FetchFailure, Fetched, PublishedDocuments};
 pub use jwk::{Jwk, JwkKey};
 pub use jwks::{Jwks, JwksError, VerifyError};
 pub use key::{Curve, PublicKey};

@@ -1,10 +1,10 @@
-//! What STS does with an issuer and a token, step by step, each a [`Check`].
+//! What STS does with an issuer and a token, step by step, each an [`IssuerCheck`].
 
 use jiff::Timestamp;
 
 use super::{
-    Answer, Check, Discovery, Fetched, IssuerUrl, Jwks, Published, Token, Verify, VerifyError,
-    difference,
+    Answer, Discovery, Fetched, IssuerCheck, IssuerUrl, Jwks, PublishedDocuments, Token, Verify,
+    VerifyError, difference,
 };
 
 /// How far clocks may be apart, in seconds. STS allows some minutes.
@@ -44,10 +44,10 @@ pub struct Against<'a> {
 #[must_use]
 pub fn check(
     url: &str,
-    published: &Published,
+    published: &PublishedDocuments,
     against: &Against<'_>,
     verify: Verify,
-) -> Vec<Check> {
+) -> Vec<IssuerCheck> {
     let mut checks = vec![url_check(url)];
     let (found, discovery) = discovery_checks(&published.discovery);
     checks.extend(found);
@@ -61,10 +61,10 @@ pub fn check(
     checks
 }
 
-fn url_check(url: &str) -> Check {
+fn url_check(url: &str) -> IssuerCheck {
     match IssuerUrl::parse(url) {
-        Ok(parsed) => Check::pass(ids::URL, url).remarking(parsed.remarks()),
-        Err(error) => Check::fail(
+        Ok(parsed) => IssuerCheck::pass(ids::URL, url).remarking(parsed.remarks()),
+        Err(error) => IssuerCheck::fail(
             ids::URL,
             format!("{url:?} can't be an issuer: {error}"),
             "give the API server another --service-account-issuer: see issuer migrate",
@@ -72,27 +72,27 @@ fn url_check(url: &str) -> Check {
     }
 }
 
-fn discovery_checks(fetched: &Fetched) -> ([Check; 2], Option<Discovery>) {
+fn discovery_checks(fetched: &Fetched) -> ([IssuerCheck; 2], Option<Discovery>) {
     let (fetch, answer) = fetch_check(ids::DISCOVERY_FETCH, Some(fetched));
     let Some(answer) = answer else {
-        return ([fetch, Check::skip(ids::DISCOVERY, "there is none")], None);
+        return ([fetch, IssuerCheck::skip(ids::DISCOVERY, "there is none")], None);
     };
     match Discovery::parse(&answer.body) {
         Ok(discovery) => {
-            let check = Check::pass(ids::DISCOVERY, "it is a discovery document");
+            let check = IssuerCheck::pass(ids::DISCOVERY, "it is a discovery document");
             ([fetch, check.remarking(type_remark(answer))], Some(discovery))
         }
         Err(error) => ([fetch, no_document(ids::DISCOVERY, answer, &error.to_string())], None),
     }
 }
 
-fn issuer_check(url: &str, discovery: Option<&Discovery>) -> Check {
+fn issuer_check(url: &str, discovery: Option<&Discovery>) -> IssuerCheck {
     let Some(discovery) = discovery else {
-        return Check::skip(ids::ISSUER, "there is no discovery document");
+        return IssuerCheck::skip(ids::ISSUER, "there is no discovery document");
     };
     match difference(url, &discovery.issuer) {
-        None => Check::pass(ids::ISSUER, "the document names the very issuer"),
-        Some(how) => Check::fail(
+        None => IssuerCheck::pass(ids::ISSUER, "the document names the very issuer"),
+        Some(how) => IssuerCheck::fail(
             ids::ISSUER,
             format!("the document names {:?}, asked for was {url:?}: {how}", discovery.issuer),
             "write the document anew for the --service-account-issuer of the API server, letter \
@@ -101,13 +101,13 @@ fn issuer_check(url: &str, discovery: Option<&Discovery>) -> Check {
     }
 }
 
-fn jwks_uri_check(url: &str, discovery: Option<&Discovery>) -> Check {
+fn jwks_uri_check(url: &str, discovery: Option<&Discovery>) -> IssuerCheck {
     let Some(discovery) = discovery else {
-        return Check::skip(ids::JWKS_URI, "there is no discovery document");
+        return IssuerCheck::skip(ids::JWKS_URI, "there is no discovery document");
     };
     let uri = &discovery.jwks_uri;
     match (IssuerUrl::parse(uri), IssuerUrl::parse(url)) {
-        (Err(error), _) => Check::fail(
+        (Err(error), _) => IssuerCheck::fail(
             ids::JWKS_URI,
             format!("{uri:?} can't be fetched by STS: {error}"),
             "write the documents anew: issuer documents",
@@ -118,16 +118,16 @@ fn jwks_uri_check(url: &str, discovery: Option<&Discovery>) -> Check {
                  asks for: {}",
                 keys.host()
             );
-            Check::pass(ids::JWKS_URI, uri).remarking([remark])
+            IssuerCheck::pass(ids::JWKS_URI, uri).remarking([remark])
         }
-        _ => Check::pass(ids::JWKS_URI, uri),
+        _ => IssuerCheck::pass(ids::JWKS_URI, uri),
     }
 }
 
-fn jwks_checks(fetched: Option<&Fetched>) -> ([Check; 2], Option<Jwks>) {
+fn jwks_checks(fetched: Option<&Fetched>) -> ([IssuerCheck; 2], Option<Jwks>) {
     let (fetch, answer) = fetch_check(ids::JWKS_FETCH, fetched);
     let Some(answer) = answer else {
-        return ([fetch, Check::skip(ids::JWKS, "there is none")], None);
+        return ([fetch, IssuerCheck::skip(ids::JWKS, "there is none")], None);
     };
     let jwks = match Jwks::parse(&answer.body) {
         Ok(jwks) => jwks,
@@ -139,31 +139,31 @@ fn jwks_checks(fetched: Option<&Fetched>) -> ([Check; 2], Option<Jwks>) {
     ([fetch, check], jwks)
 }
 
-fn keys_check(jwks: &Jwks) -> Check {
+fn keys_check(jwks: &Jwks) -> IssuerCheck {
     let next = "write the documents anew from the keys of the API server: issuer documents";
     if let Some(key) = jwks.keys().iter().find(|key| key.is_private()) {
         let found = format!("the key {} is published with its private half", key.name());
         let next =
             "make a new key at once, whoever has read this one can sign tokens: issuer rotate";
-        return Check::fail(ids::JWKS, found, next);
+        return IssuerCheck::fail(ids::JWKS, found, next);
     }
     let kids = jwks.kids();
     let twice = |kid: &&String| kids.iter().filter(|other| other == kid).count() > 1;
     if let Some(kid) = kids.iter().find(twice) {
-        return Check::fail(ids::JWKS, format!("two keys have the kid {kid}"), next);
+        return IssuerCheck::fail(ids::JWKS, format!("two keys have the kid {kid}"), next);
     }
     let usable = jwks.keys().iter().filter(|key| key.key().is_some());
     let usable: Vec<String> = usable.filter_map(|key| key.kid.clone()).collect();
     if usable.is_empty() {
-        return Check::fail(ids::JWKS, "it holds no key with a kid that can be used", next);
+        return IssuerCheck::fail(ids::JWKS, "it holds no key with a kid that can be used", next);
     }
     let unusable = jwks.unusable().map(|(key, why)| format!("the key {}: {why}", key.name()));
-    Check::pass(ids::JWKS, format!("keys: {}", usable.join(", "))).remarking(unusable)
+    IssuerCheck::pass(ids::JWKS, format!("keys: {}", usable.join(", "))).remarking(unusable)
 }
 
-fn algorithms_check(discovery: Option<&Discovery>, jwks: Option<&Jwks>) -> Check {
+fn algorithms_check(discovery: Option<&Discovery>, jwks: Option<&Jwks>) -> IssuerCheck {
     let (Some(discovery), Some(jwks)) = (discovery, jwks) else {
-        return Check::skip(ids::ALGORITHMS, "it takes both documents");
+        return IssuerCheck::skip(ids::ALGORITHMS, "it takes both documents");
     };
     let used = jwks.algorithms();
     let told = &discovery.id_token_signing_alg_values_supported;
@@ -173,16 +173,19 @@ fn algorithms_check(discovery: Option<&Discovery>, jwks: Option<&Jwks>) -> Check
             "a key is for {missing}, the discovery document lists {}",
             if told.is_empty() { "nothing".to_owned() } else { told.join(", ") }
         );
-        return Check::fail(ids::ALGORITHMS, found, next);
+        return IssuerCheck::fail(ids::ALGORITHMS, found, next);
     }
     let unknown = used.iter().filter(|name| !STS_ALGORITHMS.contains(&name.as_str()));
     let remarks = unknown.map(|name| format!("STS takes no token that is signed with {name}"));
-    Check::pass(ids::ALGORITHMS, used.join(", ")).remarking(remarks.collect::<Vec<_>>())
+    IssuerCheck::pass(ids::ALGORITHMS, used.join(", ")).remarking(remarks.collect::<Vec<_>>())
 }
 
-fn live_check(jwks: Option<&Jwks>, live: Option<&Jwks>) -> Check {
+fn live_check(jwks: Option<&Jwks>, live: Option<&Jwks>) -> IssuerCheck {
     let (Some(jwks), Some(live)) = (jwks, live) else {
-        return Check::skip(ids::LIVE_KEYS, "the API server was not asked: give --kubeconfig");
+        return IssuerCheck::skip(
+            ids::LIVE_KEYS,
+            "the API server was not asked: give --kubeconfig",
+        );
     };
     let missing = live.missing_in(jwks);
     if missing.is_empty() {
@@ -190,10 +193,10 @@ fn live_check(jwks: Option<&Jwks>, live: Option<&Jwks>) -> Check {
         let more = more.map(|kid| {
             format!("{kid} is published and no key of the API server: an old one, or one to come")
         });
-        return Check::pass(ids::LIVE_KEYS, "each key of the API server is published")
+        return IssuerCheck::pass(ids::LIVE_KEYS, "each key of the API server is published")
             .remarking(more);
     }
-    Check::fail(
+    IssuerCheck::fail(
         ids::LIVE_KEYS,
         format!("the API server has keys that are not published: {}", missing.join(", ")),
         "publish them before they sign: issuer documents --from-cluster, with the older keys by \
@@ -206,15 +209,15 @@ fn token_checks(
     jwks: Option<&Jwks>,
     against: &Against<'_>,
     verify: Verify,
-) -> Vec<Check> {
+) -> Vec<IssuerCheck> {
     let ids = [ids::TOKEN_ISSUER, ids::TOKEN_KEY, ids::TOKEN_SIGNATURE, ids::TOKEN_TIME];
     let Some(token) = against.token else {
-        let skip = |id| Check::skip(id, "there is no token: give --token or --kubeconfig");
+        let skip = |id| IssuerCheck::skip(id, "there is no token: give --token or --kubeconfig");
         return ids.map(skip).to_vec();
     };
     let issuer = match difference(url, &token.issuer) {
-        None => Check::pass(ids::TOKEN_ISSUER, "the token names the very issuer"),
-        Some(how) => Check::fail(
+        None => IssuerCheck::pass(ids::TOKEN_ISSUER, "the token names the very issuer"),
+        Some(how) => IssuerCheck::fail(
             ids::TOKEN_ISSUER,
             format!("the token is of {:?}, asked for was {url:?}: {how}", token.issuer),
             "give the API server this issuer as its first --service-account-issuer: issuer migrate",
@@ -225,59 +228,64 @@ fn token_checks(
         Some(jwks) => checks.extend(signature_checks(jwks, token, verify)),
         None => checks.extend(
             [ids::TOKEN_KEY, ids::TOKEN_SIGNATURE]
-                .map(|id| Check::skip(id, "there is no good JWKS")),
+                .map(|id| IssuerCheck::skip(id, "there is no good JWKS")),
         ),
     }
     checks.push(time_check(token, against.now));
     checks
 }
 
-fn signature_checks(jwks: &Jwks, token: &Token, verify: Verify) -> [Check; 2] {
+fn signature_checks(jwks: &Jwks, token: &Token, verify: Verify) -> [IssuerCheck; 2] {
     let stale = "publish the keys that the API server has now: issuer documents";
     let found = || {
-        Check::pass(
+        IssuerCheck::pass(
             ids::TOKEN_KEY,
             format!("{} is published", token.kid.as_deref().unwrap_or_default()),
         )
     };
     let Err(error) = jwks.verify(token, verify) else {
-        return [found(), Check::pass(ids::TOKEN_SIGNATURE, "it verifies")];
+        return [found(), IssuerCheck::pass(ids::TOKEN_SIGNATURE, "it verifies")];
     };
     let told = error.to_string();
     match error {
         VerifyError::NoKeyId | VerifyError::UnknownKey { .. } => [
-            Check::fail(ids::TOKEN_KEY, told, stale),
-            Check::skip(ids::TOKEN_SIGNATURE, "there is no key to verify it with"),
+            IssuerCheck::fail(ids::TOKEN_KEY, told, stale),
+            IssuerCheck::skip(ids::TOKEN_SIGNATURE, "there is no key to verify it with"),
         ],
         VerifyError::UnusableKey { .. } => [
-            Check::fail(ids::TOKEN_KEY, told, stale),
-            Check::skip(ids::TOKEN_SIGNATURE, "its key can't be used"),
+            IssuerCheck::fail(ids::TOKEN_KEY, told, stale),
+            IssuerCheck::skip(ids::TOKEN_SIGNATURE, "its key can't be used"),
         ],
         VerifyError::UnknownAlgorithm(_) => [
-            Check::skip(ids::TOKEN_KEY, "no key is for its algorithm"),
-            Check::fail(ids::TOKEN_SIGNATURE, told, "give a token that the API server made"),
+            IssuerCheck::skip(ids::TOKEN_KEY, "no key is for its algorithm"),
+            IssuerCheck::fail(ids::TOKEN_SIGNATURE, told, "give a token that the API server made"),
         ],
         VerifyError::WrongAlgorithm { .. } | VerifyError::WrongSignature { .. } => {
-            [found(), Check::fail(ids::TOKEN_SIGNATURE, told, stale)]
+            [found(), IssuerCheck::fail(ids::TOKEN_SIGNATURE, told, stale)]
         }
     }
 }
 
-fn time_check(token: &Token, now: Timestamp) -> Check {
+fn time_check(token: &Token, now: Timestamp) -> IssuerCheck {
     let now = now.as_second();
     let next = "take a new token, and look at the clocks of the control plane";
     if let Some(since) = token.expires.map(|expires| now - expires).filter(|since| *since >= 0) {
-        return Check::fail(ids::TOKEN_TIME, format!("the token expired {since} s ago"), next);
+        return IssuerCheck::fail(
+            ids::TOKEN_TIME,
+            format!("the token expired {since} s ago"),
+            next,
+        );
     }
     let begins = token.not_before.or(token.issued).map(|begins| begins - now);
     if let Some(until) = begins.filter(|until| *until > LEEWAY) {
-        return Check::fail(ids::TOKEN_TIME, format!("the token begins in {until} s"), next);
+        return IssuerCheck::fail(ids::TOKEN_TIME, format!("the token begins in {until} s"), next);
     }
     match token.expires {
-        Some(expires) => {
-            Check::pass(ids::TOKEN_TIME, format!("it is valid for another {} s", expires - now))
-        }
-        None => Check::fail(
+        Some(expires) => IssuerCheck::pass(
+            ids::TOKEN_TIME,
+            format!("it is valid for another {} s", expires - now),
+        ),
+        None => IssuerCheck::fail(
             ids::TOKEN_TIME,
             "the token never expires: STS takes none without exp",
             "use a projected token, not one from a Secret",
@@ -286,15 +294,20 @@ fn time_check(token: &Token, now: Timestamp) -> Check {
 }
 
 /// Whether a document was there, and the answer with it.
-fn fetch_check<'a>(id: &'static str, fetched: Option<&'a Fetched>) -> (Check, Option<&'a Answer>) {
+fn fetch_check<'a>(
+    id: &'static str,
+    fetched: Option<&'a Fetched>,
+) -> (IssuerCheck, Option<&'a Answer>) {
     let answer = match fetched {
-        None => return (Check::skip(id, "its address is not known"), None),
-        Some(Err(failure)) => return (Check::fail(id, failure.to_string(), failure.next()), None),
+        None => return (IssuerCheck::skip(id, "its address is not known"), None),
+        Some(Err(failure)) => {
+            return (IssuerCheck::fail(id, failure.to_string(), failure.next()), None);
+        }
         Some(Ok(answer)) => answer,
     };
     let url = &answer.url;
     let (found, next) = match answer.status {
-        200 => return (Check::pass(id, url), Some(answer)),
+        200 => return (IssuerCheck::pass(id, url), Some(answer)),
         300..=399 => {
             let to = answer.location.as_deref().unwrap_or("nowhere");
             (
@@ -316,13 +329,13 @@ fn fetch_check<'a>(id: &'static str, fetched: Option<&'a Fetched>) -> (Check, Op
             (format!("{url} answers {status}"), "make it answer 200 with the document".to_owned())
         }
     };
-    (Check::fail(id, found, next), None)
+    (IssuerCheck::fail(id, found, next), None)
 }
 
-fn no_document(id: &'static str, answer: &Answer, error: &str) -> Check {
+fn no_document(id: &'static str, answer: &Answer, error: &str) -> IssuerCheck {
     let begins: String = String::from_utf8_lossy(&answer.body).chars().take(40).collect();
     let content_type = answer.content_type.as_deref().unwrap_or("none");
-    Check::fail(
+    IssuerCheck::fail(
         id,
         format!("{error}; it begins with {begins:?}, content type {content_type}"),
         "upload what issuer documents writes, as it is",

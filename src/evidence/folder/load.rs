@@ -8,14 +8,14 @@ use serde_json::Value;
 use super::{FolderError, file};
 use crate::crypto;
 use crate::evidence::items::Kept;
-use diagnosis::{DryRun, Fact, Facts, Fetched, Settings, TokenFact, redacted_pod};
+use diagnosis::{DryRun, Fact, Facts, FetchedDocument, TokenFact, WebhookSettings, redacted_pod};
 use issuer::{Jwks, Token};
 
 /// Reads what there is; what is missing was not asked.
 ///
 /// # Errors
 /// [`FolderError`] where there is no folder, or a file in it can't be used.
-pub fn load(folder: &Path, settings: &Settings) -> Result<Facts, FolderError> {
+pub fn load(folder: &Path, settings: &WebhookSettings) -> Result<Facts, FolderError> {
     std::fs::read_dir(folder)
         .map_err(|source| FolderError::Read { path: folder.to_owned(), source })?;
     let read = Folder(folder);
@@ -93,7 +93,7 @@ impl Folder<'_> {
 
     /// As saved, or a list that `kubectl get` printed, or one pod. Of each pod
     /// what is looked at is kept.
-    fn pods(&self, settings: &Settings) -> Result<Fact<Vec<Value>>, FolderError> {
+    fn pods(&self, settings: &WebhookSettings) -> Result<Fact<Vec<Value>>, FolderError> {
         let keys = &settings.policy.settings.keys;
         for extension in EXTENSIONS {
             let path = self.0.join(format!("pods.{extension}"));
@@ -120,11 +120,11 @@ impl Folder<'_> {
     }
 
     /// As saved, or the document itself, as curl got it.
-    fn document(&self, name: &str) -> Result<Fact<Fetched>, FolderError> {
+    fn document(&self, name: &str) -> Result<Fact<FetchedDocument>, FolderError> {
         match self.value(name)? {
             Fact::Known(value) if value.get("url").is_none() => {
                 let url = format!("{name}.json");
-                Ok(Fact::Known(Fetched { url, answer: Ok(value.to_string()) }))
+                Ok(Fact::Known(FetchedDocument { url, answer: Ok(value.to_string()) }))
             }
             _ => self.fact(name),
         }

@@ -7,7 +7,7 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use super::*;
-use diagnosis::{Fact, Facts, Redacted, Settings};
+use diagnosis::{Fact, Facts, Redacted, WebhookSettings};
 
 fn folder(files: &[(&str, &[u8])]) -> TempDir {
     let folder = TempDir::new().expect("a folder");
@@ -18,7 +18,7 @@ fn folder(files: &[(&str, &[u8])]) -> TempDir {
 }
 
 fn loaded(folder: &Path) -> Result<Facts, FolderError> {
-    load(folder, &Settings::default())
+    load(folder, &WebhookSettings::default())
 }
 
 fn pods(name: &str, text: &[u8]) -> Result<usize, String> {
@@ -113,7 +113,7 @@ fn names_the_encoding_and_the_place_of_what_can_not_be_read() {
 fn saves_for_the_owner_alone_and_only_into_an_empty_folder() {
     let parent = folder(&[]);
     let saved = parent.path().join("a/b");
-    let facts = Redacted::of(Facts::default(), &Settings::default());
+    let facts = Redacted::of(Facts::default(), &WebhookSettings::default());
     let written = save(&saved, &facts).unwrap();
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!((mode(&saved), mode(&written[0])), (0o700, 0o600));

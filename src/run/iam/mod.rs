@@ -7,7 +7,7 @@ mod simulate;
 use std::path::Path;
 use std::process::ExitCode;
 
-use super::{output, told};
+use super::{error_text, output};
 use crate::cli::{IamArgs, IamCommand};
 use crate::input::{self, InputError, Limit};
 
@@ -18,7 +18,7 @@ pub(super) fn run(args: IamArgs) -> ExitCode {
         IamCommand::Simulate(args) => simulate::run(&args),
     };
     ended.unwrap_or_else(|error| {
-        output::fail(told(&error));
+        output::fail(error_text(&error));
         ExitCode::from(2)
     })
 }

@@ -13,7 +13,7 @@ use crate::cli::{DocumentsArgs, HostingPlace, ReportFormat};
 use crate::document_folder::{self, Document, Written};
 use crate::live_issuer::LiveIssuer;
 use crate::run::output::{self, Lines};
-use issuer::hosting::{Hosting, Object, Policy};
+use issuer::hosting::{BucketPolicy, Hosting, Object};
 use issuer::{DISCOVERY_PATH, Discovery, IssuerUrl, Jwks};
 
 /// All that is said in the end; as JSON, this very value.
@@ -27,9 +27,9 @@ struct Report {
     objects: [Object; 2],
     #[serde(flatten)]
     hosting: Hosting,
-    bucket_policy: Policy,
+    bucket_policy: BucketPolicy,
     public_access_block: Value,
-    cloudfront_bucket_policy: Policy,
+    cloudfront_bucket_policy: BucketPolicy,
     remarks: Vec<String>,
 }
 
@@ -232,7 +232,7 @@ impl Report {
         Opt("--bucket", &self.hosting.bucket)
     }
 
-    fn policy(&self, out: &mut Lines<impl Write>, policy: &Policy) -> anyhow::Result<()> {
+    fn policy(&self, out: &mut Lines<impl Write>, policy: &BucketPolicy) -> anyhow::Result<()> {
         let policy = serde_json::to_string_pretty(policy)?;
         let policy = quoted(&policy, Quotes::Json);
         let (bucket, policy) = (self.bucket(), Quoted(&policy));

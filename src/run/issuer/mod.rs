@@ -16,7 +16,7 @@ use anyhow::Context as _;
 use kube::Client;
 use zeroize::Zeroizing;
 
-use super::{cluster, completed, exit_code, output, told};
+use super::{cluster, completed, error_text, exit_code, output};
 use crate::cli::{IssuerArgs, IssuerCommand};
 use crate::config::UserCluster;
 use crate::crypto;
@@ -51,7 +51,7 @@ pub(super) fn run(args: IssuerArgs) -> ExitCode {
             exit_code(1)
         }
         Err(error) => {
-            output::fail(told(&error));
+            output::fail(error_text(&error));
             exit_code(2)
         }
     }

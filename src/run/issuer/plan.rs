@@ -21,7 +21,7 @@ use issuer::rollout::{
     ApiServerFlags, Facts, Migration, Plan, Rotation, State, Step, migrate, rotate,
 };
 use issuer::verify::{Against, check};
-use issuer::{Check, IssuerUrl, Jwks, PublicKey};
+use issuer::{IssuerCheck, IssuerUrl, Jwks, PublicKey};
 
 pub(super) async fn run_rotate(args: RotateArgs) -> anyhow::Result<Ended> {
     let (old, new) = (one_key(&args.old_key)?, one_key(&args.new_key)?);
@@ -109,7 +109,7 @@ async fn published_keys(args: &RotateArgs) -> anyhow::Result<Option<Jwks>> {
     Ok(Some(Jwks::parse(&body)?))
 }
 
-async fn documents(fetcher: &Fetcher, issuer: &IssuerUrl, live: Option<&Jwks>) -> Vec<Check> {
+async fn documents(fetcher: &Fetcher, issuer: &IssuerUrl, live: Option<&Jwks>) -> Vec<IssuerCheck> {
     let published = fetcher.published(&issuer.discovery_url()).await;
     let against = Against { token: None, live, now: Timestamp::now() };
     check(issuer.as_str(), &published, &against, crypto::ISSUER.verify)

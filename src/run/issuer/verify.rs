@@ -11,12 +11,12 @@ use crate::cli::{ReportFormat, VerifyArgs};
 use crate::crypto;
 use crate::run::output;
 use issuer::verify::{Against, check};
-use issuer::{Check, IssuerUrl, Published, Thumbprint};
+use issuer::{IssuerCheck, IssuerUrl, PublishedDocuments, Thumbprint};
 
 #[derive(Serialize)]
 struct Report<'a> {
     issuer: &'a str,
-    checks: &'a [Check],
+    checks: &'a [IssuerCheck],
     thumbprint: Option<&'a Thumbprint>,
 }
 
@@ -33,18 +33,18 @@ pub(super) async fn run(args: VerifyArgs) -> anyhow::Result<Ended> {
     let checks = check(&args.url, &published, &against, crypto::ISSUER.verify);
     let thumbprint = thumbprint(&published);
     report(&args, &checks, thumbprint.as_ref()).context("failed to print the report")?;
-    Ok(if checks.iter().any(Check::failed) { Ended::Failed } else { Ended::Well })
+    Ok(if checks.iter().any(IssuerCheck::failed) { Ended::Failed } else { Ended::Well })
 }
 
 /// Of the server that has the keys: that is the one IAM asks for.
-fn thumbprint(published: &Published) -> Option<Thumbprint> {
+fn thumbprint(published: &PublishedDocuments) -> Option<Thumbprint> {
     let answer = published.jwks.as_ref()?.as_ref().ok()?;
     Thumbprint::of_chain(&answer.chain)
 }
 
 fn report(
     args: &VerifyArgs,
-    checks: &[Check],
+    checks: &[IssuerCheck],
     thumbprint: Option<&Thumbprint>,
 ) -> anyhow::Result<()> {
     let mut out = output::out();

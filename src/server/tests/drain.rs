@@ -3,7 +3,7 @@ use std::time::Instant;
 use super::*;
 
 fn start(drain: DrainLimits) -> Rig {
-    Rig::start_with(generous(), drain, &Settings::default())
+    Rig::start_with(generous(), drain, &TlsSettings::default())
 }
 
 #[tokio::test]

@@ -35,7 +35,7 @@ use super::{
 };
 use crate::tls::files;
 use crate::tls::resolver::CertificateResolver;
-use crate::tls::settings::Settings;
+use crate::tls::settings::TlsSettings;
 use crate::tls::test_pairs::{Pair, paths};
 
 /// Far more than anything here takes: only a failing test waits for it.
@@ -103,10 +103,10 @@ struct Rig {
 
 impl Rig {
     fn start(limits: Limits) -> Self {
-        Self::start_with(limits, no_delay(), &Settings::default())
+        Self::start_with(limits, no_delay(), &TlsSettings::default())
     }
 
-    fn start_with(limits: Limits, drain: DrainLimits, settings: &Settings) -> Self {
+    fn start_with(limits: Limits, drain: DrainLimits, settings: &TlsSettings) -> Self {
         let (pair, resolver) = (Pair::new(), Arc::new(CertificateResolver::new()));
         let loaded = files::parse(
             &paths("certs".as_ref()),

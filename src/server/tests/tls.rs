@@ -21,7 +21,7 @@ async fn serves_tls_1_2_and_1_3_and_clients_without_alpn() {
 
 #[tokio::test]
 async fn refuses_tls_1_2_where_1_3_is_the_minimum() {
-    let settings = Settings { min_version: MinVersion::Tls13, ..Settings::default() };
+    let settings = TlsSettings { min_version: MinVersion::Tls13, ..TlsSettings::default() };
     let rig = Rig::start_with(generous(), no_delay(), &settings);
     assert!(rig.connect(&[], &[&version::TLS12]).await.is_err());
     assert!(rig.connect(&[], &[&version::TLS13]).await.is_ok());

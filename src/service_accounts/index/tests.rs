@@ -37,7 +37,7 @@ fn after(start: Instant, seconds: u64) -> Instant {
     start + Duration::from_secs(seconds)
 }
 
-fn answer(read: &Read) -> Option<Fact<Arc<ServiceAccount>>> {
+fn answer(read: &Read) -> Option<Observed<Arc<ServiceAccount>>> {
     Some(fact(read))
 }
 
@@ -66,7 +66,7 @@ fn believes_that_one_has_no_role_after_the_window() {
     for key in [APP, OTHER] {
         assert_eq!(index.get(key, after(now, 9)), None, "{key}");
     }
-    assert_eq!(index.get(APP, after(now, 10)), Some(Fact::Absent));
+    assert_eq!(index.get(APP, after(now, 10)), Some(Observed::Absent));
     assert_eq!(index.get(OTHER, after(now, 10)), answer(&region()));
 }
 
@@ -85,7 +85,7 @@ fn counts_the_window_from_the_first_sight() {
     let (mut index, now) = listed();
     index.applied(APP, of(None), now);
     index.applied(APP, of(None), after(now, 9));
-    assert_eq!(index.get(APP, after(now, 11)), Some(Fact::Absent));
+    assert_eq!(index.get(APP, after(now, 11)), Some(Observed::Absent));
     index.deleted(APP);
     index.applied(APP, of(None), after(now, 12));
     assert_eq!(index.get(APP, after(now, 21)), None, "a new one of the same name");
@@ -101,9 +101,9 @@ fn takes_the_creation_time_for_those_of_the_first_list_alone() {
     index.list_item(APP, of(None), age(4), now);
     index.list_item(OTHER, of(None), age(3600), now);
     index.finish_list();
-    assert_eq!(index.get(OTHER, now), Some(Fact::Absent));
+    assert_eq!(index.get(OTHER, now), Some(Observed::Absent));
     assert_eq!(index.get(APP, after(now, 5)), None);
-    assert_eq!(index.get(APP, after(now, 6)), Some(Fact::Absent));
+    assert_eq!(index.get(APP, after(now, 6)), Some(Observed::Absent));
 
     let missed = Key { namespace: "shop", name: "missed" };
     index.begin_list();
@@ -111,7 +111,7 @@ fn takes_the_creation_time_for_those_of_the_first_list_alone() {
     index.list_item(APP, of(None), age(4), now);
     index.finish_list();
     assert_eq!(index.get(missed, after(now, 9)), None);
-    assert_eq!(index.get(APP, after(now, 6)), Some(Fact::Absent), "known before: as it was");
+    assert_eq!(index.get(APP, after(now, 6)), Some(Observed::Absent), "known before: as it was");
 }
 
 #[test]
@@ -157,7 +157,7 @@ fn asks_again_for_one_without_a_role_until_the_watch_has_known_it_for_the_window
     assert_eq!(index.get(APP, after(now, 3600)), None, "the watch may be away");
     index.applied(APP, of(None), after(now, 3600));
     assert_eq!(index.get(APP, after(now, 3609)), None);
-    assert_eq!(index.get(APP, after(now, 3610)), Some(Fact::Absent));
+    assert_eq!(index.get(APP, after(now, 3610)), Some(Observed::Absent));
 }
 
 #[test]
@@ -165,7 +165,7 @@ fn forgets_one_that_a_get_does_not_find() {
     let (mut index, now) = listed();
     index.applied(APP, of(None), now);
     index.fetch_began(APP);
-    assert_eq!(index.fetched(APP, &Fetched::NotFound), Settled::ForEarlier(Fact::Absent));
+    assert_eq!(index.fetched(APP, &Fetched::NotFound), Settled::ForEarlier(Observed::Absent));
     assert_eq!(index.known(), 0);
 }
 
@@ -238,7 +238,7 @@ fn counts_the_window_anew_for_another_one_of_the_same_name() {
     index.list_item(APP, second(), None, after(now, 60));
     index.finish_list();
     assert_eq!(index.get(APP, after(now, 69)), None);
-    assert_eq!(index.get(APP, after(now, 70)), Some(Fact::Absent));
+    assert_eq!(index.get(APP, after(now, 70)), Some(Observed::Absent));
 
     index.fetch_began(APP);
     index.fetched(APP, &Fetched::Found(None, Uid::new("third")));

@@ -134,7 +134,7 @@ async fn lists_again_where_the_version_has_expired() {
     }
     assert_eq!(role(&accounts.resolve(key("shop", "app"), Caller::default()).await), Some("new"));
     let gone = accounts.resolve(key("shop", "gone"), Caller::default()).await;
-    assert_eq!(gone.service_account, Fact::Absent);
+    assert_eq!(gone.service_account, Observed::Absent);
     assert_eq!(accounts.stats().live_gets.not_found, 1);
     assert_eq!(accounts.stats().watch.last_failure.as_deref(), Some("it is Expired"));
     running.abort();
@@ -211,7 +211,7 @@ async fn asks_for_no_other_path() {
     let (accounts, running) = started(options(Source::Cluster(client))).await;
     for key in [key("../../nodes?x=", "app"), key("shop", "../pods/app"), key("shop", "a%2fb")] {
         let lookup = accounts.resolve(key, Caller::default()).await;
-        assert_eq!(lookup.service_account, Fact::Absent);
+        assert_eq!(lookup.service_account, Observed::Absent);
     }
     let asked = asked.lock().expect("no panic");
     assert!(asked.iter().all(|uri| uri.starts_with("/api/v1/serviceaccounts?")), "{asked:?}");
@@ -280,7 +280,7 @@ async fn names_the_right_that_is_missing() {
     let lookup = accounts.resolve(key("shop", "app"), Caller::default()).await;
     let why = why(&lookup.service_account);
     assert!(why.contains("grant the webhook get, list and watch on serviceaccounts"), "{why}");
-    assert_eq!(lookup.config_map_entry, Fact::Absent, "off where it is forbidden");
+    assert_eq!(lookup.config_map_entry, Observed::Absent, "off where it is forbidden");
     while accounts.not_ready().len() > 1 {
         tokio::time::sleep(SECOND).await;
     }

@@ -32,11 +32,14 @@ async fn answers_from_them_and_takes_their_changes() {
     let app = accounts.resolve(key("shop", "app"), Caller::default()).await;
     assert_eq!(role(&app), Some("from-annotation"));
     let plain = accounts.resolve(key("shop", "plain"), Caller::default()).await;
-    assert!(matches!(&plain.service_account, Fact::Known(sa) if sa.region.is_some()));
+    assert!(matches!(&plain.service_account, Observed::Known(sa) if sa.region.is_some()));
     let other = accounts.resolve(key("shop", "other"), Caller::default()).await;
-    assert_eq!((&other.service_account, role(&other)), (&Fact::Absent, Some("from-config-map")));
+    assert_eq!(
+        (&other.service_account, role(&other)),
+        (&Observed::Absent, Some("from-config-map"))
+    );
     let nobody = accounts.resolve(key("shop", "nobody"), Caller::default()).await;
-    assert_eq!((&nobody.service_account, role(&nobody)), (&Fact::Absent, None));
+    assert_eq!((&nobody.service_account, role(&nobody)), (&Observed::Absent, None));
 
     // The pace of the task is that of a paused clock, its reading is not:
     // what it has read shows in the numbers.
@@ -53,7 +56,7 @@ async fn answers_from_them_and_takes_their_changes() {
         Some("changed")
     );
     let plain = accounts.resolve(key("shop", "plain"), Caller::default()).await;
-    assert_eq!(plain.service_account, Fact::Absent);
+    assert_eq!(plain.service_account, Observed::Absent);
     running.abort();
 }
 
@@ -78,7 +81,7 @@ async fn asks_for_the_config_map_too_for_container_credentials() {
     let (accounts, _tasks) = ServiceAccounts::start(options).await.expect("good files");
     let app = accounts.resolve(key("shop", "app"), Caller::default()).await;
     assert!(app.container_credentials);
-    assert!(matches!(app.config_map_entry, Fact::Known(_)), "{app:?}");
+    assert!(matches!(app.config_map_entry, Observed::Known(_)), "{app:?}");
     let snapshot = accounts.snapshot();
     assert_eq!(snapshot["containerCredentials"]["keys"], 1);
     let shown = &snapshot["serviceAccounts"]["annotated"]["shop/app"]["roleArn"];

@@ -20,7 +20,7 @@ pub use verifier::ClientVerifier;
 
 /// What a client needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Settings {
+pub struct ClientCertificateSettings {
     /// The certificates of the authorities, in PEM.
     pub ca_file: PathBuf,
     /// Any name will do where none are listed.

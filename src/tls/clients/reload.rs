@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Authorities, AuthoritiesError, ClientVerifier, Rejections, Settings};
+use super::{Authorities, AuthoritiesError, ClientCertificateSettings, ClientVerifier, Rejections};
 use crate::api_server::clock::ServerClock;
 use crate::telemetry::metrics::{Metrics, Reload};
 use crate::watched_file::{self, Change, WatchedFile};
@@ -23,7 +23,7 @@ pub struct Reloader {
 impl Reloader {
     /// Reads the file for the first time: without authorities nobody could call.
     pub async fn start(
-        settings: Settings,
+        settings: ClientCertificateSettings,
         rejections: Arc<Rejections>,
         metrics: Arc<Metrics>,
         clock: Option<ServerClock>,
@@ -113,8 +113,13 @@ mod tests {
     async fn start(path: PathBuf) -> Result<Reloader, AuthoritiesError> {
         let metrics = Arc::new(Metrics::new().expect("metrics"));
         let rejections = Arc::new(Rejections::new(Arc::clone(&metrics)));
-        Reloader::start(Settings { ca_file: path, allowed_names: None }, rejections, metrics, None)
-            .await
+        Reloader::start(
+            ClientCertificateSettings { ca_file: path, allowed_names: None },
+            rejections,
+            metrics,
+            None,
+        )
+        .await
     }
 
     impl Rig {

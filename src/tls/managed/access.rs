@@ -24,7 +24,7 @@ pub enum Operation {
 
 /// The object that it was tried on.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Target {
+pub enum ManagedObject {
     Secret { namespace: String, name: String },
     Configuration(String),
 }
@@ -37,11 +37,11 @@ pub enum AccessError {
          --in-cluster=false and give the certificate by --tls-cert and --tls-key",
         target.rule(*operation)
     )]
-    Forbidden { operation: Operation, target: Target, reason: String },
+    Forbidden { operation: Operation, target: ManagedObject, reason: String },
     #[error("failed to {operation} {target}: {reason}; it is tried again")]
-    Call { operation: Operation, target: Target, reason: String },
+    Call { operation: Operation, target: ManagedObject, reason: String },
     #[error("failed to {operation} {target}: no answer within {TIMEOUT:?}; it is tried again")]
-    Wait { operation: Operation, target: Target },
+    Wait { operation: Operation, target: ManagedObject },
     #[error(transparent)]
     Issue(#[from] IssueError),
 }
@@ -56,7 +56,7 @@ pub(super) enum Failed {
 /// Runs one call.
 pub(super) async fn call<T>(
     operation: Operation,
-    target: &Target,
+    target: &ManagedObject,
     request: impl Future<Output = kube::Result<T>>,
 ) -> Result<T, Failed> {
     match tokio::time::timeout(TIMEOUT, request).await {
@@ -74,12 +74,12 @@ pub(super) async fn call<T>(
 }
 
 impl AccessError {
-    pub(super) fn of(operation: Operation, target: &Target, error: &kube::Error) -> Self {
+    pub(super) fn of(operation: Operation, target: &ManagedObject, error: &kube::Error) -> Self {
         Self::failed(operation, target, Failure::of(error))
     }
 
     /// Admission says 403 too: its words stand beside the rule.
-    fn failed(operation: Operation, target: &Target, failure: Failure) -> Self {
+    fn failed(operation: Operation, target: &ManagedObject, failure: Failure) -> Self {
         let (target, reason) = (target.clone(), failure.message);
         match failure.kind {
             FailureKind::Forbidden => Self::Forbidden { operation, target, reason },
@@ -87,7 +87,7 @@ impl AccessError {
         }
     }
 
-    pub(super) fn of_watch(target: &Target, error: &watcher::Error) -> Self {
+    pub(super) fn of_watch(target: &ManagedObject, error: &watcher::Error) -> Self {
         Self::failed(Operation::Watch, target, Failure::of_watch(error))
     }
 
@@ -120,7 +120,7 @@ impl fmt::Display for Operation {
     }
 }
 
-impl Target {
+impl ManagedObject {
     /// The rule that is missing, all verbs of its kind at once: who lacks one
     /// often lacks the next.
     fn rule(&self, operation: Operation) -> String {
@@ -142,7 +142,7 @@ impl Target {
     }
 }
 
-impl fmt::Display for Target {
+impl fmt::Display for ManagedObject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Secret { namespace, name } => write!(f, "Secret {namespace}/{name}"),

@@ -13,7 +13,7 @@ use kube::{Api, Client};
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::access::{AccessError, Failed, Operation, Target};
+use super::access::{AccessError, Failed, ManagedObject, Operation};
 use super::secret::SecretStore;
 use super::view::{Failures, Replacements, View};
 use super::webhooks::{self, WebhooksApi};
@@ -40,7 +40,7 @@ const CONFIGURATION: WatchedKind =
 
 /// What to manage.
 #[derive(Clone, Debug)]
-pub struct Settings {
+pub struct ManagerSettings {
     pub params: Params,
     /// The names of the `MutatingWebhookConfiguration`s.
     pub configurations: Vec<String>,
@@ -74,7 +74,7 @@ pub struct Status {
 
 /// Not started yet: [`run`](Self::run) does.
 pub struct Manager {
-    settings: Settings,
+    settings: ManagerSettings,
     clock: ServerClock,
     client: Client,
     store: SecretStore,
@@ -96,7 +96,7 @@ impl Manager {
     pub fn new(
         client: Client,
         clock: ServerClock,
-        mut settings: Settings,
+        mut settings: ManagerSettings,
     ) -> (Self, ManagedCertificates) {
         let mut seen = std::collections::HashSet::new();
         settings.configurations.retain(|name| seen.insert(name.clone()));
@@ -186,7 +186,7 @@ impl Manager {
     ) {
         let Some((name, found)) = self.view.published.0.get(index) else { return };
         let (target, unknown) =
-            (Target::Configuration(name.clone()), *found == Configuration::Unknown);
+            (ManagedObject::Configuration(name.clone()), *found == Configuration::Unknown);
         match event {
             Ok(object) => {
                 self.failures.clear(Operation::Watch, &target);
@@ -196,7 +196,7 @@ impl Manager {
         }
     }
 
-    fn lose_watch(&mut self, target: &Target, error: &watcher::Error, unknown: bool) {
+    fn lose_watch(&mut self, target: &ManagedObject, error: &watcher::Error, unknown: bool) {
         let error = AccessError::of_watch(target, error);
         self.stats.count_failure(Operation::Watch);
         let shown = unknown || error.is_forbidden();
@@ -276,7 +276,7 @@ impl Manager {
 
     /// Whether the view is another one afterwards.
     async fn repair(&mut self, repair: &BundleRepair) -> bool {
-        let target = Target::Configuration(repair.configuration.clone());
+        let target = ManagedObject::Configuration(repair.configuration.clone());
         let Some((index, version)) = self.view.version_of(&repair.configuration) else {
             return false;
         };
@@ -350,7 +350,7 @@ impl Manager {
         }
     }
 
-    fn fail(&mut self, operation: Operation, target: &Target, failed: Failed) -> bool {
+    fn fail(&mut self, operation: Operation, target: &ManagedObject, failed: Failed) -> bool {
         // A second conflict, with a reading in between: the next event tells.
         if let Failed::Error(error) = failed {
             self.stats.count_failure(operation);

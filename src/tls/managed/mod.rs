@@ -13,9 +13,9 @@ mod stats;
 mod view;
 mod webhooks;
 
-pub use access::{AccessError, Operation, Target};
+pub use access::{AccessError, ManagedObject, Operation};
 pub use init::{InitError, Initialised, init};
 pub use issue::{IssueError, issue_authority, issue_leaf};
-pub use manager::{ManagedCertificates, Manager, Settings, Status, Watches};
+pub use manager::{ManagedCertificates, Manager, ManagerSettings, Status, Watches};
 pub use serving::{ServingError, certified_key};
 pub use stats::Stats;

@@ -7,14 +7,14 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::api::{ObjectMeta, PostParams};
 use kube::{Api, Client};
 
-use super::access::{Failed, Operation, Target, call};
+use super::access::{Failed, ManagedObject, Operation, call};
 use crate::crypto;
 use certificates::{MANAGED_BY, MANAGER, Names, Params, SecretView, State};
 
 /// The one Secret, and how to reach it.
 pub(super) struct SecretStore {
     pub(super) api: Api<Secret>,
-    pub(super) target: Target,
+    pub(super) target: ManagedObject,
     name: String,
     names: Names,
 }
@@ -24,7 +24,7 @@ impl SecretStore {
         let (namespace, name) = (params.names.namespace.clone(), params.secret.clone());
         Self {
             api: Api::namespaced(client, &namespace),
-            target: Target::Secret { namespace, name: name.clone() },
+            target: ManagedObject::Secret { namespace, name: name.clone() },
             name,
             names: params.names.clone(),
         }

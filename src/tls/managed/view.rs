@@ -8,20 +8,20 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt;
 use tokio::time::Instant;
 
-use super::{AccessError, Operation, Target};
-use certificates::{Configuration, Published, SecretView};
+use super::{AccessError, ManagedObject, Operation};
+use certificates::{Configuration, PublishedBundles, SecretView};
 
 /// The objects as they were read, and what they mean.
 pub(super) struct View {
     pub(super) secret: SecretView,
     pub(super) secret_object: Option<Secret>,
-    pub(super) published: Published,
+    pub(super) published: PublishedBundles,
     configurations: Vec<Option<MutatingWebhookConfiguration>>,
 }
 
 /// Failures that last, each by itself.
 #[derive(Default)]
-pub(super) struct Failures(BTreeMap<(Target, Operation), Failure>);
+pub(super) struct Failures(BTreeMap<(ManagedObject, Operation), Failure>);
 
 struct Failure {
     message: String,
@@ -48,7 +48,7 @@ impl View {
         Self {
             secret: SecretView::Unknown,
             secret_object: None,
-            published: Published(unknown.collect()),
+            published: PublishedBundles(unknown.collect()),
             configurations: vec![None; configurations.len()],
         }
     }
@@ -106,7 +106,7 @@ impl Failures {
     pub(super) fn record(
         &mut self,
         operation: Operation,
-        target: &Target,
+        target: &ManagedObject,
         error: &AccessError,
         shown: bool,
     ) {
@@ -121,14 +121,14 @@ impl Failures {
         self.0.insert(key, failure);
     }
 
-    pub(super) fn clear(&mut self, operation: Operation, target: &Target) {
+    pub(super) fn clear(&mut self, operation: Operation, target: &ManagedObject) {
         if self.0.remove(&(target.clone(), operation)).is_some() {
             tracing::info!(%operation, object = %target, "it works again");
         }
     }
 
     /// Whether it failed too lately to be tried again.
-    pub(super) fn hold_back(&self, operation: Operation, target: &Target) -> bool {
+    pub(super) fn hold_back(&self, operation: Operation, target: &ManagedObject) -> bool {
         let failure = self.0.get(&(target.clone(), operation));
         failure.is_some_and(|failure| Instant::now() < failure.retry)
     }

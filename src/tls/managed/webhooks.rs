@@ -8,7 +8,7 @@ use kube::Api;
 use kube::api::PatchParams;
 use serde_json::json;
 
-use super::access::{Failed, Operation, Target, call};
+use super::access::{Failed, ManagedObject, Operation, call};
 use certificates::{BundleRepair, Configuration, MANAGER, Names, Webhook};
 
 pub(super) type WebhooksApi = Api<MutatingWebhookConfiguration>;
@@ -36,7 +36,7 @@ pub(super) async fn get(
     api: &WebhooksApi,
     name: &str,
 ) -> Result<Option<MutatingWebhookConfiguration>, Failed> {
-    let target = Target::Configuration(name.to_owned());
+    let target = ManagedObject::Configuration(name.to_owned());
     call(Operation::Get, &target, api.get_opt(name)).await
 }
 
@@ -47,7 +47,7 @@ pub(super) async fn repair(
     repair: &BundleRepair,
     resource_version: &str,
 ) -> Result<MutatingWebhookConfiguration, Failed> {
-    let target = Target::Configuration(repair.configuration.clone());
+    let target = ManagedObject::Configuration(repair.configuration.clone());
     let patch = kube::api::Patch::Json::<()>(patch(repair, resource_version));
     let params = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
     let request = api.patch(&repair.configuration, &params, &patch);

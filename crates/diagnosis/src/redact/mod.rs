@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 
 use super::selector::LabelSelector;
 use super::webhook::LEFT_OUT;
-use super::{DryRun, Fact, Facts, Fetched, Probe, Settings, entries};
+use super::{DryRun, Fact, Facts, FetchedDocument, Probe, WebhookSettings, entries};
 use injection::identity::{
     AnnotationKeys, ConfigMapIdentities, Key, ServiceAccountReader, WarningKind,
 };
@@ -32,7 +32,7 @@ pub struct Redacted(Facts);
 impl Redacted {
     /// Takes out of `facts` what the checks do not read under these settings.
     #[must_use]
-    pub fn of(mut facts: Facts, settings: &Settings) -> Self {
+    pub fn of(mut facts: Facts, settings: &WebhookSettings) -> Self {
         let keys = &settings.policy.settings.keys;
         let (namespace, name) =
             (facts.subject.namespace.clone(), facts.subject.service_account.clone());
@@ -138,7 +138,7 @@ fn known_annotations(metadata: &Value, keys: &AnnotationKeys) -> Map<String, Val
 }
 
 /// The labels that a selector of the webhook names.
-fn selected_labels(webhooks: &Fact<Value>, settings: &Settings) -> BTreeSet<String> {
+fn selected_labels(webhooks: &Fact<Value>, settings: &WebhookSettings) -> BTreeSet<String> {
     let mut keys = BTreeSet::new();
     for entry in webhooks.known().into_iter().flat_map(|it| entries(it, &settings.configurations)) {
         for (_, selector) in entry.selectors() {
@@ -160,7 +160,7 @@ fn namespace_of(namespace: &Value, labels: &BTreeSet<String>) -> Value {
 }
 
 /// The webhook's own entries; of configurations that have none the name.
-fn webhooks(list: &Value, settings: &Settings) -> Value {
+fn webhooks(list: &Value, settings: &WebhookSettings) -> Value {
     let ours = entries(list, &settings.configurations);
     let items = list["items"].as_array().into_iter().flatten().map(|item| {
         let name = item["metadata"]["name"].as_str().unwrap_or_default();
@@ -255,7 +255,7 @@ fn one(name: &str, value: &Value) -> Map<String, Value> {
 }
 
 /// Of the webhook's entries alone, with nothing but certificates in them.
-fn retain_probes(facts: &mut Facts, settings: &Settings) {
+fn retain_probes(facts: &mut Facts, settings: &WebhookSettings) {
     let Fact::Known(probes) = &mut facts.probes else { return };
     if let Some(list) = facts.webhooks.known() {
         let ours = entries(list, &settings.configurations);
@@ -290,9 +290,9 @@ fn dry_run(dry_run: DryRun, keys: &AnnotationKeys) -> DryRun {
     }
 }
 
-fn fetched(fetched: Fetched, keep: impl FnOnce(&str) -> String) -> Fetched {
+fn fetched(fetched: FetchedDocument, keep: impl FnOnce(&str) -> String) -> FetchedDocument {
     let answer = fetched.answer.map(|body| keep(&body)).map_err(|why| bounded(&why));
-    Fetched { url: fetched.url, answer }
+    FetchedDocument { url: fetched.url, answer }
 }
 
 fn provider(provider: &Value) -> Value {

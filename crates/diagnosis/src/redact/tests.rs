@@ -1,5 +1,5 @@
 use ::certificates::Crypto;
-use injection::admission::{Endpoint, Policy, Way, decode};
+use injection::admission::{AdmissionSettings, Endpoint, Triage, decode};
 use injection::identity::{self, Lookup};
 use injection::mutation::Jitter;
 
@@ -107,7 +107,7 @@ fn facts() -> Facts {
 
 #[test]
 fn keeps_of_all_facts_what_is_looked_at_and_of_that_all() {
-    let settings = Settings::default();
+    let settings = WebhookSettings::default();
     let kept = Redacted::of(facts(), &settings);
     assert!(!format!("{kept:?}").contains("hush"), "{kept:#?}");
     let labels = &kept.facts().subject.labels;
@@ -120,11 +120,12 @@ fn keeps_of_all_facts_what_is_looked_at_and_of_that_all() {
 /// It was none of the webhook's when the folder was saved; which entries it has is not known.
 #[test]
 fn does_not_say_that_a_configuration_is_not_there_which_was_not_saved() {
-    let saved = Redacted::of(facts(), &Settings::default());
+    let saved = Redacted::of(facts(), &WebhookSettings::default());
     for (name, result) in
         [("foreign", "were not saved"), ("empty", "no Mutating"), ("x", "no Mutating")]
     {
-        let settings = Settings { configurations: vec![name.to_owned()], ..Settings::default() };
+        let settings =
+            WebhookSettings { configurations: vec![name.to_owned()], ..WebhookSettings::default() };
         let again = Redacted::of(saved.facts().clone(), &settings);
         let report = crate::diagnose(&again, &settings, CRYPTO);
         let check = report.checks.iter().find(|it| it.id == "webhook-registered").unwrap();
@@ -155,7 +156,7 @@ fn keeps_the_probes_of_two_entries_with_one_name_apart() {
         {"metadata": {"name": "pod-identity-webhook-go"}, "webhooks": entry("other")},
     ]}));
     let reachable = |facts: &Facts| {
-        let settings = Settings::default();
+        let settings = WebhookSettings::default();
         let report = crate::diagnose(&Redacted::of(facts.clone(), &settings), &settings, CRYPTO);
         report.checks.into_iter().find(|it| it.id == "webhook-reachable").unwrap()
     };
@@ -178,7 +179,7 @@ fn does_not_know_whether_an_unreadable_selector_keeps_the_pod_out() {
             {"key": "team", "operator": "NewOperator", "values": ["a"]},
         ]}, "rules": [{"operations": ["*"], "apiGroups": ["*"], "apiVersions": ["*"], "resources": ["*"]}]}],
     }]}));
-    let settings = Settings::default();
+    let settings = WebhookSettings::default();
     let report = crate::diagnose(&Redacted::of(facts, &settings), &settings, CRYPTO);
     let check = report.checks.iter().find(|it| it.id == "webhook-selectors").unwrap();
     assert_eq!(check.status, Status::Skipped, "{}", check.seen);
@@ -195,7 +196,7 @@ fn changes_no_admission() {
         let path = file.unwrap().path();
         let case = injection::workloads::read(&std::fs::read_to_string(&path).unwrap()).unwrap();
         let case = case.first().expect("a case");
-        let mut policy = Policy::default();
+        let mut policy = AdmissionSettings::default();
         if let Some(prefix) = case["settings"]["annotationPrefix"].as_str() {
             policy.settings.keys = AnnotationKeys::new(prefix);
         }
@@ -210,15 +211,15 @@ fn changes_no_admission() {
         for container_credentials in [false, true] {
             let lookup = Lookup {
                 container_credentials,
-                service_account: account
-                    .clone()
-                    .map_or(identity::Fact::Absent, |read| identity::Fact::Known(read.into())),
-                config_map_entry: identity::Fact::Absent,
+                service_account: account.clone().map_or(identity::Observed::Absent, |read| {
+                    identity::Observed::Known(read.into())
+                }),
+                config_map_entry: identity::Observed::Absent,
             };
             let admit = |pod: &Value| {
                 let review = crate::pod::review(pod, "demo")?;
                 let review = decode(&review).ok()?;
-                let Way::Lookup(candidate) = review.way() else { return None };
+                let Triage::Lookup(candidate) = review.triage() else { return None };
                 let admission = candidate.admit(&lookup, &policy, Endpoint::Required, Jitter(0));
                 Some((admission.outcome, admission.warnings, admission.refusal.is_some()))
             };

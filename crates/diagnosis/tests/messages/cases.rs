@@ -1,6 +1,6 @@
 //! Every way in which a check ends, by the smallest change that leads to it.
 
-use diagnosis::{DryRun, Fact, Facts, Fetched, Probe, Settings};
+use diagnosis::{DryRun, Fact, Facts, FetchedDocument, Probe, WebhookSettings};
 use serde_json::{Value, json};
 
 use super::scene::{
@@ -8,7 +8,7 @@ use super::scene::{
 };
 
 /// The check, what was changed, and the change.
-pub(crate) type Case = (&'static str, &'static str, fn(&mut Facts, &mut Settings));
+pub(crate) type Case = (&'static str, &'static str, fn(&mut Facts, &mut WebhookSettings));
 
 const OTHER_ROLE: &str = "arn:aws:iam::111122223333:role/other";
 
@@ -16,7 +16,7 @@ fn why<T>() -> Fact<T> {
     Fact::Unknown("REASON".to_owned())
 }
 
-fn answer(fact: &mut Fact<Fetched>, answer: Result<&str, &str>) {
+fn answer(fact: &mut Fact<FetchedDocument>, answer: Result<&str, &str>) {
     let Fact::Known(fetched) = fact else { panic!("no document") };
     fetched.answer = answer.map(str::to_owned).map_err(str::to_owned);
 }

@@ -19,7 +19,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::{env, fs};
 
-use diagnosis::{Auditor, Fact, Redacted, Settings, Status, diagnose};
+use diagnosis::{Auditor, Fact, Redacted, Status, WebhookSettings, diagnose};
 use serde_json::json;
 
 use cases::CASES;
@@ -28,7 +28,7 @@ use cases::CASES;
 fn doctor_says_what_stands_in_the_file() {
     let mut sections: BTreeMap<&str, Vec<(Status, String)>> = BTreeMap::new();
     for (id, what, change) in CASES {
-        let (mut facts, mut settings) = (scene::facts(), Settings::default());
+        let (mut facts, mut settings) = (scene::facts(), WebhookSettings::default());
         change(&mut facts, &mut settings);
         let report = diagnose(&Redacted::of(facts, &settings), &settings, scene::CRYPTO);
         let check = report.checks.iter().find(|check| check.id == *id);
@@ -40,7 +40,7 @@ fn doctor_says_what_stands_in_the_file() {
         }
         sections.entry(id).or_default().push((check.status, text));
     }
-    let settings = Settings::default();
+    let settings = WebhookSettings::default();
     let report = diagnose(&Redacted::of(scene::facts(), &settings), &settings, scene::CRYPTO);
     let mut all = String::new();
     for check in &report.checks {
@@ -60,7 +60,7 @@ fn doctor_says_what_stands_in_the_file() {
 
 #[test]
 fn audit_says_what_stands_in_the_file() {
-    let settings = Settings::default();
+    let settings = WebhookSettings::default();
     let mut auditor = Auditor::new(&Fact::NotAsked, &settings);
     let mut account = scene::account(&json!({"eks.amazonaws.com/role-arn": scene::ROLE}));
     account["metadata"]["managedFields"] = json!([cases::changed("2026-12-25T00:00:00Z")]);

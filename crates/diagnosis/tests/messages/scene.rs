@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use certificates::Crypto;
-use diagnosis::{DryRun, Fact, Facts, Fetched, Probe, Subject, TokenFact};
+use diagnosis::{DryRun, Fact, Facts, FetchedDocument, Probe, Subject, TokenFact};
 use rustls_pki_types::{
     AlgorithmIdentifier, InvalidSignature, SignatureVerificationAlgorithm, alg_id,
 };
@@ -148,8 +148,8 @@ pub(crate) fn token(facts: &mut Facts) -> &mut TokenFact {
     token
 }
 
-pub(crate) fn document(path: &str, body: &str) -> Fact<Fetched> {
-    Fact::Known(Fetched { url: format!("{ISSUER}{path}"), answer: Ok(body.to_owned()) })
+pub(crate) fn document(path: &str, body: &str) -> Fact<FetchedDocument> {
+    Fact::Known(FetchedDocument { url: format!("{ISSUER}{path}"), answer: Ok(body.to_owned()) })
 }
 
 pub(crate) fn discovery(issuer: &str) -> String {

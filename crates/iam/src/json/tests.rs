@@ -1,20 +1,20 @@
 use super::*;
 
-fn slips(text: &str) -> Vec<Slip> {
+fn mistakes(text: &str) -> Vec<Mistake> {
     read(&Source::new(text)).1
 }
 
 fn codes(text: &str) -> Vec<Code> {
-    slips(text).iter().map(|slip| slip.code).collect()
+    mistakes(text).iter().map(|mistake| mistake.code).collect()
 }
 
-/// The text with all slips mended, from the last to the first.
+/// The text with all mistakes mended, from the last to the first.
 fn mended(text: &str) -> String {
-    let mut slips = slips(text);
-    slips.sort_by_key(|slip| std::cmp::Reverse(slip.span.start));
+    let mut mistakes = mistakes(text);
+    mistakes.sort_by_key(|mistake| std::cmp::Reverse(mistake.span.start));
     let mut chars: Vec<char> = text.chars().collect();
-    for slip in slips {
-        chars.splice(slip.span, slip.mended.chars());
+    for mistake in mistakes {
+        chars.splice(mistake.span, mistake.mended.chars());
     }
     chars.into_iter().collect()
 }
@@ -27,8 +27,8 @@ fn reads_good_json_as_serde_does() {
         " \"\" ",
         "{\"curly in text\": \"\u{201c}quoted\u{201d} \u{2013} it's\"}",
     ] {
-        let (node, slips) = read(&Source::new(text));
-        assert_eq!(slips, [], "{text}");
+        let (node, mistakes) = read(&Source::new(text));
+        assert_eq!(mistakes, [], "{text}");
         let wanted: serde_json::Value = serde_json::from_str(text).expect("good JSON");
         assert_eq!(node.to_value(), wanted, "{text}");
     }
@@ -59,7 +59,7 @@ fn names_a_slip_and_mends_it() {
         ("{\"a\": 1} more", Code::ExtraText, "{\"a\": 1} "),
         ("{\"a\": \"\\d\"}", Code::BadEscape, "{\"a\": \"\\\\d\"}"),
     ] {
-        assert!(codes(text).iter().all(|found| *found == code), "{text}: {:?}", slips(text));
+        assert!(codes(text).iter().all(|found| *found == code), "{text}: {:?}", mistakes(text));
         assert!(!codes(text).is_empty(), "{text}");
         let mended = mended(text);
         assert_eq!(mended, wanted, "{text}");
@@ -77,8 +77,8 @@ fn ends_on_text_that_is_nothing_like_json() {
     for text in
         ["", "{", "]", "::::", "{{{{", "{,,,:", "\\", "\"\\", "\"\\u12", "{\"a\":\"\\ud800\"}"]
     {
-        let _ = slips(text);
+        let _ = mistakes(text);
     }
-    let _ = slips(&"[".repeat(10_000));
-    let _ = slips(&"}:,".repeat(10_000));
+    let _ = mistakes(&"[".repeat(10_000));
+    let _ = mistakes(&"}:,".repeat(10_000));
 }

@@ -49,18 +49,18 @@ impl Linter {
     fn file(&mut self, source: &Source) {
         let first = (0..source.len()).filter_map(|i| source.get(i)).find(|c| !c.is_whitespace());
         if matches!(first, Some('{' | '[')) {
-            let (node, slips) = json::read(source);
-            self.findings.extend(syntax::findings(source, &slips));
+            let (node, mistakes) = json::read(source);
+            self.findings.extend(syntax::findings(source, &mistakes));
             self.document(source, &node);
             return;
         }
-        let (readable, slips) = text::close_quotes(source);
+        let (readable, mistakes) = text::close_quotes(source);
         let readable = readable.as_ref().unwrap_or(source);
         match yaml::read(readable) {
             Ok(documents)
                 if documents.iter().any(|node| node.is_map() || !node.items().is_empty()) =>
             {
-                self.findings.extend(slips);
+                self.findings.extend(mistakes);
                 for node in &documents {
                     self.document(readable, node);
                 }
@@ -71,14 +71,16 @@ impl Linter {
                 let is_yaml = text::looks_like_yaml(source);
                 let text = source.text(0..source.len());
                 let lines: Vec<&str> = text.lines().collect();
-                let is_member = |slip: &Finding| {
-                    slip.at
+                let is_member = |mistake: &Finding| {
+                    mistake
+                        .at
                         .line
                         .checked_sub(1)
                         .and_then(|n| lines.get(n))
                         .is_some_and(|l| text::is_member(l))
                 };
-                self.findings.extend(slips.into_iter().filter(|slip| is_yaml || is_member(slip)));
+                self.findings
+                    .extend(mistakes.into_iter().filter(|mistake| is_yaml || is_member(mistake)));
                 if is_yaml {
                     let message = format!("not valid YAML: {}", error.reason);
                     self.findings.push(Finding::new(Code::BadYaml, error.at, message));
@@ -92,7 +94,7 @@ impl Linter {
     fn search(&mut self, source: &Source) {
         let policies = text::policies(source);
         for policy in &policies {
-            self.findings.extend(syntax::findings(source, &policy.slips));
+            self.findings.extend(syntax::findings(source, &policy.mistakes));
             let template = policy.node.kind_has_template();
             self.policy(&policy.node, guess_kind(&policy.node), template);
         }
@@ -184,9 +186,9 @@ impl Linter {
         if first != Some('{') {
             return self.findings.extend(arns::in_text(text, holder.at));
         }
-        let (node, slips) = json::read(&inner);
+        let (node, mistakes) = json::read(&inner);
         if kind.is_some() || statements(&node).is_some() {
-            self.findings.extend(syntax::findings(&inner, &slips));
+            self.findings.extend(syntax::findings(&inner, &mistakes));
             let kind = kind.unwrap_or_else(|| guess_kind(&node));
             self.policy(&node, kind, template);
         }

@@ -2,37 +2,37 @@
 //! line mended.
 
 use crate::finding::{Code, Finding};
-use crate::json::Slip;
+use crate::json::Mistake;
 use crate::place::Source;
 
-pub(super) fn findings(source: &Source, slips: &[Slip]) -> Vec<Finding> {
+pub(super) fn findings(source: &Source, mistakes: &[Mistake]) -> Vec<Finding> {
     let mut found: Vec<Finding> = Vec::new();
-    for slip in slips {
-        let at = source.at(slip.span.start);
-        if found.iter().any(|other| other.code == slip.code && other.at.line == at.line) {
+    for mistake in mistakes {
+        let at = source.at(mistake.span.start);
+        if found.iter().any(|other| other.code == mistake.code && other.at.line == at.line) {
             continue;
         }
-        let finding = Finding::new(slip.code, at, message(source, slip));
-        found.push(match slip.code {
+        let finding = Finding::new(mistake.code, at, message(source, mistake));
+        found.push(match mistake.code {
             // What to keep is not for us to say.
             Code::DuplicateKey | Code::ExtraText | Code::BadJson => finding,
-            _ => finding.fixed(mended_line(source, slips, slip.span.start)),
+            _ => finding.fixed(mended_line(source, mistakes, mistake.span.start)),
         });
     }
     found
 }
 
-fn message(source: &Source, slip: &Slip) -> String {
-    let found = source.text(slip.span.clone());
+fn message(source: &Source, mistake: &Mistake) -> String {
+    let found = source.text(mistake.span.clone());
     let found = text::shortened(found.trim(), 40);
-    match slip.code {
+    match mistake.code {
         Code::CurlyQuote => {
             "a curly quote instead of \", probably copied from a web page or a word processor"
                 .into()
         }
         Code::OddSpace => format!(
             "the character U+{:04X} looks like a space or is invisible, but JSON does not accept it as white space",
-            source.get(slip.span.start).map_or(0, u32::from)
+            source.get(mistake.span.start).map_or(0, u32::from)
         ),
         Code::SingleQuote => "a single quote: JSON only has double quotes".into(),
         Code::MissingQuote => "the opening or closing quote of a string is missing".into(),
@@ -50,21 +50,21 @@ fn message(source: &Source, slip: &Slip) -> String {
     }
 }
 
-/// The line with all its slips mended.
-fn mended_line(source: &Source, slips: &[Slip], index: usize) -> String {
+/// The line with all its mistakes mended.
+fn mended_line(source: &Source, mistakes: &[Mistake], index: usize) -> String {
     let line = source.line_around(index);
-    let mut here: Vec<&Slip> = slips
+    let mut here: Vec<&Mistake> = mistakes
         .iter()
-        .filter(|slip| line.start <= slip.span.start && slip.span.end <= line.end)
+        .filter(|mistake| line.start <= mistake.span.start && mistake.span.end <= line.end)
         .collect();
-    here.sort_by_key(|slip| (slip.span.start, slip.span.end));
+    here.sort_by_key(|mistake| (mistake.span.start, mistake.span.end));
     let mut mended = String::new();
     let mut next = line.start;
-    for slip in here {
-        if slip.span.start >= next {
-            mended.push_str(&source.text(next..slip.span.start));
-            mended.push_str(&slip.mended);
-            next = slip.span.end;
+    for mistake in here {
+        if mistake.span.start >= next {
+            mended.push_str(&source.text(next..mistake.span.start));
+            mended.push_str(&mistake.mended);
+            next = mistake.span.end;
         }
     }
     mended.push_str(&source.text(next..line.end));

@@ -3,7 +3,7 @@
 
 use super::{arns, manifest, template};
 use crate::finding::{Code, Finding};
-use crate::json::{self, Slip};
+use crate::json::{self, Mistake};
 use crate::node::Node;
 use crate::place::{Position, Source};
 use crate::reader::statements;
@@ -12,7 +12,7 @@ use crate::yaml;
 /// A policy found in text.
 pub(super) struct Found {
     pub(super) node: Node,
-    pub(super) slips: Vec<Slip>,
+    pub(super) mistakes: Vec<Mistake>,
     lines: std::ops::RangeInclusive<usize>,
 }
 
@@ -34,7 +34,7 @@ pub(super) fn policies(source: &Source) -> Vec<Found> {
             continue;
         }
         tries += 1;
-        let (node, slips, end) = json::read_at(source, index);
+        let (node, mistakes, end) = json::read_at(source, index);
         // What Terraform puts in may hold quotes; its plan has the result.
         let is_open = is_terraform && source.text(index..end).contains("${");
         let is_policy = statements(&node).is_some();
@@ -42,7 +42,7 @@ pub(super) fn policies(source: &Source) -> Vec<Found> {
             index = end.max(index + 1);
         } else if is_policy {
             let lines = source.at(index).line..=source.at(end.saturating_sub(1)).line;
-            found.push(Found { node, slips, lines });
+            found.push(Found { node, mistakes, lines });
             index = end.max(index + 1);
         } else {
             index += 1;

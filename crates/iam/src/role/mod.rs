@@ -75,8 +75,8 @@ impl Permissions {
             let (line, column) = (finding.at.line, finding.at.column);
             return Err(PermissionsError { line, column, message: finding.message });
         }
-        let (node, slips) = json::read(&Source::new(text));
-        if !slips.is_empty() || node.get("Statement").is_none() {
+        let (node, mistakes) = json::read(&Source::new(text));
+        if !mistakes.is_empty() || node.get("Statement").is_none() {
             let message = "not a policy document in JSON".to_owned();
             return Err(PermissionsError { line: 1, column: 1, message });
         }

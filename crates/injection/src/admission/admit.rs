@@ -4,13 +4,13 @@
 use super::required::{Refusal, Uncovered, refuse};
 use super::{Outcome, Review, Subject};
 use crate::identity::{Defaults, Identity, Key, Lookup, Warnings};
-use crate::mutation::{Jitter, PatchText, Plan, Pod, Scope, Settings, Status, plan};
+use crate::mutation::{Jitter, MutationSettings, PatchText, Plan, Pod, Scope, Status, plan};
 
 /// The flags that decide about an admission.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Policy {
+pub struct AdmissionSettings {
     pub defaults: Defaults,
-    pub settings: Settings,
+    pub settings: MutationSettings,
 }
 
 /// The two doors: one never denies, the other is for pods that must not run
@@ -42,7 +42,7 @@ pub struct Admission {
 
 /// How a review is answered.
 #[derive(Clone, Debug)]
-pub enum Way<'r> {
+pub enum Triage<'r> {
     /// At once: it is of nothing that could get an identity.
     Settled(Outcome),
     /// When the pod's `ServiceAccount` has been looked up.
@@ -60,18 +60,18 @@ pub struct Candidate<'r> {
 
 impl<'a> Review<'a> {
     #[must_use]
-    pub fn way(&'a self) -> Way<'a> {
+    pub fn triage(&'a self) -> Triage<'a> {
         let (pod, scope) = match &self.subject {
             Subject::Creation(pod) => (pod, Scope::Creation),
             Subject::EphemeralContainers(pod, old) => (pod, Scope::EphemeralContainers(old)),
-            Subject::NotAPod => return Way::Settled(Outcome::NotAPod),
-            Subject::NotServed => return Way::Settled(Outcome::NotServed),
+            Subject::NotAPod => return Triage::Settled(Outcome::NotAPod),
+            Subject::NotServed => return Triage::Settled(Outcome::NotServed),
         };
         if pod.is_mirror() {
-            return Way::Settled(Outcome::MirrorPod);
+            return Triage::Settled(Outcome::MirrorPod);
         }
         let key = Key { namespace: &self.namespace, name: pod.service_account_name() };
-        Way::Lookup(Candidate { key, pod, scope })
+        Triage::Lookup(Candidate { key, pod, scope })
     }
 }
 
@@ -81,7 +81,7 @@ impl Candidate<'_> {
     pub fn admit(
         &self,
         lookup: &Lookup,
-        policy: &Policy,
+        policy: &AdmissionSettings,
         endpoint: Endpoint,
         jitter: Jitter,
     ) -> Admission {

@@ -5,8 +5,8 @@ use std::fmt;
 
 use text::Line as OneLine;
 
-use super::{Candidate, Policy};
-use crate::identity::{Fact, Identity, Lookup, MAX_VALUE_BYTES};
+use super::{AdmissionSettings, Candidate};
+use crate::identity::{Identity, Lookup, MAX_VALUE_BYTES, Observed};
 use crate::mutation::{
     ContainerPlan, EnvSource, Jitter, LABEL, LABEL_VALUE, Mounted, Plan, Variables, Verdict, plan,
 };
@@ -46,7 +46,12 @@ pub enum Mark {
 impl Candidate<'_> {
     /// Explains what [`admit`](Self::admit) does with the same arguments.
     #[must_use]
-    pub fn explain(&self, lookup: &Lookup, policy: &Policy, jitter: Jitter) -> Explanation {
+    pub fn explain(
+        &self,
+        lookup: &Lookup,
+        policy: &AdmissionSettings,
+        jitter: Jitter,
+    ) -> Explanation {
         let identity = match lookup.identity(&policy.defaults) {
             Err(failed) => return Explanation::none(format!("unknown: {failed}")),
             Ok(None) => return Explanation::none(self.why_not(lookup, policy)),
@@ -61,8 +66,8 @@ impl Candidate<'_> {
         Explanation { identity: text, parts: parts(&plan, policy) }
     }
 
-    fn why_not(&self, lookup: &Lookup, policy: &Policy) -> String {
-        if let Fact::Known(sa) = &lookup.service_account
+    fn why_not(&self, lookup: &Lookup, policy: &AdmissionSettings) -> String {
+        if let Observed::Known(sa) = &lookup.service_account
             && sa.has_oversized_role
         {
             return format!(
@@ -113,19 +118,19 @@ impl fmt::Display for Explanation {
     }
 }
 
-fn origin(lookup: &Lookup, policy: &Policy) -> String {
+fn origin(lookup: &Lookup, policy: &AdmissionSettings) -> String {
     if lookup.container_credentials {
         return "the container credentials file".to_owned();
     }
     match &lookup.service_account {
-        Fact::Known(sa) if sa.role.is_some() => {
+        Observed::Known(sa) if sa.role.is_some() => {
             format!("the ServiceAccount's annotation {}", policy.settings.keys.role_arn)
         }
         _ => "the ConfigMap".to_owned(),
     }
 }
 
-fn parts(plan: &Plan<'_>, policy: &Policy) -> Vec<Part> {
+fn parts(plan: &Plan<'_>, policy: &AdmissionSettings) -> Vec<Part> {
     let containers = plan.containers().map(|container| Part {
         name: format!("{} {}", container.list.as_str(), container.name),
         lines: lines(container, plan, policy),
@@ -143,7 +148,7 @@ fn parts(plan: &Plan<'_>, policy: &Policy) -> Vec<Part> {
     parts
 }
 
-fn lines(container: &ContainerPlan<'_>, plan: &Plan<'_>, policy: &Policy) -> Vec<Line> {
+fn lines(container: &ContainerPlan<'_>, plan: &Plan<'_>, policy: &AdmissionSettings) -> Vec<Line> {
     let mut lines = Vec::new();
     for (variables, verdict) in Variables::ALL.into_iter().zip(container.verdicts) {
         match verdict {
@@ -179,7 +184,7 @@ fn lines(container: &ContainerPlan<'_>, plan: &Plan<'_>, policy: &Policy) -> Vec
     lines
 }
 
-fn not_asked(variables: Variables, policy: &Policy) -> Line {
+fn not_asked(variables: Variables, policy: &AdmissionSettings) -> Line {
     let keys = &policy.settings.keys;
     let (what, why) = match variables {
         Variables::RegionalSts => (

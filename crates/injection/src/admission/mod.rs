@@ -11,7 +11,7 @@ mod required;
 mod respond;
 mod review;
 
-pub use admit::{Admission, Candidate, Endpoint, Method, Policy, Way};
+pub use admit::{Admission, AdmissionSettings, Candidate, Endpoint, Method, Triage};
 pub use explain::{Explanation, Line, Mark, Part};
 pub use memory::{ANSWER_MEMORY, MAX_ANSWER_BYTES, MEMORY_FACTOR};
 pub use outcome::Outcome;

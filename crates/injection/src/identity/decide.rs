@@ -6,7 +6,7 @@ use super::{ConfigMapEntry, Defaults, Expiration, ServiceAccount, Warning, Warni
 
 /// What became known of one thing that was looked up.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fact<T> {
+pub enum Observed<T> {
     Known(T),
     Absent,
     /// It could not be asked; the reason in one line.
@@ -19,8 +19,8 @@ pub struct Lookup {
     /// The container credentials file lists the key.
     pub container_credentials: bool,
     /// `Absent` also for one whose annotations mean nothing here.
-    pub service_account: Fact<Arc<ServiceAccount>>,
-    pub config_map_entry: Fact<Arc<ConfigMapEntry>>,
+    pub service_account: Observed<Arc<ServiceAccount>>,
+    pub config_map_entry: Observed<Arc<ConfigMapEntry>>,
 }
 
 /// The identity, with the values that its sources and the flags give it.
@@ -73,15 +73,15 @@ impl Lookup {
             return Ok(Some(Identity::ContainerCredentials(ContainerCredentials { shared })));
         }
         match &self.service_account {
-            Fact::Unknown(reason) => return Err(LookupFailed(Arc::clone(reason))),
-            Fact::Known(sa) if sa.role.is_some() => return Ok(annotated(sa, defaults)),
-            Fact::Known(sa) if sa.has_oversized_role => return Ok(None),
-            Fact::Known(_) | Fact::Absent => {}
+            Observed::Unknown(reason) => return Err(LookupFailed(Arc::clone(reason))),
+            Observed::Known(sa) if sa.role.is_some() => return Ok(annotated(sa, defaults)),
+            Observed::Known(sa) if sa.has_oversized_role => return Ok(None),
+            Observed::Known(_) | Observed::Absent => {}
         }
         match &self.config_map_entry {
-            Fact::Unknown(reason) => Err(LookupFailed(Arc::clone(reason))),
-            Fact::Known(entry) => Ok(configured(entry, defaults)),
-            Fact::Absent => Ok(None),
+            Observed::Unknown(reason) => Err(LookupFailed(Arc::clone(reason))),
+            Observed::Known(entry) => Ok(configured(entry, defaults)),
+            Observed::Absent => Ok(None),
         }
     }
 
@@ -90,8 +90,8 @@ impl Lookup {
     #[must_use]
     pub fn warnings(&self) -> Warnings {
         let mut warnings = match &self.service_account {
-            Fact::Known(sa) => sa.warnings.clone(),
-            Fact::Absent | Fact::Unknown(_) => Warnings::default(),
+            Observed::Known(sa) => sa.warnings.clone(),
+            Observed::Absent | Observed::Unknown(_) => Warnings::default(),
         };
         if !self.container_credentials
             && !self.is_annotated()
@@ -101,8 +101,8 @@ impl Lookup {
             warnings.extend(entry.role.as_ref().and_then(Warning::odd_role));
         }
         let unknown = match (&self.service_account, &self.config_map_entry) {
-            (Fact::Unknown(_), _) => Some("ServiceAccount"),
-            (_, Fact::Unknown(_)) => Some("ConfigMap"),
+            (Observed::Unknown(_), _) => Some("ServiceAccount"),
+            (_, Observed::Unknown(_)) => Some("ConfigMap"),
             _ => None,
         };
         if let (true, Some(what)) = (self.container_credentials, unknown) {
@@ -125,7 +125,7 @@ impl Lookup {
     /// win over the entry, is unknown.
     fn container_credentials_values<'a>(&'a self, defaults: &'a Defaults) -> Shared<'a> {
         let sa = self.service_account.known();
-        let sa_is_unknown = matches!(self.service_account, Fact::Unknown(_));
+        let sa_is_unknown = matches!(self.service_account, Observed::Unknown(_));
         let entry = self.config_map_entry.known().filter(|_| !sa_is_unknown);
         Shared {
             token_expiration: sa
@@ -141,7 +141,7 @@ impl Lookup {
     }
 }
 
-impl<T> Fact<Arc<T>> {
+impl<T> Observed<Arc<T>> {
     fn known(&self) -> Option<&T> {
         match self {
             Self::Known(known) => Some(known),
@@ -191,8 +191,8 @@ mod tests {
     use super::super::RoleArn;
     use super::*;
 
-    fn sa(role: Option<&str>) -> Fact<Arc<ServiceAccount>> {
-        Fact::Known(Arc::new(ServiceAccount {
+    fn sa(role: Option<&str>) -> Observed<Arc<ServiceAccount>> {
+        Observed::Known(Arc::new(ServiceAccount {
             role: role.and_then(|role| RoleArn::read(role, None)),
             token_expiration: Some(Expiration::from_seconds(700)),
             region: Some("eu-west-1".into()),
@@ -200,8 +200,8 @@ mod tests {
         }))
     }
 
-    fn entry(role: &str) -> Fact<Arc<ConfigMapEntry>> {
-        Fact::Known(Arc::new(ConfigMapEntry {
+    fn entry(role: &str) -> Observed<Arc<ConfigMapEntry>> {
+        Observed::Known(Arc::new(ConfigMapEntry {
             role: RoleArn::read(role, None),
             regional_sts: Some(true),
             token_expiration: Some(Expiration::from_seconds(800)),
@@ -209,14 +209,14 @@ mod tests {
         }))
     }
 
-    fn unknown<T>() -> Fact<T> {
-        Fact::Unknown("the API server did not answer".into())
+    fn unknown<T>() -> Observed<T> {
+        Observed::Unknown("the API server did not answer".into())
     }
 
     fn lookup(
         container_credentials: bool,
-        service_account: Fact<Arc<ServiceAccount>>,
-        config_map_entry: Fact<Arc<ConfigMapEntry>>,
+        service_account: Observed<Arc<ServiceAccount>>,
+        config_map_entry: Observed<Arc<ConfigMapEntry>>,
     ) -> Lookup {
         Lookup { container_credentials, service_account, config_map_entry }
     }
@@ -236,9 +236,9 @@ mod tests {
             (lookup(false, sa(Some("sa")), entry("cm")), "sa"),
             (lookup(false, sa(Some("sa")), unknown()), "sa"),
             (lookup(false, sa(None), entry("cm")), "cm"),
-            (lookup(false, Fact::Absent, entry("cm")), "cm"),
-            (lookup(false, Fact::Absent, entry("")), "none"),
-            (lookup(false, Fact::Absent, Fact::Absent), "none"),
+            (lookup(false, Observed::Absent, entry("cm")), "cm"),
+            (lookup(false, Observed::Absent, entry("")), "none"),
+            (lookup(false, Observed::Absent, Observed::Absent), "none"),
             (lookup(false, unknown(), entry("cm")), "failed"),
             (lookup(false, sa(None), unknown()), "failed"),
         ] {
@@ -250,12 +250,12 @@ mod tests {
     fn ends_the_search_at_a_role_that_is_too_long() {
         let defaults = Defaults::default();
         let oversized = || {
-            Fact::Known(Arc::new(ServiceAccount {
+            Observed::Known(Arc::new(ServiceAccount {
                 has_oversized_role: true,
                 ..ServiceAccount::default()
             }))
         };
-        for entry in [entry("cm"), unknown(), Fact::Absent] {
+        for entry in [entry("cm"), unknown(), Observed::Absent] {
             assert_eq!(lookup(false, oversized(), entry).identity(&defaults), Ok(None));
         }
         let listed = lookup(true, oversized(), entry("cm"));

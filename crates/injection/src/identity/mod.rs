@@ -22,7 +22,9 @@ pub use annotations::{
 };
 pub use config_map::{ConfigMapEntry, ConfigMapError, ConfigMapIdentities};
 pub use container_credentials::{ContainerCredentialsError, ContainerCredentialsKeys};
-pub use decide::{ContainerCredentials, Fact, Identity, Lookup, LookupFailed, Shared, WebIdentity};
+pub use decide::{
+    ContainerCredentials, Identity, Lookup, LookupFailed, Observed, Shared, WebIdentity,
+};
 pub use manifests::{
     ConfigMapManifest, ManifestError, Manifests, ServiceAccountManifest, documents,
 };

@@ -55,11 +55,11 @@ impl<'a> Reader<'a> {
     /// Has `serde_json` read the next value.
     fn hand_over<T>(
         &mut self,
-        read: impl FnOnce(&mut Judge<'a>) -> serde_json::Result<T>,
+        read: impl FnOnce(&mut SerdeJson<'a>) -> serde_json::Result<T>,
     ) -> Result<T, Unsure> {
         let begin = self.scan.at();
         self.scan.value()?;
-        judged(self.text.get(begin..self.scan.at()).unwrap_or_default(), read)
+        by_serde_json(self.text.get(begin..self.scan.at()).unwrap_or_default(), read)
     }
 }
 
@@ -70,20 +70,20 @@ enum Text<'a> {
 }
 
 /// What `serde_json` reads from one value.
-fn judged<'a, T>(
+fn by_serde_json<'a, T>(
     value: &'a str,
-    read: impl FnOnce(&mut Judge<'a>) -> serde_json::Result<T>,
+    read: impl FnOnce(&mut SerdeJson<'a>) -> serde_json::Result<T>,
 ) -> Result<T, Unsure> {
     read(&mut serde_json::Deserializer::from_str(value)).map_err(|_| Unsure)
 }
 
-type Judge<'a> = serde_json::Deserializer<serde_json::de::StrRead<'a>>;
+type SerdeJson<'a> = serde_json::Deserializer<serde_json::de::StrRead<'a>>;
 
 impl<'de> Deserializer<'de> for &mut Reader<'de> {
     type Error = Unsure;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unsure> {
-        self.hand_over(|judge| judge.deserialize_any(visitor))
+        self.hand_over(|reader| reader.deserialize_any(visitor))
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unsure> {
@@ -104,7 +104,7 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
     fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unsure> {
         match self.string()? {
             Text::Plain(text) => visitor.visit_borrowed_str(text),
-            Text::Escaped(text) => judged(text, |judge| judge.deserialize_str(visitor)),
+            Text::Escaped(text) => by_serde_json(text, |reader| reader.deserialize_str(visitor)),
         }
     }
 
@@ -145,7 +145,7 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
         name: &'static str,
         visitor: V,
     ) -> Result<V::Value, Unsure> {
-        self.hand_over(|judge| judge.deserialize_newtype_struct(name, visitor))
+        self.hand_over(|reader| reader.deserialize_newtype_struct(name, visitor))
     }
 
     fn deserialize_enum<V: Visitor<'de>>(
@@ -154,7 +154,7 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
         variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Unsure> {
-        self.hand_over(|judge| judge.deserialize_enum(name, variants, visitor))
+        self.hand_over(|reader| reader.deserialize_enum(name, variants, visitor))
     }
 
     fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unsure> {

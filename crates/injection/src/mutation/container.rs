@@ -2,7 +2,7 @@
 
 use super::containers::Container;
 use super::plan::{ContainerPlan, EnvSource, EnvVar, List, Mounted, Variables, Verdict};
-use super::target::{REGIONAL_STS, REGIONS, ROLE_SESSION_NAME, Target, WEB_IDENTITY};
+use super::target::{ContainerIdentity, REGIONAL_STS, REGIONS, ROLE_SESSION_NAME, WEB_IDENTITY};
 use super::volume::TokenVolume;
 use text::shortened;
 
@@ -15,7 +15,7 @@ pub(super) fn plan<'p>(
     list: List,
     container: Container<'p>,
     volume: &TokenVolume<'p>,
-    target: &Target<'p>,
+    target: &ContainerIdentity<'p>,
     warnings: &mut Warnings,
 ) -> ContainerPlan<'p> {
     let mounted = mounted(container, volume, target);
@@ -34,7 +34,11 @@ pub(super) fn plan<'p>(
 }
 
 /// Whether these variables are to be added, and if not, why.
-fn verdict(variables: Variables, container: Container<'_>, target: &Target<'_>) -> Verdict {
+fn verdict(
+    variables: Variables,
+    container: Container<'_>,
+    target: &ContainerIdentity<'_>,
+) -> Verdict {
     let asked = match variables {
         Variables::RegionalSts => target.shared.regional_sts,
         Variables::Region => target.shared.region.is_some(),
@@ -57,7 +61,7 @@ fn verdict(variables: Variables, container: Container<'_>, target: &Target<'_>) 
 fn mounted<'p>(
     container: Container<'p>,
     volume: &TokenVolume<'p>,
-    target: &Target<'p>,
+    target: &ContainerIdentity<'p>,
 ) -> Mounted<'p> {
     let path = target.mount_path.trim_end_matches('/');
     let mut mounts = container.mounts();
@@ -76,7 +80,11 @@ fn mounted<'p>(
 }
 
 /// Whether the container has credentials once the plan is carried out.
-fn is_covered(container: Container<'_>, mounted: &Mounted<'_>, target: &Target<'_>) -> bool {
+fn is_covered(
+    container: Container<'_>,
+    mounted: &Mounted<'_>,
+    target: &ContainerIdentity<'_>,
+) -> bool {
     let env = container.env;
     let [first, second] = &target.credentials;
     let has_token = !matches!(mounted, Mounted::Taken { with_token: false, .. });
@@ -106,7 +114,7 @@ fn says(container: Container<'_>, injected: &EnvVar<'_>) -> bool {
 fn report(
     container: Container<'_>,
     mounted: &Mounted<'_>,
-    target: &Target<'_>,
+    target: &ContainerIdentity<'_>,
     warnings: &mut Warnings,
 ) {
     let name = || shortened(container.name, 28);

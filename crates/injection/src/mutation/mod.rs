@@ -28,5 +28,5 @@ pub use plan::{
 };
 pub use planner::plan;
 pub use pod::Pod;
-pub use settings::{ContainerCredentialsSettings, Settings};
+pub use settings::{ContainerCredentialsSettings, MutationSettings};
 pub use text::Text;

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use super::containers::{Container, Containers};
 use super::plan::{List, Scope};
 use super::pod::Pod;
-use super::settings::Settings;
+use super::settings::MutationSettings;
 use super::text::Text;
 use crate::identity::{Warnings, each_container_name};
 
@@ -20,7 +20,7 @@ pub(super) struct Candidate<'p> {
 pub(super) fn candidates<'p>(
     pod: &'p Pod<'p>,
     scope: Scope<'p>,
-    settings: &Settings,
+    settings: &MutationSettings,
     warnings: &mut Warnings,
 ) -> impl Iterator<Item = Candidate<'p>> + use<'p> {
     let spec = &pod.spec;
@@ -69,7 +69,7 @@ impl<'p> Choice<'p> {
     fn read(
         pod: &'p Pod<'p>,
         lists: [Option<(List, &'p Containers<'p>)>; 2],
-        settings: &Settings,
+        settings: &MutationSettings,
         warnings: &mut Warnings,
     ) -> Self {
         let keys = [&settings.keys.skip_containers, &settings.keys.include_containers];

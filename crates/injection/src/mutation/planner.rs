@@ -8,8 +8,8 @@ use super::participants::{Candidate, candidates};
 use super::patch::MAX_PATCH_BYTES;
 use super::plan::{Jitter, LABEL, LABEL_VALUE, LabelPlan, Plan, Scope, Status, VolumePlan};
 use super::pod::Pod;
-use super::settings::Settings;
-use super::target::Target;
+use super::settings::MutationSettings;
+use super::target::ContainerIdentity;
 use super::volume::TokenVolume;
 use crate::identity::{Expiration, Identity, Warning, WarningKind, Warnings, token_expiration};
 
@@ -19,11 +19,11 @@ pub fn plan<'p>(
     pod: &'p Pod<'p>,
     scope: Scope<'p>,
     identity: &'p Identity<'p>,
-    settings: &'p Settings,
+    settings: &'p MutationSettings,
     jitter: Jitter,
 ) -> Plan<'p> {
     let mut warnings = Warnings::default();
-    let mut target = Target::of(identity, settings, pod.is_windows());
+    let mut target = ContainerIdentity::of(identity, settings, pod.is_windows());
     target.session_name = target.session_name && session_name_fits(pod, &mut warnings);
     let volume = TokenVolume::choose(pod, target.volume_name, target.token_path);
     report_other_audience(&volume, &target, &mut warnings);
@@ -101,7 +101,7 @@ fn mounts_what_is_not_there(pod: &Pod<'_>, volume: &TokenVolume<'_>) -> bool {
 fn expiration(
     pod: &Pod<'_>,
     identity: &Identity<'_>,
-    settings: &Settings,
+    settings: &MutationSettings,
     jitter: Jitter,
     warnings: &mut Warnings,
 ) -> Expiration {
@@ -154,7 +154,11 @@ fn session_name_fits(pod: &Pod<'_>, warnings: &mut Warnings) -> bool {
     fits
 }
 
-fn report_other_audience(volume: &TokenVolume<'_>, target: &Target<'_>, warnings: &mut Warnings) {
+fn report_other_audience(
+    volume: &TokenVolume<'_>,
+    target: &ContainerIdentity<'_>,
+    warnings: &mut Warnings,
+) {
     let Some(audience) = volume.present else { return };
     if audience != target.audience {
         warnings.push(Warning::new(

@@ -4,7 +4,7 @@ use crate::identity::AnnotationKeys;
 
 /// Names and paths that do not depend on the identity.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Settings {
+pub struct MutationSettings {
     pub keys: AnnotationKeys,
     /// Where web identity's token is mounted.
     pub token_mount_path: String,
@@ -21,7 +21,7 @@ pub struct ContainerCredentialsSettings {
     pub full_uri: String,
 }
 
-impl Default for Settings {
+impl Default for MutationSettings {
     fn default() -> Self {
         Self {
             keys: AnnotationKeys::default(),

@@ -2,7 +2,7 @@
 //! both kinds of credentials.
 
 use super::plan::{EnvVar, Variables};
-use super::settings::Settings;
+use super::settings::MutationSettings;
 use super::windows;
 use crate::identity::{Identity, Shared};
 
@@ -14,7 +14,7 @@ const CONTAINER_CREDENTIALS: [&str; 2] =
     ["AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"];
 
 /// Everything about the identity that a container's plan depends on.
-pub(super) struct Target<'p> {
+pub(super) struct ContainerIdentity<'p> {
     pub(super) volume_name: &'p str,
     pub(super) mount_path: &'p str,
     pub(super) token_path: &'p str,
@@ -24,8 +24,12 @@ pub(super) struct Target<'p> {
     pub(super) audience: &'p str,
 }
 
-impl<'p> Target<'p> {
-    pub(super) fn of(identity: &'p Identity<'p>, settings: &'p Settings, windows: bool) -> Self {
+impl<'p> ContainerIdentity<'p> {
+    pub(super) fn of(
+        identity: &'p Identity<'p>,
+        settings: &'p MutationSettings,
+        windows: bool,
+    ) -> Self {
         let token_file = |mount_path: &str, token_path: &str| {
             let unix = format!("{}/{token_path}", mount_path.trim_end_matches('/'));
             if windows { windows::path(&unix) } else { unix }

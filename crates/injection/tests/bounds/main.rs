@@ -12,10 +12,10 @@ mod reviews;
 use std::time::Duration;
 
 use injection::admission::{
-    ANSWER_MEMORY, Admission, Endpoint, MAX_ANSWER_BYTES, MEMORY_FACTOR, Outcome, Policy, Way,
-    decode, respond,
+    ANSWER_MEMORY, Admission, AdmissionSettings, Endpoint, MAX_ANSWER_BYTES, MEMORY_FACTOR,
+    Outcome, Triage, decode, respond,
 };
-use injection::identity::{Fact, Lookup, ServiceAccountReader};
+use injection::identity::{Lookup, Observed, ServiceAccountReader};
 use injection::mutation::{Jitter, MAX_PATCH_BYTES};
 use peak_alloc::PeakAlloc;
 use rustix::time::{ClockId, clock_gettime};
@@ -37,19 +37,24 @@ fn annotated(role: &str, listed: bool) -> Lookup {
     let read = ServiceAccountReader::default().read(role.into_iter());
     Lookup {
         container_credentials: listed,
-        service_account: read.map_or(Fact::Absent, |read| Fact::Known(read.into())),
-        config_map_entry: Fact::Absent,
+        service_account: read.map_or(Observed::Absent, |read| Observed::Known(read.into())),
+        config_map_entry: Observed::Absent,
     }
 }
 
 /// One admission, as the server goes it; the bytes of the answer.
-fn answer(body: &str, lookup: &Lookup, policy: &Policy, endpoint: Endpoint) -> (Admission, usize) {
+fn answer(
+    body: &str,
+    lookup: &Lookup,
+    policy: &AdmissionSettings,
+    endpoint: Endpoint,
+) -> (Admission, usize) {
     let Ok(review) = decode(body.as_bytes()) else {
         return (Admission::of(Outcome::BadRequest), 0);
     };
-    let admission = match review.way() {
-        Way::Settled(outcome) => Admission::of(outcome),
-        Way::Lookup(candidate) => candidate.admit(lookup, policy, endpoint, Jitter(0)),
+    let admission = match review.triage() {
+        Triage::Settled(outcome) => Admission::of(outcome),
+        Triage::Lookup(candidate) => candidate.admit(lookup, policy, endpoint, Jitter(0)),
     };
     let answer = match admission.outcome {
         Outcome::PatchTooLarge => Vec::new(),
@@ -76,7 +81,7 @@ fn cost(run: impl Fn()) -> Duration {
 /// One test, since the allocator counts for the whole process.
 #[test]
 fn takes_time_and_memory_in_proportion_to_the_review() {
-    let policy = Policy::default();
+    let policy = AdmissionSettings::default();
     let lookups = [annotated("arn:aws:iam::111122223333:role/app", false), annotated("x", true)];
     let mut failed = Vec::new();
     for dimension in &DIMENSIONS {
@@ -117,7 +122,7 @@ fn takes_time_and_memory_in_proportion_to_the_review() {
 /// is not built first.
 fn bounds_the_patch() {
     let role = format!("arn:aws:iam::111122223333:role/{}", "\u{1}".repeat(2_000));
-    let (lookup, policy) = (annotated(&role, false), Policy::default());
+    let (lookup, policy) = (annotated(&role, false), AdmissionSettings::default());
     let mut largest = 0;
     for containers in [1, 10, 100, 150, 160, 165, 170, 200, 1_000, 30_000, 200_000] {
         let all: Vec<_> = (0..containers).map(|n| format!(r#"{{"name":"{n}"}}"#)).collect();

@@ -3,7 +3,7 @@
 use text::shell::Word;
 
 use super::{ApiServerFlags, EXPIRED, Facts, Plan, Step, known};
-use crate::{Check, IssuerUrl};
+use crate::{IssuerCheck, IssuerUrl};
 
 /// From which issuer to which.
 #[derive(Clone, Debug)]
@@ -12,9 +12,9 @@ pub struct Migration<'a> {
     pub new: &'a IssuerUrl,
     /// What [`verify::check`](crate::verify::check) says of the new one's
     /// documents, without a token.
-    pub new_documents: &'a [Check],
+    pub new_documents: &'a [IssuerCheck],
     /// The same of the old one; empty where it was never published.
-    pub old_documents: &'a [Check],
+    pub old_documents: &'a [IssuerCheck],
     /// As the user states it: IAM has a provider for the new issuer, and the
     /// trust policies name both.
     pub trusted: bool,
@@ -129,7 +129,7 @@ pub fn migrate(migration: &Migration<'_>, facts: &Facts<'_>) -> Plan {
 }
 
 /// What is refused right now.
-fn alarms(migration: &Migration<'_>, facts: &Facts<'_>) -> Vec<Check> {
+fn alarms(migration: &Migration<'_>, facts: &Facts<'_>) -> Vec<IssuerCheck> {
     let Migration { old, new, .. } = *migration;
     let mut alarms = Vec::new();
     let Some(token) = facts.token else { return alarms };
@@ -138,12 +138,12 @@ fn alarms(migration: &Migration<'_>, facts: &Facts<'_>) -> Vec<Check> {
         let found =
             format!("new tokens are of {:?}, neither the old nor the new issuer", token.issuer);
         let next = "give the first --service-account-issuer of now as --from, letter by letter";
-        alarms.push(Check::fail("token-issuer", found, next));
+        alarms.push(IssuerCheck::fail("token-issuer", found, next));
     }
-    let broken = |checks: &[Check]| checks.iter().find(|check| check.failed()).cloned();
+    let broken = |checks: &[IssuerCheck]| checks.iter().find(|check| check.failed()).cloned();
     if let Some(check) = broken(migration.new_documents).filter(|_| signs_new) {
         let found = format!("AWS refuses new tokens, by the check {}: {}", check.id, check.found);
-        alarms.push(Check { id: "new-documents", found, ..check });
+        alarms.push(IssuerCheck { id: "new-documents", found, ..check });
     }
     if facts.old_tokens_expired {
         return alarms;
@@ -153,11 +153,11 @@ fn alarms(migration: &Migration<'_>, facts: &Facts<'_>) -> Vec<Check> {
             "AWS refuses tokens of the old issuer, by the check {}: {}",
             check.id, check.found
         );
-        alarms.push(Check { id: "old-documents", found, ..check });
+        alarms.push(IssuerCheck { id: "old-documents", found, ..check });
     }
     let drops = |flags: &&ApiServerFlags| !flags.issuers.iter().any(|issuer| issuer == old);
     if let Some(server) = facts.servers.iter().find(drops).filter(|_| signs_new) {
-        alarms.push(Check::fail(
+        alarms.push(IssuerCheck::fail(
             "old-accepted",
             format!(
                 "{} no longer takes tokens of the old issuer: running pods are refused, and nobody has \
@@ -171,13 +171,16 @@ fn alarms(migration: &Migration<'_>, facts: &Facts<'_>) -> Vec<Check> {
 }
 
 /// All of it or the first failure, as one list that a step goes by.
-fn published(checks: &[Check]) -> Vec<Check> {
-    let told: Vec<Check> = checks.iter().filter(|check| check.failed()).cloned().collect();
+fn published(checks: &[IssuerCheck]) -> Vec<IssuerCheck> {
+    let told: Vec<IssuerCheck> = checks.iter().filter(|check| check.failed()).cloned().collect();
     if checks.is_empty() {
-        return vec![Check::skip("published-new", "the new issuer's documents are not known")];
+        return vec![IssuerCheck::skip(
+            "published-new",
+            "the new issuer's documents are not known",
+        )];
     }
     if told.is_empty() {
-        return vec![Check::pass(
+        return vec![IssuerCheck::pass(
             "published-new",
             "the documents of the new issuer are as STS wants them",
         )];

@@ -10,7 +10,7 @@ mod rotate;
 
 use serde::Serialize;
 
-use super::{Check, Jwks, Outcome, Token};
+use super::{IssuerCheck, Jwks, Outcome, Token};
 
 pub use flags::{ApiServerFlags, FlagsError};
 pub use migrate::{Migration, migrate};
@@ -34,7 +34,7 @@ pub struct Facts<'a> {
 pub struct Plan {
     pub steps: Vec<Step>,
     /// What breaks tokens at this very moment.
-    pub alarms: Vec<Check>,
+    pub alarms: Vec<IssuerCheck>,
 }
 
 /// One change, made everywhere before the next begins.
@@ -49,7 +49,7 @@ pub struct Step {
     /// What else to do, in this order.
     pub todo: Vec<String>,
     /// By which it is known to be reached.
-    pub checks: Vec<Check>,
+    pub checks: Vec<IssuerCheck>,
     /// Why it may not be begun.
     pub blocked: Vec<String>,
 }
@@ -65,7 +65,7 @@ pub enum State {
 
 impl Plan {
     /// `steps` with all but their states.
-    fn new(mut steps: Vec<Step>, alarms: Vec<Check>) -> Self {
+    fn new(mut steps: Vec<Step>, alarms: Vec<IssuerCheck>) -> Self {
         let mut state = State::Done;
         for step in &mut steps {
             let reached = step.checks.iter().all(|check| check.outcome == Outcome::Pass);
@@ -95,7 +95,7 @@ impl Plan {
 }
 
 impl Step {
-    fn new(id: &'static str, title: &str, checks: Vec<Check>) -> Self {
+    fn new(id: &'static str, title: &str, checks: Vec<IssuerCheck>) -> Self {
         Self {
             id,
             title: title.to_owned(),
@@ -118,7 +118,7 @@ impl Step {
     }
 
     /// Needs all of these to be reached.
-    fn after(mut self, needed: &[Check]) -> Self {
+    fn after(mut self, needed: &[IssuerCheck]) -> Self {
         for check in needed.iter().filter(|check| check.outcome != Outcome::Pass) {
             // One fact that is not known may be asked for twice.
             if !self.blocked.contains(&check.found) {
@@ -138,11 +138,11 @@ impl Step {
 }
 
 /// Passes or fails by a fact; without it, nobody knows.
-fn known(id: &'static str, fact: Option<bool>, yes: &str, no: &str, unknown: &str) -> Check {
+fn known(id: &'static str, fact: Option<bool>, yes: &str, no: &str, unknown: &str) -> IssuerCheck {
     match fact {
-        Some(true) => Check::pass(id, yes),
-        Some(false) => Check::fail(id, no, "make this step"),
-        None => Check::skip(id, unknown),
+        Some(true) => IssuerCheck::pass(id, yes),
+        Some(false) => IssuerCheck::fail(id, no, "make this step"),
+        None => IssuerCheck::skip(id, unknown),
     }
 }
 

@@ -1,7 +1,7 @@
 //! A new signing key.
 
 use super::{ASK_CLUSTER, EXPIRED, Facts, Plan, Step, known};
-use crate::{Check, Jwks, PublicKey};
+use crate::{IssuerCheck, Jwks, PublicKey};
 
 /// From which key to which.
 #[derive(Clone, Debug)]
@@ -29,7 +29,7 @@ pub fn rotate(rotation: &Rotation<'_>, facts: &Facts<'_>) -> Plan {
     // After the end of the old key nobody needs it.
     let retiring = signs_new == Some(true) && facts.old_tokens_expired;
     let need_old = |id, fact, yes: &str, no: &str, ask: &str| match fact {
-        Some(false) if retiring => Check::pass(id, "the old key is no longer needed"),
+        Some(false) if retiring => IssuerCheck::pass(id, "the old key is no longer needed"),
         fact => known(id, fact, yes, no, ask),
     };
 
@@ -126,12 +126,12 @@ pub fn rotate(rotation: &Rotation<'_>, facts: &Facts<'_>) -> Plan {
 }
 
 /// What is refused right now.
-fn alarms(rotation: &Rotation<'_>, facts: &Facts<'_>) -> Vec<Check> {
+fn alarms(rotation: &Rotation<'_>, facts: &Facts<'_>) -> Vec<IssuerCheck> {
     let Rotation { old, new, published } = *rotation;
     let mut alarms = Vec::new();
     let Some(signer) = facts.token.and_then(|token| token.kid.as_deref()) else { return alarms };
     if signer != old.kid() && signer != new.kid() {
-        alarms.push(Check::fail(
+        alarms.push(IssuerCheck::fail(
             "signer",
             format!("the API server signs with {signer}, which is neither --old-key nor --new-key"),
             "give the key that signs now as --old-key",
@@ -139,14 +139,14 @@ fn alarms(rotation: &Rotation<'_>, facts: &Facts<'_>) -> Vec<Check> {
     }
     let lacks = |keys: Option<&Jwks>, kid: &str| keys.is_some_and(|keys| !keys.contains(kid));
     if lacks(published, signer) {
-        alarms.push(Check::fail(
+        alarms.push(IssuerCheck::fail(
             "signer-published",
             format!("the key that signs, {signer}, is not published: AWS refuses every new token"),
             "publish it now: issuer documents",
         ));
     }
     if lacks(facts.live, signer) {
-        alarms.push(Check::fail(
+        alarms.push(IssuerCheck::fail(
             "signer-accepted",
             format!("the key that signs, {signer}, is not among --service-account-key-file: the API server refuses its own tokens"),
             "add it to --service-account-key-file now",
@@ -170,7 +170,7 @@ fn alarms(rotation: &Rotation<'_>, facts: &Facts<'_>) -> Vec<Check> {
                      has stated --old-tokens-expired",
                     old.kid()
                 );
-                alarms.push(Check::fail(id, found, next));
+                alarms.push(IssuerCheck::fail(id, found, next));
             }
         }
     }

@@ -120,8 +120,8 @@ struct Known<'a> {
 
 fn migration(known: &Known<'_>) -> (String, String, String) {
     let new = IssuerUrl::parse(NEW).expect("a URL");
-    let good = [Check::pass("jwks-document", "good")];
-    let bad = [Check::fail("jwks-fetch", "404", "upload it")];
+    let good = [IssuerCheck::pass("jwks-document", "good")];
+    let bad = [IssuerCheck::fail("jwks-fetch", "404", "upload it")];
     let servers: Vec<_> = known.servers.iter().map(|issuers| server(issuers)).collect();
     let token = good_token(known.signer, Algorithm::Rs256);
     let migration = Migration {
@@ -180,7 +180,7 @@ fn a_migration_goes_by_what_is_there() {
 fn old_documents_are_needed_until_the_tokens_have_expired() {
     let new = IssuerUrl::parse(NEW).expect("a URL");
     let (good, bad) =
-        ([Check::pass("a", "b")], [Check::fail("discovery-fetch", "404", "upload it")]);
+        ([IssuerCheck::pass("a", "b")], [IssuerCheck::fail("discovery-fetch", "404", "upload it")]);
     let token = good_token(NEW, Algorithm::Rs256);
     let migration = Migration {
         old: OLD,

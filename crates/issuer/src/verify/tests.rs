@@ -23,17 +23,17 @@ fn answer(url: &str, body: &str) -> Answer {
     }
 }
 
-fn good() -> Published {
+fn good() -> PublishedDocuments {
     let url = IssuerUrl::parse(ISSUER).expect("a URL");
     let keys = Jwks::parse(EXPECTED_JWKS.as_bytes()).expect("keys");
     let discovery = Discovery::of(ISSUER, &url.jwks_url(), &keys);
-    Published {
+    PublishedDocuments {
         discovery: Ok(answer(&url.discovery_url(), &discovery.to_json())),
         jwks: Some(Ok(answer(&url.jwks_url(), &keys.to_json()))),
     }
 }
 
-fn with_discovery(change: impl Fn(&mut Discovery)) -> Published {
+fn with_discovery(change: impl Fn(&mut Discovery)) -> PublishedDocuments {
     let mut published = good();
     let answer = published.discovery.as_mut().expect("an answer");
     let mut discovery = Discovery::parse(&answer.body).expect("a document");
@@ -42,22 +42,22 @@ fn with_discovery(change: impl Fn(&mut Discovery)) -> Published {
     published
 }
 
-fn with_jwks(body: &str) -> Published {
-    Published { jwks: Some(Ok(answer("https://issuer.example/keys", body))), ..good() }
+fn with_jwks(body: &str) -> PublishedDocuments {
+    PublishedDocuments { jwks: Some(Ok(answer("https://issuer.example/keys", body))), ..good() }
 }
 
-fn checked(published: &Published, token: &Token) -> Vec<Check> {
+fn checked(published: &PublishedDocuments, token: &Token) -> Vec<IssuerCheck> {
     let against = Against { token: Some(token), live: None, now: now() };
     check(ISSUER, published, &against, CRYPTO.verify)
 }
 
 /// The ids of what failed.
-fn failed(checks: &[Check]) -> Vec<&'static str> {
+fn failed(checks: &[IssuerCheck]) -> Vec<&'static str> {
     checks.iter().filter(|check| check.failed()).map(|check| check.id).collect()
 }
 
 /// The text of the one that failed, with its next step.
-fn failure(checks: &[Check], id: &str) -> String {
+fn failure(checks: &[IssuerCheck], id: &str) -> String {
     assert_eq!(failed(checks), [id], "{checks:#?}");
     let check = checks.iter().find(|check| check.failed()).expect("a failure");
     format!("{}; {}", check.found, check.next.as_deref().expect("a next step"))
@@ -97,7 +97,7 @@ fn names_the_one_link_that_is_broken() {
         host: "issuer.example".to_owned(),
         reason: "UnknownIssuer".to_owned(),
     };
-    let unknown = Published { discovery: Err(unknown), jwks: None };
+    let unknown = PublishedDocuments { discovery: Err(unknown), jwks: None };
     let page = "<!DOCTYPE html><title>Not here</title>";
     let rsa = Jwks::from_keys(&[public(RSA)]).to_json();
     let twice = rsa.replace(
@@ -111,7 +111,7 @@ fn names_the_one_link_that_is_broken() {
         (gone, ids::JWKS_FETCH, "404"),
         (unknown, ids::DISCOVERY_FETCH, "authority that is not trusted"),
         (
-            Published { discovery: Ok(answer("https://issuer.example", page)), ..good() },
+            PublishedDocuments { discovery: Ok(answer("https://issuer.example", page)), ..good() },
             ids::DISCOVERY,
             "begins with \"<!DOCTYPE html>",
         ),
@@ -195,7 +195,7 @@ fn keys_of_the_api_server_that_are_not_published_are_named() {
 #[test]
 fn without_documents_the_rest_is_skipped() {
     let nowhere = FetchFailure::Resolve { host: "a".to_owned(), reason: "b".to_owned() };
-    let published = Published { discovery: Err(nowhere), jwks: None };
+    let published = PublishedDocuments { discovery: Err(nowhere), jwks: None };
     let checks = check(ISSUER, &published, &Against::default(), CRYPTO.verify);
     assert_eq!(failed(&checks), [ids::DISCOVERY_FETCH]);
     let skipped = checks.iter().filter(|check| check.outcome == Outcome::Skip).count();

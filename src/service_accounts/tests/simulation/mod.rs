@@ -286,7 +286,7 @@ impl Asked {
         let mut state = world.state();
         let (name, took) = (&self.name, self.begun.elapsed());
         let role = role(lookup);
-        let unknown = matches!(lookup.service_account, Fact::Unknown(_));
+        let unknown = matches!(lookup.service_account, Observed::Unknown(_));
         let line = format!("{}/{} after {took:?}: {role:?}, unknown: {unknown}", name.0, name.1);
         state.note(&line);
         let state = &*state;
@@ -307,12 +307,12 @@ impl Asked {
             known.is_some_and(|known| known.role.is_some())
         };
         let answer = match &lookup.service_account {
-            Fact::Known(sa) => sa.role.as_ref().map(RoleArn::as_str),
-            Fact::Absent => None,
-            Fact::Unknown(_) if is_known(self.seen) && is_known(self.seen_now) => {
+            Observed::Known(sa) => sa.role.as_ref().map(RoleArn::as_str),
+            Observed::Absent => None,
+            Observed::Unknown(_) if is_known(self.seen) && is_known(self.seen_now) => {
                 return wrong("is known, and should have been answered from memory");
             }
-            Fact::Unknown(_) => return Ok(()),
+            Observed::Unknown(_) => return Ok(()),
         };
         if !roles(Kind::ServiceAccount, name, self.seen).contains(&answer) {
             return wrong("is older than what the watch had delivered");
@@ -326,12 +326,12 @@ impl Asked {
             return Ok(());
         }
         let entry = match &lookup.config_map_entry {
-            Fact::Known(entry) => entry.role.as_ref().map(RoleArn::as_str),
-            Fact::Absent => None,
-            Fact::Unknown(_) if self.config_map_seen.is_some() => {
+            Observed::Known(entry) => entry.role.as_ref().map(RoleArn::as_str),
+            Observed::Absent => None,
+            Observed::Unknown(_) if self.config_map_seen.is_some() => {
                 return wrong("the ConfigMap is known, and should have been taken from memory");
             }
-            Fact::Unknown(_) => return Ok(()),
+            Observed::Unknown(_) => return Ok(()),
         };
         let from = self.config_map_seen.unwrap_or(self.version);
         if !roles(Kind::ConfigMap, &config_map(), Some(from)).contains(&entry) {
