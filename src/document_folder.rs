@@ -26,11 +26,11 @@ pub enum Written {
 /// Why the documents are not there.
 #[derive(Debug, thiserror::Error)]
 pub enum FolderError {
-    #[error("failed to read {path:?}: {source}; see that it can be read")]
+    #[error("failed to read {path:?}: {source}; check its permissions")]
     Read { path: PathBuf, source: io::Error },
-    #[error("failed to create the folder {path:?}: {source}; choose one that can be written")]
+    #[error("failed to create the folder {path:?}: {source}; choose a writable folder")]
     CreateFolder { path: PathBuf, source: io::Error },
-    #[error("failed to write {path:?}: {source}; see that the folder can be written")]
+    #[error("failed to write {path:?}: {source}; check that the folder is writable")]
     Write { path: PathBuf, source: io::Error },
 }
 

@@ -41,11 +41,13 @@ pub struct Fetcher {
 /// Why nothing can be fetched.
 #[derive(Debug, thiserror::Error)]
 pub enum FetchError {
-    #[error("failed to read the authorities: {0}; give PEM with certificates")]
+    #[error("failed to read the CA bundle: {0}; give a PEM file with certificates")]
     ParsePem(rustls_pki_types::pem::Error),
-    #[error("failed to read the authorities: there is no certificate; give PEM with one at least")]
+    #[error(
+        "failed to read the CA bundle: no certificate in it; give a PEM file with at least one"
+    )]
     FindAuthorities,
-    #[error("failed to use the authorities: {0}")]
+    #[error("failed to use the CA bundle: {0}")]
     UseAuthorities(#[from] rustls::Error),
 }
 

@@ -14,6 +14,8 @@ pub mod crypto;
 pub mod document_folder;
 pub mod evidence;
 pub mod fetch;
+#[cfg(test)]
+mod golden_tests;
 pub mod input;
 pub mod live_issuer;
 pub mod run;

@@ -22,23 +22,23 @@ pub enum LiveError {
         "failed to read /{path} of the API server: {failure}; {}",
         next_step(
             failure,
-            "it takes the ClusterRole system:service-account-issuer-discovery, and \
+            "bind the ClusterRole system:service-account-issuer-discovery, and use \
                             an issuer that is an https URL"
         )
     )]
     Get { path: &'static str, failure: Failure },
-    #[error("failed to read what the API server has at /{DISCOVERY_PATH}: {0}")]
+    #[error("failed to read the API server's /{DISCOVERY_PATH}: {0}")]
     Discovery(#[from] DiscoveryError),
-    #[error("failed to read what the API server has at /{JWKS_PATH}: {0}")]
+    #[error("failed to read the API server's /{JWKS_PATH}: {0}")]
     Jwks(#[from] JwksError),
     #[error(
         "failed to get a token for {account}: {failure}; {}",
-        next_step(failure, "it takes the right to create serviceaccounts/token")
+        next_step(failure, "grant the right to create serviceaccounts/token")
     )]
     Request { account: String, failure: Failure },
-    #[error("failed to list the API servers among the pods of kube-system: {0}")]
+    #[error("failed to list the kube-apiserver pods in kube-system: {0}")]
     List(Failure),
-    #[error("failed to read the token that the API server made: {0}")]
+    #[error("failed to read the token from the API server: {0}")]
     Token(#[from] TokenError),
 }
 

@@ -207,8 +207,8 @@ fn says_what_is_no_pod_and_what_is_no_yaml() {
     for (manifest, said) in [
         (
             r#"{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}, "spec": {"containers": 5}}"#,
-            "error: failed to read Pod a: it is no pod that an API server takes: invalid type: \
-             integer `5`, expected a sequence; mend it in the manifest\n",
+            "error: failed to read Pod a: not a valid pod: invalid type: \
+             integer `5`, expected a sequence; correct the manifest\n",
         ),
         ("kind: Pod\nkind: Pod\n", "line 2 column 1: duplicate mapping key: kind\n"),
     ] {

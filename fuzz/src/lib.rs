@@ -1,15 +1,15 @@
 //! What the fuzz targets have in common.
 
-use injection::admission::{Admission, Endpoint, Policy, Review, Way};
-use injection::identity::{Fact, Lookup, ServiceAccountReader, each_container_name};
+use injection::admission::{Admission, AdmissionSettings, Endpoint, Review, Triage};
+use injection::identity::{Lookup, Observed, ServiceAccountReader, each_container_name};
 use injection::mutation::Jitter;
 use reference::Selection;
 use serde_json::Value;
 
 /// The flags that every target serves with: each optional variable is asked for.
 #[must_use]
-pub fn policy() -> Policy {
-    let mut policy = Policy::default();
+pub fn policy() -> AdmissionSettings {
+    let mut policy = AdmissionSettings::default();
     policy.defaults.region = Some("eu-west-1".to_owned());
     policy.defaults.regional_sts = true;
     policy
@@ -26,17 +26,17 @@ pub fn lookup(container_credentials: bool) -> Lookup {
     let read = ServiceAccountReader::default().read(annotations.into_iter());
     Lookup {
         container_credentials,
-        service_account: read.map_or(Fact::Absent, |read| Fact::Known(read.into())),
-        config_map_entry: Fact::Absent,
+        service_account: read.map_or(Observed::Absent, |read| Observed::Known(read.into())),
+        config_map_entry: Observed::Absent,
     }
 }
 
 /// How the review ends, where its pod is a candidate.
 #[must_use]
 pub fn admitted(review: &Review<'_>, lookup: &Lookup) -> Option<Admission> {
-    match review.way() {
-        Way::Settled(_) => None,
-        Way::Lookup(candidate) => {
+    match review.triage() {
+        Triage::Settled(_) => None,
+        Triage::Lookup(candidate) => {
             Some(candidate.admit(lookup, &policy(), Endpoint::Mutate, Jitter(7)))
         }
     }

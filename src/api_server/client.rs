@@ -36,20 +36,20 @@ pub enum ClientError {
     Url { url: String, source: hyper::http::uri::InvalidUri },
     #[error("failed to read --kubeconfig {}", path.display())]
     Read { path: PathBuf, source: KubeconfigError },
-    #[error("failed to find a kubeconfig; name it: --kubeconfig")]
+    #[error("failed to find a kubeconfig; set --kubeconfig")]
     Find(#[source] KubeconfigError),
     #[error("failed to use --kubeconfig {}", path.display())]
     Use { path: PathBuf, source: KubeconfigError },
     #[error("failed to use the kubeconfig")]
     UseFound(#[source] KubeconfigError),
     #[error(
-        "failed to find the cluster that this runs in; outside of one give --kubeconfig, or \
+        "failed to find a cluster to run in; outside a cluster, set --kubeconfig, or \
          --service-accounts to serve from files"
     )]
     NoCluster(#[source] InClusterError),
     #[error(
-        "failed to find CA certificates that the API server at {url} could be verified by; set \
-         SSL_CERT_FILE to a file with its CA, or give a --kubeconfig that has it"
+        "failed to find CA certificates to verify the API server at {url}; set \
+         SSL_CERT_FILE to a file with its CA, or use a --kubeconfig that has it"
     )]
     NoRoots { url: String, source: Box<kube::Error> },
     #[error(
@@ -59,12 +59,12 @@ pub enum ClientError {
     Proxy { server: String, proxy: String },
     #[error(
         "failed to get credentials for {server}: the credential plugin {command} did not end \
-         within {limit:?}; run it by itself to see what it waits for"
+         within {limit:?}; run it in a shell to see what it waits for"
     )]
     Plugin { server: String, command: String, limit: Duration },
     #[error("failed to make a client for the API server")]
     Build(#[source] Box<kube::Error>),
-    #[error("failed to make a client for the API server: the thread for it broke off")]
+    #[error("failed to make a client for the API server: its thread panicked")]
     Panicked(#[source] tokio::task::JoinError),
 }
 

@@ -172,23 +172,23 @@ impl fmt::Debug for ServerClock {
 pub fn in_words(offset: Option<Offset>) -> (String, bool) {
     let Some(offset) = offset else {
         return (
-            "the API server's clock is not known: no certificate is issued, replaced or \
-                 dropped"
+            "the API server's clock is unknown: no certificate is issued, replaced or \
+                 removed"
                 .to_owned(),
             true,
         );
     };
     let text = if !offset.is_agreed() {
         format!(
-            "the API servers' clocks are {} s apart: certificates are dropped or replaced only \
-             where all of them agree; correct the clocks of the control plane's nodes",
+            "the API servers' clocks are {} s apart: certificates are removed or replaced only \
+             if all of them agree; correct the clocks of the control plane's nodes",
             offset.highest.saturating_sub(offset.lowest).as_secs()
         )
     } else if offset.is_large() {
         let (seconds, direction) = (offset.median.as_secs(), offset.median.signum());
         format!(
-            "this node's clock is {} s {} the API server's, which counts for certificates; \
-             correct the clock of the one that is wrong",
+            "this node's clock is {} s {} the API server's, which decides about certificates; \
+             correct the wrong clock",
             seconds.unsigned_abs(),
             if direction < 0 { "ahead of" } else { "behind" }
         )
@@ -223,8 +223,10 @@ impl Told {
             (before, now) if before == now => {}
             // It is asked for right now.
             (Self::Nothing, Self::Good | Self::Unknown) => {}
-            (_, Self::Good) => tracing::info!(offset_seconds = seconds, "clock is right again"),
-            (_, Self::Unknown) => tracing::warn!(%detail, "API server's clock is not known"),
+            (_, Self::Good) => {
+                tracing::info!(offset_seconds = seconds, "clock agrees with API server's again");
+            }
+            (_, Self::Unknown) => tracing::warn!(%detail, "API server's clock is unknown"),
             (_, Self::Apart) => {
                 tracing::warn!(offset_seconds = seconds, %detail, "API servers' clocks disagree");
             }
@@ -307,7 +309,7 @@ mod tests {
             })
         };
         for (offset, is_warning, said) in [
-            (None, true, "is not known"),
+            (None, true, "is unknown"),
             (offset(0, 0, 0), false, "within 60 s"),
             (offset(60, 60, 60), false, "within 60 s"),
             (offset(-61, -61, -61), true, "61 s ahead of"),

@@ -28,7 +28,7 @@ const MAX_EMPTY_PAGES: usize = 100;
 pub enum ListError {
     #[error("{0}")]
     Failed(Failure),
-    #[error("the list does not end: after {objects} objects {why}")]
+    #[error("the list does not end: after {objects} objects, {why}")]
     Endless { objects: usize, why: &'static str },
 }
 
@@ -49,7 +49,7 @@ pub async fn for_each<T: DeserializeOwned>(
     loop {
         let uri = format!("{path}{separator}limit={limit}&continue={token}");
         let Ok(answer) = timeout_at(ends, page(client, &uri)).await else {
-            return Err(ListError::Endless { objects, why: "it had taken 15 minutes" });
+            return Err(ListError::Endless { objects, why: "it took 15 minutes" });
         };
         let text = match answer {
             Ok(text) => text,
@@ -74,10 +74,10 @@ pub async fn for_each<T: DeserializeOwned>(
                 return Err(ListError::Endless { objects, why: "it led back to the same page" });
             }
             Some(_) if empty >= MAX_EMPTY_PAGES => {
-                return Err(ListError::Endless { objects, why: "came nothing but empty pages" });
+                return Err(ListError::Endless { objects, why: "only empty pages came" });
             }
             Some(_) if objects >= MAX_OBJECTS => {
-                return Err(ListError::Endless { objects, why: "more were to come" });
+                return Err(ListError::Endless { objects, why: "there were more" });
             }
             Some(next) => token = next,
         }
@@ -107,7 +107,7 @@ fn read<T: DeserializeOwned>(
         Some(next) if next.is_empty() => Ok(None),
         Some(next) if !plain(&next) => Err(Failure {
             kind: FailureKind::Unreadable,
-            message: "the list has a continue that is none of the API server's".to_owned(),
+            message: "the list has an invalid continue token".to_owned(),
         }),
         next => Ok(next),
     }

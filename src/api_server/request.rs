@@ -209,21 +209,21 @@ impl fmt::Display for RequestError {
             Problem::NoResponse { limit, last_status } => {
                 write!(f, "no response from {server} to {method} {path} within {limit:?}")?;
                 match last_status {
-                    Some(status) => write!(f, ", and {status} before it was tried again"),
+                    Some(status) => write!(f, ", after a response {status} and a retry"),
                     None => Ok(()),
                 }
             }
             Problem::Unfinished { limit, received } => write!(
                 f,
                 "the response of {server} to {method} {path} did not end within {limit:?}; \
-                 {received} bytes of it came"
+                 {received} bytes arrived"
             ),
             Problem::TooLarge { max } => write!(
                 f,
                 "the response of {server} to {method} {path} is larger than {} MiB",
                 max >> 20
             ),
-            Problem::Broken(_) => write!(f, "failed to ask {server} for {method} {path}"),
+            Problem::Broken(_) => write!(f, "failed to send {method} {path} to {server}"),
         }
     }
 }

@@ -172,7 +172,7 @@ struct Heartbeat {
 
 /// kube holds all of a line in memory.
 #[derive(Debug, thiserror::Error)]
-#[error("an event of the watch is larger than {} MiB", MAX_RESPONSE >> 20)]
+#[error("a watch event is larger than {} MiB", MAX_RESPONSE >> 20)]
 struct EndlessEvent;
 
 impl Heartbeat {
@@ -269,10 +269,8 @@ where
                     return Ok(event);
                 }
                 Ok(Some(Err(error))) if self.is_refused_streaming(&error) => {
-                    tracing::info!(
-                        "the API server has no streaming lists: {} are listed by pages",
-                        self.watched.name
-                    );
+                    let watch = self.watched.name;
+                    tracing::info!(watch, "streaming lists not supported, listing by pages");
                     self.config.initial_list_strategy = InitialListStrategy::ListWatch;
                     self.events = None;
                 }
@@ -302,7 +300,7 @@ where
     }
 
     fn begin_anew(&mut self, why: &str) {
-        self.state.failed(self.watched.name, why, "");
+        self.state.failed(self.watched.name, why, None);
         // Perhaps something on the way holds the stream back.
         self.config.initial_list_strategy = InitialListStrategy::ListWatch;
         self.listing = None;
@@ -318,14 +316,14 @@ where
         let failure = Failure::of_watch(error);
         match self.watched.right {
             Some(right) => {
-                let next_step = match failure.kind {
-                    FailureKind::Forbidden => format!("grant the webhook {right}; "),
+                let advice = match failure.kind {
+                    FailureKind::Forbidden => Some(format!("grant the webhook {right}")),
                     FailureKind::Unauthorized => {
-                        "check the credentials that the webhook uses; ".to_owned()
+                        Some("check the credentials that the webhook uses".to_owned())
                     }
-                    _ => String::new(),
+                    _ => None,
                 };
-                self.state.failed(self.watched.name, &failure.message, &next_step);
+                self.state.failed(self.watched.name, &failure.message, advice.as_deref());
             }
             None => self.state.count_failure(&failure.message),
         }
@@ -437,7 +435,7 @@ impl WatchState {
     fn connected(&self, what: &str) {
         self.heard();
         if !self.connected.swap(true, Ordering::Relaxed) {
-            tracing::info!("watching {what}");
+            tracing::info!(watch = what, "watch started");
         }
     }
 
@@ -446,9 +444,9 @@ impl WatchState {
         let silence = self.silence;
         // On an API server that sends no bookmarks it is nothing new.
         if before == 0 {
-            tracing::info!(watch = what, ?silence, "watch restarted: nothing came");
+            tracing::info!(watch = what, ?silence, "watch restarted after silence");
         } else {
-            tracing::debug!(watch = what, ?silence, "watch restarted: nothing came");
+            tracing::debug!(watch = what, ?silence, "watch restarted after silence");
         }
     }
 
@@ -458,17 +456,20 @@ impl WatchState {
         *self.last_failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(why.into());
     }
 
-    fn failed(&self, what: &str, why: &str, next_step: &str) {
+    fn failed(&self, what: &str, why: &str, advice: Option<&str>) {
         let was_connected = self.is_connected();
         let last = self.last_failure();
         self.count_failure(why);
         // One line for an API server that is away, not one for each attempt.
         if was_connected || last.as_deref() != Some(why) {
             tracing::warn!(
-                "failed to watch {what}: {why}; {next_step}what is known is served meanwhile"
+                watch = what,
+                error = why,
+                advice,
+                "watch failed, serving what is known"
             );
         } else {
-            tracing::debug!("failed to watch {what} again: {why}");
+            tracing::debug!(watch = what, error = why, "watch failed again");
         }
     }
 }

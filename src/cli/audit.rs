@@ -9,13 +9,13 @@ use super::values::ReportFormat;
 
 #[derive(Args, Clone, Debug)]
 pub struct AuditArgs {
-    /// The one namespace to look at [default: the kubeconfig's]
+    /// Namespace to check [default: the kubeconfig's]
     #[arg(short = 'n', long, value_name = "NAME", default_value = "", hide_default_value = true)]
     pub namespace: String,
-    /// Look at all namespaces
+    /// Check the pods of all namespaces
     #[arg(short = 'A', long, conflicts_with = "namespace")]
     pub all_namespaces: bool,
-    /// How it is printed
+    /// Output format
     #[arg(short = 'o', long, value_name = "FORMAT", value_enum, default_value_t = ReportFormat::Text)]
     pub output: ReportFormat,
     #[command(flatten)]

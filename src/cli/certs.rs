@@ -15,22 +15,22 @@ pub struct CertsArgs {
 
 #[derive(Clone, Debug, Subcommand)]
 pub enum CertsCommand {
-    /// Write a CA, a certificate and its key to a folder, and print the caBundle
+    /// Create a CA, a certificate and its key in a folder, and print the caBundle
     Init(CertsInitArgs),
 }
 
 #[derive(Args, Clone, Debug)]
 pub struct CertsInitArgs {
-    /// Folder for ca.crt, tls.crt and tls.key
+    /// Folder to write ca.crt, tls.crt and tls.key to
     #[arg(long, value_name = "PATH", default_value = "certs")]
     pub out: PathBuf,
-    /// DNS name or IP address that the API server calls; may be repeated
+    /// DNS name or IP address that the API server connects to; may be repeated
     #[arg(long = "name", value_name = "NAME", value_delimiter = ',', required = true)]
     pub names: Vec<String>,
-    /// How long the certificate lasts. The CA's key is not kept: after that all is made anew
+    /// How long the CA and the certificate are valid. The CA's key is not kept, so run this command again before they expire
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "8760h")]
     pub lifetime: Duration,
-    /// Replace files that exist
+    /// Overwrite existing files
     #[arg(long)]
     pub force: bool,
 }

@@ -1,4 +1,4 @@
-//! `doctor`: which link is broken.
+//! `doctor`: why a pod gets no AWS credentials.
 #![allow(clippy::doc_markdown, reason = "the comments are the text of --help")]
 
 use std::path::PathBuf;
@@ -11,28 +11,28 @@ use super::values::ReportFormat;
 
 #[derive(Args, Clone, Debug)]
 pub struct DoctorArgs {
-    /// pod/NAME, serviceaccount/NAME, deployment/NAME or another workload
+    /// What to check: pod/NAME, serviceaccount/NAME, deployment/NAME or another workload
     #[arg(value_name = "TYPE/NAME", required_unless_present = "from_dir")]
     pub target: Option<String>,
-    /// Its namespace [default: the kubeconfig's]
+    /// Namespace of the target [default: the kubeconfig's]
     #[arg(short = 'n', long, value_name = "NAME", default_value = "", hide_default_value = true)]
     pub namespace: String,
-    /// What `aws iam get-role --role-name NAME` prints: the trust policy is held against a token
+    /// Output of `aws iam get-role --role-name NAME`; its trust policy is evaluated for the pod's token
     #[arg(long, value_name = "FILE")]
     pub role_json: Option<PathBuf>,
-    /// What `aws iam get-open-id-connect-provider` or `list-open-id-connect-providers` prints
+    /// Output of `aws iam get-open-id-connect-provider` or `list-open-id-connect-providers`
     #[arg(long, value_name = "FILE")]
     pub provider_json: Option<PathBuf>,
-    /// How the checks are printed
+    /// Output format
     #[arg(short = 'o', long, value_name = "FORMAT", value_enum, default_value_t = ReportFormat::Text)]
     pub output: ReportFormat,
-    /// Go by what is in this folder, and ask no cluster
+    /// Read the facts from this folder (see --save) instead of asking a cluster
     #[arg(long, value_name = "DIR", conflicts_with_all = ["kubeconfig", "context"])]
     pub from_dir: Option<PathBuf>,
-    /// Write what the checks read into this new folder too, for --from-dir elsewhere; no secret is in it
+    /// Write the facts to this new folder as well, for --from-dir elsewhere; they contain no secrets
     #[arg(long, value_name = "DIR", conflicts_with = "from_dir")]
     pub save: Option<PathBuf>,
-    /// Authorities in PEM that the issuer's certificate is of [default: the public ones]
+    /// CA bundle (PEM) to verify the issuer's certificate [default: the public CAs]
     #[arg(long, value_name = "FILE")]
     pub ca_file: Option<PathBuf>,
     #[command(flatten)]
@@ -47,11 +47,11 @@ pub struct DoctorArgs {
 
 #[derive(Args, Clone, Debug)]
 #[command(
-    next_help_heading = "The webhook, as it was installed",
-    mut_arg("watch_config_map", |arg| arg.help("It reads the ConfigMap pod-identity-webhook in --webhook-namespace"))
+    next_help_heading = "How the webhook is installed",
+    mut_arg("watch_config_map", |arg| arg.help("The webhook reads the ConfigMap pod-identity-webhook in --webhook-namespace"))
 )]
 pub struct WebhookArgs {
-    /// Its MutatingWebhookConfiguration [default: all that look like it]; may be repeated
+    /// Name of the webhook's MutatingWebhookConfiguration; may be repeated [default: all whose name, webhooks or Service contain pod-identity]
     #[arg(
         long,
         env = "PODID_WEBHOOK_CONFIG_NAME",
@@ -60,7 +60,7 @@ pub struct WebhookArgs {
         hide_default_value = true
     )]
     pub webhook_config_name: Vec<String>,
-    /// Secret with the certificate that it serves, beside its Service
+    /// Secret with the webhook's serving certificate, in the namespace of its Service
     #[arg(
         long,
         env = "PODID_TLS_SECRET",

@@ -7,10 +7,10 @@ use clap_complete::Shell;
 
 #[derive(Args, Clone, Debug)]
 pub struct CompletionArgs {
-    /// The shell
+    /// Shell to print completions for
     #[arg(value_name = "SHELL", value_enum)]
     pub shell: Shell,
-    /// Name that the program is called by
+    /// Command name to complete
     #[arg(long, value_name = "NAME", default_value = "pod-identity-webhook", value_parser = name)]
     pub name: String,
 }
@@ -20,12 +20,16 @@ fn name(text: &str) -> Result<String, &'static str> {
     let is_good = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     let is_name =
         text.starts_with(|c: char| c.is_ascii_alphanumeric()) && text.chars().all(is_good);
-    if is_name { Ok(text.to_owned()) } else { Err("not a name of letters, digits, -, _ and .") }
+    if is_name {
+        Ok(text.to_owned())
+    } else {
+        Err("use only letters, digits, -, _ and ., beginning with a letter or digit")
+    }
 }
 
 #[derive(Args, Clone, Debug)]
 pub struct ManArgs {
-    /// Folder for the pages; made where there is none
+    /// Folder to write the man pages to; created if missing
     #[arg(long, value_name = "PATH", default_value = "man")]
     pub out: PathBuf,
 }

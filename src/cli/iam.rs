@@ -14,48 +14,48 @@ pub struct IamArgs {
 
 #[derive(Clone, Debug, Subcommand)]
 pub enum IamCommand {
-    /// Print the provider, the role and its trust policy for a ServiceAccount
+    /// Generate the OIDC provider, role and trust policy for a ServiceAccount
     Role(Box<IamRoleArgs>),
-    /// Name the mistakes in policies, templates, plans and manifests
+    /// Find mistakes in policies, templates, plans and manifests
     Lint(IamLintArgs),
-    /// Say whether a trust policy lets a token have the role
+    /// Check whether a trust policy lets a token assume the role
     Simulate(IamSimulateArgs),
 }
 
-/// Makes nothing by itself: apply what it prints.
+/// Nothing is created in AWS: apply the output yourself.
 #[derive(Args, Clone, Debug)]
 pub struct IamRoleArgs {
-    /// Issuer of the cluster's tokens, to the letter
+    /// Issuer URL, exactly as in the cluster's tokens
     #[arg(long, value_name = "URL")]
     pub issuer: String,
-    /// Namespace of the ServiceAccount; * and ? make it a glob
+    /// Namespace of the ServiceAccount; * and ? are wildcards
     #[arg(short = 'n', long, value_name = "NAME")]
     pub namespace: String,
-    /// Name of the ServiceAccount; * and ? make it a glob
+    /// Name of the ServiceAccount; * and ? are wildcards
     #[arg(long, value_name = "NAME")]
     pub service_account: String,
     /// Audience of the tokens
     #[arg(long, value_name = "AUDIENCE", default_value = "sts.amazonaws.com")]
     pub audience: String,
-    /// Permission policy of the role, in JSON
+    /// JSON file with a permissions policy for the role
     #[arg(long, value_name = "FILE")]
     pub policy: Option<PathBuf>,
-    /// Account that the role is in; needed for json and cli
+    /// AWS account of the role; required by the formats json and cli
     #[arg(long, value_name = "ID")]
     pub account_id: Option<String>,
-    /// Partition of the account: aws, aws-cn, aws-us-gov, aws-iso, aws-iso-b, aws-iso-e, aws-iso-f or aws-eusc
+    /// AWS partition of the account: aws, aws-cn, aws-us-gov, aws-iso, aws-iso-b, aws-iso-e, aws-iso-f or aws-eusc
     #[arg(long, value_name = "NAME", default_value = "aws")]
     pub partition: String,
     /// Name of the role [default: NAMESPACE-SERVICE_ACCOUNT]
     #[arg(long, value_name = "NAME")]
     pub role_name: Option<String>,
-    /// The account has the provider already: leave it out
+    /// Leave the OIDC provider out, because the account has it already
     #[arg(long)]
     pub existing_provider: bool,
-    /// SHA-1 of the issuer's CA certificate, where it is not a public one; may be repeated
+    /// SHA-1 thumbprint of the issuer's CA certificate, if it is not a public CA; may be repeated
     #[arg(long = "thumbprint", value_name = "HEX")]
     pub thumbprints: Vec<String>,
-    /// What to print
+    /// Output format
     #[arg(
         short = 'o',
         long,
@@ -68,39 +68,39 @@ pub struct IamRoleArgs {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum RoleFormat {
-    /// One document, in the shapes that the AWS CLI prints
+    /// One JSON document with the inputs of the AWS CLI
     Json,
-    /// Commands for a shell
+    /// AWS CLI commands for a shell
     Cli,
-    /// A template in YAML
+    /// CloudFormation template (YAML)
     #[value(name = "cloudformation")]
     CloudFormation,
-    /// HCL
+    /// Terraform configuration (HCL)
     Terraform,
 }
 
-/// Exit code 0: no mistakes (warnings aside, without --strict); 1: mistakes;
-/// 2: a file that can't be read.
+/// Exit codes: 0 no errors (with --strict, no warnings either); 1 errors found;
+/// 2 a file could not be read.
 #[derive(Args, Clone, Debug)]
 pub struct IamLintArgs {
-    /// Policies, CloudFormation templates, Terraform plans in JSON, output of aws iam get-role, ServiceAccounts; - is standard input
+    /// Policies, CloudFormation templates, Terraform plans (JSON), output of aws iam get-role, or ServiceAccounts; - for standard input
     #[arg(value_name = "FILE", required = true)]
     pub files: Vec<PathBuf>,
-    /// Fail for warnings as well
+    /// Exit with 1 for warnings, too
     #[arg(long)]
     pub strict: bool,
-    /// How to print what is found
+    /// Output format
     #[arg(short = 'o', long, value_name = "FORMAT", value_enum, default_value_t = ReportFormat::Text)]
     pub output: ReportFormat,
 }
 
-/// Exit code 0: allowed; 1: denied; 2: can't say.
+/// Exit codes: 0 allowed; 1 denied; 2 not known.
 #[derive(Args, Clone, Debug)]
 pub struct IamSimulateArgs {
-    /// The role's trust policy, or what aws iam get-role prints; - is standard input
+    /// File with the role's trust policy or the output of aws iam get-role; - for standard input
     #[arg(long, value_name = "FILE")]
     pub trust_policy: PathBuf,
-    /// A token as pods get it; it is read and not verified; - is standard input
+    /// File with a ServiceAccount token, which is not verified; - for standard input
     #[arg(long, value_name = "FILE", conflicts_with_all = ["issuer", "sub", "aud"], required_unless_present = "issuer")]
     pub token: Option<PathBuf>,
     /// Issuer of the token
@@ -112,18 +112,18 @@ pub struct IamSimulateArgs {
     /// Audience of the token; may be repeated
     #[arg(long, value_name = "AUDIENCE", requires = "issuer")]
     pub aud: Vec<String>,
-    /// ARN of the account's provider, to compare the whole of it [default: any with the issuer's name]
+    /// ARN that the policy's provider must equal [default: any ARN with the issuer's name]
     #[arg(long, value_name = "ARN")]
     pub provider_arn: Option<String>,
-    /// Condition key that the token does not hold, such as aws:CurrentTime=2026-01-01T00:00:00Z; may be repeated
+    /// Value of another condition key, such as aws:CurrentTime=2026-01-01T00:00:00Z; may be repeated
     #[arg(long = "condition-key", value_name = "KEY=VALUE", value_parser = key_and_value)]
     pub condition_keys: Vec<(String, String)>,
-    /// How to print the verdict
+    /// Output format
     #[arg(short = 'o', long, value_name = "FORMAT", value_enum, default_value_t = ReportFormat::Text)]
     pub output: ReportFormat,
 }
 
 fn key_and_value(text: &str) -> Result<(String, String), String> {
-    let (key, value) = text.split_once('=').ok_or("no = between the key and its value")?;
+    let (key, value) = text.split_once('=').ok_or("write KEY=VALUE")?;
     Ok((key.to_owned(), value.to_owned()))
 }

@@ -5,7 +5,7 @@ use clap::{Args, builder::ArgAction};
 
 use super::values::boolean;
 
-/// What `serve` is told and commands that show what it does must be told too.
+/// The settings of `serve` that decide what pods get; commands that predict it take them as well.
 #[derive(Args, Clone, Debug)]
 pub struct SettingsArgs {
     #[command(flatten)]
@@ -17,9 +17,9 @@ pub struct SettingsArgs {
 }
 
 #[derive(Args, Clone, Debug)]
-#[command(next_help_heading = "Identity by web identity tokens (IRSA)")]
+#[command(next_help_heading = "IAM roles for service accounts (IRSA)")]
 pub struct WebIdentityArgs {
-    /// What the annotations begin with: PREFIX/role-arn
+    /// Prefix of the annotations, as in PREFIX/role-arn
     #[arg(
         long,
         env = "PODID_ANNOTATION_PREFIX",
@@ -27,7 +27,7 @@ pub struct WebIdentityArgs {
         default_value = "eks.amazonaws.com"
     )]
     pub annotation_prefix: String,
-    /// Audience of the tokens where no annotation names another
+    /// Audience of the tokens, unless an annotation sets another
     #[arg(
         long,
         env = "PODID_TOKEN_AUDIENCE",
@@ -35,7 +35,7 @@ pub struct WebIdentityArgs {
         default_value = "sts.amazonaws.com"
     )]
     pub token_audience: String,
-    /// Folder in the containers that holds the token
+    /// Folder where containers find the token
     #[arg(
         long,
         env = "PODID_TOKEN_MOUNT_PATH",
@@ -43,7 +43,7 @@ pub struct WebIdentityArgs {
         default_value = "/var/run/secrets/eks.amazonaws.com/serviceaccount"
     )]
     pub token_mount_path: String,
-    /// Seconds that a token lives where no annotation says otherwise, 600 at least
+    /// Lifetime of the tokens in seconds, unless an annotation sets another; at least 600
     #[arg(
         long,
         env = "PODID_TOKEN_EXPIRATION",
@@ -52,7 +52,7 @@ pub struct WebIdentityArgs {
         allow_negative_numbers = true
     )]
     pub token_expiration: i64,
-    /// Region given to the containers where no annotation names one [default: none]
+    /// AWS region to set in containers, unless an annotation sets another [default: none]
     #[arg(
         long,
         env = "PODID_AWS_DEFAULT_REGION",
@@ -61,7 +61,7 @@ pub struct WebIdentityArgs {
         hide_default_value = true
     )]
     pub aws_default_region: String,
-    /// Have the SDKs call STS in their region
+    /// Make AWS SDKs call the STS endpoint of their region
     #[arg(long, env = "PODID_STS_REGIONAL_ENDPOINT", value_name = "BOOL", value_parser = boolean,
         num_args = 0..=1, require_equals = true, default_missing_value = "true",
         default_value = "false", hide_default_value = true, action = ArgAction::Set)]
@@ -69,14 +69,14 @@ pub struct WebIdentityArgs {
 }
 
 #[derive(Args, Clone, Debug)]
-#[command(next_help_heading = "Role names in place of role ARNs")]
+#[command(next_help_heading = "Role names instead of role ARNs")]
 pub struct RoleArnArgs {
-    /// Complete a role annotation that is a name or a path to an ARN
+    /// Complete role annotations that hold a role's name or path to ARNs
     #[arg(long, env = "PODID_COMPOSE_ROLE_ARN", value_name = "BOOL", value_parser = boolean,
         num_args = 0..=1, require_equals = true, default_missing_value = "true",
         default_value = "false", hide_default_value = true, action = ArgAction::Set)]
     pub compose_role_arn: bool,
-    /// Account of such roles [default: from EC2 instance metadata]
+    /// AWS account of these roles [default: from EC2 instance metadata]
     #[arg(
         long,
         env = "PODID_AWS_ACCOUNT_ID",
@@ -85,7 +85,7 @@ pub struct RoleArnArgs {
         hide_default_value = true
     )]
     pub aws_account_id: String,
-    /// Partition of such roles: aws, aws-cn, aws-us-gov, ... [default: by region]
+    /// AWS partition of these roles: aws, aws-cn, aws-us-gov, ... [default: that of the region]
     #[arg(
         long,
         env = "PODID_AWS_PARTITION",
@@ -97,9 +97,9 @@ pub struct RoleArnArgs {
 }
 
 #[derive(Args, Clone, Debug)]
-#[command(next_help_heading = "Identity by container credentials (EKS Pod Identity)")]
+#[command(next_help_heading = "Container credentials (EKS Pod Identity)")]
 pub struct ContainerCredentialsArgs {
-    /// JSON file that lists who gets them [default: none]; reloaded when it changes
+    /// JSON file with the ServiceAccounts that use container credentials; reloaded when it changes [default: none]
     #[arg(
         id = "watch-container-credentials-config",
         long = "watch-container-credentials-config",
@@ -118,7 +118,7 @@ pub struct ContainerCredentialsArgs {
         default_value = "pods.eks.amazonaws.com"
     )]
     pub audience: String,
-    /// Folder in the containers that holds the token
+    /// Folder where containers find the token
     #[arg(
         id = "container-credentials-token-mount-path",
         long = "container-credentials-token-mount-path",
@@ -127,7 +127,7 @@ pub struct ContainerCredentialsArgs {
         default_value = "/var/run/secrets/pods.eks.amazonaws.com/serviceaccount"
     )]
     pub token_mount_path: String,
-    /// Name of the volume with the token
+    /// Name of the volume that holds the token
     #[arg(
         long = "container-credentials-token-volume-name",
         env = "PODID_CONTAINER_CREDENTIALS_TOKEN_VOLUME_NAME",
@@ -135,7 +135,7 @@ pub struct ContainerCredentialsArgs {
         default_value = "eks-pod-identity-token"
     )]
     pub token_volume_name: String,
-    /// Path of the token in that volume
+    /// Path of the token in its volume
     #[arg(
         long = "container-credentials-token-path",
         env = "PODID_CONTAINER_CREDENTIALS_TOKEN_PATH",
@@ -143,7 +143,7 @@ pub struct ContainerCredentialsArgs {
         default_value = "eks-pod-identity-token"
     )]
     pub token_path: String,
-    /// Where the SDKs get the credentials
+    /// URI where AWS SDKs get credentials
     #[arg(
         long = "container-credentials-full-uri",
         env = "PODID_CONTAINER_CREDENTIALS_FULL_URI",

@@ -1,4 +1,4 @@
-//! `inject`: what the webhook would make of manifests.
+//! `inject`: what the webhook would change in manifests.
 #![allow(clippy::doc_markdown, reason = "the comments are the text of --help")]
 
 use clap::{Args, ValueEnum, builder::ArgAction};
@@ -8,16 +8,16 @@ use super::values::{RequestTimeout, boolean, request_timeout};
 
 #[derive(Args, Clone, Debug)]
 pub struct InjectArgs {
-    /// File with manifests, YAML or JSON; - is standard input; may be repeated
+    /// File with manifests (YAML or JSON), or - for standard input; may be repeated
     #[arg(short = 'f', long = "filename", value_name = "FILE", required = true)]
     pub files: Vec<String>,
-    /// Namespace of what names none
+    /// Namespace of objects that name none
     #[arg(short = 'n', long, value_name = "NAME", default_value = "default")]
     pub namespace: String,
-    /// What to print
+    /// Output format
     #[arg(short = 'o', long, value_name = "WHAT", value_enum, default_value_t = InjectOutput::Yaml)]
     pub output: InjectOutput,
-    /// As /mutate/required does: fail where a pod would run without an identity
+    /// Refuse pods that would run without an identity, as /mutate/required does
     #[arg(long)]
     pub required: bool,
     #[command(flatten)]
@@ -29,24 +29,24 @@ pub struct InjectArgs {
 /// What `inject` prints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum InjectOutput {
-    /// The manifests as they would be
+    /// The manifests after injection
     Yaml,
-    /// What would change in them
+    /// The changes to the manifests
     Diff,
-    /// A JSON patch for each document, on a line of its own
+    /// One JSON patch per document, one per line
     Patch,
-    /// What every container gets, what not, and why
+    /// What each container gets or lacks, and why
     Explain,
 }
 
 /// Where a command that only reads finds `ServiceAccount`s.
 #[derive(Args, Clone, Debug)]
 #[command(
-    next_help_heading = "ServiceAccounts, beside those in the manifests",
-    mut_arg("watch_config_map", |arg| arg.help("Read the ConfigMap pod-identity-webhook too, from --webhook-namespace"))
+    next_help_heading = "ServiceAccounts that are not in the manifests",
+    mut_arg("watch_config_map", |arg| arg.help("Read the ConfigMap pod-identity-webhook in --webhook-namespace as well"))
 )]
 pub struct ReadSourceArgs {
-    /// File or folder with ServiceAccounts (YAML or JSON), in place of a cluster
+    /// File or folder with ServiceAccounts (YAML or JSON), instead of a cluster
     #[arg(
         long,
         env = "PODID_SERVICE_ACCOUNTS",
@@ -69,7 +69,7 @@ pub struct ConfigMapArgs {
         num_args = 0..=1, require_equals = true, default_missing_value = "true",
         default_value = "false", hide_default_value = true, action = ArgAction::Set)]
     pub watch_config_map: bool,
-    /// Namespace of the webhook: serve's --namespace
+    /// Namespace where the webhook runs (its --namespace)
     #[arg(long, env = "PODID_NAMESPACE", value_name = "NAME", default_value = "eks")]
     pub webhook_namespace: String,
 }
@@ -77,7 +77,7 @@ pub struct ConfigMapArgs {
 /// The cluster as kubectl finds it.
 #[derive(Args, Clone, Debug)]
 pub struct ClusterArgs {
-    /// Kubeconfig file [default: as kubectl, KUBECONFIG or ~/.kube/config]
+    /// Kubeconfig file [default: KUBECONFIG or ~/.kube/config, as with kubectl]
     #[arg(
         long,
         env = "PODID_KUBECONFIG",
@@ -86,10 +86,10 @@ pub struct ClusterArgs {
         hide_default_value = true
     )]
     pub kubeconfig: String,
-    /// Context in the kubeconfig [default: its current one]
+    /// Kubeconfig context [default: the current context]
     #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
     pub context: String,
-    /// How long one request to the API server may take; 0 for ever
+    /// Time limit for each request to the API server; 0 means no limit
     #[arg(
         long,
         env = "PODID_REQUEST_TIMEOUT",

@@ -16,63 +16,63 @@ pub struct IssuerArgs {
 
 #[derive(Clone, Debug, Subcommand)]
 pub enum IssuerCommand {
-    /// Write the discovery document and the JWKS, ready for a bucket
+    /// Write the discovery document and the JWKS for upload
     Documents(DocumentsArgs),
-    /// Check an issuer as AWS STS would
+    /// Check that AWS STS can use an issuer
     Verify(VerifyArgs),
-    /// Plan a new signing key, and check how far it is
+    /// Plan the move to a new signing key, and show how far it is
     Rotate(RotateArgs),
-    /// Plan a new issuer URL, and check how far it is
+    /// Plan the move to a new issuer URL, and show how far it is
     Migrate(MigrateArgs),
 }
 
 #[derive(Args, Clone, Debug)]
 pub struct DocumentsArgs {
-    /// The issuer: the API server's first --service-account-issuer [default with --from-cluster: the cluster's]
+    /// Issuer URL: the API server's first --service-account-issuer [default with --from-cluster: the cluster's issuer]
     #[arg(long, value_name = "URL", required_unless_present = "from_cluster")]
     pub issuer: Option<String>,
-    /// PEM with keys that sign tokens, or their public halves; may be repeated
+    /// PEM file with the public or private keys that sign tokens; may be repeated
     #[arg(long = "key", value_name = "FILE", required_unless_present = "from_cluster")]
     pub keys: Vec<PathBuf>,
-    /// Take the keys that the API server publishes, besides those of --key
+    /// Add the keys that the API server publishes
     #[arg(long)]
     pub from_cluster: bool,
     #[command(flatten)]
     pub cluster: ClusterArgs,
-    /// Folder for the documents, laid out as below the issuer's URL
+    /// Folder to write the documents to, at the paths that they have below the issuer URL
     #[arg(long, value_name = "DIR", default_value = "issuer")]
     pub out: PathBuf,
-    /// Replace documents that differ, and drop keys that are not given
+    /// Replace documents that differ, even if keys are dropped from them
     #[arg(long)]
     pub force: bool,
-    /// Where the keys are, below the issuer
+    /// Path of the JWKS below the issuer URL
     #[arg(long, value_name = "PATH", default_value = issuer::JWKS_PATH)]
     pub jwks_path: String,
-    /// What to print the commands for
+    /// Hosting to print upload commands for
     #[arg(long, value_name = "WHERE", value_enum, default_value_t = HostingPlace::S3)]
     pub hosting: HostingPlace,
-    /// Bucket of the documents [default: by the issuer's URL]
+    /// S3 bucket of the documents [default: from the issuer URL]
     #[arg(long, value_name = "NAME")]
     pub bucket: Option<String>,
     /// ARN of the CloudFront distribution
     #[arg(long, value_name = "ARN")]
     pub distribution: Option<String>,
-    /// How to print
+    /// Output format
     #[arg(short = 'o', long, value_name = "FORMAT", value_enum, default_value_t = ReportFormat::Text)]
     pub output: ReportFormat,
 }
 
 #[derive(Args, Clone, Debug)]
 pub struct VerifyArgs {
-    /// The issuer, letter by letter as in the tokens
+    /// Issuer URL, exactly as in the tokens
     #[arg(value_name = "URL")]
     pub url: String,
     #[command(flatten)]
     pub live: LiveArgs,
-    /// PEM with authorities to trust in place of the public ones
+    /// CA bundle (PEM) to trust instead of the public CAs
     #[arg(long, value_name = "FILE")]
     pub ca_file: Option<PathBuf>,
-    /// How to print
+    /// Output format
     #[arg(short = 'o', long, value_name = "FORMAT", value_enum, default_value_t = ReportFormat::Text)]
     pub output: ReportFormat,
 }
@@ -80,89 +80,89 @@ pub struct VerifyArgs {
 /// What the API server does now: by asking it, or from files.
 #[derive(Args, Clone, Debug)]
 pub struct LiveArgs {
-    /// Ask the API server for a token and its keys; --kubeconfig or --context imply it
+    /// Get a token and the signing keys from the API server; implied by --kubeconfig and --context
     #[arg(long)]
     pub from_cluster: bool,
     #[command(flatten)]
     pub cluster: ClusterArgs,
-    /// The token's ServiceAccount
+    /// ServiceAccount to get a token for
     #[arg(long, value_name = "NAMESPACE/NAME", default_value = "default/default")]
     pub service_account: String,
-    /// The token's audience
+    /// Audience of the token
     #[arg(long, value_name = "AUDIENCE", default_value = "sts.amazonaws.com")]
     pub audience: String,
-    /// File with a new token of the cluster; - is standard input
+    /// File with a fresh ServiceAccount token of the cluster; - for standard input
     #[arg(long, value_name = "FILE", conflicts_with = "from_cluster")]
     pub token: Option<PathBuf>,
-    /// File with what the API server has at /openid/v1/jwks
+    /// File with the API server's /openid/v1/jwks
     #[arg(long, value_name = "FILE", conflicts_with = "from_cluster")]
     pub api_server_keys: Option<PathBuf>,
 }
 
 #[derive(Args, Clone, Debug)]
 pub struct RotateArgs {
-    /// PEM with the key that signs until now, or its public half
+    /// PEM file with the key that signs tokens today (public or private)
     #[arg(long, value_name = "FILE")]
     pub old_key: PathBuf,
-    /// PEM with the key that is to sign, or its public half
+    /// PEM file with the key that will sign tokens (public or private)
     #[arg(long, value_name = "FILE")]
     pub new_key: PathBuf,
-    /// The issuer, to see which keys are published
+    /// Issuer URL, to read which keys are published
     #[arg(long, value_name = "URL", conflicts_with = "documents")]
     pub issuer: Option<String>,
-    /// Folder with the documents as they are published, in place of --issuer
+    /// Folder with the published documents, instead of --issuer
     #[arg(long, value_name = "DIR")]
     pub documents: Option<PathBuf>,
-    /// Where the keys are in that folder
+    /// Path of the JWKS in --documents
     #[arg(long, value_name = "PATH", default_value = issuer::JWKS_PATH)]
     pub jwks_path: String,
-    /// PEM with authorities to trust in place of the public ones
+    /// CA bundle (PEM) to trust instead of the public CAs
     #[arg(long, value_name = "FILE")]
     pub ca_file: Option<PathBuf>,
     #[command(flatten)]
     pub live: LiveArgs,
     #[command(flatten)]
     pub plan: PlanArgs,
-    /// Ask for this step alone; it is refused while it would do harm
+    /// Print only this step; refused while the step would break pods
     #[arg(long, value_name = "STEP", value_enum)]
     pub step: Option<RotateStep>,
 }
 
 #[derive(Args, Clone, Debug)]
 pub struct MigrateArgs {
-    /// The issuer until now: the first --service-account-issuer
+    /// Current issuer URL: the API server's first --service-account-issuer
     #[arg(long, value_name = "URL")]
     pub from: String,
-    /// The issuer to be
+    /// New issuer URL
     #[arg(long, value_name = "URL")]
     pub to: String,
-    /// PEM with authorities to trust in place of the public ones
+    /// CA bundle (PEM) to trust instead of the public CAs
     #[arg(long, value_name = "FILE")]
     pub ca_file: Option<PathBuf>,
     #[command(flatten)]
     pub live: LiveArgs,
-    /// YAML with an API server's flags: its manifest, or the configuration of kubeadm, kind or k3s; once for each
+    /// YAML file with an API server's flags: its manifest, or a kubeadm, kind or k3s configuration; repeat for each API server
     #[arg(long = "api-server", value_name = "FILE")]
     pub api_servers: Vec<PathBuf>,
-    /// State that IAM has a provider for the new issuer, and the trust policies name both
+    /// Confirm that IAM has a provider for the new issuer and that the trust policies name both issuers
     #[arg(long)]
     pub trusted: bool,
-    /// State that every API server takes tokens of both issuers, where flags can't be read
+    /// Confirm that every API server accepts tokens of both issuers, if their flags cannot be read
     #[arg(long)]
     pub accepted_everywhere: bool,
     #[command(flatten)]
     pub plan: PlanArgs,
-    /// Ask for this step alone; it is refused while it would do harm
+    /// Print only this step; refused while the step would break pods
     #[arg(long, value_name = "STEP", value_enum)]
     pub step: Option<MigrateStep>,
 }
 
 #[derive(Args, Clone, Debug)]
 pub struct PlanArgs {
-    /// State that no token of the old key or issuer is in use any longer
+    /// Confirm that no token of the old key or issuer is in use any more
     #[arg(long)]
     pub old_tokens_expired: bool,
-    /// How to print
+    /// Output format
     #[arg(short = 'o', long, value_name = "FORMAT", value_enum, default_value_t = ReportFormat::Text)]
     pub output: ReportFormat,
 }
@@ -170,13 +170,13 @@ pub struct PlanArgs {
 /// The steps of `rotate`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum RotateStep {
-    /// Publish both keys
+    /// Publish both keys in the JWKS
     Publish,
-    /// Verify with both keys
+    /// Make API servers accept tokens of both keys
     Accept,
-    /// Sign with the new key
+    /// Sign new tokens with the new key
     Sign,
-    /// Drop the old key
+    /// Remove the old key
     Retire,
 }
 
@@ -185,23 +185,23 @@ pub enum RotateStep {
 pub enum MigrateStep {
     /// Publish the documents of the new issuer
     Publish,
-    /// Have IAM trust both issuers
+    /// Make IAM trust both issuers
     Trust,
-    /// Take tokens of both issuers
+    /// Make API servers accept tokens of both issuers
     Accept,
-    /// Issue tokens of the new issuer
+    /// Issue new tokens with the new issuer
     Sign,
-    /// Drop the old issuer
+    /// Remove the old issuer
     Retire,
 }
 
 /// Where the documents are hosted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum HostingPlace {
-    /// A bucket, the two objects public by its policy
+    /// S3 bucket with a policy that makes the two objects public
     S3,
-    /// A private bucket behind CloudFront with origin access control
+    /// Private S3 bucket behind CloudFront, with origin access control
     Cloudfront,
-    /// Any host that serves files over HTTPS
+    /// Any web server with HTTPS
     Static,
 }

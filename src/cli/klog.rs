@@ -6,7 +6,7 @@ use super::values::boolean;
 
 /// Accepted, without effect: this program logs to standard error only.
 #[derive(Args, Clone, Debug, Default)]
-#[command(next_help_heading = "Accepted for command lines of the Go webhook, without effect")]
+#[command(next_help_heading = "Flags of the Go webhook that have no effect here")]
 pub struct KlogArgs {
     #[arg(long, env = "PODID_LOGTOSTDERR", value_name = "BOOL", value_parser = boolean,
         num_args = 0..=1, require_equals = true, default_missing_value = "true",

@@ -45,11 +45,11 @@ pub use serve::{
 };
 pub use values::{LogFormat, ReportFormat, RequestTimeout};
 
-/// Gives Kubernetes pods AWS IAM roles: a mutating admission webhook.
+/// Gives Kubernetes pods AWS IAM roles through a mutating admission webhook.
 ///
-/// Without a command it serves, as the image's entry point always did. Every
-/// flag is an environment variable as well: --metrics-port is
-/// `PODID_METRICS_PORT`. The flag wins.
+/// Without a command, the webhook serves. Every flag can also be set by an
+/// environment variable: --metrics-port by `PODID_METRICS_PORT`. A flag overrides
+/// its variable.
 // The name is fixed: the image runs it as /webhook, and help that named the
 // file would differ from the documentation.
 // `args_override_self`: the Go peer's flags may be repeated, the last one counts.
@@ -71,24 +71,24 @@ pub struct Cli {
 /// What to do.
 #[derive(Clone, Debug, Subcommand)]
 pub enum Command {
-    /// Serve admissions (the default)
+    /// Run the webhook (the default)
     // Boxed: the other commands take few arguments.
     Serve(Box<ServeArgs>),
-    /// Make certificates for a webhook outside the cluster
+    /// Create certificates for a webhook outside the cluster
     Certs(CertsArgs),
-    /// Write, lint and evaluate IAM policies
+    /// Generate, lint and evaluate IAM policies
     Iam(IamArgs),
-    /// Show what the webhook would make of manifests
+    /// Show what the webhook would change in manifests
     Inject(Box<InjectArgs>),
-    /// Publish, check, rotate and move a self-hosted issuer
+    /// Publish, verify, rotate and migrate a self-hosted OIDC issuer
     Issuer(Box<IssuerArgs>),
-    /// Say which link is broken between a pod and its AWS credentials
+    /// Find out why a pod gets no AWS credentials
     Doctor(Box<DoctorArgs>),
-    /// Find running pods that lack what they would get now
+    /// Find running pods that lack what the webhook would inject today
     Audit(Box<AuditArgs>),
-    /// Print a shell's completions
+    /// Print shell completions
     Completion(CompletionArgs),
-    /// Write the manual pages to a folder
+    /// Write man pages to a folder
     Man(ManArgs),
 }
 

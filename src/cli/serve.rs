@@ -37,15 +37,15 @@ pub struct ServeArgs {
 }
 
 #[derive(Args, Clone, Debug)]
-#[command(next_help_heading = "HTTPS, where the API server calls")]
+#[command(next_help_heading = "HTTPS server, called by the API server")]
 pub struct HttpsArgs {
-    /// IP address to listen on, for both ports [default: all]
+    /// IP address that both servers listen on [default: all addresses]
     #[arg(long, env = "PODID_ADDRESS", value_name = "IP")]
     pub address: Option<IpAddr>,
-    /// Port for /mutate, /mutate/required and /healthz
+    /// HTTPS port for /mutate, /mutate/required and /healthz
     #[arg(long, env = "PODID_PORT", value_name = "PORT", default_value_t = 443)]
     pub port: u16,
-    /// Certificate chain in PEM, the leaf first; reloaded when it changes
+    /// File with the certificate chain (PEM, leaf first); reloaded when it changes
     #[arg(
         long,
         env = "PODID_TLS_CERT",
@@ -53,7 +53,7 @@ pub struct HttpsArgs {
         default_value = "/etc/webhook/certs/tls.crt"
     )]
     pub tls_cert: String,
-    /// Private key in PEM; reloaded when it changes
+    /// File with the private key (PEM); reloaded when it changes
     #[arg(
         long,
         env = "PODID_TLS_KEY",
@@ -61,10 +61,10 @@ pub struct HttpsArgs {
         default_value = "/etc/webhook/certs/tls.key"
     )]
     pub tls_key: String,
-    /// Oldest TLS version served: 1.2 or 1.3
+    /// Minimum TLS version: 1.2 or 1.3
     #[arg(long, env = "PODID_TLS_MIN_VERSION", value_name = "VERSION", default_value = "1.2")]
     pub tls_min_version: String,
-    /// Cipher suites of TLS 1.2 by their IANA names, comma-separated [default: all that are safe]
+    /// TLS 1.2 cipher suites by IANA name, comma-separated [default: all secure ones]
     #[arg(
         long,
         env = "PODID_TLS_CIPHER_SUITES",
@@ -73,8 +73,8 @@ pub struct HttpsArgs {
         hide_default_value = true
     )]
     pub tls_cipher_suites: String,
-    /// Authorities in PEM: only a client with a certificate of one of them may connect;
-    /// reloaded when it changes [default: any client may]
+    /// CA bundle (PEM) that client certificates must chain to; reloaded when it changes
+    /// [default: any client may connect]
     #[arg(
         long,
         env = "PODID_CLIENT_CA_FILE",
@@ -83,8 +83,8 @@ pub struct HttpsArgs {
         hide_default_value = true
     )]
     pub client_ca_file: String,
-    /// Names, comma-separated: a client's certificate must have one of them as its common name
-    /// or as a DNS name [default: any will do]
+    /// Common names or DNS names allowed in client certificates, comma-separated
+    /// [default: any name]
     #[arg(
         long,
         env = "PODID_CLIENT_ALLOWED_NAMES",
@@ -93,7 +93,7 @@ pub struct HttpsArgs {
         hide_default_value = true
     )]
     pub client_allowed_names: String,
-    /// Largest review taken, in bytes, 16Mi at most; Ki and Mi may follow the number
+    /// Maximum size of a request body, in bytes or with the suffix Ki or Mi; at most 16Mi
     #[arg(
         long,
         env = "PODID_MAX_REQUEST_BYTES",
@@ -105,10 +105,10 @@ pub struct HttpsArgs {
 }
 
 #[derive(Args, Clone, Debug)]
-#[command(next_help_heading = "Certificates managed by the webhook, and where it lives")]
+#[command(next_help_heading = "Managed certificates")]
 pub struct ManagedCertificateArgs {
-    /// Manage the certificates in the cluster, instead of --tls-cert and --tls-key
-    /// [default: true, false with --service-accounts]
+    /// Manage the certificates in the cluster instead of reading --tls-cert and --tls-key
+    /// [default: true; false with --service-accounts]
     #[arg(long, env = "PODID_IN_CLUSTER", value_name = "BOOL", value_parser = boolean,
         num_args = 0..=1, require_equals = true, default_missing_value = "true",
         action = ArgAction::Set)]
@@ -121,10 +121,10 @@ pub struct ManagedCertificateArgs {
         default_value = "pod-identity-webhook"
     )]
     pub service_name: String,
-    /// Namespace of the webhook: of its Service, its Secret and its ConfigMap
+    /// Namespace of the webhook's Service, Secret and ConfigMap
     #[arg(long, env = "PODID_NAMESPACE", value_name = "NAME", default_value = "eks")]
     pub namespace: String,
-    /// Secret that keeps the managed certificates
+    /// Name of the Secret that holds the managed certificates
     #[arg(
         long,
         env = "PODID_TLS_SECRET",
@@ -132,7 +132,7 @@ pub struct ManagedCertificateArgs {
         default_value = "pod-identity-webhook"
     )]
     pub tls_secret: String,
-    /// MutatingWebhookConfiguration whose caBundles are kept true; may be repeated
+    /// MutatingWebhookConfiguration whose caBundle fields the webhook keeps up to date; may be repeated
     #[arg(
         long,
         env = "PODID_WEBHOOK_CONFIG_NAME",
@@ -141,15 +141,15 @@ pub struct ManagedCertificateArgs {
         default_value = "pod-identity-webhook"
     )]
     pub webhook_config_name: Vec<String>,
-    /// How long a CA lasts; a new one is made when two thirds are over
+    /// Lifetime of a CA; replaced after two thirds of it
     #[arg(long, env = "PODID_CA_LIFETIME", value_name = "DURATION", value_parser = duration,
         default_value = "8760h")]
     pub ca_lifetime: Duration,
-    /// How long the certificate served lasts; renewed when two thirds are over
+    /// Lifetime of the serving certificate; renewed after two thirds of it
     #[arg(long, env = "PODID_CERT_LIFETIME", value_name = "DURATION", value_parser = duration,
         default_value = "720h")]
     pub cert_lifetime: Duration,
-    /// How long a new CA is published beside the old one before it signs
+    /// How long a new CA is published with the old one before it signs
     #[arg(long, env = "PODID_CA_OVERLAP", value_name = "DURATION", value_parser = duration,
         default_value = "5m")]
     pub ca_overlap: Duration,
@@ -170,9 +170,9 @@ pub struct AdminArgs {
 }
 
 #[derive(Args, Clone, Debug)]
-#[command(next_help_heading = "ServiceAccounts, and where they are looked up")]
+#[command(next_help_heading = "Where ServiceAccounts come from")]
 pub struct SourceArgs {
-    /// Kubeconfig file, for a webhook outside of the cluster
+    /// Kubeconfig file, for a webhook outside the cluster
     #[arg(
         long,
         env = "PODID_KUBECONFIG",
@@ -181,7 +181,7 @@ pub struct SourceArgs {
         hide_default_value = true
     )]
     pub kubeconfig: String,
-    /// URL of the API server, for a webhook outside of the cluster
+    /// URL of the API server, for a webhook outside the cluster
     #[arg(
         long,
         env = "PODID_KUBE_API",
@@ -190,7 +190,7 @@ pub struct SourceArgs {
         hide_default_value = true
     )]
     pub kube_api: String,
-    /// How long one request to the API server may take; 0 for ever. Watches and lookups have limits of their own
+    /// Time limit for each request to the API server; 0 means no limit. Watches and lookups have their own limits
     #[arg(
         long,
         env = "PODID_REQUEST_TIMEOUT",
@@ -199,7 +199,7 @@ pub struct SourceArgs {
         default_value = "10s"
     )]
     pub request_timeout: RequestTimeout,
-    /// File or folder with ServiceAccounts (YAML or JSON), in place of a cluster; reloaded when it changes
+    /// File or folder with ServiceAccounts (YAML or JSON), instead of a cluster; reloaded when it changes
     #[arg(
         long,
         env = "PODID_SERVICE_ACCOUNTS",
@@ -208,12 +208,12 @@ pub struct SourceArgs {
         hide_default_value = true
     )]
     pub service_accounts: String,
-    /// Read the ConfigMap pod-identity-webhook in --namespace too
+    /// Watch the ConfigMap pod-identity-webhook in --namespace as well
     #[arg(long, env = "PODID_WATCH_CONFIG_MAP", value_name = "BOOL", value_parser = boolean,
         num_args = 0..=1, require_equals = true, default_missing_value = "true",
         default_value = "false", hide_default_value = true, action = ArgAction::Set)]
     pub watch_config_map: bool,
-    /// How long an admission waits for a ServiceAccount not yet known
+    /// How long an admission waits for the lookup of a ServiceAccount that the watch has not delivered yet
     #[arg(
         long,
         env = "PODID_SERVICE_ACCOUNT_LOOKUP_TIMEOUT",
@@ -222,7 +222,7 @@ pub struct SourceArgs {
         default_value = "1s"
     )]
     pub service_account_lookup_timeout: Duration,
-    /// The Go webhook's name for it: above 0 it replaces --service-account-lookup-timeout
+    /// The Go webhook's name for --service-account-lookup-timeout, which it replaces if it is above 0
     #[arg(
         long,
         env = "PODID_SERVICE_ACCOUNT_LOOKUP_GRACE_PERIOD",
@@ -231,7 +231,7 @@ pub struct SourceArgs {
         default_value = "0"
     )]
     pub service_account_lookup_grace_period: Duration,
-    /// A ServiceAccount younger than this and without a role is asked for again; 0 for never
+    /// Look up a ServiceAccount without a role again while it is younger than this; 0 means never
     #[arg(
         long,
         env = "PODID_FRESH_SERVICE_ACCOUNT_WINDOW",
@@ -240,7 +240,7 @@ pub struct SourceArgs {
         default_value = "10s"
     )]
     pub fresh_service_account_window: Duration,
-    /// Without effect: a watch needs no resync
+    /// No effect: a watch needs no resync
     #[arg(
         long,
         env = "PODID_RESYNC_PERIOD",
@@ -255,7 +255,7 @@ pub struct SourceArgs {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Shutdown")]
 pub struct LifecycleArgs {
-    /// How long requests are still taken after SIGTERM, until every API server has noticed
+    /// How long new requests are accepted after SIGTERM, until every API server has noticed
     #[arg(
         long,
         env = "PODID_SHUTDOWN_DELAY",
@@ -264,7 +264,7 @@ pub struct LifecycleArgs {
         default_value = "5s"
     )]
     pub shutdown_delay: Duration,
-    /// How long requests under way may take after that
+    /// How long running requests may take after that
     #[arg(
         long,
         env = "PODID_SHUTDOWN_TIMEOUT",
@@ -276,13 +276,13 @@ pub struct LifecycleArgs {
 }
 
 #[derive(Args, Clone, Debug)]
-#[command(next_help_heading = "Log, on standard error")]
+#[command(next_help_heading = "Logging to standard error")]
 pub struct LogArgs {
-    /// How lines look
+    /// Format of the log lines
     #[arg(long, env = "PODID_LOG_FORMAT", value_name = "FORMAT", value_enum,
         default_value_t = LogFormat::Json)]
     pub log_format: LogFormat,
-    /// How much: 0 to 2 info, 3 and 4 debug, from 5 trace
+    /// Verbosity: 0 to 2 info, 3 and 4 debug, 5 and above trace
     #[arg(
         short = 'v',
         long = "v",

@@ -153,7 +153,7 @@ fn takes_booleans_bare_and_never_the_word_behind_them() {
         assert_ne!(shown(&[&format!("{flag}=false")]), on, "{flag}");
         assert!(parse(&[flag, "false"]).is_err(), "{flag}");
         let error = parse(&[&format!("{flag}=yes")]).expect_err("not a word of Go's");
-        assert!(error.to_string().contains("neither true nor false"), "{error}");
+        assert!(error.to_string().contains("write true or false"), "{error}");
     }
 }
 
@@ -191,7 +191,7 @@ fn says_which_flag_is_wrong_and_why_and_ends_with_2() {
     for (arg, reason) in [
         ("--port=70000", "70000 is not in 0..=65535"),
         ("--port=https", "invalid digit"),
-        ("--shutdown-delay=5", "not a duration such as 100ms"),
+        ("--shutdown-delay=5", "not a duration: write it as 100ms"),
         ("--max-request-bytes=8MB", "not a number of bytes"),
         ("--log-format=xml", "json, text"),
         ("--address=localhost", "invalid IP address"),
@@ -219,12 +219,31 @@ fn shows_an_error_of_the_configuration_as_its_own() {
 #[test]
 fn groups_the_help_by_what_the_flags_are_for() {
     let help = Cli::command().render_long_help().to_string();
-    for heading in ["HTTPS,", "ServiceAccounts,", "Shutdown:", "Log,", "without effect:"] {
+    for heading in
+        ["HTTPS server,", "ServiceAccounts come", "Shutdown:", "Logging", "no effect here:"]
+    {
         assert!(help.contains(heading), "{help}");
     }
     for arg in flags() {
         assert!(arg.get_help_heading().is_some(), "{}", name(&arg));
     }
+}
+
+/// The help of a command and of those below it, as a terminal of 100 columns shows it.
+fn help_of(command: &clap::Command, path: &str, all: &mut String) {
+    let help = command.clone().bin_name(path).term_width(100).render_long_help().to_string();
+    all.extend(["$ ", path, " --help\n", help.trim_end(), "\n\n"]);
+    // `serve` has the flags of the program itself.
+    for inner in command.get_subcommands().filter(|inner| inner.get_name() != "serve") {
+        help_of(inner, &format!("{path} {}", inner.get_name()), all);
+    }
+}
+
+#[test]
+fn golden_help_of_every_command() {
+    let mut all = String::new();
+    help_of(&Cli::command(), "pod-identity-webhook", &mut all);
+    crate::golden_tests::check("help.txt", &all);
 }
 
 #[test]

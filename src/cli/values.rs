@@ -12,9 +12,9 @@ use injection::identity::parse_bool;
 /// How log lines look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
-    /// One JSON object a line
+    /// One JSON object per line
     Json,
-    /// For people
+    /// Text for people
     Text,
 }
 
@@ -25,7 +25,7 @@ pub struct RequestTimeout(pub Option<Duration>);
 /// How a command reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum ReportFormat {
-    /// For people
+    /// Text for people
     Text,
     /// One JSON document
     Json,
@@ -33,7 +33,7 @@ pub enum ReportFormat {
 
 /// The words of Go's `strconv.ParseBool`.
 pub(super) fn boolean(text: &str) -> Result<bool, String> {
-    parse_bool(text).ok_or_else(|| "neither true nor false".to_owned())
+    parse_bool(text).ok_or_else(|| "not a boolean: write true or false".to_owned())
 }
 
 /// Reads a duration as Go's `time.ParseDuration` does, except that no flag takes
@@ -48,12 +48,13 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
         return Ok(Duration::ZERO);
     }
     if unsigned.starts_with('-') {
-        return Err("a duration below 0".to_owned());
+        return Err("negative: write a duration such as 100ms or 1m30s".to_owned());
     }
     let mut rest = unsigned;
     let mut total: u128 = 0;
     loop {
-        let (part, after) = duration_part(rest).ok_or("not a duration such as 100ms or 1m30s")?;
+        let (part, after) =
+            duration_part(rest).ok_or("not a duration: write it as 100ms or 1m30s")?;
         total = total.saturating_add(part);
         rest = after;
         if rest.is_empty() {
@@ -61,7 +62,7 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
         }
     }
     // Go counts nanoseconds in an i64: about 292 years.
-    let nanoseconds = i64::try_from(total).map_err(|_| "longer than 292 years")?;
+    let nanoseconds = i64::try_from(total).map_err(|_| "longer than 292 years, the maximum")?;
     Ok(Duration::from_nanos(nanoseconds.unsigned_abs()))
 }
 
@@ -70,7 +71,7 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
 pub(super) fn request_timeout(text: &str) -> Result<RequestTimeout, String> {
     let read = match text.parse() {
         Ok(seconds) => Duration::from_secs(seconds),
-        Err(_) => duration(text).map_err(|why| format!("{why}, and no number of seconds"))?,
+        Err(_) => duration(text).map_err(|why| format!("{why}, or as a number of seconds"))?,
     };
     Ok(RequestTimeout(Some(read).filter(|read| !read.is_zero())))
 }
@@ -115,10 +116,10 @@ pub(super) fn bytes(text: &str) -> Result<usize, String> {
         "Ki" => 1 << 10,
         "Mi" => 1 << 20,
         "Gi" => 1 << 30,
-        _ => return Err("not a number of bytes such as 8388608, 8192Ki or 8Mi".to_owned()),
+        _ => return Err("not a number of bytes: write it as 8388608, 8192Ki or 8Mi".to_owned()),
     };
     let number: usize =
-        number.parse().map_err(|_| "not a number of bytes such as 8388608 or 8Mi")?;
+        number.parse().map_err(|_| "not a number of bytes: write it as 8388608, 8192Ki or 8Mi")?;
     number.checked_mul(unit).ok_or_else(|| "more bytes than this machine can address".to_owned())
 }
 

@@ -12,7 +12,7 @@ pub(super) fn required(flag: &'static str, value: String) -> Result<String, Conf
         return Err(refuse(
             flag,
             value,
-            "it must not be empty; leave the flag out for its default",
+            "must not be empty; leave the flag out to use its default",
         ));
     }
     Ok(value)
@@ -46,10 +46,14 @@ pub(super) fn injected(flag: &'static str, value: String) -> Result<String, Conf
 pub(super) fn mount_path(flag: &'static str, value: String) -> Result<String, ConfigError> {
     let value = bounded(flag, value, MAX_VALUE_BYTES, "it must have at most 2048 bytes")?;
     if !value.starts_with('/') {
-        return Err(refuse(flag, value, "it must be an absolute path: begin it with /"));
+        return Err(refuse(flag, value, "must be an absolute path; begin it with /"));
     }
     if value.contains(':') {
-        return Err(refuse(flag, value, "the API server refuses a mount path with a colon"));
+        return Err(refuse(
+            flag,
+            value,
+            "must not contain a colon, which the API server rejects in mount paths",
+        ));
     }
     Ok(value)
 }
@@ -58,7 +62,11 @@ pub(super) fn mount_path(flag: &'static str, value: String) -> Result<String, Co
 pub(super) fn path_in_volume(flag: &'static str, value: String) -> Result<String, ConfigError> {
     let value = injected(flag, value)?;
     if value.starts_with('/') || value.split('/').any(|part| part == "..") {
-        return Err(refuse(flag, value, "it must lie in the volume: no / in front and no .."));
+        return Err(refuse(
+            flag,
+            value,
+            "must be a path inside the volume; leave out the leading / and any ..",
+        ));
     }
     Ok(value)
 }
@@ -74,7 +82,7 @@ pub(super) fn label(flag: &'static str, value: String) -> Result<String, ConfigE
         return Err(refuse(
             flag,
             value,
-            "it must be 1 to 63 of a-z, 0-9 and -, and neither begin nor end with -",
+            "must have 1 to 63 characters of a-z, 0-9 and -, and begin and end with a letter or digit",
         ));
     }
     Ok(value)
@@ -86,7 +94,7 @@ pub(super) fn annotation_prefix(flag: &'static str, value: String) -> Result<Str
     let value = bounded(flag, value, MAX_PREFIX_BYTES, "it must have at most 253 bytes")?;
     let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '.';
     if !value.chars().all(allowed) {
-        return Err(refuse(flag, value, "it must be a domain such as eks.amazonaws.com"));
+        return Err(refuse(flag, value, "must be a domain, such as eks.amazonaws.com"));
     }
     Ok(value)
 }
@@ -95,7 +103,7 @@ pub(super) fn http_uri(flag: &'static str, value: String) -> Result<String, Conf
     let value = bounded(flag, value, MAX_VALUE_BYTES, "it must have at most 2048 bytes")?;
     let rest = value.strip_prefix("http://").or_else(|| value.strip_prefix("https://"));
     if rest.is_none_or(|rest| rest.is_empty() || rest.starts_with('/')) {
-        return Err(refuse(flag, value, "it must be http:// or https:// with a host"));
+        return Err(refuse(flag, value, "must be an http:// or https:// URL with a host"));
     }
     Ok(value)
 }

@@ -15,15 +15,15 @@ pub enum ConfigError {
     #[error(transparent)]
     Tls(#[from] SettingsError),
     #[error(
-        "'--client-allowed-names' without '--client-ca-file': anyone can write a name into a \
-         certificate; give the file with the authorities too, or leave out the names"
+        "'--client-allowed-names' needs '--client-ca-file': without a CA, any name can be forged; \
+         set the file too, or leave out the names"
     )]
     NamesWithoutAuthorities,
-    #[error("'--port' and '--metrics-port' are both {0}: give one of them another port")]
+    #[error("'--port' and '--metrics-port' are both {0}; change one of them")]
     SamePort(u16),
     #[error(
-        "'--service-accounts' and '{0}' are two sources of ServiceAccounts: \
-         leave out the first for a cluster, the second for files"
+        "'--service-accounts' cannot be used with '{0}': the first reads files, the second asks a \
+         cluster; leave out one"
     )]
     TwoSources(&'static str),
     #[error(transparent)]

@@ -81,7 +81,7 @@ impl Config {
         let without_effect = args.klog.given();
         if !without_effect.is_empty() {
             warnings.push(format!(
-                "{} without effect: this program logs to standard error; leave them out",
+                "no effect: {}: all logs go to standard error; leave these flags out",
                 without_effect.join(", ")
             ));
         }
@@ -115,8 +115,8 @@ fn certificate(
     let without_cluster = optional(source.service_accounts.clone()).is_some();
     if without_cluster && args.in_cluster == Some(true) {
         warnings.push(
-            "--in-cluster=true is without effect: --service-accounts needs no cluster, \
-             the certificate is that of --tls-cert and --tls-key"
+            "--in-cluster=true has no effect with --service-accounts: \
+             the certificate comes from --tls-cert and --tls-key"
                 .to_owned(),
         );
     }
@@ -136,7 +136,7 @@ fn https(
     warnings: &mut Vec<String>,
 ) -> Result<Https, ConfigError> {
     if args.max_request_bytes == 0 {
-        return Err(refuse("--max-request-bytes", "0".to_owned(), "no review would fit"));
+        return Err(refuse("--max-request-bytes", "0".to_owned(), "must be above 0"));
     }
     if args.max_request_bytes > MAX_REQUEST_BYTES {
         return Err(refuse(
@@ -205,14 +205,14 @@ fn source(args: SourceArgs) -> Result<Source, ConfigError> {
 
 fn lookup(args: &SourceArgs, warnings: &mut Vec<String>) -> Result<Lookup, ConfigError> {
     if args.resync_period != Duration::from_mins(1) {
-        warnings.push("--resync-period is without effect: a watch needs no resync".to_owned());
+        warnings.push("--resync-period has no effect: a watch needs no resync".to_owned());
     }
     let mut timeout = args.service_account_lookup_timeout;
     if timeout.is_zero() {
         return Err(refuse(
             "--service-account-lookup-timeout",
             "0".to_owned(),
-            "no lookup would ever be answered; the default is 1s",
+            "must be above 0; the default is 1s",
         ));
     }
     if !args.service_account_lookup_grace_period.is_zero() {
@@ -231,7 +231,7 @@ pub(super) fn policy(
     let token_expiration = Expiration::from_seconds(args.token_expiration);
     if token_expiration.seconds() != args.token_expiration {
         warnings.push(format!(
-            "--token-expiration={} counts as {}: Kubernetes takes {} to {} seconds",
+            "--token-expiration={} is changed to {}: Kubernetes accepts {} to {} seconds",
             args.token_expiration,
             token_expiration.seconds(),
             Expiration::MIN.seconds(),
@@ -274,8 +274,7 @@ pub(super) fn role_names(
     if !args.compose_role_arn {
         if id.is_some() || partition.is_some() {
             warnings.push(
-                "--aws-account-id and --aws-partition are without effect: \
-                 they complete role names with --compose-role-arn"
+                "--aws-account-id and --aws-partition have no effect without --compose-role-arn"
                     .to_owned(),
             );
         }

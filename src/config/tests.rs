@@ -80,7 +80,7 @@ fn takes_the_command_line_of_the_upstream_manifest() {
     ]);
     assert_eq!(config, with(&["--namespace=default"]).0);
     assert_eq!(warnings.len(), 1, "{warnings:?}");
-    assert!(warnings[0].starts_with("--logtostderr without effect"), "{warnings:?}");
+    assert!(warnings[0].starts_with("no effect: --logtostderr"), "{warnings:?}");
 }
 
 #[test]
@@ -161,7 +161,7 @@ fn needs_no_cluster_with_files() {
     assert_eq!(warnings, Vec::<String>::new());
     let (config, warnings) = read(&["--service-accounts=x", "--in-cluster"]).expect("good");
     assert_eq!(config.source, Source::Files("x".into()));
-    assert!(warnings[0].contains("--in-cluster=true is without effect"), "{warnings:?}");
+    assert!(warnings[0].contains("--in-cluster=true has no effect"), "{warnings:?}");
 }
 
 #[test]
@@ -244,7 +244,7 @@ fn takes_the_names_of_clients_with_their_authorities_alone() {
     let named = clients(&["--client-ca-file=/c/ca.crt", "--client-allowed-names=a, b,"]);
     assert_eq!(named.expect("clients").allowed_names, AllowedNames::parse("a,b"));
     let error = refused(&["--client-allowed-names=a"]);
-    assert!(error.contains("'--client-allowed-names' without '--client-ca-file'"), "{error}");
+    assert!(error.contains("'--client-allowed-names' needs '--client-ca-file'"), "{error}");
     let error = refused(&["--client-ca-file=/c/ca.crt", "--client-allowed-names=,"]);
     assert!(error.starts_with("invalid value ',' for '--client-allowed-names'"), "{error}");
 }
@@ -252,10 +252,10 @@ fn takes_the_names_of_clients_with_their_authorities_alone() {
 #[test]
 fn says_what_has_no_effect_or_another_one() {
     for (args, words) in [
-        (&["--v=2", "--log_dir=/x", "--skip_headers"][..], "--log_dir, --skip_headers without"),
-        (&["--resync-period=5m"], "--resync-period is without effect"),
-        (&["--token-expiration=60"], "--token-expiration=60 counts as 600"),
-        (&["--tls-min-version=1.1"], "1.2 is used instead"),
+        (&["--v=2", "--log_dir=/x", "--skip_headers"][..], "no effect: --log_dir, --skip_headers:"),
+        (&["--resync-period=5m"], "--resync-period has no effect"),
+        (&["--token-expiration=60"], "--token-expiration=60 is changed to 600"),
+        (&["--tls-min-version=1.1"], "not supported: using 1.2"),
     ] {
         let (_, warnings) = with(args);
         assert_eq!(warnings.len(), 1, "{warnings:?}");

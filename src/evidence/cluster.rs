@@ -33,7 +33,7 @@ const AT_ONCE: usize = 8;
 /// Why there is nothing to diagnose.
 #[derive(Debug, thiserror::Error)]
 pub enum GatherError {
-    #[error("{target} does not exist in namespace {namespace}")]
+    #[error("{target} not found in namespace {namespace}")]
     NoTarget { target: ObjectName, namespace: String },
     #[error("failed to get {target}: {why}")]
     ObjectName { target: ObjectName, why: String },

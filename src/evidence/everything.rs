@@ -36,7 +36,7 @@ impl ListError {
         let next_step = match error {
             pages::ListError::Failed(failure) => match failure.kind.advice() {
                 Some(advice) => advice.to_owned(),
-                None => format!("check that you have the right to list {what}"),
+                None => format!("grant the right to list {what}"),
             },
             pages::ListError::Endless { .. } => {
                 "check what answers in place of the API server".to_owned()

@@ -25,8 +25,8 @@ pub enum Kind {
 
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "{0:?} is not one of pod/NAME, serviceaccount/NAME, deployment/NAME, statefulset/NAME, \
-     daemonset/NAME, replicaset/NAME, replicationcontroller/NAME, job/NAME, cronjob/NAME"
+    "invalid target {0:?}: use pod/NAME, serviceaccount/NAME, deployment/NAME, statefulset/NAME, \
+     daemonset/NAME, replicaset/NAME, replicationcontroller/NAME, job/NAME or cronjob/NAME"
 )]
 pub struct TargetError(String);
 

@@ -21,30 +21,28 @@ pub struct InputError {
 pub enum Problem {
     #[error("{0}")]
     Io(io::Error),
-    #[error("it is larger than {0}, the most that is read")]
+    #[error("is larger than {0}, the maximum")]
     TooLarge(Limit),
-    #[error("the files of its folder hold more than {0}, the most that is read")]
+    #[error("the files of its folder are larger than {0} together, the maximum")]
     TooMuch(Limit),
-    #[error("it is a folder; give a file")]
+    #[error("is a folder; give a file")]
     Folder,
-    #[error("it is not a regular file; give a file that stays")]
+    #[error("is not a regular file; give a regular file")]
     NotRegular,
-    #[error("the folder has more than {0} files; give a folder of fewer")]
+    #[error("the folder has more than {0} files, the maximum")]
     TooManyFiles(usize),
     #[error(
         "no process opened this pipe for writing within {0:?}; start the writer, or give a file"
     )]
     NoWriter(Duration),
-    #[error(
-        "nothing was written to it for {0:?}; check the command that writes it, or give a file"
-    )]
+    #[error("no data arrived for {0:?}; check the command that writes to it, or give a file")]
     Silent(Duration),
-    #[error("it was not complete after {0:?}; write it to a file first")]
+    #[error("was not complete after {0:?}; write it to a file first")]
     Slow(Duration),
-    #[error("it is {0} text; convert it: iconv -f {0} -t UTF-8")]
+    #[error("is {0} text; convert it: iconv -f {0} -t UTF-8")]
     Encoding(&'static str),
     #[error(
-        "it is not UTF-8 text (byte 0x{byte:02x} in line {line}); convert it, for example: \
+        "is not UTF-8 text (byte 0x{byte:02x} in line {line}); convert it, for example: \
          iconv -f WINDOWS-1252 -t UTF-8"
     )]
     NotText { line: usize, byte: u8 },

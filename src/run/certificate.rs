@@ -69,8 +69,8 @@ impl Certificate {
                 Source::Files(Box::new(reloader), cluster.cloned())
             }
             config::Certificate::Managed { params, configurations } => {
-                let Cluster { client, clock } =
-                    cluster.context("certificates are managed in a cluster alone")?;
+                let Cluster { client, clock } = cluster
+                    .context("managed certificates need a cluster; set --in-cluster=false")?;
                 let settings = ManagerSettings {
                     params: params.clone(),
                     configurations: configurations.clone(),
@@ -129,7 +129,7 @@ async fn follow_leaf(
                 held.send_replace(true);
             }
             // The manager has checked it: this would be a bug of ours.
-            Some(Err(error)) => tracing::error!(%error, "the managed certificate is not served"),
+            Some(Err(error)) => tracing::error!(%error, "failed to serve managed certificate"),
             None => resolver.clear(),
         }
         if leaves.changed().await.is_err() {
@@ -192,15 +192,15 @@ async fn watch_validity(
             Some(validity) if now > *validity.end() => readiness.fail(
                 Condition::Certificate,
                 format!(
-                    "the certificate expired {} s ago by {whose} clock: renew --tls-cert",
+                    "the certificate expired {} s ago by {whose} clock; renew --tls-cert",
                     now - validity.end()
                 ),
             ),
             Some(validity) if now < *validity.start() => readiness.fail(
                 Condition::Certificate,
                 format!(
-                    "the certificate is not valid for another {} s by {whose} clock: correct that \
-                     clock, or issue --tls-cert anew",
+                    "the certificate is not valid for another {} s by {whose} clock; correct that \
+                     clock, or issue a new certificate for --tls-cert",
                     validity.start() - now
                 ),
             ),

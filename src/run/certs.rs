@@ -29,10 +29,11 @@ fn init(args: &CertsInitArgs) -> anyhow::Result<()> {
     let written = [&made.authority, &made.certificate, &made.key];
     for path in written {
         let wrote = format_args!("wrote {}", path.display());
-        notes.line(wrote).context("failed to say what was written")?;
+        notes.line(wrote).context("failed to print the written files")?;
     }
     let ends = made.ends;
-    notes.line(format_args!("valid until {ends}; the caBundle of the webhook configuration:"))?;
+    notes
+        .line(format_args!("valid until {ends}; caBundle for the MutatingWebhookConfiguration:"))?;
     // Alone on standard output, for a script to take.
     output::out().line(made.ca_bundle).context("failed to print the caBundle")
 }

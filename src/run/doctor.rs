@@ -98,7 +98,7 @@ async fn gathered(examination: &Examination, settings: &WebhookSettings) -> anyh
     else {
         return Ok(Facts::default());
     };
-    let target = examination.target.as_ref().context("name what to diagnose: TYPE/NAME")?;
+    let target = examination.target.as_ref().context("no target; name one as TYPE/NAME")?;
     let (client, namespace) = cluster::user_client(cluster).await?;
     // Certificates are judged by the clock of those who verify them.
     let clock = ServerClock::new();
@@ -145,7 +145,7 @@ fn loaded(
     };
     if by_hand && subject.service_account.is_empty() {
         subject.service_account = text(&facts.service_account, "name").context(
-            "service-account.json is missing in the folder: kubectl get serviceaccount NAME -o json",
+            "service-account.json is missing in the folder; write it with kubectl get serviceaccount NAME -o json",
         )?;
     }
     if subject.namespace.is_empty() {

@@ -21,7 +21,7 @@ pub(super) fn man(args: &ManArgs) -> ExitCode {
 
 fn write_pages(args: &ManArgs) -> anyhow::Result<()> {
     let out = &args.out;
-    let failed = || format!("failed to write manual pages to {}", out.display());
+    let failed = || format!("failed to write man pages to {}", out.display());
     std::fs::create_dir_all(out).with_context(failed)?;
     clap_mangen::generate_to(Cli::command(), out).with_context(failed)
 }

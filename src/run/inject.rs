@@ -127,7 +127,7 @@ fn no_pod(error: DecodeError) -> anyhow::Error {
     let DecodeError::Json(error) = error else { return error.into() };
     // The place is one in the review, which nobody sees.
     let reason = error.split(" at line ").next().unwrap_or_default();
-    anyhow!("it is no pod that an API server takes: {reason}; mend it in the manifest")
+    anyhow!("not a valid pod: {reason}; correct the manifest")
 }
 
 /// `ServiceAccount`s of the manifests, which are about to be applied, before

@@ -55,7 +55,7 @@ fn misused(error: &impl Display) -> ExitCode {
 fn begin_to_serve(config: Config, warnings: &[String]) -> ExitCode {
     let ended = logs::init(&config.log).map_err(anyhow::Error::from).and_then(|log| {
         for warning in warnings {
-            tracing::warn!("{warning}");
+            tracing::warn!(warning, "configuration warning");
         }
         raise_open_files();
         let runtime = served_by(&log).build()?;
@@ -68,7 +68,7 @@ fn begin_to_serve(config: Config, warnings: &[String]) -> ExitCode {
     match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tracing::error!(error = error_text(&error), "the program ends");
+            tracing::error!(error = error_text(&error), "exiting");
             ExitCode::FAILURE
         }
     }
@@ -88,7 +88,7 @@ fn served_by(log: &Held) -> tokio::runtime::Builder {
 /// Runs what has to wait, on a runtime of its own: one thread does for a command.
 fn completed<T>(waiting: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.context("failed to start the runtime")?;
+    let runtime = runtime.context("failed to start the async runtime")?;
     let ended = runtime.block_on(waiting);
     // To drop it would wait for names that are still looked up, and for credential plugins that hang.
     runtime.shutdown_background();
@@ -102,7 +102,7 @@ fn raise_open_files() {
     limit.current = limit.maximum;
     if let Err(error) = setrlimit(Resource::Nofile, limit) {
         // The server lowers its cap when it runs out of files.
-        tracing::debug!(%error, "the limit of open files stays as it is");
+        tracing::debug!(%error, "failed to raise open file limit");
     }
 }
 

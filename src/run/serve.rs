@@ -42,7 +42,7 @@ pub(super) async fn serve(config: Config) -> anyhow::Result<()> {
     let Opened { resolver, certificate, clients, accounts, tasks } = tokio::select! {
         opened = open(&config, &readiness, &metrics) => opened?,
         signal = signals.next() => {
-            tracing::info!(signal, "ended before it served");
+            tracing::info!(signal, "exiting before serving");
             return Ok(());
         }
     };
@@ -79,7 +79,7 @@ pub(super) async fn serve(config: Config) -> anyhow::Result<()> {
                 Err(error) => anyhow::Error::from(error),
             },
             never = certificate.keep() => match never {},
-            () = clients.follow() => anyhow::anyhow!("nothing follows --client-ca-file any more"),
+            () = clients.follow() => anyhow::anyhow!("the task that reloads --client-ca-file ended"),
             never = become_ready(&accounts, &readiness) => match never {},
         }
     };
@@ -89,7 +89,7 @@ pub(super) async fn serve(config: Config) -> anyhow::Result<()> {
     let signal = tokio::select! {
         error = &mut background => return Err(error),
         ended = &mut https => return match ended.context("the HTTPS server's task failed")? {
-            Ok(_) => Err(anyhow::anyhow!("the HTTPS server ended by itself")),
+            Ok(_) => Err(anyhow::anyhow!("the HTTPS server ended")),
             Err(error) => Err(error),
         },
         signal = signals.next() => signal,
@@ -98,7 +98,7 @@ pub(super) async fn serve(config: Config) -> anyhow::Result<()> {
     let _ = drain.send(());
     let drained = tokio::select! {
         error = &mut background => return Err(error),
-        again = signals.next() => bail!("{again} while draining: ended at once"),
+        again = signals.next() => bail!("received {again} while draining; exiting at once"),
         drained = https => drained.context("the HTTPS server's task failed")??,
     };
     let _ = close_admin.send(());
@@ -158,7 +158,7 @@ impl HttpsServer {
     /// Listens when TLS can be served, and not before.
     async fn serve(mut self, mut draining: oneshot::Receiver<()>) -> anyhow::Result<Drained> {
         tokio::select! {
-            held = self.held.wait_for(|held| *held) => held.context("no certificate will come")?,
+            held = self.held.wait_for(|held| *held) => held.context("the task that manages certificates ended")?,
             _ = &mut draining => return Ok(Drained::default()),
         };
         let Self { admin_address, tls, rejections, readiness, accounts, metrics, config, .. } =
@@ -206,7 +206,7 @@ async fn known_service_accounts(
             service_accounts::Source::Cluster(client)
         }
         (Source::Files(path), _) => service_accounts::Source::Files(path.clone()),
-        (Source::Cluster { .. }, None) => bail!("there is no client for the cluster"),
+        (Source::Cluster { .. }, None) => bail!("no client for the cluster"),
     };
     let account = cluster::account(&config.identity.role_names).await?;
     let keys = config.policy.settings.keys.clone();
@@ -266,5 +266,5 @@ async fn become_ready(accounts: &ServiceAccounts, readiness: &Readiness) -> Infa
 }
 
 fn local(listener: &TcpListener) -> anyhow::Result<SocketAddr> {
-    listener.local_addr().context("failed to tell the address that it listens on")
+    listener.local_addr().context("failed to get the listening address")
 }

@@ -122,9 +122,9 @@ impl Acceptor {
                     self.failed = Some(Instant::now());
                     tracing::error!(
                         %error,
-                        "failed to accept a connection: idle ones make room, and there are at \
-                         most {cap} for now; raise the limit of open files (ulimit -n), or \
-                         free memory on this node"
+                        connections = cap,
+                        advice = "raise the limit of open files (ulimit -n), or free memory on this node",
+                        "failed to accept connection, closing idle ones"
                     );
                 }
                 self.resting = Some(Instant::now() + RETRY);

@@ -55,10 +55,10 @@ enum Unanswered {
     Review(#[from] DecodeError),
     #[error("failed to look up ServiceAccount {key}: {reason}")]
     Lookup { key: String, reason: String },
-    #[error("failed to answer in time: other reviews are being answered; send it again")]
+    #[error("failed to answer in time: busy with other reviews; send it again")]
     Busy,
     #[error(
-        "failed to mutate the pod: {0}; give it fewer containers, or leave some out with \
+        "failed to mutate the pod: {0}; use fewer containers, or leave some out with \
          skip-containers"
     )]
     PatchTooLarge(PatchTooLarge),

@@ -31,13 +31,13 @@ const BLOCK_BYTES: usize = 64 << 10;
 #[derive(Debug, thiserror::Error)]
 pub enum BodyError {
     #[error(
-        "failed to read the request: it is larger than {limit} bytes; raise --max-request-bytes"
+        "failed to read the request: the body is larger than {limit} bytes; raise --max-request-bytes"
     )]
     FitLimit { limit: usize },
-    #[error("failed to read the request: its body was not complete after {0:?}; send it again")]
+    #[error("failed to read the request: the body was not complete after {0:?}; send it again")]
     WaitForBody(Duration),
     #[error(
-        "failed to read the request: its body did not arrive while other requests waited for \
+        "failed to read the request: the body did not arrive while other requests waited for \
          memory; send it again"
     )]
     MakeRoom,
@@ -288,7 +288,7 @@ fn poll_frame(
 
 /// A review in another type than the one that there is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("failed to read the request: its Content-Type is not application/json; send JSON")]
+#[error("failed to read the request: the Content-Type is not application/json; send JSON")]
 pub struct UnsupportedContentType;
 
 impl IntoResponse for UnsupportedContentType {

@@ -103,7 +103,7 @@ impl Shared {
                 self.serve_http(stream, caller, activity, input).await
             }
             Ok(Err((error, stream))) => {
-                tracing::debug!(%error, "failed to complete a TLS handshake");
+                tracing::debug!(%error, "TLS handshake failed");
                 if let Some(rejections) = &tls.rejections {
                     self.let_go(&error, rejections, stream, activity, &input).await;
                 }
@@ -168,7 +168,7 @@ impl Shared {
             Err(Phase::Closing) => return Ending::Closed,
             Err(Phase::Evicted) => return Ending::Evicted,
             Err(phase) => {
-                tracing::debug!(?phase, "closed a connection whose time was over");
+                tracing::debug!(?phase, "connection timed out");
                 return Ending::TimedOut;
             }
             Ok(ended) => ended,
@@ -176,7 +176,7 @@ impl Shared {
         match ended {
             Ok(()) => Ending::Closed,
             Err(error) => {
-                tracing::debug!(%error, "a connection failed");
+                tracing::debug!(%error, "connection failed");
                 Ending::Failed
             }
         }
@@ -290,7 +290,7 @@ const MIN_HEADER_BYTES: usize = 8 << 10;
 /// The connection made room for another between its request's last byte and
 /// the handler.
 #[derive(Debug, thiserror::Error)]
-#[error("failed to serve the request: its connection has made room for another")]
+#[error("failed to serve the request: its connection was closed to make room for another")]
 struct Evicted;
 
 /// A body that notes its end, whether it was used up or dropped.

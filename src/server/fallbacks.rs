@@ -8,11 +8,11 @@ use axum::response::IntoResponse;
 /// Adds them to a finished router; `paths` names what there is.
 pub(super) fn with_fallbacks(router: Router, paths: &'static str) -> Router {
     let not_found = move || async move {
-        let reason = format!("failed to find this path: there is {paths}\n");
+        let reason = format!("no such path; this port serves {paths}\n");
         (StatusCode::NOT_FOUND, reason)
     };
     router.fallback(not_found).method_not_allowed_fallback(async || {
-        let reason = "failed to serve this method: the Allow header names those of this path\n";
+        let reason = "method not allowed; the Allow header lists the methods of this path\n";
         (StatusCode::METHOD_NOT_ALLOWED, reason)
     })
 }

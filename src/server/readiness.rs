@@ -34,9 +34,9 @@ impl Condition {
     /// Why it does not hold, until somebody knows more.
     fn first_reason(self) -> &'static str {
         match self {
-            Self::Certificate => "no certificate is held yet",
+            Self::Certificate => "no certificate has been loaded yet",
             Self::ServiceAccounts => "the first list of ServiceAccounts is not complete yet",
-            Self::ConfigMap => "the ConfigMap was not looked up yet",
+            Self::ConfigMap => "the ConfigMap has not been read yet",
             Self::NotShuttingDown => "the process is shutting down",
         }
     }

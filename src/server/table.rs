@@ -135,7 +135,7 @@ impl Table {
 /// A handler's panic ends its connection and nothing else.
 fn ending_of(error: &JoinError) -> Option<Ending> {
     if error.is_panic() {
-        tracing::error!(%error, "failed to serve a connection: a bug, please report it");
+        tracing::error!(%error, "failed to serve connection, please report this bug");
         return Some(Ending::Failed);
     }
     None

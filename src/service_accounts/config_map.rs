@@ -65,7 +65,7 @@ impl ConfigMapEntries {
     /// there. One that can't be read leaves the last good one.
     pub(super) fn take(&self, config: Option<&str>) {
         if let Some(entries) = self.read(config) {
-            tracing::info!(entries = entries.len(), "took the ConfigMap");
+            tracing::info!(entries = entries.len(), "loaded ConfigMap");
             self.known.store(Arc::new(Known::Entries(Arc::new(entries))));
         } else if !matches!(**self.known(), Known::Entries(_)) {
             // There is no last good one. It was answered all the same: waiting
@@ -82,17 +82,14 @@ impl ConfigMapEntries {
             Ok((entries, skipped)) => {
                 self.errors.fetch_add(skipped.total() as u64, Ordering::Relaxed);
                 for error in skipped.kept() {
-                    tracing::warn!(
-                        config_map = of(),
-                        in_all = skipped.total(),
-                        "{error}; correct it in the ConfigMap"
-                    );
+                    let in_all = skipped.total();
+                    tracing::warn!(config_map = of(), in_all, %error, "skipped ConfigMap entry");
                 }
                 Some(entries)
             }
             Err(error) => {
                 self.errors.fetch_add(1, Ordering::Relaxed);
-                tracing::warn!(config_map = of(), "{error}; correct it in the ConfigMap");
+                tracing::warn!(config_map = of(), %error, "failed to load ConfigMap");
                 None
             }
         }

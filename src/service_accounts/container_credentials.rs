@@ -62,26 +62,23 @@ impl ContainerCredentialsFile {
             }
             Change::Missing => Ok((ContainerCredentialsKeys::default(), Skipped::default())),
             Change::Unreadable(error) => Err(format!(
-                "failed to read the container credentials file: {error}; the last good one stays"
+                "failed to read the container credentials file: {error}; keeping the previous one"
             )),
         };
         match read {
             Ok((keys, skipped)) => {
                 self.errors.fetch_add(skipped.total() as u64, Ordering::Relaxed);
                 for error in skipped.kept() {
-                    tracing::warn!(
-                        %path,
-                        in_all = skipped.total(),
-                        "{error}; correct it in the file"
-                    );
+                    let in_all = skipped.total();
+                    tracing::warn!(%path, in_all, %error, "skipped container credentials entry");
                 }
                 self.loads.fetch_add(1, Ordering::Relaxed);
-                tracing::info!(%path, keys = keys.len(), "took the container credentials file");
+                tracing::info!(%path, keys = keys.len(), "loaded container credentials file");
                 self.keys.store(Arc::new(keys));
             }
             Err(why) => {
                 self.errors.fetch_add(1, Ordering::Relaxed);
-                tracing::warn!(%path, "{why}; correct the file, it is read again when it changes");
+                tracing::warn!(%path, error = why, "failed to load container credentials file");
             }
         }
     }

@@ -85,9 +85,8 @@ impl Events {
             if let Sending::Forbidden(why) = self.send_one(&client, &report).await {
                 if !said {
                     said = true;
-                    tracing::warn!(
-                        "Events on ServiceAccounts are off: {why}; grant the webhook create on events"
-                    );
+                    let advice = "grant the webhook create on events";
+                    tracing::warn!(error = %why, advice, "not allowed to create Events");
                 }
                 // What is queued by then is sent if the right was granted.
                 tokio::time::sleep(FORBIDDEN_PAUSE).await;
@@ -113,7 +112,7 @@ impl Events {
             }
             _ => {
                 add(&self.counts.dropped);
-                tracing::debug!(namespace, "failed to send an Event: {failure}");
+                tracing::debug!(namespace, error = %failure, "failed to create Event");
             }
         }
         Sending::Done

@@ -18,12 +18,12 @@ pub(super) enum AskError {
     Forbidden { what: String, why: String, right: String },
     #[error("failed to get {what}: {why}; check the credentials that the webhook uses")]
     Unauthorized { what: String, why: String },
-    #[error("failed to get {what}: no answer within {} ms; check the API server and the network to it", limit.as_millis())]
+    #[error("failed to get {what}: no response within {} ms; check the API server and the network to it", limit.as_millis())]
     Timeout { what: String, limit: Duration },
     #[error("failed to get {what}: {why}; check the API server and the network to it")]
     Other { what: String, why: String },
     #[error(
-        "failed to get {what}: the lookup broke off; please report this as a bug, with the log around it"
+        "failed to get {what}: the lookup failed; please report this bug with the log around it"
     )]
     Panicked { what: String },
 }

@@ -12,11 +12,11 @@ use crate::input::{self, Limit, Problem};
 /// Why the files of `--service-accounts` could not be taken.
 #[derive(Debug, thiserror::Error)]
 pub enum FilesError {
-    #[error("failed to read {}: {source}; --service-accounts takes a file, or a directory of .yaml, .yml and .json files", path.display())]
+    #[error("failed to read {}: {source}; set --service-accounts to a file, or to a folder of .yaml, .yml and .json files", path.display())]
     Read { path: PathBuf, source: io::Error },
     #[error("{}: {source}; correct the file", path.display())]
     Parse { path: PathBuf, source: ManifestError },
-    #[error("failed to read {}: the task broke off: {source}; please report this as a bug", path.display())]
+    #[error("failed to read {}: the task failed: {source}; please report this bug", path.display())]
     Task { path: PathBuf, source: tokio::task::JoinError },
 }
 

@@ -33,12 +33,12 @@ const NEXT_STEP: &str = "set --aws-account-id and --aws-partition outside EC2; o
 #[derive(Debug, thiserror::Error)]
 pub enum InstanceMetadataError {
     #[error(
-        "failed to use {endpoint:?} for EC2 instance metadata: it is no http:// URL of a host; correct AWS_EC2_METADATA_SERVICE_ENDPOINT"
+        "failed to use {endpoint:?} for EC2 instance metadata: not an http:// URL with a host; correct AWS_EC2_METADATA_SERVICE_ENDPOINT"
     )]
     Endpoint { endpoint: String },
-    #[error("failed to ask {uri} for EC2 instance metadata: {why}; {NEXT_STEP}")]
+    #[error("failed to get EC2 instance metadata from {uri}: {why}; {NEXT_STEP}")]
     Ask { uri: String, why: String },
-    #[error("failed to ask {uri} for EC2 instance metadata: it answered {status}; {NEXT_STEP}")]
+    #[error("failed to get EC2 instance metadata from {uri}: HTTP status {status}; {NEXT_STEP}")]
     Refused { uri: String, status: StatusCode },
     #[error("failed to read the instance identity document: {0}; {NEXT_STEP}")]
     Document(#[from] serde_json::Error),
@@ -134,7 +134,7 @@ impl Service {
             let body = Limited::new(answer.into_body(), LARGEST_ANSWER).collect().await;
             Ok(body.map_err(|error| failed(error.to_string()))?.to_bytes())
         };
-        let late = |_| Err(failed(format!("no answer within {} s", REQUEST_TIMEOUT.as_secs())));
+        let late = |_| Err(failed(format!("no response within {} s", REQUEST_TIMEOUT.as_secs())));
         tokio::time::timeout(REQUEST_TIMEOUT, asking).await.unwrap_or_else(late)
     }
 }
@@ -209,7 +209,7 @@ mod tests {
             (service(DOCUMENT, 9).await, "503"),
             ("http://127.0.0.1:1".to_owned(), "--aws-account-id"),
             ("169.254.169.254".to_owned(), "AWS_EC2_METADATA_SERVICE_ENDPOINT"),
-            ("https://[fd00:ec2::254]".to_owned(), "no http:// URL"),
+            ("https://[fd00:ec2::254]".to_owned(), "not an http:// URL"),
         ] {
             let error = account_after(&endpoint, SOON).await.expect_err(said).to_string();
             assert!(error.contains(said), "{error}");

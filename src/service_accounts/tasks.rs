@@ -29,7 +29,7 @@ pub struct Tasks(Vec<(&'static str, BoxFuture<'static, ()>)>);
 
 /// They run for as long as the program does.
 #[derive(Debug, thiserror::Error)]
-#[error("the task that {task} ended: {why}; please report this as a bug, with the log before it")]
+#[error("the task that {task} ended: {why}; please report this bug with the log before it")]
 pub struct TaskEnded {
     task: &'static str,
     why: String,
@@ -171,7 +171,7 @@ impl Inner {
                 .send_if_modified(|pending| std::mem::take(&mut pending.service_accounts));
             if is_first {
                 let known = self.lookups.index().known();
-                tracing::info!(known, "the first list of ServiceAccounts is complete");
+                tracing::info!(known, "loaded ServiceAccounts");
             }
         };
         // Without the time, all of the first list counts as new.
@@ -204,7 +204,7 @@ impl Inner {
                 Some(Ok(manifests)) => self.take(&manifests),
                 Some(Err(error)) => {
                     self.files_errors.fetch_add(1, Ordering::Relaxed);
-                    tracing::warn!("{error}; the last good ones stay meanwhile");
+                    tracing::warn!(%error, "failed to load ServiceAccounts, keeping the previous ones");
                 }
                 None => {}
             }
@@ -222,7 +222,7 @@ impl Inner {
                 let annotations = manifest.annotations.iter();
                 let read = self.reader.read(annotations.map(|(k, v)| (k.as_str(), v.as_str())));
                 for warning in read.iter().flat_map(|read| &read.warnings) {
-                    tracing::warn!(service_account = %key, "{warning}");
+                    tracing::warn!(service_account = %key, %warning, "problem in a ServiceAccount");
                 }
                 index.list_item(key, (read.map(Arc::new), Uid::default()), None, now);
             }
@@ -234,7 +234,7 @@ impl Inner {
         tracing::info!(
             service_accounts = manifests.service_accounts.len(),
             config_map = config_map.is_some(),
-            "took the files of --service-accounts"
+            "loaded ServiceAccounts"
         );
     }
 }

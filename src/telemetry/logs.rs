@@ -30,7 +30,7 @@ pub enum Format {
 }
 
 #[derive(Debug, thiserror::Error)]
-#[error("failed to set up the log: {0}; call this once, before anything else that logs")]
+#[error("failed to set up logging: {0}; call this once, before anything logs")]
 pub struct LogsError(#[from] SetGlobalDefaultError);
 
 /// Sends the events of this process to standard error.

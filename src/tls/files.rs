@@ -23,37 +23,37 @@ pub struct PairPaths {
 #[derive(Debug, thiserror::Error)]
 pub enum FilesError {
     #[error(
-        "failed to read the certificate chain {path:?}: {source}; \
+        "failed to load TLS certificate {path:?}: {source}; \
          check that its Secret is mounted there, or set --tls-cert"
     )]
     ReadCertificate { path: PathBuf, source: io::Error },
     #[error(
-        "failed to read the private key {path:?}: {source}; \
+        "failed to load TLS key {path:?}: {source}; \
          check that its Secret is mounted there, or set --tls-key"
     )]
     ReadKey { path: PathBuf, source: io::Error },
     #[error(
-        "failed to find a certificate in {path:?}: it has no PEM block CERTIFICATE; \
-         put the certificate, then those that signed it, into the file"
+        "failed to load TLS certificate {path:?}: the file has no PEM block CERTIFICATE; \
+         write the certificate to it, followed by its intermediate CAs"
     )]
     FindCertificate { path: PathBuf },
     #[error(
-        "failed to find a private key in {path:?}: it has no PEM block PRIVATE KEY, \
-         RSA PRIVATE KEY or EC PRIVATE KEY; put the key into the file, unencrypted"
+        "failed to load TLS key {path:?}: the file has no PEM block PRIVATE KEY, \
+         RSA PRIVATE KEY or EC PRIVATE KEY; write the unencrypted key to it"
     )]
     FindKey { path: PathBuf },
-    #[error("failed to read {path:?} as PEM: {source}; write the file anew")]
+    #[error("failed to read {path:?} as PEM: {source}; write the file again")]
     ParsePem { path: PathBuf, source: pem::Error },
-    #[error("failed to use the certificate in {path:?}: {source}; issue it anew")]
+    #[error("failed to use TLS certificate {path:?}: {source}; issue a new one")]
     ParseCertificate { path: PathBuf, source: Error },
     #[error(
-        "failed to use the private key in {path:?}: {source}; \
+        "failed to use TLS key {path:?}: {source}; \
          use an ECDSA P-256, RSA (2048 bits or more) or Ed25519 key"
     )]
     ParseKey { path: PathBuf, source: Error },
     #[error(
-        "failed to use {key:?} with {certificate:?}: the key is not that of the first \
-         certificate in the file; write both anew from the same issue"
+        "failed to use TLS key {key:?} with certificate {certificate:?}: the key does not belong to \
+         the first certificate in the file; write both files from the same issuance"
     )]
     MatchKey { certificate: PathBuf, key: PathBuf },
 }
@@ -139,9 +139,17 @@ mod tests {
         let (pair, other) = (Pair::new(), Pair::new());
         let paths = paths(Path::new("certs"));
         let cases = [
-            ("", pair.key.as_str(), "certs/tls.crt\": it has no PEM block CERTIFICATE; put"),
-            (pair.certificate.as_str(), "", "certs/tls.key\": it has no PEM block PRIVATE KEY"),
-            (pair.certificate.as_str(), other.key.as_str(), "the key is not that of the first"),
+            (
+                "",
+                pair.key.as_str(),
+                "certs/tls.crt\": the file has no PEM block CERTIFICATE; write",
+            ),
+            (
+                pair.certificate.as_str(),
+                "",
+                "certs/tls.key\": the file has no PEM block PRIVATE KEY",
+            ),
+            (pair.certificate.as_str(), other.key.as_str(), "the key does not belong to the first"),
             (&pair.certificate[..80], pair.key.as_str(), "certs/tls.crt\" as PEM: missing"),
         ];
         for (certificate, key, said) in cases {

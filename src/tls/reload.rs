@@ -97,7 +97,7 @@ impl Reloader {
                     certificate = %certificate.display(),
                     key = %key.display(),
                     not_after,
-                    "loaded the certificate and its key"
+                    "loaded certificate"
                 );
             }
             Decision::Refuse(error) => {
@@ -106,7 +106,7 @@ impl Reloader {
                     certificate = %certificate.display(),
                     key = %key.display(),
                     %error,
-                    "failed to load the certificate and its key: the old pair stays in use"
+                    "failed to load certificate, keeping the previous one"
                 );
             }
         }

@@ -11,11 +11,10 @@ use rustls::{ServerConfig, SupportedCipherSuite, SupportedProtocolVersion, versi
 /// Why the settings can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
-    #[error("failed to read {0:?} as a TLS version: set --tls-min-version to 1.2 or 1.3")]
+    #[error("unknown TLS version {0:?}; set --tls-min-version to 1.2 or 1.3")]
     ParseVersion(String),
     #[error(
-        "failed to choose cipher suites: none of --tls-cipher-suites is supported; \
-         leave the flag out, or name some of {}",
+        "no cipher suite of --tls-cipher-suites is supported; leave the flag out, or choose from {}",
         tls12_names().collect::<Vec<_>>().join(", ")
     )]
     ChooseCipherSuites,
@@ -40,8 +39,7 @@ impl MinVersion {
             "" | "1.2" | "12" => Ok((Self::Tls12, Vec::new())),
             "1.3" | "13" => Ok((Self::Tls13, Vec::new())),
             "1.0" | "10" | "1.1" | "11" => {
-                let warning =
-                    format!("--tls-min-version {text} is no longer served: 1.2 is used instead");
+                let warning = format!("--tls-min-version {text} is not supported: using 1.2");
                 Ok((Self::Tls12, vec![warning]))
             }
             _ => Err(SettingsError::ParseVersion(text.to_owned())),
@@ -82,11 +80,11 @@ impl CipherSuites {
             named_any = true;
             match aws_lc_rs::ALL_CIPHER_SUITES.iter().find(|suite| is_named(suite, name)) {
                 Some(suite) if suite.tls13().is_some() => warnings.push(format!(
-                    "{name} in --tls-cipher-suites has no effect: TLS 1.3 suites are always served"
+                    "{name} in --tls-cipher-suites has no effect: TLS 1.3 suites are always on"
                 )),
                 Some(suite) => chosen.push(*suite),
                 None => warnings
-                    .push(format!("{name} in --tls-cipher-suites is not supported: skipped")),
+                    .push(format!("{name} in --tls-cipher-suites is not supported: ignored")),
             }
         }
         if !named_any {

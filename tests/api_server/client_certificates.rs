@@ -87,7 +87,7 @@ async fn serves_an_api_server_with_the_certificate_for_this_host_alone() {
     webhook.register_as(&control_plane, &namespace, registration).await;
     let stored = namespace.admit_pod(&pod("app", "app"), false).await.unwrap().object;
     assert_eq!(role(&stored), Some(ROLE));
-    assert!(!webhook.log().iter().any(|line| line.contains("rejected a client")));
+    assert!(!webhook.log().iter().any(|line| line.contains("rejected client certificate")));
 
     let elsewhere = demanding(&control_plane, &authority, 0).await;
     let refused = refusal(&control_plane, &elsewhere).await;
@@ -104,8 +104,8 @@ async fn rejects_an_api_server_without_a_certificate_and_says_so_at_both_ends() 
     let refused = refusal(control_plane, &webhook).await;
     assert!(refused.contains("tls: certificate required"), "{refused}");
     let line = webhook.logged("the rejection", |line| line["reason"] == "no-certificate").await;
-    let message = line["message"].as_str().unwrap_or_default();
-    assert!(message.contains("--admission-control-config-file"), "{line}");
+    let advice = line["advice"].as_str().unwrap_or_default();
+    assert!(advice.contains("--admission-control-config-file"), "{line}");
 }
 
 #[tokio::test]

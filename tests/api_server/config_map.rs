@@ -58,7 +58,9 @@ async fn follows_the_config_map_with_globs_while_it_runs() {
 
     // What is not JSON keeps the last good one, and is told.
     apply(&home, "{").await;
-    webhook.logged("a report of the bad document", |line| reports(line, "last good")).await;
+    webhook
+        .logged("a report of the bad document", |line| reports(line, "keeping the previous"))
+        .await;
     becomes(&namespace, Some("arn:aws:iam::111122223333:role/exact")).await;
 
     let maps = home.api::<ConfigMap>();

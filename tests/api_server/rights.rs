@@ -66,7 +66,7 @@ async fn is_not_ready_and_says_why_without_any_right_until_it_has_them() {
     let webhook =
         Webhook::builder().kubeconfig(&control_plane.kubeconfig_for(user, &[])).start().await;
 
-    let line = webhook.logged("why the watch fails", |line| said(line, "failed to watch")).await;
+    let line = webhook.logged("why the watch fails", |line| said(line, "watch failed")).await;
     assert!(line.to_string().contains(MISSING), "{line}");
     let readiness = webhook.get_admin("/readyz").await.unwrap();
     assert_eq!(readiness.status, 503);

@@ -22,9 +22,10 @@ async fn a_line_says_what_was_done_to_which_object() {
     let scene = Scene::new(control_plane().await, &[]).await;
     let replicas = scene.start(1).await;
     let secret = format!("Secret {}/pod-identity-webhook", scene.home);
-    for message in ["changed the Secret", "wrote the caBundle"] {
+    for message in ["updated certificate Secret", "updated caBundle"] {
         let said = replicas[0].logged(message, |line| line["message"] == message).await;
-        assert!(message != "changed the Secret" || said["object"] == secret.as_str(), "{said}");
+        let is_secret = message == "updated certificate Secret";
+        assert!(!is_secret || said["object"] == secret.as_str(), "{said}");
     }
     assert_each_key_once(&replicas[0].log().join("\n"));
 }
@@ -34,7 +35,7 @@ async fn a_line_says_that_something_failed_and_why() {
     let scene = Scene::unregistered(control_plane().await, &["secrets"], &[]).await;
     scene.register(&json!({})).await;
     let replica = Unready::start(&scene);
-    let message = "the certificates can't be managed as they should";
+    let message = "certificate management failed";
     let said = replica.logged(|line| line["message"] == message).await;
     let error = said["error"].as_str().unwrap_or_default();
     assert!(error.starts_with("not allowed to watch Secret"), "{said}");

@@ -45,8 +45,8 @@ fn names_what_is_wrong_with_a_secret_of_ours() {
         ),
         (&|data| drop(data.insert("tls.crt", b"junk".to_vec())), "tls.crt has no certificate"),
         (&|data| data.get_mut("tls.crt").unwrap().truncate(90), "tls.crt has no certificate"),
-        (&|data| drop(data.insert("tls.key", b"junk".to_vec())), "tls.key: it is not PEM"),
-        (&take("tls.key"), "tls.key is not the key of tls.crt"),
+        (&|data| drop(data.insert("tls.key", b"junk".to_vec())), "tls.key: not a PEM"),
+        (&take("tls.key"), "tls.key does not belong to tls.crt"),
         (
             &|data| {
                 take("tls.key")(data);
@@ -68,13 +68,13 @@ fn names_what_is_wrong_with_a_secret_of_ours() {
             &(|data: &mut Data| drop(data.remove("ca.key"))) as &dyn Fn(&mut Data),
             "ca.key is missing",
         ),
-        (&take("ca.key"), "ca.key is not the key of ca.crt"),
+        (&take("ca.key"), "ca.key does not belong to ca.crt"),
         (
             &|data| {
                 data.insert("ca.crt", foreign_ca.cert.pem().into_bytes());
                 data.insert("ca.key", foreign_ca.signing_key.serialize_pem().into_bytes());
             },
-            "ca.crt was not made by",
+            "ca.crt was not created by",
         ),
     ] {
         match edited(edit) {

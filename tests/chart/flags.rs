@@ -29,7 +29,7 @@ const OTHER_VALUES: [&str; 13] = [
 ];
 
 /// Whoever needs them has `extraArgs`.
-const WITHOUT_EFFECT: &str = "Accepted for command lines of the Go webhook, without effect:";
+const WITHOUT_EFFECT: &str = "Flags of the Go webhook that have no effect here:";
 
 /// The flags that `serve --help` lists, but for those without effect.
 fn flags_of_the_program() -> BTreeSet<String> {

@@ -20,7 +20,7 @@ async fn refused(args: &[String]) -> String {
     assert_eq!(status.code(), Some(1), "{args:?}: {}", launched.log());
     let line = poll("the last line", LONG, || async {
         let log = launched.log();
-        let line = log.lines().find(|line| line.contains("the program ends"));
+        let line = log.lines().find(|line| line.contains("\"exiting\""));
         line.map(str::to_owned).ok_or_else(|| anyhow::anyhow!("it is not in {log}"))
     })
     .await

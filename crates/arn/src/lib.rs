@@ -1,6 +1,7 @@
 //! Role ARNs, accounts and partitions, as IAM writes them, and how a bare role
 //! name becomes an ARN.
 
+#![warn(missing_docs)]
 use std::fmt;
 
 use text::shortened;
@@ -15,8 +16,10 @@ pub struct Account {
 /// Why a partition or an account ID is not one.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AccountError {
+    /// Not twelve digits; the text as given.
     #[error("the account ID {:?} is not 12 digits", shortened(.0, 64))]
     AccountId(String),
+    /// Does not begin with `aws`; the text as given.
     #[error(
         "the partition {:?} is not one of AWS's (aws, aws-cn, aws-us-gov, aws-iso, ...)",
         shortened(.0, 64)
@@ -38,11 +41,13 @@ impl Account {
         Ok(Self { partition: partition.to_owned(), id: id.to_owned() })
     }
 
+    /// The partition, such as `aws` or `aws-cn`.
     #[must_use]
     pub fn partition(&self) -> &str {
         &self.partition
     }
 
+    /// The account ID: twelve digits.
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id
@@ -93,6 +98,7 @@ impl RoleArn {
         }
     }
 
+    /// The ARN as it was written.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

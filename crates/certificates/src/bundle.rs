@@ -25,20 +25,24 @@ impl Bundle {
         }
     }
 
+    /// The certificates as PEM, one block after the other.
     #[must_use]
     pub fn pem(&self) -> String {
         self.certificates.iter().map(Certificate::pem).collect()
     }
 
+    /// The certificates in the order of the text.
     pub fn iter(&self) -> impl Iterator<Item = &Certificate> {
         self.certificates.iter()
     }
 
+    /// Whether this very certificate, byte by byte, is in the bundle.
     #[must_use]
     pub fn contains(&self, certificate: &Certificate) -> bool {
         self.certificates.contains(certificate)
     }
 
+    /// Whether nothing in the text had to be left out.
     #[must_use]
     pub fn is_clean(&self) -> bool {
         self.clean

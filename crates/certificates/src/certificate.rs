@@ -33,15 +33,19 @@ pub struct Certificate {
 /// Why bytes are not a certificate, or not PEM.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CertificateError {
-    #[error("it is not PEM: {0}")]
+    /// The text is not PEM (RFC 7468).
+    #[error("not PEM: {0}")]
     ParsePem(pem::PemError),
-    #[error("it is not an X.509 certificate: {0}")]
+    /// The bytes are not the DER of a certificate (RFC 5280, 4.1).
+    #[error("not an X.509 certificate: {0}")]
     ParseDer(x509_cert::der::Error),
-    #[error("its times are out of range")]
+    /// The certificate begins or ends at a time outside the years that can be computed with.
+    #[error("its validity times are out of range")]
     ReadTimes,
 }
 
 impl Certificate {
+    /// Reads one certificate from its DER. Verifies nothing.
     pub fn from_der(der: &[u8]) -> Result<Self, CertificateError> {
         Self::read(der).map_err(CertificateError::ParseDer)?.ok_or(CertificateError::ReadTimes)
     }
@@ -78,37 +82,44 @@ impl Certificate {
         }))
     }
 
+    /// The DER that it was read from.
     #[must_use]
     pub fn der(&self) -> &[u8] {
         &self.der
     }
 
+    /// The certificate as one PEM block, with line feeds.
     #[must_use]
     pub fn pem(&self) -> String {
         let config = pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF);
         pem::encode_config(&pem::Pem::new(LABEL, self.der.as_slice()), config)
     }
 
+    /// When its validity begins (`notBefore`).
     #[must_use]
     pub fn not_before(&self) -> Timestamp {
         self.not_before
     }
 
+    /// When its validity ends (`notAfter`).
     #[must_use]
     pub fn not_after(&self) -> Timestamp {
         self.not_after
     }
 
+    /// The time from `notBefore` to `notAfter`; negative if they are the wrong way round.
     #[must_use]
     pub fn lifetime(&self) -> SignedDuration {
         self.not_after.duration_since(self.not_before)
     }
 
+    /// Whether it is no longer valid at `now`.
     #[must_use]
     pub fn expired(&self, now: Timestamp) -> bool {
         now >= self.not_after
     }
 
+    /// The common name of its subject; empty if it has none.
     #[must_use]
     pub fn common_name(&self) -> &str {
         &self.common_name

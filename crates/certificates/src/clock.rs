@@ -33,6 +33,7 @@ pub struct Clock {
 /// The API servers' clocks less this machine's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Offset {
+    /// The median over the API servers; positive if they are ahead of this machine.
     pub median: SignedDuration,
     /// That of the API server furthest behind.
     pub lowest: SignedDuration,
@@ -128,6 +129,7 @@ impl Clock {
         self.samples.len()
     }
 
+    /// Whether no answer is kept.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.samples.is_empty()

@@ -27,20 +27,28 @@ pub struct Memory {
 /// What to do. The parts don't depend on each other's success.
 #[derive(Clone, Debug)]
 pub struct Decision {
+    /// The change that the Secret needs, if any.
     pub secret: Option<SecretStep>,
+    /// The caBundles to write.
     pub bundles: Vec<BundleRepair>,
+    /// The certificate to serve from now on; `None` if there is none that may be served.
     pub serve: Option<Arc<Leaf>>,
+    /// Whether the API server can call this replica.
     pub ready: bool,
+    /// What an operator has to see to, the Secret first.
     pub problems: Vec<Problem>,
 }
 
 /// A change of the Secret, and what brought it about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SecretStep {
+    /// Why the Secret has to change.
     pub cause: Cause,
+    /// How it has to change.
     pub change: Change,
 }
 
+/// A change of the Secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
     /// A new authority, and a leaf signed by it.
@@ -56,17 +64,27 @@ pub enum Change {
 /// What brought a change of the Secret about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Cause {
+    /// There is no Secret.
     Absent,
+    /// The Secret has no authority that can be used.
     Broken,
+    /// The Secret has an authority, and no leaf that can be used.
     LeafFlawed,
+    /// Two thirds of the leaf's lifetime have passed.
     LeafDue,
+    /// The leaf has expired.
     LeafExpired,
     /// The leaf is not valid yet: a clock that was ahead made it.
     LeafAhead,
+    /// Two thirds of the current authority's lifetime have passed.
     AuthorityDue,
+    /// A new authority has reached every caBundle: the time is recorded.
     AuthorityPublished,
+    /// An authority that was recorded as published is missing from a caBundle.
     AuthorityNotPublished,
+    /// The next authority has been published for the overlap: it becomes the current one.
     OverlapPassed,
+    /// The current authority has expired.
     AuthorityExpired,
     /// An authority is not valid yet: a clock that was ahead made it.
     AuthorityAhead,
@@ -129,6 +147,7 @@ impl Change {
 }
 
 impl Cause {
+    /// Every cause, in the order of the declaration.
     pub const ALL: [Self; 12] = [
         Self::Absent,
         Self::Broken,
@@ -144,6 +163,7 @@ impl Cause {
         Self::AuthorityAhead,
     ];
 
+    /// The kebab-case name in log lines and metric labels.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {

@@ -19,9 +19,11 @@ pub struct PrivateKey {
 /// Why bytes are not a private key. Says nothing of the bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
-    #[error("it is not PEM with a private key")]
+    /// The text has no PEM block that ends with `PRIVATE KEY`.
+    #[error("not a PEM private key")]
     ParsePem,
-    #[error("it is not an unencrypted ECDSA, RSA or Ed25519 key")]
+    /// The block is encrypted, damaged, or of an unsupported algorithm.
+    #[error("not an unencrypted ECDSA, RSA or Ed25519 key")]
     ParseKey,
 }
 
@@ -54,6 +56,7 @@ impl PrivateKey {
         &self.pem
     }
 
+    /// Whether this is the private key of the certificate's subject.
     #[must_use]
     pub fn is_of(&self, certificate: &Certificate) -> bool {
         self.public_key == certificate.public_key()

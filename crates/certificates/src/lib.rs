@@ -15,6 +15,7 @@
 //! overwrites the caBundle. The overlap is for the API server's own view of the
 //! configuration, which is a little behind.
 
+#![warn(missing_docs)]
 mod bundle;
 mod certificate;
 mod clock;

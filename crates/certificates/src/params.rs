@@ -9,16 +9,20 @@ use super::Certificate;
 /// Whom the certificates are for, and where they are kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Params {
+    /// The Service that the certificates are for.
     pub names: Names,
     /// The name of the Secret, in the namespace of the Service.
     pub secret: String,
+    /// How long the certificates are valid.
     pub lifetimes: Lifetimes,
 }
 
 /// The Service that the API server calls.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Names {
+    /// The name of the Service.
     pub service: String,
+    /// The namespace of the Service and of the Secret.
     pub namespace: String,
 }
 
@@ -33,18 +37,31 @@ pub struct Lifetimes {
 /// Why lifetimes can't be kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ParamsError {
-    #[error("failed to use the lifetime {0:?}: it must be between 3 s and 100 years")]
+    /// A lifetime below 3 s or above 100 years.
+    #[error("invalid lifetime {0:?}: must be between 3 s and 100 years")]
     CheckLifetime(Duration),
+    /// The leaf would outlive its authority.
     #[error(
-        "failed to use the lifetimes: a leaf ({leaf:?}) would outlive its CA ({authority:?}); \
-         make the leaf's the shorter one"
+        "invalid lifetimes: a serving certificate ({leaf:?}) would outlive its CA ({authority:?}); \
+         shorten --cert-lifetime"
     )]
-    CompareLifetimes { authority: Duration, leaf: Duration },
+    CompareLifetimes {
+        /// The authority's lifetime.
+        authority: Duration,
+        /// The leaf's lifetime.
+        leaf: Duration,
+    },
+    /// The overlap is a third of the authority's lifetime or longer.
     #[error(
-        "failed to use the CA overlap {overlap:?}: it must fit into the last third of the CA's \
-         lifetime ({authority:?}); shorten it or set --ca-lifetime"
+        "invalid CA overlap {overlap:?}: must fit into the last third of the CA's lifetime \
+         ({authority:?}); shorten it, or raise --ca-lifetime"
     )]
-    CheckOverlap { authority: Duration, overlap: Duration },
+    CheckOverlap {
+        /// The authority's lifetime.
+        authority: Duration,
+        /// The overlap that was asked for.
+        overlap: Duration,
+    },
 }
 
 impl Names {
@@ -75,6 +92,10 @@ impl Lifetimes {
     const SHORTEST: Duration = Duration::from_secs(3);
     const LONGEST: Duration = Duration::from_hours(24 * 36_525);
 
+    /// Checks the lifetimes against each other.
+    ///
+    /// # Errors
+    /// [`ParamsError`] says which of them does not fit.
     pub fn new(
         authority: Duration,
         leaf: Duration,
@@ -95,16 +116,19 @@ impl Lifetimes {
         Ok(Self { authority: signed(authority), leaf: signed(leaf), overlap: signed(overlap) })
     }
 
+    /// How long an authority is valid.
     #[must_use]
     pub fn authority(&self) -> SignedDuration {
         self.authority
     }
 
+    /// How long a new authority is published before it signs.
     #[must_use]
     pub fn overlap(&self) -> SignedDuration {
         self.overlap
     }
 
+    /// The `notBefore` of a certificate made now.
     #[must_use]
     pub fn not_before(&self, now: Timestamp) -> Timestamp {
         later(now, -Self::BACKDATE)

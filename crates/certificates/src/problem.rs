@@ -9,55 +9,103 @@ use super::{
 /// Something that a person has to see to, or that is on its way.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Problem {
+    /// The Secret, given by namespace and name, has not been read yet.
     #[error("Secret {0} has not been read yet")]
     SecretUnknown(String),
+    /// Somebody else's Secret can't be served.
     #[error(
-        "Secret {secret} is not managed by pod-identity-webhook and can't be served: {flaw}; \
-         delete it to have one made, or set --tls-secret to another name"
+        "Secret {secret} is not managed by pod-identity-webhook and cannot be served: {flaw}; \
+         delete it to get a new one, or set --tls-secret to another name"
     )]
-    ForeignFlawed { secret: String, flaw: Flaw },
+    ForeignFlawed {
+        /// Namespace and name of the Secret.
+        secret: String,
+        /// What is wrong with it.
+        flaw: Flaw,
+    },
+    /// The certificate in somebody else's Secret has expired.
     #[error(
         "Secret {secret} is not managed by pod-identity-webhook and its certificate expired at \
-         {at}; delete it to have one made, or set --tls-secret to another name"
+         {at}; delete it to get a new one, or set --tls-secret to another name"
     )]
-    ForeignExpired { secret: String, at: Timestamp },
+    ForeignExpired {
+        /// Namespace and name of the Secret.
+        secret: String,
+        /// When it expired.
+        at: Timestamp,
+    },
+    /// The `MutatingWebhookConfiguration` of this name has not been read yet.
     #[error("MutatingWebhookConfiguration {0} has not been read yet")]
     ConfigurationUnknown(String),
+    /// There is no `MutatingWebhookConfiguration` of this name.
     #[error(
         "MutatingWebhookConfiguration {0} does not exist; apply it, or set --webhook-config-name"
     )]
     ConfigurationMissing(String),
+    /// No webhook of the configuration calls the Service.
     #[error(
         "no webhook in MutatingWebhookConfiguration {name} has the clientConfig.service \
-         {namespace}/{service}; correct it, or set --service-name, --namespace or \
+         {namespace}/{service}; correct the configuration, or set --service-name, --namespace or \
          --webhook-config-name"
     )]
-    ConfigurationWithoutUs { name: String, namespace: String, service: String },
+    ConfigurationWithoutUs {
+        /// Name of the `MutatingWebhookConfiguration`.
+        name: String,
+        /// Namespace of the Service.
+        namespace: String,
+        /// Name of the Service.
+        service: String,
+    },
+    /// cert-manager writes the caBundle.
     #[error(
-        "MutatingWebhookConfiguration {name} has the annotation {annotation}: cert-manager writes \
+        "MutatingWebhookConfiguration {name} has the annotation {annotation}, so cert-manager writes \
          its caBundle; remove the annotation, or set --in-cluster=false and mount cert-manager's \
          certificate"
     )]
-    Injected { name: String, annotation: &'static str },
+    Injected {
+        /// Name of the `MutatingWebhookConfiguration`.
+        name: String,
+        /// The annotation that says so.
+        annotation: &'static str,
+    },
+    /// A caBundle does not verify the Secret's leaf.
     #[error(
         "webhook {webhook} of MutatingWebhookConfiguration {name} has a caBundle that does not \
-         verify the certificate; it is being repaired"
+         verify the serving certificate; updating it"
     )]
-    NotVerified { name: String, webhook: String },
+    NotVerified {
+        /// Name of the `MutatingWebhookConfiguration`.
+        name: String,
+        /// Name of the webhook in it.
+        webhook: String,
+    },
+    /// A certificate in the Secret is not valid yet.
     #[error(
         "the certificate in Secret {secret} is not valid before {begins} by the API server's \
-         clock: it is being replaced; if this stays, delete the Secret"
+         clock; replacing it; if this message stays, delete the Secret"
     )]
-    NotYetValid { secret: String, begins: Timestamp },
+    NotYetValid {
+        /// Namespace and name of the Secret.
+        secret: String,
+        /// When it becomes valid.
+        begins: Timestamp,
+    },
+    /// The certificate in somebody else's Secret is not valid yet.
     #[error(
         "Secret {secret} is not managed by pod-identity-webhook and its certificate is not valid \
-         before {begins} by the API server's clock; delete it to have one made, or set \
+         before {begins} by the API server's clock; delete it to get a new one, or set \
          --tls-secret to another name"
     )]
-    ForeignNotYetValid { secret: String, begins: Timestamp },
+    ForeignNotYetValid {
+        /// Namespace and name of the Secret.
+        secret: String,
+        /// When it becomes valid.
+        begins: Timestamp,
+    },
+    /// The API servers' time is not known.
     #[error(
-        "the API server's clock is not known: no certificate is issued, replaced or dropped; \
-         check that responses of the API server keep their Date header on the way"
+        "the API server's clock is unknown, so no certificate is issued, replaced or removed; \
+         check that proxies keep the Date header of the API server's responses"
     )]
     ClockUnknown,
 }

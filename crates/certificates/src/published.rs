@@ -13,6 +13,7 @@ pub struct PublishedBundles(pub Vec<(String, Configuration)>);
 pub enum Configuration {
     /// It has not been read yet.
     Unknown,
+    /// The API server has no configuration of this name.
     Missing,
     /// None of its webhooks calls our Service.
     WithoutUs,
@@ -27,16 +28,20 @@ pub enum Configuration {
 pub struct Entry {
     /// Its place among all webhooks of the configuration.
     pub index: usize,
+    /// Name of the webhook.
     pub name: String,
+    /// Its caBundle.
     pub bundle: Bundle,
 }
 
 /// One webhook of a configuration, whoever's it is.
 #[derive(Clone, Copy, Debug)]
 pub struct Webhook<'a> {
+    /// Name of the webhook.
     pub name: &'a str,
     /// Namespace and name of the Service that it calls.
     pub service: Option<(&'a str, &'a str)>,
+    /// Its `clientConfig.caBundle`: PEM, decoded from base64.
     pub ca_bundle: Option<&'a [u8]>,
 }
 
@@ -55,6 +60,8 @@ const INJECTED: [&str; 3] = [
 ];
 
 impl Configuration {
+    /// Reads a configuration that the API server has: `has_annotation` tells of its annotations,
+    /// `webhooks` are its webhooks in their order.
     pub fn read<'a>(
         names: &Names,
         has_annotation: impl Fn(&str) -> bool,
@@ -80,6 +87,7 @@ impl Configuration {
         }
     }
 
+    /// The webhooks whose caBundle is ours to write; empty if there are none.
     #[must_use]
     pub fn entries(&self) -> &[Entry] {
         match self {

@@ -20,9 +20,11 @@ const LONGEST_UNKNOWN: SignedDuration = SignedDuration::from_hours(366 * 24);
 /// The caBundle that webhooks of a configuration have to get.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BundleRepair {
+    /// Name of the `MutatingWebhookConfiguration`.
     pub configuration: String,
     /// Place and name of each webhook.
     pub webhooks: Vec<(usize, String)>,
+    /// The caBundle to write.
     pub bundle: Bundle,
 }
 

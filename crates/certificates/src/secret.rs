@@ -12,6 +12,7 @@ use super::{
 /// The annotation of a Secret of ours, and its value. Only such a Secret is
 /// changed.
 pub const MANAGED_BY: &str = "pod-identity.io/managed-by";
+/// The value of the annotation [`MANAGED_BY`] on a Secret of ours.
 pub const MANAGER: &str = "pod-identity-webhook";
 
 const LEAF: Keys = Keys { certificate: "tls.crt", key: "tls.key", published: "" };
@@ -25,13 +26,18 @@ const OLD: &str = "old-ca.crt";
 pub enum SecretView {
     /// It has not been read yet.
     Unknown,
+    /// There is no such Secret.
     Absent,
+    /// Ours, and complete.
     Ours(State),
     /// Ours, with an authority to sign a new leaf.
     OursWithoutLeaf {
+        /// The authorities in it.
         authorities: Authorities,
+        /// Why the leaf is of no use.
         flaw: Flaw,
     },
+    /// Ours, without an authority that can be used.
     OursBroken(Flaw),
     /// Somebody else's: served where it can be, never changed.
     Foreign(Result<Arc<Leaf>, Flaw>),
@@ -40,20 +46,43 @@ pub enum SecretView {
 /// Why a part of the Secret is of no use.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Flaw {
+    /// The data has no member of this name.
     #[error("{0} is missing")]
     Missing(&'static str),
+    /// The member of this name has no certificate in it.
     #[error("{0} has no certificate")]
     Empty(&'static str),
+    /// A member can't be read as certificates.
     #[error("{key}: {source}")]
-    Certificate { key: &'static str, source: Arc<CertificateError> },
+    Certificate {
+        /// Name of the member.
+        key: &'static str,
+        /// Why not.
+        source: Arc<CertificateError>,
+    },
+    /// A member can't be read as a private key.
     #[error("{key}: {source}")]
-    Key { key: &'static str, source: KeyError },
-    #[error("{key} is not the key of {certificate}")]
-    Mismatch { key: &'static str, certificate: &'static str },
-    #[error("ca.crt was not made by pod-identity-webhook")]
+    Key {
+        /// Name of the member.
+        key: &'static str,
+        /// Why not.
+        source: KeyError,
+    },
+    /// The key is that of another certificate.
+    #[error("{key} does not belong to {certificate}")]
+    Mismatch {
+        /// Name of the key's member.
+        key: &'static str,
+        /// Name of the certificate's member.
+        certificate: &'static str,
+    },
+    /// The authority was not made by this program.
+    #[error("ca.crt was not created by pod-identity-webhook")]
     NotOurs,
+    /// The leaf was not signed by the authority.
     #[error("tls.crt was not signed by ca.crt")]
     NotSigned,
+    /// The leaf is not for this DNS name.
     #[error("tls.crt is not for {0}")]
     Name(String),
 }
@@ -93,6 +122,7 @@ impl SecretView {
         }
     }
 
+    /// The authorities in a Secret of ours.
     #[must_use]
     pub fn authorities(&self) -> Option<&Authorities> {
         match self {

@@ -17,8 +17,10 @@ pub struct ServerTime {
 }
 
 impl ServerTime {
+    /// Nothing is known: it may be any time.
     pub const UNKNOWN: Self = Self { earliest: Timestamp::MIN, latest: Timestamp::MAX };
 
+    /// It is this very time on all API servers.
     #[must_use]
     pub fn exactly(time: Timestamp) -> Self {
         Self { earliest: time, latest: time }

@@ -10,7 +10,9 @@ use super::{Certificate, PrivateKey};
 /// An authority made here, with its key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Authority {
+    /// Its own certificate, self-signed.
     pub certificate: Certificate,
+    /// The key that it signs with.
     pub key: PrivateKey,
     /// Since when every caBundle of ours is known to have it.
     pub published: Option<Timestamp>,
@@ -38,11 +40,14 @@ pub struct Leaf {
 /// All of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct State {
+    /// The authorities.
     pub authorities: Authorities,
+    /// The serving certificate, signed by the current authority.
     pub leaf: Arc<Leaf>,
 }
 
 impl Authorities {
+    /// One authority with neither a next nor former ones.
     #[must_use]
     pub fn alone(current: Authority) -> Self {
         Self { current, next: None, old: Vec::new() }
@@ -78,6 +83,7 @@ impl Leaf {
         key.is_of(chain.first()?).then_some(Self { chain, key })
     }
 
+    /// The certificate of the server itself, the first of the chain.
     #[must_use]
     pub fn certificate(&self) -> &Certificate {
         // `new` refuses an empty chain.
@@ -90,11 +96,13 @@ impl Leaf {
         &self.chain
     }
 
+    /// The chain as PEM, the server's own certificate first.
     #[must_use]
     pub fn chain_pem(&self) -> String {
         self.chain.iter().map(Certificate::pem).collect()
     }
 
+    /// The private key of the first certificate.
     #[must_use]
     pub fn key(&self) -> &PrivateKey {
         &self.key

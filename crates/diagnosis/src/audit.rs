@@ -21,6 +21,7 @@ pub(super) const SKIPPED_BY: &str = "eks.amazonaws.com/skip-pod-identity-webhook
 pub struct Audit {
     /// Pods that were looked at.
     pub pods: usize,
+    /// The pods that lack what the webhook would add now.
     pub found: Vec<Lacking>,
 }
 
@@ -28,9 +29,13 @@ pub struct Audit {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Lacking {
+    /// Namespace of the pod and its ServiceAccount.
     pub namespace: String,
+    /// Name of the pod.
     pub pod: String,
+    /// Name of its ServiceAccount.
     pub service_account: String,
+    /// What the pod lacks, in one line.
     pub why: String,
 }
 

@@ -8,15 +8,22 @@ use text::Line;
 /// All checks in the order in which a pod's way to its credentials needs them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Report {
+    /// What was diagnosed, such as `deployment/app in namespace demo`.
     pub subject: String,
+    /// NAMESPACE/NAME of its ServiceAccount.
     pub service_account: String,
+    /// The result of all checks together.
     pub result: Status,
+    /// The checks in their order.
     pub checks: Vec<Check>,
 }
 
+/// One check and its result.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Check {
+    /// Its kebab-case name, such as `trust-policy`.
     pub id: &'static str,
+    /// Its result.
     pub status: Status,
     /// What was found, or why nobody looked.
     pub seen: String,
@@ -28,11 +35,15 @@ pub struct Check {
     blocks: bool,
 }
 
+/// The result of a check, or of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
+    /// Everything is as it should be.
     Pass,
+    /// A link is broken.
     Fail,
+    /// Not looked at: it needs another check to pass first, or there is nothing to look at.
     Skipped,
     /// Of a report: nothing failed, and something could not be looked at.
     Unknown,
@@ -41,9 +52,13 @@ pub enum Status {
 /// What a check comes to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Finding {
+    /// It is as it should be; what was seen.
     Pass(String),
+    /// It is broken.
     Fail {
+        /// What was seen.
         seen: String,
+        /// What to do about it.
         next: String,
     },
     /// It could not be looked at, and should have been.

@@ -13,6 +13,7 @@ use issuer::{Jwks, Token, Verify};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Fact<T> {
+    /// It was found.
     Known(T),
     /// It was asked for, and is not there.
     Absent,
@@ -27,21 +28,28 @@ pub enum Fact<T> {
 /// them.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Facts {
+    /// What the checks are about.
     pub subject: Subject,
     /// What the API server says of its version.
     pub version: Fact<Value>,
     /// `MutatingWebhookConfiguration`s.
     pub webhooks: Fact<Value>,
+    /// The `Namespace` of the subject.
     pub namespace: Fact<Value>,
+    /// The `ServiceAccount` of the subject.
     pub service_account: Fact<Value>,
     /// The `ConfigMap` of identities.
     pub config_map: Fact<Value>,
     /// How the webhook's entries were reached, by configuration and entry:
     /// `CONFIGURATION/ENTRY`, as an [`Entry`](super::Entry) displays.
     pub probes: Fact<BTreeMap<String, Probe>>,
+    /// A pod of the subject, created by dry run.
     pub dry_run: Fact<DryRun>,
+    /// A token of the ServiceAccount.
     pub token: Fact<TokenFact>,
+    /// The issuer's discovery document.
     pub discovery: Fact<FetchedDocument>,
+    /// The issuer's JWK set.
     pub jwks: Fact<FetchedDocument>,
     /// The pods that run; none for a `ServiceAccount` by itself.
     pub pods: Fact<Vec<Value>>,
@@ -56,9 +64,11 @@ pub struct Facts {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Subject {
+    /// Its namespace.
     pub namespace: String,
     /// `deployment/app`, as it was asked for.
     pub object: String,
+    /// Name of its ServiceAccount.
     pub service_account: String,
     /// Of the pods that are made, for selectors.
     #[serde(default)]
@@ -71,8 +81,11 @@ pub struct Subject {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum DryRun {
+    /// The API server would create the pod.
     Admitted {
+        /// The pod as it would be stored.
         pod: Value,
+        /// The warnings that came with it.
         #[serde(default)]
         warnings: Vec<String>,
     },
@@ -87,7 +100,9 @@ pub enum Probe {
     /// A `Service` in the cluster: what is behind it, and the certificate that
     /// it serves with, as far as its Secret tells.
     Service {
+        /// How many endpoints are ready.
         ready_endpoints: Fact<usize>,
+        /// The `tls.crt` of its Secret: PEM.
         certificate: Fact<String>,
     },
     /// No connection from here.
@@ -96,11 +111,14 @@ pub enum Probe {
     Untrusted(String),
     /// A connection, and no answer within the entry's time.
     Silent {
+        /// The time that passed.
         milliseconds: u64,
     },
     /// An answer that is none to a review.
     Unfit(String),
+    /// An answer to a review.
     Answered {
+        /// The time that passed.
         milliseconds: u64,
     },
 }
@@ -109,10 +127,15 @@ pub enum Probe {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TokenFact {
+    /// `iss`.
     pub issuer: String,
+    /// `sub`, such as `system:serviceaccount:NAMESPACE:NAME`.
     pub subject: String,
+    /// `aud`.
     pub audiences: Vec<String>,
+    /// `kid` of the header: the key that signed it.
     pub kid: Option<String>,
+    /// `alg` of the header.
     pub algorithm: String,
     /// Whether the published keys verify it: nothing where there were none to
     /// try, else why not.
@@ -123,11 +146,14 @@ pub struct TokenFact {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FetchedDocument {
+    /// Where it was fetched from.
     pub url: String,
+    /// Its text, or why there is none.
     pub answer: Result<String, String>,
 }
 
 impl<T> Fact<T> {
+    /// The value, if it was found.
     pub fn known(&self) -> Option<&T> {
         match self {
             Self::Known(known) => Some(known),
@@ -135,6 +161,7 @@ impl<T> Fact<T> {
         }
     }
 
+    /// Applies `f` to a value that was found.
     #[must_use]
     pub fn map<U>(self, f: impl FnOnce(T) -> U) -> Fact<U> {
         match self {

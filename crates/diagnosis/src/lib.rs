@@ -4,6 +4,7 @@
 //! missing; [`diagnose`] runs the checks over them. A check that stands on one
 //! that failed is skipped, so that the broken link is named and no other.
 
+#![warn(missing_docs)]
 mod account;
 mod audit;
 mod aws;
@@ -38,7 +39,9 @@ use check::Checks;
 /// What the webhook is known to be told, and where it is registered.
 #[derive(Clone, Debug, Default)]
 pub struct WebhookSettings {
+    /// The flags that the webhook is assumed to run with.
     pub policy: AdmissionSettings,
+    /// Reads annotations as the webhook does.
     pub reader: ServiceAccountReader,
     /// Names of `MutatingWebhookConfiguration`s; by what they look like where
     /// there are none.

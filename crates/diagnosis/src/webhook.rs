@@ -17,7 +17,9 @@ use injection::identity::Identity;
 /// One of the `webhooks` of a `MutatingWebhookConfiguration`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Entry<'a> {
+    /// Name of the `MutatingWebhookConfiguration`.
     pub configuration: &'a str,
+    /// Name of the webhook in it.
     pub name: &'a str,
     value: &'a Value,
 }
@@ -25,8 +27,15 @@ pub struct Entry<'a> {
 /// Where the API server calls it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Address {
+    /// `clientConfig.url`.
     Url(String),
-    Service { namespace: String, name: String },
+    /// `clientConfig.service`.
+    Service {
+        /// Its namespace.
+        namespace: String,
+        /// Its name.
+        name: String,
+    },
 }
 
 /// Whether the selectors of an entry let a pod through to it.
@@ -74,6 +83,7 @@ pub fn entries<'a>(list: &'a Value, configurations: &[String]) -> Vec<Entry<'a>>
 }
 
 impl Entry<'_> {
+    /// Where the API server calls it.
     #[must_use]
     pub fn address(&self) -> Address {
         let client = &self.value["clientConfig"];

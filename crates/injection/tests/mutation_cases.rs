@@ -11,14 +11,14 @@
 use injection::admission::{self, Admission, AdmissionSettings, Endpoint, Mark, Triage, decode};
 use injection::identity::{
     Account, AnnotationKeys, ConfigMapIdentities, ContainerCredentialsKeys, Expiration, Key,
-    Lookup, Observed, ServiceAccountReader,
+    Lookup, Observed, ServiceAccountReader, WarningKind,
 };
 use injection::mutation::Jitter;
 use json_patch::{Patch, PatchOperation};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 #[derive(Deserialize)]
@@ -228,18 +228,27 @@ fn pretty(value: &Value) -> String {
     serde_json::to_string_pretty(value).unwrap()
 }
 
-#[test]
-fn every_case_ends_as_its_file_says() {
+/// The cases by their files.
+fn cases() -> Vec<(PathBuf, Case)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases");
     let mut files: Vec<_> = folder.read_dir().unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
     assert!(files.len() >= 40, "only {} cases found", files.len());
-    let mut failed = Vec::new();
-    for file in &files {
-        let text = std::fs::read_to_string(file).unwrap();
+    let read = |file: PathBuf| {
+        let text = std::fs::read_to_string(&file).unwrap();
         let options = serde_saphyr::options! { strict_booleans: true };
         let case = serde_saphyr::from_str_with_options::<Case>(&text, options)
             .unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        (file, case)
+    };
+    files.into_iter().map(read).collect()
+}
+
+#[test]
+fn every_case_ends_as_its_file_says() {
+    let cases = cases();
+    let mut failed = Vec::new();
+    for (file, case) in &cases {
         let outcome = std::panic::catch_unwind(|| case.check());
         if outcome.is_err() {
             failed.push(format!("{} ({})", file.display(), case.shows));
@@ -249,7 +258,42 @@ fn every_case_ends_as_its_file_says() {
         failed.is_empty(),
         "{} of {} failed:\n{}",
         failed.len(),
-        files.len(),
+        cases.len(),
         failed.join("\n")
+    );
+}
+
+/// The texts for whoever creates a pod, side by side: each kind of warning and
+/// each reason for a refusal, as the cases show them.
+#[test]
+fn golden_warnings_and_refusals() {
+    let mut texts = BTreeSet::new();
+    for (_, case) in cases() {
+        let admission = case.admit(&case.pod);
+        let warnings = admission.warnings.iter();
+        texts.extend(warnings.map(|it| format!("{}: {it}\n", it.kind.as_str())));
+        let refusal = admission.refusal.iter();
+        texts.extend(
+            refusal.map(|it| format!("refused, {}: {}\n", admission.outcome, it.message())),
+        );
+    }
+    let begins = |with: String| texts.iter().any(|text| text.starts_with(&with));
+    for kind in WarningKind::ALL {
+        assert!(begins(format!("{}: ", kind.as_str())), "no case shows {}", kind.as_str());
+    }
+    for outcome in ["lookup-failed", "no-containers", "no-credentials", "not-configured"] {
+        assert!(begins(format!("refused, {outcome}: ")), "no case is refused with {outcome}");
+    }
+    let texts: String = texts.into_iter().collect();
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/warnings.txt");
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(&file, &texts).unwrap();
+    }
+    let golden = std::fs::read_to_string(&file).unwrap_or_default();
+    assert!(
+        golden == texts,
+        "{} differs. If the new texts read well, run UPDATE_GOLDEN=1 cargo test -p injection \
+         golden, and commit the file. The texts now:\n{texts}",
+        file.display()
     );
 }

@@ -1,5 +1,6 @@
 //! Text for people: as one line whatever is in it, and as words of a shell.
 
+#![warn(missing_docs)]
 mod printable;
 pub mod shell;
 

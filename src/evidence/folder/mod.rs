@@ -18,7 +18,7 @@ pub enum FolderError {
     Read { path: PathBuf, source: io::Error },
     #[error("failed to write {}: {source}", path.display())]
     Write { path: PathBuf, source: io::Error },
-    #[error("failed to save to {}: it is not an empty folder; give a new one", path.display())]
+    #[error("failed to save to {}: not an empty folder; choose a new one", path.display())]
     NotVacant { path: PathBuf },
     #[error("{}: {why}", path.display())]
     Parse { path: PathBuf, why: String },

@@ -19,7 +19,7 @@ const LOOK: Duration = Duration::from_millis(50);
 
 /// Its holder stood still while others needed the memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("its client stood still while others waited for memory")]
+#[error("the client made no progress while others waited for memory")]
 pub(super) struct MadeRoom;
 
 /// A [`Ledger`] that tells those who wait.

@@ -19,17 +19,17 @@ pub enum AuthoritiesError {
          check that its ConfigMap or Secret is mounted there"
     )]
     Read { path: PathBuf, source: io::Error },
-    #[error("failed to read --client-ca-file {path:?} as PEM: {source}; write the file anew")]
+    #[error("failed to read --client-ca-file {path:?} as PEM: {source}; write the file again")]
     ParsePem { path: PathBuf, source: pem::Error },
     #[error(
-        "failed to find a certificate in --client-ca-file {path:?}: it has no PEM block \
-         CERTIFICATE; put the certificate of the authority that signs the API server's client \
-         certificate into the file"
+        "failed to load --client-ca-file {path:?}: the file has no PEM block \
+         CERTIFICATE; write the certificate of the CA that signs the API server's client \
+         certificate to it"
     )]
     FindCertificate { path: PathBuf },
     #[error(
         "failed to use certificate {number} in --client-ca-file {path:?}: {source}; \
-         put the certificate of an authority in its place"
+         replace it with a CA certificate"
     )]
     UseCertificate { path: PathBuf, number: usize, source: rustls::Error },
 }
@@ -96,8 +96,8 @@ mod tests {
         let garbled = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
         let second_garbled = format!("{}{garbled}", authority.pem());
         for (text, said) in [
-            ("", "it has no PEM block CERTIFICATE; put"),
-            (&authority.key_pem(), "it has no PEM block CERTIFICATE; put"),
+            ("", "the file has no PEM block CERTIFICATE; write"),
+            (&authority.key_pem(), "the file has no PEM block CERTIFICATE; write"),
             (&authority.pem()[..80], "as PEM: missing"),
             (garbled, "to use certificate 1 in"),
             (&second_garbled, "to use certificate 2 in"),

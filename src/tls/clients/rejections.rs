@@ -36,8 +36,8 @@ impl Rejections {
                 reason = Rejection::NoCertificate.as_str(),
                 client = client.map(tracing::field::display),
                 unlogged,
-                "rejected a client: {}",
-                advice(Rejection::NoCertificate)
+                advice = advice(Rejection::NoCertificate),
+                "rejected client certificate"
             );
         }
     }
@@ -55,8 +55,8 @@ impl Rejections {
                 subject = subject(),
                 %error,
                 unlogged,
-                "rejected a client: {}",
-                advice(reason)
+                advice = advice(reason),
+                "rejected client certificate"
             );
         }
     }
@@ -69,24 +69,26 @@ impl Rejections {
 fn advice(reason: Rejection) -> &'static str {
     match reason {
         Rejection::NoCertificate => {
-            "it showed no certificate; name one for this webhook in the file of the API server's \
-             --admission-control-config-file, and let probes ask --metrics-port"
+            "the client sent no certificate; configure one for this webhook in the API server's \
+             --admission-control-config-file, and point probes at --metrics-port"
         }
         Rejection::UnknownAuthority => {
-            "no authority in --client-ca-file signed its certificate; add the one that did, or \
-             give the client another certificate"
+            "no CA in --client-ca-file signed the client's certificate; add its CA, or give the \
+             client another certificate"
         }
         Rejection::Expired => {
-            "its certificate is not valid now; renew it, and compare the clocks of both ends"
+            "the client's certificate is not valid now; renew it, and compare the clocks of client \
+             and webhook"
         }
         Rejection::WrongPurpose => {
-            "its certificate is not one for clients; issue it with the extended key usage clientAuth"
+            "the client's certificate is not for client authentication; issue it with the extended \
+             key usage clientAuth"
         }
         Rejection::WrongName => {
-            "neither the common name nor a DNS name of its certificate is in \
+            "no common name or DNS name of the client's certificate is in \
              --client-allowed-names; add one, or give the client another certificate"
         }
-        Rejection::Other => "its certificate can't be used; issue it anew",
+        Rejection::Other => "the client's certificate is not usable; issue a new one",
     }
 }
 

@@ -68,12 +68,12 @@ impl Reloader {
             Ok(authorities) => {
                 let certificates = authorities.count();
                 self.verifier.swap(authorities);
-                tracing::info!(%file, certificates, "loaded the authorities of clients");
+                tracing::info!(%file, certificates, "loaded client CA file");
             }
             Err(error) => tracing::error!(
                 %file,
                 %error,
-                "failed to load the authorities of clients: the old ones stay in use"
+                "failed to load client CA file, keeping the previous one"
             ),
         }
     }

@@ -33,14 +33,14 @@ pub enum ManagedObject {
 #[derive(Debug, thiserror::Error)]
 pub enum AccessError {
     #[error(
-        "not allowed to {operation} {target}: {reason}; where that right is missing, {}; or set \
-         --in-cluster=false and give the certificate by --tls-cert and --tls-key",
+        "not allowed to {operation} {target}: {reason}; if that right is missing, {}; or set \
+         --in-cluster=false and mount a certificate for --tls-cert and --tls-key",
         target.rule(*operation)
     )]
     Forbidden { operation: Operation, target: ManagedObject, reason: String },
-    #[error("failed to {operation} {target}: {reason}; it is tried again")]
+    #[error("failed to {operation} {target}: {reason}; retrying")]
     Call { operation: Operation, target: ManagedObject, reason: String },
-    #[error("failed to {operation} {target}: no answer within {TIMEOUT:?}; it is tried again")]
+    #[error("failed to {operation} {target}: no response within {TIMEOUT:?}; retrying")]
     Wait { operation: Operation, target: ManagedObject },
     #[error(transparent)]
     Issue(#[from] IssueError),
@@ -126,15 +126,15 @@ impl ManagedObject {
     fn rule(&self, operation: Operation) -> String {
         match self {
             Self::Secret { namespace, .. } if operation == Operation::Create => format!(
-                "grant its ServiceAccount, by a Role in namespace {namespace}, apiGroups [\"\"], \
+                "grant the webhook's ServiceAccount, by a Role in namespace {namespace}, apiGroups [\"\"], \
                  resources [secrets], verbs [create] (without resourceNames)"
             ),
             Self::Secret { namespace, name } => format!(
-                "grant its ServiceAccount, by a Role in namespace {namespace}, apiGroups [\"\"], \
+                "grant the webhook's ServiceAccount, by a Role in namespace {namespace}, apiGroups [\"\"], \
                  resources [secrets], resourceNames [{name}], verbs [get, list, watch, update]"
             ),
             Self::Configuration(name) => format!(
-                "grant its ServiceAccount, by a ClusterRole, apiGroups \
+                "grant the webhook's ServiceAccount, by a ClusterRole, apiGroups \
                  [admissionregistration.k8s.io], resources [mutatingwebhookconfigurations], \
                  resourceNames [{name}], verbs [get, list, watch, patch]"
             ),

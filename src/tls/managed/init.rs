@@ -29,11 +29,11 @@ pub struct Initialised {
 pub enum InitError {
     #[error(transparent)]
     Issue(#[from] IssueError),
-    #[error("failed to create the folder {path:?}: {source}; choose one that can be written")]
+    #[error("failed to create the folder {path:?}: {source}; choose a writable folder")]
     CreateFolder { path: PathBuf, source: io::Error },
-    #[error("failed to write {path:?}: it exists; choose another folder, or add --force")]
+    #[error("failed to write {path:?}: the file exists; choose another folder, or add --force")]
     KeepExisting { path: PathBuf },
-    #[error("failed to write {path:?}: {source}; see that the folder can be written")]
+    #[error("failed to write {path:?}: {source}; check that the folder is writable")]
     Write { path: PathBuf, source: io::Error },
 }
 

@@ -18,15 +18,15 @@ use certificates::{
 /// Why no certificate could be made.
 #[derive(Debug, thiserror::Error)]
 pub enum IssueError {
-    #[error("failed to make a certificate: {0}")]
+    #[error("failed to create a certificate: {0}")]
     Make(#[from] rcgen::Error),
-    #[error("failed to read a certificate just made: {0}")]
+    #[error("failed to read the new certificate: {0}")]
     ReadCertificate(#[from] CertificateError),
-    #[error("failed to read a key just made: {0}")]
+    #[error("failed to read the new key: {0}")]
     ReadKey(#[from] KeyError),
-    #[error("failed to make a certificate for {name:?}: the CA does not verify it")]
+    #[error("failed to create a certificate for {name:?}: it does not verify against its CA")]
     Verify { name: String },
-    #[error("failed to make a certificate: it has no name; give at least one")]
+    #[error("failed to create a certificate: no name given; give at least one")]
     NameNothing,
 }
 

@@ -248,9 +248,9 @@ impl Manager {
             let changed = *held != decision.serve;
             if changed {
                 if let Some(leaf) = &decision.serve {
-                    tracing::info!(leaf = ?leaf.certificate(), "serving a certificate");
+                    tracing::info!(leaf = ?leaf.certificate(), "serving certificate");
                 } else {
-                    tracing::warn!("there is no certificate to serve");
+                    tracing::warn!("no certificate to serve");
                 }
                 held.clone_from(&decision.serve);
             }
@@ -267,7 +267,7 @@ impl Manager {
         self.status.send_if_modified(|held| {
             let changed = *held != status;
             if changed {
-                tracing::info!(ready = status.ready, %status, "the certificates' status changed");
+                tracing::info!(ready = status.ready, %status, "certificate status changed");
                 held.clone_from(&status);
             }
             changed
@@ -285,7 +285,7 @@ impl Manager {
         }
         match webhooks::repair(&self.webhooks, repair, &version).await {
             Ok(object) => {
-                tracing::info!(object = %target, webhooks = repair.webhooks.len(), "wrote the caBundle");
+                tracing::info!(object = %target, webhooks = repair.webhooks.len(), "updated caBundle");
                 self.failures.clear(Operation::Patch, &target);
                 self.stats.count_repairs(repair.webhooks.len());
                 self.take_configuration(index, Some(object));
@@ -327,7 +327,7 @@ impl Manager {
         };
         match self.store.put(object, &state).await {
             Ok(object) => {
-                tracing::info!(object = %target, cause = step.cause.as_str(), "changed the Secret");
+                tracing::info!(object = %target, cause = step.cause.as_str(), "updated certificate Secret");
                 for done in [Operation::Issue, Operation::Create, Operation::Update] {
                     self.failures.clear(done, &target);
                 }

@@ -12,7 +12,7 @@ use certificates::Leaf;
 /// Why rustls can't serve a leaf. One made here it can.
 #[derive(Debug, thiserror::Error)]
 pub enum ServingError {
-    #[error("failed to read the private key in the Secret: {0}; issue it anew")]
+    #[error("failed to read the private key in the Secret: {0}; issue the certificate again")]
     ReadKey(#[from] pem::Error),
     #[error(
         "failed to use the private key in the Secret: {0}; \

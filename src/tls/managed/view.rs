@@ -114,7 +114,7 @@ impl Failures {
         let key = (target.clone(), operation);
         let former = self.0.remove(&key);
         if former.as_ref().is_none_or(|former| former.message != message) {
-            tracing::warn!(error = %message, "the certificates can't be managed as they should");
+            tracing::warn!(error = %message, "certificate management failed");
         }
         let count = former.map_or(0, |former| former.count).saturating_add(1);
         let failure = Failure { message, shown, count, retry: Instant::now() + delay(count) };
@@ -123,7 +123,7 @@ impl Failures {
 
     pub(super) fn clear(&mut self, operation: Operation, target: &ManagedObject) {
         if self.0.remove(&(target.clone(), operation)).is_some() {
-            tracing::info!(%operation, object = %target, "it works again");
+            tracing::info!(%operation, object = %target, "certificate management recovered");
         }
     }
 

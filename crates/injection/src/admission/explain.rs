@@ -71,13 +71,13 @@ impl Candidate<'_> {
             && sa.has_oversized_role
         {
             return format!(
-                "none: ServiceAccount {} has an annotation {} of more than {MAX_VALUE_BYTES} bytes",
+                "none: ServiceAccount {} has a {} longer than {MAX_VALUE_BYTES} bytes",
                 self.key, policy.settings.keys.role_arn
             );
         }
         format!(
-            "none: ServiceAccount {} is not there or has no annotation {}, and nothing else names \
-             it",
+            "none: ServiceAccount {} does not exist or has no annotation {}, and no other source \
+             names it",
             self.key, policy.settings.keys.role_arn
         )
     }
@@ -139,8 +139,9 @@ fn parts(plan: &Plan<'_>, policy: &AdmissionSettings) -> Vec<Part> {
         name: format!("{} {name}", list.as_str()),
         lines: vec![Line {
             mark: Mark::NotAdded,
-            what: "all of it".to_owned(),
-            why: "left out by the pod's skip-containers or include-containers".to_owned(),
+            what: "everything".to_owned(),
+            why: "left out by the pod's annotation skip-containers or include-containers"
+                .to_owned(),
         }],
     });
     let mut parts: Vec<_> = containers.chain(left_out).collect();
@@ -166,8 +167,8 @@ fn lines(container: &ContainerPlan<'_>, plan: &Plan<'_>, policy: &AdmissionSetti
                 mark: Mark::There,
                 what: name.to_owned(),
                 why: match variables {
-                    Variables::Credentials => "the container's own: it keeps its credentials",
-                    _ => "the container's own",
+                    Variables::Credentials => "set by the container: it keeps its own credentials",
+                    _ => "set by the container",
                 }
                 .to_owned(),
             }),
@@ -178,7 +179,9 @@ fn lines(container: &ContainerPlan<'_>, plan: &Plan<'_>, policy: &AdmissionSetti
     let (mark, why) = match container.mounted {
         Mounted::Nothing => (Mark::Added, format!("{path}, volume {}", plan.volume.name)),
         Mounted::OurVolume => (Mark::There, format!("{path}, the token's volume")),
-        Mounted::Taken { by, .. } => (Mark::NotAdded, format!("{path} has volume {by}")),
+        Mounted::Taken { by, .. } => {
+            (Mark::NotAdded, format!("{path} is the mountPath of volume {by}"))
+        }
     };
     lines.push(Line { mark, what: "mount".to_owned(), why });
     lines
@@ -190,19 +193,22 @@ fn not_asked(variables: Variables, policy: &AdmissionSettings) -> Line {
         Variables::RegionalSts => (
             "AWS_STS_REGIONAL_ENDPOINTS",
             if policy.defaults.regional_sts {
-                format!("{} says no", keys.regional_sts)
+                format!("{} is false", keys.regional_sts)
             } else {
-                format!("neither {} nor --sts-regional-endpoint asks for it", keys.regional_sts)
+                format!("neither {} nor --sts-regional-endpoint is true", keys.regional_sts)
             },
         ),
         Variables::Region => {
-            ("AWS_REGION", format!("neither {} nor --aws-default-region names one", keys.region))
+            ("AWS_REGION", format!("neither {} nor --aws-default-region is set", keys.region))
         }
         // They are what an identity is.
         Variables::Credentials => ("credentials", String::new()),
         Variables::SessionName => (
             "AWS_ROLE_SESSION_NAME",
-            format!("{} does not ask for it, or the name does not fit", keys.role_session_name),
+            format!(
+                "{} is not set, or the pod's name is too short or too long",
+                keys.role_session_name
+            ),
         ),
     };
     Line { mark: Mark::NotAdded, what: what.to_owned(), why }
@@ -218,7 +224,7 @@ fn of_the_pod(plan: &Plan<'_>) -> Vec<Line> {
     } else if volume.present {
         Line { mark: Mark::There, what, why: "the pod has it".to_owned() }
     } else {
-        Line { mark: Mark::NotAdded, what, why: "no container is to mount it".to_owned() }
+        Line { mark: Mark::NotAdded, what, why: "no container mounts it".to_owned() }
     }];
     if plan.label.is_some() {
         let what = format!("label {LABEL}");

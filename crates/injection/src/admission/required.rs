@@ -72,20 +72,20 @@ pub(super) fn refuse(
         | Outcome::PatchTooLarge
         | Outcome::BadRequest => return None,
         Outcome::NoCredentials => format!(
-            "container {uncovered} would run without credentials: remove what stands at the token's mount \
-             path or in its AWS_ variables, or skip the container by annotation"
+            "container {uncovered} would run without credentials; remove its AWS_ variables and \
+             what is mounted at the token's path, or name the container in skip-containers"
         ),
         Outcome::NotConfigured => format!(
-            "ServiceAccount {key} has no role: annotate it with the role's ARN, then create the \
+            "ServiceAccount {key} has no role; annotate it with the role's ARN, then create the \
              pod again"
         ),
-        Outcome::NoContainers => "skip-containers and include-containers leave no container that \
-             takes part: correct the pod's annotations"
+        Outcome::NoContainers => "skip-containers and include-containers leave out every container; \
+             correct the pod's annotations"
             .to_owned(),
         Outcome::LookupFailed => format!(
-            "the identity of ServiceAccount {key} could not be looked up ({}): create the pod \
-             again in a moment",
-            shortened(reason.unwrap_or("no reason given"), 500)
+            "failed to look up the identity of ServiceAccount {key} ({}); create the pod again \
+             later",
+            shortened(reason.unwrap_or("reason unknown"), 500)
         ),
     };
     let message = format!("this pod must not run without an AWS identity: {why}");

@@ -46,9 +46,9 @@ pub enum Subject<'a> {
 pub enum DecodeError {
     #[error("the body is not an AdmissionReview in JSON: {0}")]
     Json(String),
-    #[error("apiVersion is {0:?}: admission.k8s.io/v1 and admission.k8s.io/v1beta1 are served")]
+    #[error("apiVersion is {0:?}; send admission.k8s.io/v1 or admission.k8s.io/v1beta1")]
     Version(String),
-    #[error("kind is {0:?}: send an AdmissionReview")]
+    #[error("kind is {0:?}; send an AdmissionReview")]
     Kind(String),
     #[error("the review has no request")]
     NoRequest,
@@ -56,7 +56,7 @@ pub enum DecodeError {
     Missing(&'static str),
     #[error("request.{0} has more than {MAX_UID_BYTES} bytes")]
     TooLong(&'static str),
-    #[error("request.object is missing: a Pod was to be reviewed")]
+    #[error("request.object is missing; send the Pod")]
     NoObject,
     /// It would become a part of a path at the API server.
     #[error("{0} is not the name of a Kubernetes object")]

@@ -79,12 +79,17 @@ pub fn token_expiration(key: &str, value: &str) -> Result<Expiration, Warning> {
     if value.len() > MAX_VALUE_BYTES {
         return Err(Warning::oversized(key, value, MAX_VALUE_BYTES));
     }
+    // Rust reports an overflow before it has seen what follows.
+    let digits = value.strip_prefix(['-', '+']).unwrap_or(value);
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(Warning::unreadable(key, value, "write a whole number of seconds"));
+    }
     match value.parse::<i64>() {
         Ok(seconds) => Ok(Expiration::from_seconds(seconds)),
         Err(error) => match error.kind() {
             IntErrorKind::PosOverflow => Ok(Expiration::MAX),
             IntErrorKind::NegOverflow => Ok(Expiration::MIN),
-            _ => Err(Warning::unreadable(key, value, "not a whole number of seconds")),
+            _ => Err(Warning::unreadable(key, value, "write a whole number of seconds")),
         },
     }
 }
@@ -100,7 +105,7 @@ pub fn parse_bool(text: &str) -> Option<bool> {
 }
 
 pub(super) fn boolean(key: &str, value: &str) -> Result<bool, Warning> {
-    parse_bool(value).ok_or_else(|| Warning::unreadable(key, value, "neither true nor false"))
+    parse_bool(value).ok_or_else(|| Warning::unreadable(key, value, "write true or false"))
 }
 
 /// Hands each container name of one line of CSV to `take`, spaces around it
@@ -121,7 +126,7 @@ pub fn each_container_name(
     }
     let unreadable = |why| Warning::unreadable(key, value, why);
     if value.matches('"').count() % 2 == 1 {
-        return Err(unreadable("a quote is not closed"));
+        return Err(unreadable("close the quote"));
     }
     // CSV knows a quote only right after a comma.
     let mut trimmed = String::with_capacity(value.len());
@@ -131,7 +136,7 @@ pub fn each_container_name(
     }
     let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(trimmed.as_bytes());
     let mut record = csv::StringRecord::new();
-    reader.read_record(&mut record).map_err(|_| unreadable("not a comma-separated list"))?;
+    reader.read_record(&mut record).map_err(|_| unreadable("write a comma-separated list"))?;
     record.iter().map(str::trim).filter(|name| !name.is_empty()).for_each(&mut take);
     Ok(())
 }
@@ -156,9 +161,10 @@ mod tests {
     #[test]
     fn reports_an_expiration_that_is_not_a_number() {
         for (given, why) in [
-            ("1h", "not a whole number"),
-            ("600.0", "not a whole number"),
-            (" 600", "not a whole number"),
+            ("1h", "write a whole number of seconds"),
+            ("600.0", "write a whole number of seconds"),
+            ("99999999999999999999h", "write a whole number of seconds"),
+            (" 600", "write a whole number of seconds"),
             (&"9".repeat(2_049), "more than 2048 bytes"),
         ] {
             let warning = token_expiration("eks.amazonaws.com/token-expiration", given);

@@ -57,15 +57,15 @@ struct Glob {
 /// Why a document, or one entry of it, could not be taken.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigMapError {
-    #[error("failed to read data.config as a JSON object: {0}; the last good one stays")]
+    #[error("failed to read data.config as a JSON object: {0}; keeping the previous entries")]
     Document(#[source] serde_json::Error),
     #[error(
-        "failed to read data.config: it has {0} bytes, more than 1 MiB; the last good one stays"
+        "failed to read data.config: {0} bytes is more than 1 MiB; keeping the previous entries"
     )]
     TooLong(usize),
-    #[error("entry {key:?} is skipped: {why}")]
+    #[error("entry {key:?}: {why}")]
     Entry { key: String, why: String },
-    #[error("in entry {key:?} {warning}")]
+    #[error("entry {key:?}: {warning}")]
     Value { key: String, warning: Warning },
 }
 
@@ -133,7 +133,7 @@ impl ConfigMapIdentities {
             return Err("its name has more than one /".to_owned());
         }
         if name.len() > MAX_NAME_BYTES {
-            return Err(format!("a ServiceAccount's name has at most {MAX_NAME_BYTES} bytes"));
+            return Err(format!("its ServiceAccount's name has more than {MAX_NAME_BYTES} bytes"));
         }
         let is_glob = namespace.contains(['*', '?']);
         let max = if is_glob { MAX_GLOB_BYTES } else { MAX_NAMESPACE_BYTES };
@@ -162,7 +162,7 @@ impl Globs {
             return Ok(());
         }
         if self.all.len() == MAX_GLOBS {
-            return Err(format!("there are {MAX_GLOBS} namespace globs for its ServiceAccount"));
+            return Err(format!("its ServiceAccount has {MAX_GLOBS} namespace globs already"));
         }
         self.places.insert(pattern.to_owned(), self.all.len());
         self.all.push((Glob::new(pattern), entry));
@@ -173,7 +173,7 @@ impl Globs {
 impl ConfigMapEntry {
     fn read(value: &RawValue, account: Option<&Account>) -> Result<Self, String> {
         let value: Value = serde_json::from_str(value.get()).map_err(|error| error.to_string())?;
-        let members = value.as_object().ok_or("it is not a JSON object")?;
+        let members = value.as_object().ok_or("not a JSON object")?;
         let mut entry = Self::default();
         for (name, value) in members {
             if value.is_null() {

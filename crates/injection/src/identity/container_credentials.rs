@@ -16,11 +16,11 @@ pub struct ContainerCredentialsKeys(HashMap<String, HashSet<String>>);
 /// Why a file, or one entry of it, could not be taken.
 #[derive(Debug, thiserror::Error)]
 pub enum ContainerCredentialsError {
-    #[error("failed to read the container credentials file as JSON: {0}; the last good one stays")]
+    #[error("failed to read the container credentials file as JSON: {0}; keeping the previous one")]
     Json(#[from] serde_json::Error),
-    #[error("failed to read the container credentials file: {0}; the last good one stays")]
+    #[error("failed to read the container credentials file: {0}; keeping the previous one")]
     Document(&'static str),
-    #[error("entry {0} of the container credentials file is skipped: {1}")]
+    #[error("entry {0}: {1}")]
     Entry(usize, &'static str),
 }
 
@@ -38,10 +38,12 @@ impl ContainerCredentialsKeys {
             return Ok((keys, skipped));
         }
         let file: Value = serde_json::from_slice(file)?;
-        let file = file.as_object().ok_or(Document("it is not a JSON object"))?;
+        let file = file.as_object().ok_or(Document("not a JSON object"))?;
         let identities = match member(file, "identities") {
             None | Some(Value::Null) => return Ok((keys, skipped)),
-            Some(identities) => identities.as_array().ok_or(Document("identities is no list"))?,
+            Some(identities) => {
+                identities.as_array().ok_or(Document("identities is not a list"))?
+            }
         };
         for (index, identity) in identities.iter().enumerate() {
             let text = |name| identity.as_object().and_then(|it| member(it, name)?.as_str());

@@ -109,7 +109,7 @@ impl Lookup {
             warnings.push(Warning::new(
                 WarningKind::LookupFailed,
                 format!(
-                    "the {what} could not be looked up: the flags' expiration and region apply"
+                    "failed to look up the {what}; using the webhook's default token expiration and region"
                 ),
             ));
         }
@@ -289,7 +289,7 @@ mod tests {
         let identity = lookup.identity(&defaults).expect("known").expect("listed");
         assert_eq!(identity.shared().token_expiration.seconds(), 700);
         assert_eq!(identity.shared().region, Some("eu-west-1"));
-        assert!(lookup.warnings()[0].message().starts_with("the ConfigMap"));
+        assert!(lookup.warnings()[0].message().contains("look up the ConfigMap;"));
     }
 
     #[test]

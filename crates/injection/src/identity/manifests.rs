@@ -33,7 +33,7 @@ pub struct ConfigMapManifest {
 /// Why a file could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ManifestError {
-    #[error("failed to read it as YAML or JSON: {0}")]
+    #[error("not valid YAML or JSON: {0}")]
     Syntax(String),
     #[error("failed to read document {document}, a {kind}: {reason}")]
     Document { document: usize, kind: String, reason: String },
@@ -213,7 +213,7 @@ mod tests {
             ("a: 1e400", "line 1 column 4: non-finite float `1e400`"),
         ] {
             let error = documents(text).expect_err("no YAML").to_string();
-            assert_eq!(error, format!("failed to read it as YAML or JSON: {said}"));
+            assert_eq!(error, format!("not valid YAML or JSON: {said}"));
         }
     }
 

@@ -106,7 +106,7 @@ fn session_name(key: &str, value: &str) -> Result<bool, Warning> {
     if value.trim() == "pod-name" {
         return Ok(true);
     }
-    Err(Warning::unreadable(key, value, "the one value it takes is pod-name"))
+    Err(Warning::unreadable(key, value, "write pod-name, the only value it can have"))
 }
 
 #[cfg(test)]

@@ -91,7 +91,7 @@ impl Warning {
     #[must_use]
     pub fn unreadable(key: &str, value: &str, why: &str) -> Self {
         let value = shortened(value, 24);
-        Self::new(WarningKind::UnreadableValue, format!("{key} {value:?} is ignored: {why}"))
+        Self::new(WarningKind::UnreadableValue, format!("{key} {value:?} is ignored; {why}"))
     }
 
     /// A value that is longer than `max` bytes: the next source counts.
@@ -107,7 +107,8 @@ impl Warning {
             return None;
         }
         let shown = shortened(role.as_str(), 48);
-        let message = format!("role {shown:?} does not look like arn:aws:iam::ACCOUNT:role/NAME");
+        let message =
+            format!("role {shown:?} does not look like arn:aws:iam::ACCOUNT:role/NAME; check it");
         Some(Self::new(WarningKind::OddRoleArn, message))
     }
 

@@ -117,13 +117,13 @@ fn report(
     target: &ContainerIdentity<'_>,
     warnings: &mut Warnings,
 ) {
-    let name = || shortened(container.name, 28);
+    let name = || shortened(container.name, 24);
     if let Mounted::Taken { by, .. } = mounted {
         let kind = WarningKind::MountPathTaken;
         warnings.report(kind, || {
-            let (name, by) = (name(), shortened(by, 28));
+            let (name, by) = (name(), shortened(by, 24));
             let message =
-                format!("container {name:?}: volume {by:?} stays where the token belongs");
+                format!("container {name:?}: volume {by:?} takes the token's mountPath; move it");
             Warning::new(kind, message)
         });
     }
@@ -134,7 +134,8 @@ fn report(
         let kind = WarningKind::OwnCredentials;
         warnings.report(kind, || {
             let name = name();
-            let message = format!("container {name:?}: its own {own} beats the injected identity");
+            let message =
+                format!("container {name:?}: its {own} overrides the injected identity; remove it");
             Warning::new(kind, message)
         });
     }

@@ -131,7 +131,7 @@ fn label(pod: &Pod<'_>, warnings: &mut Warnings) -> Option<LabelPlan> {
         warnings.push(Warning::new(
             WarningKind::OtherLabel,
             format!(
-                "label {LABEL} stays {:?}, where {LABEL_VALUE:?} belongs",
+                "label {LABEL} is {:?} and stays; set it to {LABEL_VALUE:?}, or remove it",
                 shortened(value, 32)
             ),
         ));
@@ -148,7 +148,9 @@ fn session_name_fits(pod: &Pod<'_>, warnings: &mut Warnings) -> bool {
     if !fits {
         warnings.push(Warning::new(
             WarningKind::SessionNameLength,
-            format!("no session name: the pod's name has {length} characters, STS takes 2 to 64"),
+            format!(
+                "the pod's name has {length} characters, so AWS_ROLE_SESSION_NAME is not set; use 2 to 64"
+            ),
         ));
     }
     fits
@@ -164,10 +166,10 @@ fn report_other_audience(
         warnings.push(Warning::new(
             WarningKind::OtherAudience,
             format!(
-                "volume {} keeps its audience {:?}, where {:?} belongs",
-                shortened(&volume.name, 28),
-                shortened(audience, 24),
-                shortened(target.audience, 24),
+                "volume {}: its token's audience is {:?}, not {:?}; change it",
+                shortened(&volume.name, 20),
+                shortened(audience, 22),
+                shortened(target.audience, 22),
             ),
         ));
     }
@@ -176,6 +178,6 @@ fn report_other_audience(
 fn no_volume() -> Warning {
     Warning::new(
         WarningKind::NoVolume,
-        "the pod was admitted without a token volume: recreate it to give its containers the role",
+        "the pod has no token volume, so the new container gets no role; create the pod again",
     )
 }
