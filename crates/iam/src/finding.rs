@@ -16,7 +16,9 @@ pub enum Severity {
 /// A mistake and its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
+    /// The kind of mistake.
     pub code: Code,
+    /// Where it begins.
     pub at: Position,
     /// What is wrong, and why that fails.
     pub message: String,
@@ -27,60 +29,121 @@ pub struct Finding {
 /// The kinds of mistakes. Their words are stable: scripts may rely on them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Code {
+    /// `curly-quote`: “ ” instead of `"`.
     CurlyQuote,
+    /// `odd-dash`: – or — instead of `-`.
     OddDash,
+    /// `odd-space`: A no-break space or a zero-width character.
     OddSpace,
+    /// `single-quote`: `'` instead of `"` in JSON.
     SingleQuote,
+    /// `missing-quote`: A string without its opening or closing quote, in JSON or YAML.
     MissingQuote,
+    /// `missing-comma`: No comma between two values.
     MissingComma,
+    /// `trailing-comma`: A comma before a closing bracket, or two commas.
     TrailingComma,
+    /// `missing-bracket`: An opening or closing bracket is missing.
     MissingBracket,
+    /// `missing-colon`: No colon after a key.
     MissingColon,
+    /// `comment`: JSON has no comments.
     Comment,
+    /// `bad-escape`: A backslash before a character that JSON does not escape.
     BadEscape,
+    /// `extra-text`: Text after the end of the document.
     ExtraText,
+    /// `duplicate-key`: A key twice in one object, such as two `StringEquals`.
     DuplicateKey,
+    /// `bad-json`: A value is missing, or a bracket is in the wrong place.
     BadJson,
+    /// `bad-yaml`: Not YAML, or a template without its indentation.
     BadYaml,
+    /// `nothing-to-lint`: No policy, role, provider or ServiceAccount in the file.
     NothingToLint,
+    /// `version-missing`: IAM then uses 2008-10-17, which has no policy variables.
     VersionMissing,
+    /// `version-old`: The version is 2008-10-17.
     VersionOld,
+    /// `version-unknown`: Not one of IAM's two versions.
     VersionUnknown,
+    /// `member-unknown`: A member that IAM does not know and rejects: `Statements`, `Actions`.
     MemberUnknown,
+    /// `member-missing`: No `Statement`, `Effect`, `Action`, `Principal` (trust), `Resource`
+    /// (permissions).
     MemberMissing,
+    /// `member-twice`: Both `Action` and `NotAction`, or a similar pair.
     MemberTwice,
+    /// `member-misplaced`: `Resource` in a trust policy, `Principal` in a permission policy.
     MemberMisplaced,
+    /// `not-principal`: `NotPrincipal` in a trust policy.
     NotPrincipal,
+    /// `wrong-type`: A value of the wrong type, such as a list instead of a string.
     WrongType,
+    /// `bad-effect`: Neither `Allow` nor `Deny`.
     BadEffect,
+    /// `bad-sid`: Contains other characters than letters and digits, or occurs twice.
     BadSid,
+    /// `bad-action`: Not `SERVICE:NAME`, or a misspelled `sts:AssumeRoleWithWebIdentity`.
     BadAction,
+    /// `audience-tested-for-subject`: `:aud` compared with `system:serviceaccount:…`.
     AudienceTestedForSubject,
+    /// `subject-tested-for-audience`: `:sub` compared with `sts.amazonaws.com`.
     SubjectTestedForAudience,
+    /// `audience-not-tested`: No condition on `:aud`. STS still compares it with the provider's
+    /// client IDs.
     AudienceNotTested,
+    /// `subject-not-tested`: No condition on `:sub`: any pod in the cluster can assume the role.
     SubjectNotTested,
+    /// `subject-malformed`: Not `system:serviceaccount:NAMESPACE:NAME`.
     SubjectMalformed,
+    /// `subject-too-wide`: The whole subject is `*`.
     SubjectTooWide,
+    /// `wildcard-not-expanded`: `*` or `?` under `StringEquals`, which compares them literally.
     WildcardNotExpanded,
+    /// `audience-misspelt`: A misspelled audience, such as `sts.amazon.com`.
     AudienceMisspelt,
+    /// `space-in-value`: White space in a subject, or around an audience, a client ID or a
+    /// provider's ARN.
     SpaceInValue,
+    /// `provider-mismatch`: The condition keys name another provider than the principal.
     ProviderMismatch,
+    /// `scheme-in-provider`: `https://` in a provider's ARN or a condition key.
     SchemeInProvider,
+    /// `trailing-slash`: A slash at the end. The issuer must have the same slash.
     TrailingSlash,
+    /// `provider-arn`: A principal under `Federated` that is not the ARN of a provider.
     ProviderArn,
+    /// `account-id`: Not 12 digits.
     AccountId,
+    /// `partition`: Not an AWS partition, or not the partition of the region in the ARN or the
+    /// issuer.
     Partition,
+    /// `wrong-action`: `sts:AssumeRole` with an OpenID Connect provider.
     WrongAction,
+    /// `wrong-principal`: `Service` or `AWS` instead of `Federated`.
     WrongPrincipal,
+    /// `principal-wildcard`: `"*"`: only the conditions restrict access.
     PrincipalWildcard,
+    /// `operator`: Not a condition operator of IAM.
     Operator,
+    /// `condition-key`: A claim that STS does not pass on, or a key without a claim.
     ConditionKey,
+    /// `placeholder`: A placeholder that has not been filled in.
     Placeholder,
+    /// `object-action-on-bucket`: `s3:GetObject`, `s3:Get*` or `s3:*` on a bucket's ARN without
+    /// `/*`.
     ObjectActionOnBucket,
+    /// `bucket-action-on-objects`: A bucket's action, such as `s3:ListBucket`, on `BUCKET/*`.
     BucketActionOnObjects,
+    /// `resource-arn`: A resource that is neither an ARN nor `*`.
     ResourceArn,
+    /// `annotation-key`: A misspelled annotation of the webhook, such as `eks.amazon.com/role-arn`.
     AnnotationKey,
+    /// `role-arn`: The value of the annotation is not the ARN of a role.
     RoleArn,
+    /// `unknown-reference`: `DependsOn`, `Ref`, `GetAtt` or `Sub` names something that is not in
+    /// the template.
     UnknownReference,
 }
 
@@ -206,6 +269,7 @@ impl Code {
         }
     }
 
+    /// Whether it is an error or a warning.
     #[must_use]
     pub fn severity(self) -> Severity {
         match self {
@@ -230,6 +294,7 @@ impl fmt::Display for Code {
 }
 
 impl Severity {
+    /// The word in reports.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
@@ -249,6 +314,7 @@ impl Finding {
         self
     }
 
+    /// That of its code.
     #[must_use]
     pub fn severity(&self) -> Severity {
         self.code.severity()

@@ -3,6 +3,7 @@
 //! Pure: text in, values out. [`simulate`] answers what STS would answer to
 //! `AssumeRoleWithWebIdentity`; what AWS alone knows comes in as arguments.
 
+#![warn(missing_docs)]
 mod condition;
 mod finding;
 mod glob;

@@ -6,7 +6,9 @@ use std::ops::Range;
 /// A line and a column, both from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Position {
+    /// The line, from 1.
     pub line: usize,
+    /// The character in its line, from 1.
     pub column: usize,
 }
 

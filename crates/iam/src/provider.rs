@@ -4,7 +4,9 @@
 /// it goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProviderArn<'a> {
+    /// Such as `aws` or `aws-cn`.
     pub partition: &'a str,
+    /// The account ID: twelve digits.
     pub account: &'a str,
     /// The issuer without `https://`: what stands before `:sub` in a condition key.
     pub name: &'a str,

@@ -24,7 +24,9 @@ pub(super) enum PolicyKind {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("failed to read the policy at line {}, column {}: {message}", at.line, at.column)]
 pub struct PolicyError {
+    /// Where it can no longer be read.
     pub at: Position,
+    /// What is wrong there.
     pub message: String,
 }
 

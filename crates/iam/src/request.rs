@@ -27,6 +27,7 @@ pub struct WebIdentityRequest {
 /// What is known of a condition key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Known {
+    /// The request has these values.
     Values(Vec<String>),
     /// The request has no such key.
     Absent,
@@ -35,6 +36,7 @@ pub enum Known {
 }
 
 impl WebIdentityRequest {
+    /// The request that brings a token with these claims (`iss`, `sub`, `aud`).
     #[must_use]
     pub fn new(issuer: &str, subject: &str, audiences: &[&str]) -> Self {
         Self {

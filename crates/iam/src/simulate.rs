@@ -13,7 +13,9 @@ use super::request::{Known, WebIdentityRequest};
 /// What STS would answer, as far as the trust policy decides it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
+    /// A statement allows it, and none denies it.
     Allowed {
+        /// The first statement that allows it.
         by: StatementName,
     },
     /// No statement allows it, or one denies it.
@@ -25,6 +27,7 @@ pub enum Verdict {
     },
     /// It depends on what AWS alone knows.
     Unknown {
+        /// What could not be decided.
         reasons: Vec<Reason>,
     },
 }
@@ -34,15 +37,20 @@ pub enum Verdict {
 pub struct StatementName {
     /// From 1
     pub number: usize,
+    /// Its `Sid`.
     pub sid: Option<String>,
+    /// Where it begins in the text.
     pub at: Position,
 }
 
 /// A test of a statement that failed, or whose outcome nobody can say here.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reason {
+    /// The statement that was tested.
     pub statement: StatementName,
+    /// Where it begins in the text.
     pub at: Position,
+    /// The part of it that was tested.
     pub element: Element,
     /// What the policy has
     pub policy: Vec<String>,
@@ -55,9 +63,17 @@ pub struct Reason {
 /// Which part of a statement was tested.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Element {
+    /// `Principal` or `NotPrincipal`.
     Principal,
+    /// `Action` or `NotAction`.
     Action,
-    Condition { operator: String, key: String },
+    /// One operator and key of `Condition`.
+    Condition {
+        /// Such as `StringEquals`.
+        operator: String,
+        /// The condition key.
+        key: String,
+    },
 }
 
 const ACTION: &str = "sts:AssumeRoleWithWebIdentity";

@@ -19,9 +19,13 @@ use arn::Account;
 /// What to make.
 #[derive(Clone, Debug)]
 pub struct Role {
+    /// Who signs the tokens.
     pub issuer: Issuer,
+    /// Which ServiceAccounts may assume the role.
     pub subject: Subject,
+    /// Whom the tokens are for.
     pub audience: Audience,
+    /// The name of the role.
     pub name: RoleName,
     /// Where it is not given, CloudFormation and Terraform fill it in.
     pub account: Option<Account>,
@@ -53,13 +57,16 @@ pub enum Format {
     Json,
     /// Lines for a shell
     Cli,
+    /// A template of CloudFormation, in YAML
     CloudFormation,
+    /// Resources of Terraform, in HCL
     Terraform,
 }
 
 /// Why it can't be written down so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RoleError {
+    /// The format needs an account ID, and none is given.
     #[error(
         "the provider's ARN needs the account ID; pass --account-id (`aws sts get-caller-identity` prints it), or --format cloudformation or terraform"
     )]

@@ -34,22 +34,29 @@ pub struct Thumbprint(String);
 /// Why a name is none.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
+    /// The issuer does not begin with `https://`.
     #[error("the issuer {0:?} does not begin with https://; IAM accepts no other")]
     Scheme(String),
+    /// The issuer has a port.
     #[error("the issuer {0:?} has a port; IAM accepts none in a provider's URL")]
     Port(String),
+    /// The issuer is not a URL of host and path, or has over 255 characters.
     #[error("the issuer {0:?} is not a URL with only a host and a path, of at most 255 characters")]
     Issuer(String),
+    /// Not a name or glob of a namespace or ServiceAccount.
     #[error(
         "{0:?} is not the name of a namespace or ServiceAccount: lower-case letters, digits, - and ., or * and ? for a glob"
     )]
     Kubernetes(String),
+    /// The audience is empty, over 255 characters long, or has white space at its ends.
     #[error(
         "the audience is empty, longer than 255 characters, or begins or ends with white space"
     )]
     Audience,
+    /// Not a role name.
     #[error("{0:?} is not a role name: 1 to 64 letters, digits and _+=,.@-; pass --role-name")]
     RoleName(String),
+    /// Not 40 hexadecimal digits.
     #[error("{0:?} is not a thumbprint: 40 hexadecimal digits, without colons")]
     Thumbprint(String),
 }
@@ -61,6 +68,7 @@ impl Issuer {
         provider::name_of_issuer(&self.0)
     }
 
+    /// The URL, with `https://`.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.0
@@ -99,6 +107,7 @@ impl Subject {
         Ok(Self { namespace: namespace.to_owned(), service_account: service_account.to_owned() })
     }
 
+    /// Whether it has `*` or `?` in it.
     #[must_use]
     pub fn is_glob(&self) -> bool {
         is_glob(&self.namespace) || is_glob(&self.service_account)
@@ -135,6 +144,7 @@ fn check_name(name: &str, longest: usize, marks: &str) -> Result<(), NameError> 
 }
 
 impl Audience {
+    /// The checked text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -158,6 +168,7 @@ impl FromStr for Audience {
 }
 
 impl RoleName {
+    /// The checked text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -176,6 +187,7 @@ impl FromStr for RoleName {
 }
 
 impl Thumbprint {
+    /// The checked text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
