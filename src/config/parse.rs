@@ -89,15 +89,6 @@ impl Config {
     }
 }
 
-impl TryFrom<ServeArgs> for Config {
-    type Error = ConfigError;
-
-    /// [`Config::from_args`] for those who need no warnings.
-    fn try_from(args: ServeArgs) -> Result<Self, ConfigError> {
-        Self::from_args(args).map(|(config, _)| config)
-    }
-}
-
 /// Managed inside the cluster unless files are named or needed.
 fn certificate(
     args: ManagedCertificateArgs,

@@ -38,12 +38,13 @@ async fn three_replicas_started_at_once_on_nothing_admit_the_first_pod() {
     eprintln!("measured: in {ROUNDS} rounds three replicas get calls within {longest:?}");
 }
 
-/// Leaves of 4 s, CAs of 12 s. The API server keeps its connections, so beside
+/// Leaves of 8 s, CAs of 24 s: the API server's clock is known to the second, and
+/// a leaf is replaced when it is due by all of that. The API server keeps its connections, so beside
 /// its calls each replica is called anew all the time, by the caBundle of then.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rotation_every_few_seconds_loses_no_pod() {
     let seconds = std::env::var(SECONDS).map_or(30, |text| text.parse().expect(SECONDS));
-    let flags = certificate_flags(12, 4, 2);
+    let flags = certificate_flags(24, 8, 4);
     let scene = Scene::new(control_plane().await, &flags.each_ref().map(String::as_str)).await;
     let replicas = scene.start(3).await;
     let load = Load::start(&scene);
@@ -69,7 +70,7 @@ async fn rotation_every_few_seconds_loses_no_pod() {
         record.slowest
     );
     record.assert_whole(&[]);
-    let expected = usize::try_from(seconds / 6).unwrap();
+    let expected = usize::try_from(seconds / 10).unwrap();
     assert!(leaves.len() >= expected, "{} leaves", leaves.len());
     assert!(authorities.len() * 3 >= expected, "{} CAs", authorities.len());
 }

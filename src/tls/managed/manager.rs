@@ -243,7 +243,7 @@ impl Manager {
 
     fn hand_out(&mut self, decision: &Decision) {
         self.memory.served.clone_from(&decision.serve);
-        self.stats.hold(self.view.secret.authorities(), decision.serve.as_deref());
+        self.stats.hold(self.view.secret.authorities());
         self.leaf.send_if_modified(|held| {
             let changed = *held != decision.serve;
             if changed {

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use jiff::Timestamp;
 
 use super::Operation;
-use certificates::{Authorities, Cause, Leaf};
+use certificates::{Authorities, Cause};
 
 /// What the manager did, and when what it holds ends.
 #[derive(Debug, Default)]
@@ -15,7 +15,6 @@ pub struct Stats(Mutex<Inner>);
 #[derive(Debug, Default)]
 struct Inner {
     authority_ends: Option<Timestamp>,
-    leaf_ends: Option<Timestamp>,
     changes: BTreeMap<&'static str, u64>,
     repairs: u64,
     failures: BTreeMap<&'static str, u64>,
@@ -26,12 +25,6 @@ impl Stats {
     #[must_use]
     pub fn authority_ends(&self) -> Option<Timestamp> {
         self.with(|inner| inner.authority_ends)
-    }
-
-    /// When the leaf that is served ends.
-    #[must_use]
-    pub fn leaf_ends(&self) -> Option<Timestamp> {
-        self.with(|inner| inner.leaf_ends)
     }
 
     /// Changes that this process made to the Secret, by [`Cause::as_str`].
@@ -52,10 +45,9 @@ impl Stats {
         self.with(|inner| inner.failures.clone())
     }
 
-    pub(super) fn hold(&self, authorities: Option<&Authorities>, leaf: Option<&Leaf>) {
+    pub(super) fn hold(&self, authorities: Option<&Authorities>) {
         self.with(|inner| {
             inner.authority_ends = authorities.map(|all| all.current.certificate.not_after());
-            inner.leaf_ends = leaf.map(|leaf| leaf.certificate().not_after());
         });
     }
 
