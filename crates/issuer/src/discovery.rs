@@ -18,13 +18,14 @@ pub struct Discovery {
 /// Why bytes are not a discovery document.
 #[derive(Debug, thiserror::Error)]
 pub enum DiscoveryError {
-    #[error("failed to read it as JSON: {0}")]
+    #[error("not JSON: {0}")]
     ParseJson(#[from] serde_json::Error),
-    #[error("failed to find {0:?} in it: it is no discovery document")]
+    #[error("not a discovery document: it has no {0:?}")]
     FindMember(&'static str),
 }
 
 #[derive(Deserialize)]
+#[serde(expecting = "a JSON object")]
 struct Read {
     issuer: Option<String>,
     jwks_uri: Option<String>,

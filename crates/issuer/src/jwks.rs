@@ -14,30 +14,31 @@ pub struct Jwks {
 /// Why bytes are not a JWK set.
 #[derive(Debug, thiserror::Error)]
 pub enum JwksError {
-    #[error("failed to read it as JSON: {0}")]
+    #[error("not JSON: {0}")]
     ParseJson(#[from] serde_json::Error),
-    #[error("failed to find a list \"keys\" in it: it is no JWK set")]
+    #[error("not a JWK set: it has no list \"keys\"")]
     FindKeys,
 }
 
 /// Why a JWK set does not verify a token.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum VerifyError {
-    #[error("the token has no kid: STS could not tell which key signed it")]
+    #[error("the token has no kid, so STS can't find the key that signed it")]
     NoKeyId,
-    #[error("the token is signed by the key {wanted}, which is not among those there: {}", list(.present))]
+    #[error("the token is signed by the key {wanted}, which is not among the published keys: {}", list(.present))]
     UnknownKey { wanted: String, present: Vec<String> },
-    #[error("the token is signed with {0:?}, which is no algorithm of public keys")]
+    #[error("the token is signed with {0:?}, which is not an algorithm of public keys")]
     UnknownAlgorithm(String),
     #[error("the key {kid} can't be used: {why}")]
     UnusableKey { kid: String, why: String },
-    #[error("the token is signed with {used}, the key {kid} is for {meant}")]
+    #[error("the token is signed with {used}, but the key {kid} is for {meant}")]
     WrongAlgorithm { kid: String, used: String, meant: String },
-    #[error("the key {kid} is there, but it did not sign this token")]
+    #[error("the key {kid} is published, but did not sign this token")]
     WrongSignature { kid: String },
 }
 
 #[derive(Deserialize)]
+#[serde(expecting = "a JSON object")]
 struct Read {
     keys: Option<Vec<Value>>,
 }

@@ -38,11 +38,11 @@ pub enum KeyForm {
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PemError {
     #[error(
-        "it holds no PEM block; write the key as PEM: openssl pkey -pubout -in KEY -out KEY.pub"
+        "no PEM block found; convert the key to PEM: openssl pkey -pubout -in KEY -out KEY.pub"
     )]
     FindBlocks,
     #[error(
-        "it holds no key, only {0}; give the key that signs the cluster's tokens, or its public half"
+        "no key found, only {0}; pass the key that signs the cluster's tokens, or its public key"
     )]
     FindKeys(String),
     #[error("line {line}: {flaw}")]
@@ -52,33 +52,31 @@ pub enum PemError {
 /// What is wrong with a key. Tells nothing of its bytes.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyFlaw {
-    #[error("the block has no -----END line of its own name; the file may be cut off")]
+    #[error("the block has no matching -----END line; the file may be truncated")]
     Unended,
-    #[error("what stands between the -----BEGIN and -----END lines is not base64")]
+    #[error("the text between the -----BEGIN and -----END lines is not base64")]
     NotBase64,
-    #[error(
-        "the key is encrypted; take its public half: openssl pkey -pubout -in KEY -out KEY.pub"
-    )]
+    #[error("the key is encrypted; use its public key: openssl pkey -pubout -in KEY -out KEY.pub")]
     Encrypted,
-    #[error("the key is in OpenSSH's own form; convert it: ssh-keygen -e -m PKCS8 -f KEY.pub")]
+    #[error("the key is in OpenSSH's own format; convert it: ssh-keygen -e -m PKCS8 -f KEY.pub")]
     OpenSsh,
-    #[error("the key can't be read: its bytes are not those of a {0}")]
+    #[error("the key can't be read: it is not a valid {0}")]
     NotA(KeyForm),
     #[error("the key can't be read")]
     Unreadable,
-    #[error("the key is neither RSA nor ECDSA (algorithm {0}); Kubernetes signs with those alone")]
+    #[error("the key is neither RSA nor ECDSA (algorithm {0}); Kubernetes uses only those")]
     Kind(String),
-    #[error("the curve of the key is not P-256, P-384 or P-521; Kubernetes takes no other")]
+    #[error("the key's curve is not P-256, P-384 or P-521; Kubernetes accepts no other")]
     Curve,
     #[error(
-        "the point of the key is compressed, which Kubernetes can't read; convert it: openssl ec -pubin -conv_form uncompressed"
+        "the key's point is compressed, which Kubernetes can't read; convert it: openssl ec -pubin -conv_form uncompressed"
     )]
     CompressedPoint,
     #[error("the RSA key has {0} bits; 2048 to 8192 are supported")]
     RsaSize(usize),
-    #[error("the RSA key is refused ({0}); 2048 to 8192 bits are supported")]
+    #[error("the RSA key is invalid ({0}); 2048 to 8192 bits are supported")]
     RsaRefused(String),
-    #[error("the exponent of the RSA key is even or 1: it is no key")]
+    #[error("the RSA key is invalid: its exponent is even or 1")]
     RsaExponent,
 }
 
@@ -158,13 +156,13 @@ impl PemKey {
     pub fn remark(&self) -> Option<&'static str> {
         match self.form {
             KeyForm::RsaPublic => Some(
-                "kube-apiserver does not read a key in this form; for its \
+                "kube-apiserver does not read a key in this format; for its \
                  --service-account-key-file write it as PUBLIC KEY: openssl rsa -RSAPublicKey_in \
                  -pubout",
             ),
             KeyForm::Pkcs8 if self.key.algorithm() != Algorithm::Rs256 => Some(
-                "kube-apiserver signs with an EC key in this form, but does not read it from \
-                 --service-account-key-file; give it the public half there: openssl pkey -pubout",
+                "kube-apiserver signs with an EC key in this format, but does not read it from \
+                 --service-account-key-file; pass it the public key: openssl pkey -pubout",
             ),
             _ => None,
         }

@@ -30,23 +30,23 @@ pub struct Token {
 /// Why a text is not a token. Tells nothing of the text: it may be a secret.
 #[derive(Debug, thiserror::Error)]
 pub enum TokenError {
-    #[error(
-        "failed to read it as a token: it has {0} parts, where a token has 3 with dots between"
-    )]
+    #[error("not a token: it has {0} parts separated by dots; a token has 3")]
     CountParts(usize),
-    #[error("failed to read it as a token: its {part} is not base64url")]
+    #[error("not a token: its {part} is not base64url")]
     Decode { part: &'static str },
-    #[error("failed to read it as a token: its {part} is not the JSON of one: {error}")]
+    #[error("not a token: its {part} is not the expected JSON: {error}")]
     ParseJson { part: &'static str, error: serde_json::Error },
 }
 
 #[derive(Deserialize)]
+#[serde(expecting = "a JSON object")]
 struct Header {
     alg: String,
     kid: Option<String>,
 }
 
 #[derive(Deserialize)]
+#[serde(expecting = "a JSON object")]
 struct Claims {
     iss: String,
     sub: String,

@@ -21,10 +21,10 @@ pub struct ApiServerFlags {
 /// Why a text tells no flags.
 #[derive(Debug, thiserror::Error)]
 pub enum FlagsError {
-    #[error("failed to read it as YAML: {0}")]
+    #[error("not YAML: {0}")]
     ParseYaml(Box<serde_saphyr::Error>),
     #[error(
-        "failed to find --service-account-issuer in it; give the manifest of kube-apiserver, or the \
+        "no --service-account-issuer found; pass the manifest of kube-apiserver, or the \
          configuration of kubeadm, kind or k3s that sets it"
     )]
     FindIssuer,
