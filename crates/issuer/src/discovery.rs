@@ -25,14 +25,15 @@ pub struct Discovery {
 #[derive(Debug, thiserror::Error)]
 pub enum DiscoveryError {
     /// The bytes are not JSON, or a member has a value of the wrong type.
-    #[error("failed to read it as JSON: {0}")]
+    #[error("not JSON: {0}")]
     ParseJson(#[from] serde_json::Error),
     /// A required member is absent; the value is its name.
-    #[error("failed to find {0:?} in it: it is no discovery document")]
+    #[error("not a discovery document: it has no {0:?}")]
     FindMember(&'static str),
 }
 
 #[derive(Deserialize)]
+#[serde(expecting = "a JSON object")]
 struct Read {
     issuer: Option<String>,
     jwks_uri: Option<String>,

@@ -27,7 +27,7 @@ pub struct Answer {
 pub enum FetchFailure {
     /// The URL can't be fetched: it is not `https`, or has no host. The value
     /// is the URL.
-    #[error("{0:?} is no https URL with a host")]
+    #[error("{0:?} is not an https URL with a host")]
     ReadUrl(String),
     /// The host name has no address in DNS.
     #[error("the name {host} does not resolve: {reason}")]
@@ -46,7 +46,7 @@ pub enum FetchFailure {
         reason: String,
     },
     /// The server's certificate chains to no authority that is trusted.
-    #[error("the certificate of {host} is of an authority that is not trusted: {reason}")]
+    #[error("the certificate of {host} is from an authority that is not trusted: {reason}")]
     UnknownAuthority {
         /// The host name that was called.
         host: String,
@@ -63,7 +63,7 @@ pub enum FetchFailure {
         reason: String,
     },
     /// The TLS handshake failed for another reason than the certificate.
-    #[error("{authority} does not speak TLS that can be used: {reason}")]
+    #[error("the TLS handshake with {authority} failed: {reason}")]
     Handshake {
         /// Host and port.
         authority: String,
@@ -71,7 +71,7 @@ pub enum FetchFailure {
         reason: String,
     },
     /// The connection was made, but no valid HTTP response arrived.
-    #[error("{url} did not answer in HTTP: {reason}")]
+    #[error("{url} did not answer with HTTP: {reason}")]
     Http {
         /// The URL that was requested.
         url: String,
@@ -79,7 +79,7 @@ pub enum FetchFailure {
         reason: String,
     },
     /// No complete response arrived in time.
-    #[error("{url} did not answer in {seconds} s")]
+    #[error("{url} did not answer within {seconds} s")]
     Timeout {
         /// The URL that was requested.
         url: String,
@@ -87,7 +87,7 @@ pub enum FetchFailure {
         seconds: u64,
     },
     /// The body is longer than the client reads.
-    #[error("what {url} answers is longer than {limit} bytes")]
+    #[error("the response of {url} is longer than {limit} bytes")]
     TooLong {
         /// The URL that was requested.
         url: String,
@@ -121,27 +121,27 @@ impl FetchFailure {
     #[must_use]
     pub fn next(&self) -> String {
         match self {
-            Self::ReadUrl(_) => "write an absolute URL that begins with https://".to_owned(),
+            Self::ReadUrl(_) => "use an absolute URL that begins with https://".to_owned(),
             Self::Resolve { host, .. } => {
-                format!("make {host} resolve on the internet, or mend the name in the issuer")
+                format!("make {host} resolve in public DNS, or correct the host in the issuer")
             }
             Self::Connect { .. } => {
-                "serve it on that port, and open the firewall for the internet: STS has no fixed \
-                 addresses"
+                "serve the document on that port, and open the firewall to the internet: STS has no \
+                 fixed addresses"
                     .to_owned()
             }
             Self::UnknownAuthority { .. } => {
-                "serve it with a certificate of a public authority and its intermediates; for \
-                 one of your own give --ca-file, and register its thumbprint with IAM"
+                "use a certificate of a public CA, with its intermediate certificates; for your own \
+                 CA, pass --ca-file and register its thumbprint with IAM"
                     .to_owned()
             }
             Self::Certificate { .. } => {
-                "renew the certificate, with the host of the URL among its names".to_owned()
+                "renew the certificate, with the URL's host among its names".to_owned()
             }
-            Self::Handshake { .. } => "serve HTTPS there, with TLS 1.2 or 1.3".to_owned(),
-            Self::Http { .. } => "serve it over HTTP/1.1 inside TLS".to_owned(),
-            Self::Timeout { .. } => "make it answer faster: STS gives up after 5 s".to_owned(),
-            Self::TooLong { .. } => "serve the document itself there: one has a few kB".to_owned(),
+            Self::Handshake { .. } => "serve HTTPS, with TLS 1.2 or 1.3".to_owned(),
+            Self::Http { .. } => "serve HTTP/1.1 over TLS".to_owned(),
+            Self::Timeout { .. } => "make the server answer faster: STS gives up after 5 s".to_owned(),
+            Self::TooLong { .. } => "serve the document itself, which has a few kB".to_owned(),
         }
     }
 }

@@ -59,6 +59,7 @@ struct Written<'a> {
 }
 
 #[derive(Deserialize)]
+#[serde(expecting = "a JSON object")]
 struct Read {
     kty: Option<String>,
     kid: Option<String>,
@@ -120,7 +121,7 @@ impl Jwk {
                 kid: raw.get("kid").and_then(Value::as_str).map(str::to_owned),
                 algorithm: None,
                 usage: None,
-                key: JwkKey::Unusable { why: format!("it can't be read: {error}"), raw },
+                key: JwkKey::Unusable { why: format!("not a JWK: {error}"), raw },
                 private,
             },
         }
@@ -153,15 +154,16 @@ fn public_key(read: &Read) -> Result<PublicKey, String> {
         "RSA" => PublicKey::rsa(&bytes("n", read.n.as_ref())?, &bytes("e", read.e.as_ref())?),
         "EC" => {
             let name = read.crv.as_deref().ok_or("it has no crv")?;
-            let curve = Curve::parse(name).ok_or_else(|| format!("its curve is {name:?}"))?;
+            let curve =
+                Curve::parse(name).ok_or_else(|| format!("its curve {name:?} is not supported"))?;
             let (x, y) = (bytes("x", read.x.as_ref())?, bytes("y", read.y.as_ref())?);
             let length = curve.coordinate_length();
             if x.len() != length || y.len() != length {
-                return Err(format!("x and y are not {length} bytes long, as {name} has them"));
+                return Err(format!("x and y must have {length} bytes for {name}"));
             }
             PublicKey::ec(curve, &[&[4], x.as_slice(), &y].concat())
         }
-        other => return Err(format!("its kty is {other:?}, neither RSA nor EC")),
+        other => return Err(format!("its kty {other:?} is neither RSA nor EC")),
     };
     key.map_err(|flaw| flaw.to_string())
 }

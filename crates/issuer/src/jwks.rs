@@ -15,10 +15,10 @@ pub struct Jwks {
 #[derive(Debug, thiserror::Error)]
 pub enum JwksError {
     /// The bytes are not JSON.
-    #[error("failed to read it as JSON: {0}")]
+    #[error("not JSON: {0}")]
     ParseJson(#[from] serde_json::Error),
     /// The JSON has no member `keys`.
-    #[error("failed to find a list \"keys\" in it: it is no JWK set")]
+    #[error("not a JWK set: it has no list \"keys\"")]
     FindKeys,
 }
 
@@ -26,10 +26,10 @@ pub enum JwksError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum VerifyError {
     /// The token's header has no `kid`.
-    #[error("the token has no kid: STS could not tell which key signed it")]
+    #[error("the token has no kid, so STS can't find the key that signed it")]
     NoKeyId,
     /// The set has no key with the token's `kid`.
-    #[error("the token is signed by the key {wanted}, which is not among those there: {}", list(.present))]
+    #[error("the token is signed by the key {wanted}, which is not among the published keys: {}", list(.present))]
     UnknownKey {
         /// The `kid` of the token.
         wanted: String,
@@ -38,7 +38,7 @@ pub enum VerifyError {
     },
     /// The token's `alg` is not an [`Algorithm`]: a shared secret, `none`, or
     /// an unknown name. The value is that name.
-    #[error("the token is signed with {0:?}, which is no algorithm of public keys")]
+    #[error("the token is signed with {0:?}, which is not an algorithm of public keys")]
     UnknownAlgorithm(String),
     /// The set has the key, but no signature can be verified with it.
     #[error("the key {kid} can't be used: {why}")]
@@ -49,7 +49,7 @@ pub enum VerifyError {
         why: String,
     },
     /// The token is signed with another algorithm than its key is for.
-    #[error("the token is signed with {used}, the key {kid} is for {meant}")]
+    #[error("the token is signed with {used}, but the key {kid} is for {meant}")]
     WrongAlgorithm {
         /// The `kid` of the key.
         kid: String,
@@ -59,7 +59,7 @@ pub enum VerifyError {
         meant: String,
     },
     /// The signature does not verify with the key.
-    #[error("the key {kid} is there, but it did not sign this token")]
+    #[error("the key {kid} is published, but did not sign this token")]
     WrongSignature {
         /// The `kid` of the key.
         kid: String,
@@ -67,6 +67,7 @@ pub enum VerifyError {
 }
 
 #[derive(Deserialize)]
+#[serde(expecting = "a JSON object")]
 struct Read {
     keys: Option<Vec<Value>>,
 }

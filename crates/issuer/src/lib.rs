@@ -20,6 +20,8 @@ mod check;
 mod crypto;
 mod discovery;
 mod fetched;
+#[cfg(test)]
+mod golden;
 pub mod hosting;
 mod jwk;
 mod jwks;

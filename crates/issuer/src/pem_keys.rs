@@ -42,13 +42,13 @@ pub enum KeyForm {
 pub enum PemError {
     /// The text has no PEM block at all.
     #[error(
-        "it holds no PEM block; write the key as PEM: openssl pkey -pubout -in KEY -out KEY.pub"
+        "no PEM block found; convert the key to PEM: openssl pkey -pubout -in KEY -out KEY.pub"
     )]
     FindBlocks,
     /// The text has PEM blocks, but none is a key. The value lists their
     /// labels.
     #[error(
-        "it holds no key, only {0}; give the key that signs the cluster's tokens, or its public half"
+        "no key found, only {0}; pass the key that signs the cluster's tokens, or its public key"
     )]
     FindKeys(String),
     /// A block should be a key and can't be read as one.
@@ -65,44 +65,42 @@ pub enum PemError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyFlaw {
     /// The block has no `-----END` line with its label.
-    #[error("the block has no -----END line of its own name; the file may be cut off")]
+    #[error("the block has no matching -----END line; the file may be truncated")]
     Unended,
     /// The contents of the block are not base64.
-    #[error("what stands between the -----BEGIN and -----END lines is not base64")]
+    #[error("the text between the -----BEGIN and -----END lines is not base64")]
     NotBase64,
     /// The private key is encrypted with a passphrase.
-    #[error(
-        "the key is encrypted; take its public half: openssl pkey -pubout -in KEY -out KEY.pub"
-    )]
+    #[error("the key is encrypted; use its public key: openssl pkey -pubout -in KEY -out KEY.pub")]
     Encrypted,
     /// The key is an `OPENSSH PRIVATE KEY`.
-    #[error("the key is in OpenSSH's own form; convert it: ssh-keygen -e -m PKCS8 -f KEY.pub")]
+    #[error("the key is in OpenSSH's own format; convert it: ssh-keygen -e -m PKCS8 -f KEY.pub")]
     OpenSsh,
     /// The bytes are not what the block's label says.
-    #[error("the key can't be read: its bytes are not those of a {0}")]
+    #[error("the key can't be read: it is not a valid {0}")]
     NotA(KeyForm),
     /// The bytes are no key in any form known here.
     #[error("the key can't be read")]
     Unreadable,
     /// The key is neither RSA nor ECDSA. The value is the OID of its algorithm.
-    #[error("the key is neither RSA nor ECDSA (algorithm {0}); Kubernetes signs with those alone")]
+    #[error("the key is neither RSA nor ECDSA (algorithm {0}); Kubernetes uses only those")]
     Kind(String),
     /// The ECDSA key is on a curve other than the three of [`Curve`].
-    #[error("the curve of the key is not P-256, P-384 or P-521; Kubernetes takes no other")]
+    #[error("the key's curve is not P-256, P-384 or P-521; Kubernetes accepts no other")]
     Curve,
     /// The point of the ECDSA key is written in compressed form.
     #[error(
-        "the point of the key is compressed, which Kubernetes can't read; convert it: openssl ec -pubin -conv_form uncompressed"
+        "the key's point is compressed, which Kubernetes can't read; convert it: openssl ec -pubin -conv_form uncompressed"
     )]
     CompressedPoint,
     /// The RSA key is too short or too long. The value is its size in bits.
     #[error("the RSA key has {0} bits; 2048 to 8192 are supported")]
     RsaSize(usize),
     /// The cryptography library refuses the RSA key. The value is its reason.
-    #[error("the RSA key is refused ({0}); 2048 to 8192 bits are supported")]
+    #[error("the RSA key is invalid ({0}); 2048 to 8192 bits are supported")]
     RsaRefused(String),
     /// The public exponent of the RSA key is even or 1.
-    #[error("the exponent of the RSA key is even or 1: it is no key")]
+    #[error("the RSA key is invalid: its exponent is even or 1")]
     RsaExponent,
 }
 
@@ -185,13 +183,13 @@ impl PemKey {
     pub fn remark(&self) -> Option<&'static str> {
         match self.form {
             KeyForm::RsaPublic => Some(
-                "kube-apiserver does not read a key in this form; for its \
+                "kube-apiserver does not read a key in this format; for its \
                  --service-account-key-file write it as PUBLIC KEY: openssl rsa -RSAPublicKey_in \
                  -pubout",
             ),
             KeyForm::Pkcs8 if self.key.algorithm() != Algorithm::Rs256 => Some(
-                "kube-apiserver signs with an EC key in this form, but does not read it from \
-                 --service-account-key-file; give it the public half there: openssl pkey -pubout",
+                "kube-apiserver signs with an EC key in this format, but does not read it from \
+                 --service-account-key-file; pass it the public key: openssl pkey -pubout",
             ),
             _ => None,
         }

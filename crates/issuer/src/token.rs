@@ -36,19 +36,17 @@ pub struct Token {
 pub enum TokenError {
     /// The text does not have three parts with dots between. The value is how
     /// many it has.
-    #[error(
-        "failed to read it as a token: it has {0} parts, where a token has 3 with dots between"
-    )]
+    #[error("not a token: it has {0} parts separated by dots; a token has 3")]
     CountParts(usize),
     /// A part is not base64url.
-    #[error("failed to read it as a token: its {part} is not base64url")]
+    #[error("not a token: its {part} is not base64url")]
     Decode {
         /// Which part: header, claims or signature.
         part: &'static str,
     },
     /// A part is not JSON, lacks a required member, or has one of the wrong
     /// type.
-    #[error("failed to read it as a token: its {part} is not the JSON of one: {error}")]
+    #[error("not a token: its {part} is not the expected JSON: {error}")]
     ParseJson {
         /// Which part: header or claims.
         part: &'static str,
@@ -58,12 +56,14 @@ pub enum TokenError {
 }
 
 #[derive(Deserialize)]
+#[serde(expecting = "a JSON object")]
 struct Header {
     alg: String,
     kid: Option<String>,
 }
 
 #[derive(Deserialize)]
+#[serde(expecting = "a JSON object")]
 struct Claims {
     iss: String,
     sub: String,

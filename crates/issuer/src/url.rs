@@ -18,32 +18,30 @@ pub struct IssuerUrl(String);
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UrlError {
     /// The text does not begin with `https://`.
-    #[error(
-        "it is not an https URL; AWS takes no other, and Kubernetes writes no documents for one"
-    )]
+    #[error("it is not an https URL; AWS accepts no other")]
     NotHttps,
     /// The URL has a query (`?`).
-    #[error("it has a query (?), which no issuer may have; leave it out")]
+    #[error("it has a query (?), which an issuer can't have; remove it")]
     Query,
     /// The URL has a fragment (`#`).
-    #[error("it has a fragment (#), which no issuer may have; leave it out")]
+    #[error("it has a fragment (#), which an issuer can't have; remove it")]
     Fragment,
     /// The URL has a user name (`@`).
-    #[error("it has a user name (@); leave it out")]
+    #[error("it has a user name (@); remove it")]
     User,
     /// Nothing follows `https://` that could be a host.
-    #[error("it names no host")]
+    #[error("it has no host")]
     NoHost,
     /// The port is not a number from 1 to 65535.
     #[error("its port is not a number from 1 to 65535")]
     Port,
     /// The URL has a character that none may have: a space, a quote, or one
     /// outside ASCII. The value is the first such character.
-    #[error("it holds {0:?}, which belongs into no URL; white space and quotes come in by copying")]
+    #[error("it contains {0:?}, which a URL can't have; check for copied white space and quotes")]
     Character(char),
     /// The URL is longer than IAM accepts. The value is its length in
     /// characters.
-    #[error("it has {0} characters, IAM takes at most {LONGEST}; choose a shorter one")]
+    #[error("it has {0} characters; IAM accepts at most {LONGEST}")]
     Length(usize),
 }
 
@@ -156,18 +154,18 @@ impl IssuerUrl {
         let mut say = |remark: &str| remarks.push(format!("{self} {remark}"));
         if self.has_trailing_slash() {
             say(
-                "ends with a slash: tokens, document and provider must all have it; better leave it out",
+                "ends with a slash: tokens, document and provider must all have it; better remove it",
             );
         }
         if self.authority() != self.host() {
-            say("has a port: IAM's documentation asks for a URL without one; serve it on 443");
+            say("has a port: IAM expects a URL without one; serve it on port 443");
         }
         if self.host().chars().any(|c| c.is_ascii_uppercase()) {
-            say("has capitals in its host: AWS compares byte by byte; write it in small letters");
+            say("has upper-case letters in its host: AWS compares byte by byte; use lower case");
         }
         if self.is_private() {
             say(
-                "is inside a network: AWS must reach it from the internet; publish under a public name",
+                "is a private name or address: AWS must reach it from the internet; publish it under a public name",
             );
         }
         remarks
@@ -192,7 +190,7 @@ pub fn difference(wanted: &str, found: &str) -> Option<String> {
     } else if wanted.trim() == found.trim() {
         "they differ in white space around them".to_owned()
     } else if wanted.eq_ignore_ascii_case(found) {
-        "they differ in capitals".to_owned()
+        "they differ in upper and lower case".to_owned()
     } else if wanted.split_once("://").map(|(_, rest)| rest)
         == found.split_once("://").map(|(_, rest)| rest)
         && wanted.contains("://")
@@ -200,7 +198,7 @@ pub fn difference(wanted: &str, found: &str) -> Option<String> {
         "they differ in the scheme".to_owned()
     } else {
         let same = wanted.bytes().zip(found.bytes()).take_while(|(a, b)| a == b).count();
-        format!("they differ from byte {} on", same + 1)
+        format!("they differ from byte {}", same + 1)
     })
 }
 
@@ -274,11 +272,11 @@ mod tests {
         for (text, said) in [
             ("https://a.example/", "slash"),
             ("https://a.example:8443", "port"),
-            ("https://A.example", "capitals"),
-            ("https://kubernetes.default.svc.cluster.local", "inside"),
-            ("https://kubernetes", "inside"),
-            ("https://10.1.2.3/x", "inside"),
-            ("https://172.31.2.3", "inside"),
+            ("https://A.example", "upper-case"),
+            ("https://kubernetes.default.svc.cluster.local", "private"),
+            ("https://kubernetes", "private"),
+            ("https://10.1.2.3/x", "private"),
+            ("https://172.31.2.3", "private"),
         ] {
             let remarks = IssuerUrl::parse(text).expect(text).remarks();
             assert!(remarks.len() == 1 && remarks[0].contains(said), "{text}: {remarks:?}");
@@ -293,10 +291,10 @@ mod tests {
         for (found, how) in [
             ("https://a.example/b/", "only the second of them ends with a slash"),
             ("https://a.example/b ", "white space"),
-            ("https://A.example/b", "capitals"),
+            ("https://A.example/b", "upper and lower case"),
             ("http://a.example/b", "scheme"),
-            ("https://a.example/c", "from byte 19 on"),
-            ("https://a.example/bc", "from byte 20 on"),
+            ("https://a.example/c", "from byte 19"),
+            ("https://a.example/bc", "from byte 20"),
         ] {
             let told = difference("https://a.example/b", found).unwrap_or_default();
             assert!(told.contains(how), "{found}: {told}");

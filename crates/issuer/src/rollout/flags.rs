@@ -30,11 +30,11 @@ pub struct ApiServerFlags {
 #[derive(Debug, thiserror::Error)]
 pub enum FlagsError {
     /// The text is not YAML (JSON is YAML too).
-    #[error("failed to read it as YAML: {0}")]
+    #[error("not YAML: {0}")]
     ParseYaml(Box<serde_saphyr::Error>),
     /// The text is YAML, but sets no `--service-account-issuer`.
     #[error(
-        "failed to find --service-account-issuer in it; give the manifest of kube-apiserver, or the \
+        "no --service-account-issuer found; pass the manifest of kube-apiserver, or the \
          configuration of kubeadm, kind or k3s that sets it"
     )]
     FindIssuer,

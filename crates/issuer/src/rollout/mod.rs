@@ -149,16 +149,16 @@ impl Step {
 fn known(id: &'static str, fact: Option<bool>, yes: &str, no: &str, unknown: &str) -> IssuerCheck {
     match fact {
         Some(true) => IssuerCheck::pass(id, yes),
-        Some(false) => IssuerCheck::fail(id, no, "make this step"),
+        Some(false) => IssuerCheck::fail(id, no, "do this step"),
         None => IssuerCheck::skip(id, unknown),
     }
 }
 
-const EXPIRED: &str = "tokens of before may still be in use: wait as long as the longest-lived of them, \
-                       restart what reads its token once, replace tokens in Secrets, then state \
-                       --old-tokens-expired";
+const EXPIRED: &str = "old tokens may still be in use: wait until the longest-lived one has expired, \
+                       restart pods that read their token only once, replace tokens in Secrets, then \
+                       pass --old-tokens-expired";
 
-const ASK_CLUSTER: &str = "give --from-cluster, or --api-server-keys and --token";
+const ASK_CLUSTER: &str = "pass --from-cluster, or --api-server-keys and --token";
 
 #[cfg(test)]
 mod tests;
