@@ -17,25 +17,43 @@ pub struct IssuerUrl(String);
 /// Why a text can't be an issuer for AWS.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UrlError {
+    /// The text does not begin with `https://`.
     #[error("it is not an https URL; AWS accepts no other")]
     NotHttps,
+    /// The URL has a query (`?`).
     #[error("it has a query (?), which an issuer can't have; remove it")]
     Query,
+    /// The URL has a fragment (`#`).
     #[error("it has a fragment (#), which an issuer can't have; remove it")]
     Fragment,
+    /// The URL has a user name (`@`).
     #[error("it has a user name (@); remove it")]
     User,
+    /// Nothing follows `https://` that could be a host.
     #[error("it has no host")]
     NoHost,
+    /// The port is not a number from 1 to 65535.
     #[error("its port is not a number from 1 to 65535")]
     Port,
+    /// The URL has a character that none may have: a space, a quote, or one
+    /// outside ASCII. The value is the first such character.
     #[error("it contains {0:?}, which a URL can't have; check for copied white space and quotes")]
     Character(char),
+    /// The URL is longer than IAM accepts. The value is its length in
+    /// characters.
     #[error("it has {0} characters; IAM accepts at most {LONGEST}")]
     Length(usize),
 }
 
 impl IssuerUrl {
+    /// Checks that a text can be an issuer's URL, and keeps it unchanged: AWS
+    /// compares it byte by byte.
+    ///
+    /// The rules are those of OpenID Connect Discovery 1.0 and of IAM's
+    /// `CreateOpenIDConnectProvider`.
+    ///
+    /// # Errors
+    /// [`UrlError`], the rule that the text breaks.
     pub fn parse(text: &str) -> Result<Self, UrlError> {
         let odd = |c: &char| !c.is_ascii_graphic() || "\"'<>\\^`{|}".contains(*c);
         if let Some(odd) = text.chars().find(odd) {
@@ -66,6 +84,7 @@ impl IssuerUrl {
         Ok(url)
     }
 
+    /// The URL exactly as it was given.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -85,6 +104,7 @@ impl IssuerUrl {
         provider.split_once('/').map_or(provider, |(authority, _)| authority)
     }
 
+    /// The host without the port. An IPv6 address keeps its brackets.
     #[must_use]
     pub fn host(&self) -> &str {
         let authority = self.authority();
@@ -94,13 +114,15 @@ impl IssuerUrl {
         authority.split_once(':').map_or(authority, |(host, _)| host)
     }
 
+    /// Whether the URL ends with `/`. To AWS that is another issuer than the
+    /// same URL without it.
     #[must_use]
     pub fn has_trailing_slash(&self) -> bool {
         self.0.ends_with('/')
     }
 
     /// Whether its host is a name or an address inside a network, which AWS can't
-    /// reach. Nobody is asked.
+    /// reach. Decided by the name alone, without DNS.
     #[must_use]
     pub fn is_private(&self) -> bool {
         is_private(self.host())
@@ -119,12 +141,13 @@ impl IssuerUrl {
         self.below(JWKS_PATH)
     }
 
+    /// The URL of a path below the issuer, with exactly one slash between.
     #[must_use]
     pub fn below(&self, path: &str) -> String {
         format!("{}/{path}", self.0.trim_end_matches('/'))
     }
 
-    /// What is allowed and yet makes trouble, each with what to do.
+    /// Things that are allowed but often cause trouble, one sentence each with what to do.
     #[must_use]
     pub fn remarks(&self) -> Vec<String> {
         let mut remarks = Vec::new();

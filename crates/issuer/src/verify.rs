@@ -13,34 +13,51 @@ const LEEWAY: i64 = 5 * 60;
 /// What STS documents for `AssumeRoleWithWebIdentity`.
 const STS_ALGORITHMS: [&str; 6] = ["RS256", "RS384", "RS512", "ES256", "ES384", "ES512"];
 
-/// The ids of the checks, in their order.
+/// The ids of the checks, in the order in which [`check`] makes them.
 pub mod ids {
+    /// The issuer's URL is one that AWS accepts.
     pub const URL: &str = "issuer-url";
+    /// The discovery document can be fetched.
     pub const DISCOVERY_FETCH: &str = "discovery-fetch";
+    /// What was fetched is a discovery document.
     pub const DISCOVERY: &str = "discovery-document";
+    /// The document names the issuer that was asked for, byte by byte.
     pub const ISSUER: &str = "issuer-equal";
+    /// The document's `jwks_uri` is a URL that STS can fetch.
     pub const JWKS_URI: &str = "jwks-uri";
+    /// The JWK set can be fetched.
     pub const JWKS_FETCH: &str = "jwks-fetch";
+    /// What was fetched is a JWK set of usable public keys.
     pub const JWKS: &str = "jwks-document";
+    /// The document lists the algorithm of every key.
     pub const ALGORITHMS: &str = "algorithms";
+    /// Every key of the API server is published.
     pub const LIVE_KEYS: &str = "api-server-keys";
+    /// The token's `iss` is the issuer, byte by byte.
     pub const TOKEN_ISSUER: &str = "token-issuer";
+    /// The key that signed the token is published.
     pub const TOKEN_KEY: &str = "token-key";
+    /// The token's signature verifies.
     pub const TOKEN_SIGNATURE: &str = "token-signature";
+    /// The token is valid now.
     pub const TOKEN_TIME: &str = "token-time";
 }
 
-/// What the documents are held against.
+/// What the published documents are compared with.
 #[derive(Clone, Debug, Default)]
 pub struct Against<'a> {
+    /// A token of the cluster, if its checks are wanted.
     pub token: Option<&'a Token>,
-    /// The keys that the API server itself publishes.
+    /// The keys that the API server itself publishes, if they are known.
     pub live: Option<&'a Jwks>,
+    /// The current time, for the token's `exp` and `nbf`.
     pub now: Timestamp,
 }
 
-/// All checks, in the order in which STS comes to them. What can't be checked
-/// after an earlier failure is skipped, so that the first failure is the cause.
+/// Checks the published documents of the issuer `url`, in the order in which STS uses them.
+/// What can't be checked after an earlier failure is skipped, so that the first failure is
+/// the cause. All checks of [`ids`] are in the result, whatever their outcome.
+/// <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html>
 #[must_use]
 pub fn check(
     url: &str,

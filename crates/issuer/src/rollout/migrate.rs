@@ -5,21 +5,23 @@ use text::shell::Word;
 use super::{ApiServerFlags, EXPIRED, Facts, Plan, Step, known};
 use crate::{IssuerCheck, IssuerUrl};
 
-/// From which issuer to which.
+/// A change of the issuer's URL, and what is known of both issuers.
 #[derive(Clone, Debug)]
 pub struct Migration<'a> {
+    /// The URL of the issuer that is to be replaced, as tokens have it.
     pub old: &'a str,
+    /// The URL of the issuer that replaces it.
     pub new: &'a IssuerUrl,
     /// What [`verify::check`](crate::verify::check) says of the new one's
     /// documents, without a token.
     pub new_documents: &'a [IssuerCheck],
-    /// The same of the old one; empty where it was never published.
+    /// The same for the documents of the old one; empty if they were never published.
     pub old_documents: &'a [IssuerCheck],
-    /// As the user states it: IAM has a provider for the new issuer, and the
-    /// trust policies name both.
+    /// The user states that IAM has a provider for the new issuer, and that the trust
+    /// policies name both.
     pub trusted: bool,
-    /// As the user states it, where flags can't be read: every API server takes
-    /// tokens of both.
+    /// The user states, where flags can't be read, that every API server accepts tokens of
+    /// both.
     pub accepted_everywhere: bool,
 }
 
@@ -29,8 +31,10 @@ const ACCEPT: &str = "accept";
 const SIGN: &str = "sign";
 const RETIRE: &str = "retire";
 
-/// Publish under the new URL, have IAM trust both, take tokens of both, issue
-/// those of the new one, and when nothing of the old one is left drop it.
+/// Plans the change of the issuer without a refused token: publish under the new URL, have
+/// IAM trust both, accept tokens of both, issue tokens of the new one, and drop the old one
+/// when none of its tokens is left.
+/// <https://kubernetes.io/docs/reference/command-line-tools-reference/kube-apiserver/>
 #[must_use]
 pub fn migrate(migration: &Migration<'_>, facts: &Facts<'_>) -> Plan {
     let Migration { old, new, trusted, .. } = *migration;

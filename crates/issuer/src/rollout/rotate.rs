@@ -3,12 +3,14 @@
 use super::{ASK_CLUSTER, EXPIRED, Facts, Plan, Step, known};
 use crate::{IssuerCheck, Jwks, PublicKey};
 
-/// From which key to which.
+/// A change of the key that signs tokens.
 #[derive(Clone, Debug)]
 pub struct Rotation<'a> {
+    /// The key that signs before the rotation.
     pub old: &'a PublicKey,
+    /// The key that signs after it.
     pub new: &'a PublicKey,
-    /// What is published for AWS.
+    /// The JWK set that AWS reads; `None` if it is not known.
     pub published: Option<&'a Jwks>,
 }
 
@@ -17,8 +19,8 @@ const ACCEPT: &str = "accept";
 const SIGN: &str = "sign";
 const RETIRE: &str = "retire";
 
-/// Publish both keys, verify with both, sign with the new one, and when nothing
-/// of the old one is left drop it.
+/// Plans the change of the signing key without a refused token: publish both keys, verify
+/// with both, sign with the new one, and drop the old one when none of its tokens is left.
 #[must_use]
 pub fn rotate(rotation: &Rotation<'_>, facts: &Facts<'_>) -> Plan {
     let Rotation { old, new, published } = *rotation;
