@@ -124,7 +124,7 @@ fn prints_findings_with_all_their_members() {
     let key = "oidc.eks.us-east-2.amazonaws.com/id/[OIDC_ID]:sub";
     assert_eq!(one["fix"], format!("\"{key}\": \"system:serviceaccount:demo:*\""));
     let text = stdout(&iam(&["lint", path]));
-    assert!(text.contains(":12:54: error:") && text.contains("mended: "), "{text}");
+    assert!(text.contains(":12:54: error:") && text.contains("    fix: "), "{text}");
 }
 
 #[test]

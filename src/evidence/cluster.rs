@@ -244,12 +244,12 @@ impl Gatherer<'_> {
     async fn fetch(&self, url: &str) -> FetchedDocument {
         let answer = match self.fetcher.get(url).await {
             Ok(Answer { status: 200, body, .. }) => {
-                String::from_utf8(body).map_err(|_| "it answers what is no text".to_owned())
+                String::from_utf8(body).map_err(|_| "the response is not UTF-8 text".to_owned())
             }
             Ok(Answer { status, location: Some(to), .. }) => {
-                Err(format!("it answers {status}, a redirect to {to}"))
+                Err(format!("the response is {status}, a redirect to {to}"))
             }
-            Ok(Answer { status, .. }) => Err(format!("it answers {status}")),
+            Ok(Answer { status, .. }) => Err(format!("the response is {status}")),
             Err(failure) => Err(failure.to_string()),
         };
         FetchedDocument { url: url.to_owned(), answer }

@@ -38,7 +38,9 @@ impl ListError {
                 Some(advice) => advice.to_owned(),
                 None => format!("grant the right to list {what}"),
             },
-            pages::ListError::Endless { .. } => "check what answers for the API server".to_owned(),
+            pages::ListError::Endless { .. } => {
+                "check what answers in place of the API server".to_owned()
+            }
         };
         Self { what, why: error.to_string(), next_step }
     }

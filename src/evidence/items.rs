@@ -106,8 +106,8 @@ impl Kept {
         self.bytes = self.bytes.saturating_add(counter.0);
         if self.bytes > Self::MOST {
             return Err(format!(
-                "the list is too long: the first {} items have {} MiB of what the checks read; ask \
-                 about one pod",
+                "the list is too long: its first {} items already have {} MiB; ask about a single \
+                 pod",
                 self.items.len(),
                 Self::MOST >> 20
             ));

@@ -27,17 +27,21 @@ const LONGEST: usize = 1 << 20;
 pub(super) async fn call(entry: &Entry<'_>, url: &str, review: &[u8]) -> Probe {
     let limit = Duration::from_secs(entry.timeout_seconds());
     let Ok(url) = url.parse::<Uri>() else {
-        return Probe::Unfit("its url is none".to_owned());
+        return Probe::Unfit("the url is not valid".to_owned());
     };
     let (Some(host), port) = (url.host(), url.port_u16().unwrap_or(443)) else {
-        return Probe::Unfit("its url names no host".to_owned());
+        return Probe::Unfit("the url has no host".to_owned());
     };
     let host = host.trim_matches(['[', ']']);
     let begun = Instant::now();
     let stream = match timeout(limit, TcpStream::connect((host, port))).await {
         Ok(Ok(stream)) => stream,
         Ok(Err(error)) => return Probe::Unreachable(format!("{host}:{port}: {error}")),
-        Err(_) => return Probe::Unreachable(format!("{host}:{port} does not answer")),
+        Err(_) => {
+            return Probe::Unreachable(format!(
+                "{host}:{port} does not accept the connection in time"
+            ));
+        }
     };
     let left = limit.saturating_sub(begun.elapsed());
     match timeout(left, converse(stream, entry, host, &url, review)).await {
@@ -59,7 +63,7 @@ async fn converse(
     let name = ServerName::try_from(host.to_owned()).map_err(|error| unfit(error.to_string()))?;
     let stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await;
     let stream = stream.map_err(|error| handshake(&error))?;
-    let http = |error: hyper::Error| unfit(format!("it breaks off: {}", causes(&error)));
+    let http = |error: hyper::Error| unfit(format!("the connection broke: {}", causes(&error)));
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(http)?;
     let path = url.path_and_query().map_or("/", |path| path.as_str());
     let request = Request::post(path)
@@ -71,14 +75,15 @@ async fn converse(
         let answer = sender.send_request(request).await.map_err(http)?;
         let status = answer.status();
         let body = Limited::new(answer.into_body(), LONGEST).collect().await;
-        let body = body.map_err(|error| unfit(format!("it breaks off: {error}")))?.to_bytes();
+        let body =
+            body.map_err(|error| unfit(format!("the connection broke: {error}")))?.to_bytes();
         let review: Value = serde_json::from_slice(&body).unwrap_or_default();
         if status.is_success() && review["response"]["uid"].is_string() {
             return Ok(());
         }
         let text = String::from_utf8_lossy(&body);
         let line = text.lines().next().unwrap_or_default();
-        Err(unfit(format!("it answers {status} {line:?}, which is no review")))
+        Err(unfit(format!("the answer ({status}, {line:?}) is not an AdmissionReview")))
     };
     // Cancel-safe enough: the connection only moves the exchange's bytes.
     tokio::select! {
@@ -107,7 +112,7 @@ fn client(ca_bundle: &[u8]) -> Result<ClientConfig, Probe> {
 fn handshake(error: &io::Error) -> Probe {
     match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
         Some(rustls::Error::InvalidCertificate(why)) => Probe::Untrusted(format!("{why:?}")),
-        _ => Probe::Unfit(format!("no TLS: {error}")),
+        _ => Probe::Unfit(format!("the TLS handshake failed: {error}")),
     }
 }
 

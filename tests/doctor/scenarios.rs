@@ -93,7 +93,7 @@ async fn other_teams(scene: &Scene) {
     let said = scene.ask(&question).await;
     assert_eq!(said.exit, 0, "{:#}\n{}", said.report, said.errors);
     let seen = said.check("running-pod")["seen"].as_str().unwrap_or_default();
-    assert!(seen.starts_with("its pod is"), "{seen}");
+    assert!(seen.starts_with("its pod has"), "{seen}");
 
     // Who may not list ReplicaSets knows them by their names.
     let rules = json!([
@@ -113,7 +113,7 @@ async fn other_teams(scene: &Scene) {
     eventually("the rights to be in force", Duration::from_secs(10), || async {
         let said = scene.ask(&question).await;
         let seen = said.check("running-pod")["seen"].as_str().unwrap_or_default();
-        anyhow::ensure!(seen.starts_with("its pod is"), "{:#}\n{}", said.report, said.errors);
+        anyhow::ensure!(seen.starts_with("its pod has"), "{:#}\n{}", said.report, said.errors);
         Ok(())
     })
     .await;

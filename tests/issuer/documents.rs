@@ -122,7 +122,7 @@ fn documents_of_another_issuer_are_not_replaced() {
     write("https://other.example", &["--force"]).ended(0);
     std::fs::write(out.join("openid/v1/jwks"), "<html>").unwrap();
     let told = write("https://other.example", &[]).ended(2).errors;
-    assert!(told.contains("no JWKS") && told.contains("line 1 column 1"), "{told}");
+    assert!(told.contains("can't be read") && told.contains("line 1 column 1"), "{told}");
 }
 
 #[test]
@@ -134,7 +134,7 @@ fn input_that_can_not_be_read_is_named_with_its_place() {
     let cut = scratch.write("cut.pem", cut).unwrap().display().to_string();
     let good = key("rsa.spki.pem");
     for (url, key, said) in [
-        (ISSUER, cut.as_str(), "cut.pem: line 3: the block has no -----END"),
+        (ISSUER, cut.as_str(), "cut.pem: line 3: the block has no matching -----END"),
         (ISSUER, &crate::key("rsa1024.spki.pem"), "line 1: the RSA key has 1024 bits"),
         (ISSUER, "nowhere.pem", "nowhere.pem"),
         ("http://keys.example", &good, "not an https URL"),

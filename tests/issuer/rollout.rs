@@ -156,7 +156,7 @@ async fn a_rotation_loses_no_token_on_its_way() {
     assert_eq!(next(&plan().await.ended(0)), "publish");
     let refused = step("sign", &[]).await.ended(1).errors;
     assert!(refused.contains("the new key is not published"), "{refused}");
-    assert!(refused.contains("does not verify with the new key"), "{refused}");
+    assert!(refused.contains("does not accept tokens of the new key"), "{refused}");
 
     walk.publish(&["rsa.spki.pem", "p256.spki.pem"], &[]).await.ended(0);
     assert_eq!(next(&plan().await.ended(0)), "accept");
@@ -213,7 +213,7 @@ async fn a_migration_loses_no_token_on_its_way() {
     let trusted = ["--trusted"];
     assert_eq!(next(&plan(&old_flags, &trusted).await.ended(0)), "accept");
     let refused = plan(&old_flags, &["--trusted", "--step", "sign"]).await.ended(1).errors;
-    assert!(refused.contains("kube-apiserver.yaml does not take tokens of the new"), "{refused}");
+    assert!(refused.contains("kube-apiserver.yaml does not accept tokens of the new"), "{refused}");
 
     let accept = flags(&plan(&old_flags, &["--trusted", "--step", "accept"]).await.ended(0));
     walk.control_plane.restart_api_server_with(accept.clone()).await;

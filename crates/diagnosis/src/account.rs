@@ -9,21 +9,21 @@ impl Case<'_> {
     pub(super) fn api_server(&self) -> Finding {
         match &self.facts.version {
             Fact::Known(version) => {
-                let version = version["gitVersion"].as_str().unwrap_or("of some version");
+                let version = version["gitVersion"].as_str().unwrap_or("(unknown version)");
                 Finding::pass(format!("Kubernetes {version} answers"))
             }
             Fact::Unknown(why) if is_unauthorized(why) => Finding::fail(
-                format!("the API server does not accept who asks: {why}"),
-                "log in anew; if tokens of ServiceAccounts are refused as well, the issuer or its \
-                 key was replaced in one step: start the API server with the old \
-                 --service-account-issuer and --service-account-key-file besides the new ones",
+                format!("the API server rejects your credentials: {why}"),
+                "log in again; if it rejects ServiceAccount tokens too, the issuer or its key was \
+                 replaced in one step: start the API server with the old \
+                 --service-account-issuer and --service-account-key-file in addition to the new",
             ),
             Fact::Unknown(why) => Finding::fail(
                 format!("the API server does not answer: {why}"),
                 "check the kubeconfig and the network to the API server",
             ),
             Fact::Absent | Fact::NotAsked => {
-                Finding::Nothing("nobody asked the API server for its version".to_owned())
+                Finding::Nothing("the API server's version is not given".to_owned())
             }
         }
     }
@@ -31,9 +31,9 @@ impl Case<'_> {
     pub(super) fn service_account(&self) -> Finding {
         let key = self.key();
         match &self.facts.service_account {
-            Fact::Known(_) => Finding::pass(format!("{key} is there")),
+            Fact::Known(_) => Finding::pass(format!("ServiceAccount {key} exists")),
             Fact::Absent => Finding::fail(
-                format!("there is no ServiceAccount {key}"),
+                format!("ServiceAccount {key} does not exist"),
                 format!(
                     "create it: kubectl create serviceaccount -n {} {}",
                     Word(key.namespace),
@@ -49,7 +49,7 @@ impl Case<'_> {
         let key = self.key();
         let wanted = &self.settings.policy.settings.keys.role_arn;
         if let (None, Some(role)) = (self.identity(), self.role_arn()) {
-            let seen = format!("no annotation, and the webhook gives {role}: from its ConfigMap");
+            let seen = format!("no annotation; the webhook injects {role}, from its ConfigMap");
             return Finding::Pass(seen);
         }
         let warning = self.warnings().first().cloned();
@@ -60,10 +60,11 @@ impl Case<'_> {
         if let Some(warning) = warning {
             let next = match warning.kind {
                 WarningKind::NearMiss => {
-                    format!("write the role under {wanted}: {}", annotate(&format!("{wanted}=ARN")))
+                    format!("use the annotation {wanted}: {}", annotate(&format!("{wanted}=ARN")))
                 }
                 WarningKind::OddRoleArn => {
-                    "write the role's whole ARN: arn:aws:iam::111122223333:role/NAME".to_owned()
+                    "use the complete ARN of a role, such as arn:aws:iam::111122223333:role/NAME"
+                        .to_owned()
                 }
                 _ => "correct the annotation".to_owned(),
             };
@@ -78,7 +79,10 @@ impl Case<'_> {
             }
             Ok(None) => Finding::fail(
                 format!("ServiceAccount {key} has no annotation {wanted}"),
-                annotate(&format!("{wanted}=arn:aws:iam::111122223333:role/NAME")),
+                format!(
+                    "add it: {}",
+                    annotate(&format!("{wanted}=arn:aws:iam::111122223333:role/NAME"))
+                ),
             ),
             Err(failed) => Finding::Unknown(failed.to_string()),
         }

@@ -126,7 +126,7 @@ impl fmt::Display for Audit {
             write!(f, "{}", Line(format_args!("{namespace}/{pod} {why}")))?;
         }
         let found = self.found.len();
-        writeln!(f, "{} pods run, {found} of them to be started anew", self.pods)
+        writeln!(f, "{} pods checked, {found} to be restarted", self.pods)
     }
 }
 

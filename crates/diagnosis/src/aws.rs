@@ -16,18 +16,22 @@ impl Case<'_> {
     /// Partition of the role against that of the region.
     pub(super) fn partition(&self) -> Finding {
         let Some(role) = self.role_arn() else {
-            return Finding::Nothing("no role is known".to_owned());
+            return Finding::Nothing("the role is not known".to_owned());
         };
         let Some(region) = self.region() else {
             return Finding::Nothing("no region is set for the pods".to_owned());
         };
         let (partition, of_region) = (partition(role), Account::partition_of_region(region));
         if partition == of_region {
-            return Finding::pass(format!("{partition} is that of {region}"));
+            return Finding::pass(format!(
+                "the role and the region {region} are in the partition {partition}"
+            ));
         }
         Finding::fail(
-            format!("the role is of partition {partition}, the region {region} of {of_region}"),
-            "name a role of the region's partition, or another region",
+            format!(
+                "the role is in the partition {partition}, but the region {region} is in {of_region}"
+            ),
+            "use a role in the region's partition, or another region",
         )
     }
 
@@ -37,21 +41,21 @@ impl Case<'_> {
             Err(finding) => return finding,
         };
         let Some(token) = self.facts.token.known() else {
-            return Finding::Unknown("there is no token to tell the issuer".to_owned());
+            return Finding::Unknown("without a token the issuer is not known".to_owned());
         };
         let wanted = token.issuer.strip_prefix("https://").unwrap_or(&token.issuer);
         if let Some(list) = provider["OpenIDConnectProviderList"].as_array() {
             return self.in_list(list, wanted);
         }
         let Some(url) = provider["Url"].as_str() else {
-            return Finding::Unknown("--provider-json has no Url in it".to_owned());
+            return Finding::Unknown("the file of --provider-json has no Url".to_owned());
         };
         if url.strip_prefix("https://").unwrap_or(url) == wanted {
-            return Finding::pass(format!("the provider is of {wanted}"));
+            return Finding::pass(format!("the provider is for {wanted}"));
         }
         Finding::fail(
-            format!("the provider is of {url:?}, the tokens of {wanted:?}"),
-            format!("create one for this issuer: {}", create_provider(&token.issuer)),
+            format!("the provider is for {url:?}, but the tokens' issuer is {wanted:?}"),
+            format!("create a provider for this issuer: {}", create_provider(&token.issuer)),
         )
     }
 
@@ -63,17 +67,17 @@ impl Case<'_> {
         let fits =
             |arn: &&ProviderArn<'_>| role.is_none_or(|it| it == (arn.partition, arn.account));
         match (same_name.iter().find(fits), same_name.first()) {
-            (Some(_), _) => Finding::pass(format!("the account has a provider {wanted}")),
+            (Some(_), _) => Finding::pass(format!("the account has the provider {wanted}")),
             (None, Some(other)) => Finding::fail(
                 format!(
-                    "the provider {wanted} is in partition {} and account {}, the role in others",
+                    "the provider {wanted} is in partition {} and account {}, but the role is not",
                     other.partition, other.account
                 ),
                 "create the provider in the role's account",
             ),
             (None, None) => Finding::fail(
                 format!("the account has no provider {wanted}"),
-                create_provider(&format!("https://{wanted}")),
+                format!("create it: {}", create_provider(&format!("https://{wanted}"))),
             ),
         }
     }
@@ -84,23 +88,27 @@ impl Case<'_> {
         let Some(clients) = clients else {
             if audience != STS && is_near(&audience) {
                 return Finding::fail(
-                    format!("the tokens are for {audience:?}, which looks like {STS:?}"),
-                    "correct the audience: the annotation's, or --token-audience",
+                    format!(
+                        "the tokens' audience {audience:?} looks like a misspelling of {STS:?}"
+                    ),
+                    "correct the audience in the annotation, or in --token-audience",
                 );
             }
-            let why = "--provider-json of get-open-id-connect-provider is not given";
+            let why = "client IDs are not known; pass get-open-id-connect-provider's output as --provider-json";
             return Finding::Nothing(why.to_owned());
         };
         let clients: Vec<&str> = clients.iter().filter_map(Value::as_str).collect();
         if clients.contains(&&*audience) {
-            return Finding::pass(format!("the provider takes tokens for {audience}"));
+            return Finding::pass(format!("the provider accepts tokens for {audience}"));
         }
         let near = clients.iter().any(|it| it.trim() == audience.trim());
         let near = if near { "; they differ in white space" } else { "" };
         Finding::fail(
-            format!("the tokens are for {audience:?}, the provider takes {clients:?}{near}"),
             format!(
-                "correct the audience of the ServiceAccount, or aws iam \
+                "the tokens' audience is {audience:?}, but the provider accepts {clients:?}{near}"
+            ),
+            format!(
+                "correct the ServiceAccount's audience, or add it to the provider: aws iam \
                  add-client-id-to-open-id-connect-provider {}",
                 Opt("--client-id", &audience)
             ),
@@ -116,11 +124,11 @@ impl Case<'_> {
         let arn = role["Role"]["Arn"].as_str().or_else(|| role["Arn"].as_str());
         match (arn, self.role_arn()) {
             (Some(arn), Some(wanted)) if arn != wanted => Finding::fail(
-                format!("the ServiceAccount names {wanted:?}, the role's ARN is {arn:?}"),
+                format!("the ServiceAccount names {wanted:?}, but the role's ARN is {arn:?}"),
                 "annotate the ServiceAccount with the role's ARN",
             ),
-            (Some(arn), _) => Finding::pass(format!("it is {arn}")),
-            (None, _) => Finding::Nothing("--role-json has no Arn in it".to_owned()),
+            (Some(arn), _) => Finding::pass(format!("the role's ARN is {arn}")),
+            (None, _) => Finding::Nothing("the file of --role-json has no Arn".to_owned()),
         }
     }
 
@@ -130,9 +138,9 @@ impl Case<'_> {
             Err(finding) => return finding,
         };
         let Some(token) = self.facts.token.known() else {
-            return Finding::Unknown("there is no token to hold against it".to_owned());
+            return Finding::Unknown("there is no token to test it with".to_owned());
         };
-        let mend = "mend it; iam lint names each mistake";
+        let mend = "correct it; iam lint lists every mistake";
         let saved: Value = serde_json::from_str(text).unwrap_or_default();
         if let Some(why) = saved[UNREADABLE].as_str() {
             return Finding::fail(why, mend);
@@ -150,17 +158,17 @@ impl Case<'_> {
             format!("arn:{}:iam::{}:oidc-provider/{name}", partition(role), account(role))
         });
         match simulate(&policy, &request) {
-            Verdict::Allowed { by } => Finding::pass(format!("{by} allows it")),
+            Verdict::Allowed { by } => Finding::pass(format!("{by} allows the token")),
             Verdict::Denied { explicitly: Some(by), .. } => Finding::fail(
-                format!("{by} denies it"),
+                format!("{by} denies the token"),
                 "change that statement of the role's trust policy",
             ),
             Verdict::Denied { explicitly: None, reasons } => Finding::fail(
                 reasons.first().map_or_else(
-                    || "it has no statement that allows it".to_owned(),
+                    || "no statement allows the token".to_owned(),
                     ToString::to_string,
                 ),
-                "correct the role's trust policy; iam simulate tries it out",
+                "correct the role's trust policy, and test it with iam simulate",
             ),
             Verdict::Unknown { reasons } => {
                 Finding::Unknown(reasons.first().map_or_else(String::new, ToString::to_string))

@@ -97,7 +97,7 @@ impl Checks {
         let skipped =
             |seen, blocks| Check { id, status: Status::Skipped, seen, next: None, blocks };
         let check = match broken {
-            Some(broken) => skipped(format!("it stands on {}", broken.id), true),
+            Some(broken) => skipped(format!("needs the {} check to pass", broken.id), true),
             None => match look() {
                 Finding::Pass(seen) => {
                     Check { id, status: Status::Pass, seen, next: None, blocks: false }

@@ -7,7 +7,7 @@ impl Case<'_> {
     pub(super) fn token(&self) -> Finding {
         let token = match &self.facts.token {
             Fact::Known(token) => token,
-            Fact::Absent => return Finding::Unknown("the API server gave no token".to_owned()),
+            Fact::Absent => return Finding::Unknown("the API server issued no token".to_owned()),
             Fact::Unknown(why) => return Finding::Unknown(why.clone()),
             Fact::NotAsked => return Finding::Unknown("no token is given".to_owned()),
         };
@@ -16,24 +16,24 @@ impl Case<'_> {
         let audience = self.wanted_audience();
         if let Err(error) = IssuerUrl::parse(&token.issuer) {
             return Finding::fail(
-                format!("its issuer {:?} is none that AWS takes: {error}", token.issuer),
-                "start the API server with a --service-account-issuer that AWS can fetch; keep the \
+                format!("AWS does not accept the token's issuer {:?}: {error}", token.issuer),
+                "start the API server with a --service-account-issuer that AWS can reach; keep the \
                  old one as the second",
             );
         }
         if token.subject != subject {
             return Finding::fail(
-                format!("its subject is {:?}, where {subject:?} belongs", token.subject),
-                "give the token of this ServiceAccount",
+                format!("the token's subject is {:?}, expected {subject:?}", token.subject),
+                "use a token of this ServiceAccount",
             );
         }
         if !token.audiences.contains(&audience) {
             return Finding::fail(
-                format!("its audience is {:?}, where {audience:?} belongs", token.audiences),
-                "give a token for the audience that the pods' tokens have",
+                format!("the token's audience is {:?}, expected {audience:?}", token.audiences),
+                "use a token with the audience of the pods' tokens",
             );
         }
-        Finding::pass(format!("of {}, for {audience}, as {subject}", token.issuer))
+        Finding::pass(format!("issuer {}, audience {audience}, subject {subject}", token.issuer))
     }
 
     pub(super) fn discovery(&self) -> Finding {
@@ -46,16 +46,19 @@ impl Case<'_> {
         match (Discovery::parse(document.1.as_bytes()), issuer) {
             (Err(error), _) => Finding::fail(
                 format!("{url}: {error}"),
-                "publish the API server's own: issuer documents --from-cluster",
+                "publish the API server's own document: issuer documents --from-cluster",
             ),
             (Ok(read), Some(issuer)) => match difference(issuer, &read.issuer) {
-                None => Finding::pass(format!("{url} is of {issuer}")),
+                None => Finding::pass(format!("{url} names the issuer {issuer}")),
                 Some(why) => Finding::fail(
-                    format!("{url} names {:?}, the tokens are of {issuer:?}: {why}", read.issuer),
-                    "both must be the same to the byte: publish documents of the tokens' issuer",
+                    format!(
+                        "{url} names the issuer {:?}, but the tokens have {issuer:?}: {why}",
+                        read.issuer
+                    ),
+                    "both must be equal, byte by byte: publish documents for the tokens' issuer",
                 ),
             },
-            (Ok(read), None) => Finding::pass(format!("{url} is of {}", read.issuer)),
+            (Ok(read), None) => Finding::pass(format!("{url} names the issuer {}", read.issuer)),
         }
     }
 
@@ -66,21 +69,21 @@ impl Case<'_> {
         };
         let FetchedDocument { url, .. } = document.0;
         let Some(token) = self.facts.token.known() else {
-            return Finding::Unknown("there is no token to verify with it".to_owned());
+            return Finding::Unknown("there is no token to verify".to_owned());
         };
         match &token.verified {
             Some(Ok(())) => Finding::pass(format!(
-                "{url} has the key {} and it verifies the token",
+                "{url} has the key {}, which verifies the token",
                 token.kid.as_deref().unwrap_or_default()
             )),
             Some(Err(why)) => Finding::fail(
                 format!("{url}: {why}"),
-                "publish the keys that the API server signs with now: issuer documents \
-                 --from-cluster; a cache in front of them may have to be emptied",
+                "publish the keys that the API server signs with: issuer documents --from-cluster; \
+                 then clear any cache in front of them",
             ),
             None => Finding::fail(
-                format!("{url} is no JWK set"),
-                "publish the API server's own: issuer documents --from-cluster",
+                format!("{url} is not a JWK set"),
+                "publish the API server's own document: issuer documents --from-cluster",
             ),
         }
     }
@@ -96,13 +99,13 @@ fn fetched<'a>(
             Ok(body) => Ok((fetched, body)),
             Err(why) => Err(Finding::fail(
                 format!("{}: {why}", fetched.url),
-                "STS fetches it without credentials, over HTTPS with a public certificate, and \
-                 follows no redirect: make it public at this very URL",
+                "make it public at exactly this URL: STS fetches it over HTTPS with a publicly trusted \
+                 certificate, without credentials, and follows no redirect",
             )),
         },
         Fact::Unknown(why) => Err(Finding::Unknown(why.clone())),
-        Fact::Absent | Fact::NotAsked => {
-            Err(Finding::Unknown(format!("{what} was not fetched: no token names the issuer")))
-        }
+        Fact::Absent | Fact::NotAsked => Err(Finding::Unknown(format!(
+            "{what} was not fetched: without a token the issuer is not known"
+        ))),
     }
 }

@@ -168,7 +168,7 @@ fn lookup(facts: &Facts, settings: &WebhookSettings) -> Lookup {
                 }),
             Fact::Absent => identity::Observed::Absent,
             Fact::Unknown(why) => identity::Observed::Unknown(why.as_str().into()),
-            Fact::NotAsked => identity::Observed::Unknown("nobody asked".into()),
+            Fact::NotAsked => identity::Observed::Unknown("the ServiceAccount is not given".into()),
         },
         config_map_entry: entries
             .as_ref()

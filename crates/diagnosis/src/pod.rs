@@ -90,14 +90,14 @@ impl Case<'_> {
     pub(super) fn running_pod(&self) -> Finding {
         let pods = match &self.facts.pods {
             Fact::Known(pods) => pods,
-            Fact::Absent => return Finding::Nothing("there is no such pod".to_owned()),
+            Fact::Absent => return Finding::Nothing("the pod does not exist".to_owned()),
             Fact::Unknown(why) => return Finding::Unknown(why.clone()),
             Fact::NotAsked => {
-                return Finding::Nothing("ask for a pod or a deployment to see one".to_owned());
+                return Finding::Nothing("no pods are given; name a pod or a workload".to_owned());
             }
         };
         if pods.is_empty() {
-            return Finding::Nothing("no pod of it runs".to_owned());
+            return Finding::Nothing("no pods are running".to_owned());
         }
         let keys = &self.settings.policy.settings.keys;
         let account = self.facts.service_account.known();
@@ -107,12 +107,15 @@ impl Case<'_> {
             Some((pod, lacks(pod, namespace, written, &self.lookup, self.settings)?))
         });
         let Some((pod, why)) = lacking else {
-            return Finding::pass(format!("{} as it would be if created now", count(pods.len())));
+            return Finding::pass(format!(
+                "{} what it would get if created now",
+                count(pods.len())
+            ));
         };
         let name = pod["metadata"]["name"].as_str().unwrap_or_default();
         Finding::fail(
             format!("pod {name} {why}"),
-            "start it anew: kubectl rollout restart of what made it, or delete and create it",
+            "restart its workload with kubectl rollout restart, or delete and recreate the pod",
         )
     }
 }
@@ -135,7 +138,7 @@ pub(super) fn lacks(
     };
     let when = match (created, written) {
         (Some(created), Some(written)) if created <= written => {
-            format!("; it was created {created}, the annotation was written {written}")
+            format!("; created at {created}, annotation changed at {written}")
         }
         _ => String::new(),
     };
@@ -147,7 +150,7 @@ pub(super) fn lacks(
         && before != Some(false)
     {
         return Some(format!(
-            "has the role {role}, the ServiceAccount names {}{when}",
+            "has the role {role}, but the ServiceAccount names {}{when}",
             web.role_arn
         ));
     }
@@ -157,10 +160,13 @@ pub(super) fn lacks(
     let admission = candidate.admit(lookup, policy, Endpoint::Mutate, Jitter(0));
     if admission.outcome == Outcome::PatchTooLarge {
         let reason = admission.reason.as_deref().unwrap_or_default();
-        return Some(format!("has too many containers for the webhook to answer: {reason}"));
+        return Some(format!("has too many containers for the webhook's answer: {reason}"));
     }
     (admission.outcome == Outcome::Mutated).then(|| {
-        format!("lacks what it would get now: {}{when}", paths(&admission.patch.operations()))
+        format!(
+            "lacks what it would get if created now: {}{when}",
+            paths(&admission.patch.operations())
+        )
     })
 }
 
@@ -175,7 +181,7 @@ pub(super) fn written<'a>(account: &'a Value, key: &str) -> Option<&'a str> {
 }
 
 fn count(pods: usize) -> String {
-    if pods == 1 { "its pod is".to_owned() } else { format!("each of its {pods} pods is") }
+    if pods == 1 { "its pod has".to_owned() } else { format!("each of its {pods} pods has") }
 }
 
 fn paths(patch: &json_patch::Patch) -> String {

@@ -37,7 +37,7 @@ enum Operator {
 /// Why a selector can't be evaluated: an operator that this program does not
 /// know, or a member of another type.
 #[derive(Debug, thiserror::Error)]
-#[error("failed to read a label selector: {0}")]
+#[error("failed to read the label selector: {0}")]
 pub struct SelectorError(serde_json::Error);
 
 impl LabelSelector {
@@ -89,7 +89,7 @@ impl LabelSelector {
         };
         for (key, value) in self.match_labels.iter().flatten() {
             if label(key) != Some(value) {
-                return Some(format!("it wants {key}={value}, and {}", is(key)));
+                return Some(format!("it requires {key}={value}, but {}", is(key)));
             }
         }
         for Requirement { key, operator, values } in self.match_expressions.iter().flatten() {
@@ -102,7 +102,7 @@ impl LabelSelector {
                 Operator::DoesNotExist => (label(key).is_none(), format!("no label {key}")),
             };
             if !holds {
-                return Some(format!("it wants {wants}, and {}", is(key)));
+                return Some(format!("it requires {wants}, but {}", is(key)));
             }
         }
         None
@@ -173,7 +173,7 @@ mod tests {
         let selector = read(&json!({"matchLabels": {"app": "api"}}));
         let labels: BTreeMap<_, _> = [("app".to_owned(), "web".to_owned())].into();
         let text = selector.mismatch(&labels).expect("kept out");
-        assert_eq!(text, "it wants app=api, and app is \"web\"");
+        assert_eq!(text, "it requires app=api, but app is \"web\"");
     }
 
     #[test]

@@ -145,11 +145,14 @@ impl Entry<'_> {
             match LabelSelector::read(selector) {
                 Ok(selector) => {
                     if let Some(why) = selector.mismatch(labels) {
-                        let why = format!("{name} of {self} keeps the pod out: {why}");
+                        let why = format!("{name} of {self} excludes the pod: {why}");
                         return Selection::KeptOut(why);
                     }
                 }
-                Err(error) => unknown = Some(format!("{name} of {self}: {error}")),
+                Err(_) => {
+                    unknown =
+                        Some(format!("{name} of {self} can't be evaluated here; see dry-run"));
+                }
             }
         }
         unknown.map_or(Selection::Selected, Selection::Unknown)
@@ -174,10 +177,16 @@ impl Case<'_> {
     pub(super) fn registered(&self) -> Finding {
         match &self.facts.webhooks {
             Fact::Known(_) => {}
-            Fact::Absent => return Finding::Unknown("no webhook configurations".to_owned()),
+            Fact::Absent => {
+                return Finding::Unknown(
+                    "the API server has no MutatingWebhookConfigurations".to_owned(),
+                );
+            }
             Fact::Unknown(why) => return Finding::Unknown(why.clone()),
             Fact::NotAsked => {
-                return Finding::Unknown("the webhook configurations are not given".to_owned());
+                return Finding::Unknown(
+                    "the MutatingWebhookConfigurations are not given".to_owned(),
+                );
             }
         }
         let Some(first) = self.entries.first() else {
@@ -187,8 +196,8 @@ impl Case<'_> {
                 ));
             }
             return Finding::fail(
-                "no MutatingWebhookConfiguration is this webhook's",
-                "install it: deploy/install.yaml; one of another name is named by \
+                "no MutatingWebhookConfiguration of this webhook was found",
+                "install the webhook: deploy/install.yaml; if its configuration has another name, pass \
                  --webhook-config-name",
             );
         };
@@ -196,7 +205,7 @@ impl Case<'_> {
             Some(entry) => Finding::pass(format!("{entry} is called when pods are created")),
             None => Finding::fail(
                 format!("{first} is not called when pods are created"),
-                "give it the rule of deploy/base/webhook.yaml: CREATE of pods",
+                "add the rule in deploy/base/webhook.yaml: CREATE of pods",
             ),
         }
     }
@@ -211,9 +220,9 @@ impl Case<'_> {
             called.iter().map(|entry| entry.selection(&namespace, labels)).collect();
         if let Some(at) = selections.iter().position(|it| *it == Selection::Selected) {
             let entry = called[at];
-            let open = if entry.fails_open() { ", and fails open" } else { "" };
+            let open = if entry.fails_open() { " (failurePolicy: Ignore)" } else { "" };
             let conditions = if entry.has_conditions() {
-                "; its matchConditions are for the API server to tell"
+                "; its matchConditions are not evaluated here, see dry-run"
             } else {
                 ""
             };
@@ -228,7 +237,7 @@ impl Case<'_> {
             }
         }
         match kept_out {
-            Some(why) => Finding::fail(why, "change the label, or the selector"),
+            Some(why) => Finding::fail(why, "change the label or the selector"),
             None => Finding::Unknown("no entry of the webhook is called for pods".to_owned()),
         }
     }
@@ -236,47 +245,48 @@ impl Case<'_> {
     pub(super) fn reachable(&self) -> Finding {
         self.best(|entry, probe| match probe {
             Probe::Answered { milliseconds } => {
-                Finding::pass(format!("{entry} answers, in {milliseconds} ms"))
+                Finding::pass(format!("{entry} answered in {milliseconds} ms"))
             }
-            Probe::Untrusted(_) => Finding::pass(format!("{entry} takes connections")),
+            Probe::Untrusted(_) => Finding::pass(format!("{entry} accepts connections")),
             Probe::Unfit(why) if self.is_mutated() => {
-                Finding::pass(format!("it answers the API server, and not here: {why}"))
+                Finding::pass(format!("{entry} answers the API server, but not this program: {why}"))
             }
             Probe::Unfit(why) => Finding::fail(
                 format!("{entry}: {why}"),
-                "see that the path is /mutate or /mutate/required, and this webhook behind it",
+                "check that the URL leads to this webhook, with the path /mutate or /mutate/required",
             ),
             Probe::Silent { milliseconds } => Finding::fail(
                 format!(
-                    "{entry} takes connections and has not answered within its timeoutSeconds \
+                    "{entry} accepts connections, but did not answer within its timeoutSeconds \
                      ({milliseconds} ms)"
                 ),
-                "look at what is between it and the API server (a proxy, a policy), and at its \
-                 metrics; raise timeoutSeconds if it is only slow",
+                "check what is between it and the API server (a proxy, a NetworkPolicy), and its \
+                 metrics; if it is only slow, raise timeoutSeconds",
             ),
             Probe::Unreachable(why) if self.is_mutated() => {
-                Finding::pass(format!("the API server reaches it; from here: {why}"))
+                Finding::pass(format!("the API server reaches {entry}, this program does not: {why}"))
             }
             Probe::Unreachable(why) => Finding::fail(
-                format!("{entry} can't be reached: {why}"),
-                "see that the webhook runs, and that nothing is between it and the API server",
+                format!("{entry} is unreachable: {why}"),
+                "check that the webhook runs, and that no firewall or NetworkPolicy blocks it",
             ),
             Probe::Service { ready_endpoints: Fact::Known(0), .. } => Finding::fail(
-                format!("no ready pod is behind the Service of {entry}"),
-                "see why the webhook's pods are not ready: kubectl get pods, and their log",
+                format!("the Service of {entry} has no ready pod"),
+                "find out why the webhook's pods are not ready: kubectl get pods, kubectl logs",
             ),
             Probe::Service { ready_endpoints: Fact::Known(ready), .. } => {
-                Finding::pass(format!("{ready} ready behind the Service of {entry}"))
+                { let pods = if *ready == 1 { "pod" } else { "pods" };
+Finding::pass(format!("the Service of {entry} has {ready} ready {pods}")) }
             }
             Probe::Service { ready_endpoints: Fact::Absent, .. } => Finding::fail(
-                format!("the Service of {entry} is not there"),
+                format!("the Service of {entry} does not exist"),
                 "create it: deploy/base/service.yaml",
             ),
             Probe::Service { ready_endpoints: Fact::Unknown(why), .. } => {
                 Finding::Unknown(why.clone())
             }
             Probe::Service { ready_endpoints: Fact::NotAsked, .. } => {
-                Finding::Nothing("nobody looked behind the Service".to_owned())
+                Finding::Nothing("the Service's endpoints are not given".to_owned())
             }
         })
     }
@@ -284,15 +294,15 @@ impl Case<'_> {
     pub(super) fn chain(&self) -> Finding {
         self.best(|entry, probe| match probe {
             Probe::Untrusted(why) => Finding::fail(
-                format!("the caBundle of {entry} does not verify the certificate served: {why}"),
-                "with managed certificates the webhook writes the caBundle: see its log and its \
-                 rights; with your own, put their CA into caBundle",
+                format!("the caBundle of {entry} does not verify the served certificate: {why}"),
+                "with managed certificates, the webhook writes the caBundle: check its log and its \
+                 rights; with your own certificates, put their CA into the caBundle",
             ),
             Probe::Answered { .. } | Probe::Silent { .. } | Probe::Unfit(_) => {
-                Finding::pass(format!("the caBundle of {entry} verifies the certificate served"))
+                Finding::pass(format!("the caBundle of {entry} verifies the served certificate"))
             }
             Probe::Unreachable(_) => {
-                Finding::Nothing("it can't be seen from here; the dry run tells".to_owned())
+                Finding::Nothing("not tested directly; see dry-run".to_owned())
             }
             Probe::Service { certificate, .. } => self.chain_of_service(entry, certificate),
         })
@@ -303,12 +313,12 @@ impl Case<'_> {
         if bundle.is_empty() {
             return Finding::fail(
                 format!("{entry} has no caBundle"),
-                "the webhook writes it when it has started: see its log and its rights; with your \
-                 own certificates, write their CA there",
+                "with managed certificates, the webhook writes the caBundle: check its log and its \
+                 rights; with your own certificates, put their CA into the caBundle",
             );
         }
         let Fact::Known(pem) = certificate else {
-            let why = "the certificate can't be seen from here; the dry run tells";
+            let why = "not tested directly; see dry-run";
             return Finding::Nothing(why.to_owned());
         };
         let (Address::Service { namespace, name }, Ok(chain)) =
@@ -317,7 +327,7 @@ impl Case<'_> {
             return Finding::Nothing("the Secret has no certificate".to_owned());
         };
         let Ok(now) = Timestamp::from_second(self.facts.subject.at) else {
-            return Finding::Nothing("the time is not known".to_owned());
+            return Finding::Nothing("the time of the check is not known".to_owned());
         };
         let host = format!("{name}.{namespace}.svc");
         match chain.first() {
@@ -325,14 +335,14 @@ impl Case<'_> {
                 Finding::pass(format!("the caBundle of {entry} verifies the Secret's certificate"))
             }
             Some(leaf) if leaf.expired(now) => Finding::fail(
-                format!("the certificate of {entry} ended {}", leaf.not_after()),
-                "see the webhook's log for why it was not renewed",
+                format!("the certificate of {entry} expired at {}", leaf.not_after()),
+                "check the webhook's log for why it was not renewed",
             ),
             Some(_) => Finding::fail(
                 format!(
                     "the caBundle of {entry} does not verify the Secret's certificate for {host}"
                 ),
-                "see the webhook's log: it keeps the caBundle true where it has the right to",
+                "check the webhook's log: it updates the caBundle if it has the right to",
             ),
             None => Finding::Nothing("the Secret has no certificate".to_owned()),
         }
@@ -343,31 +353,33 @@ impl Case<'_> {
             Fact::Known(DryRun::Admitted { pod, .. }) => pod,
             Fact::Known(DryRun::Refused(why)) if why.contains("webhook") => {
                 return Finding::fail(
-                    format!("the API server refuses a pod: {why}"),
-                    "if it was this webhook, the reason is its own; another one has to let pods in",
+                    format!("the API server rejects the test pod: {why}"),
+                    "if this webhook rejected it, fix what it says; if another one did, let it admit pods",
                 );
             }
             // A quota, a policy: no link of this chain.
             Fact::Known(DryRun::Refused(why)) => {
-                return Finding::Unknown(format!("the API server refuses a pod: {why}"));
+                return Finding::Unknown(format!("the API server rejects the test pod: {why}"));
             }
-            Fact::Absent => return Finding::Unknown("no pod came back".to_owned()),
+            Fact::Absent => return Finding::Unknown("the dry run returned no pod".to_owned()),
             Fact::Unknown(why) => return Finding::Unknown(why.clone()),
-            Fact::NotAsked => return Finding::Unknown("no dry run is given".to_owned()),
+            Fact::NotAsked => {
+                return Finding::Unknown("the result of a dry run is not given".to_owned());
+            }
         };
         let Some(given) = pod::given(pod) else {
             return Finding::fail(
-                "a pod comes back without credentials, though all before this is well",
-                "a matchCondition may keep it out, or the webhook gave no answer in time: look for \
-                 the pod pod-identity-doctor in its log",
+                "the test pod got no credentials, although no check before failed",
+                "a matchCondition may exclude it, or the webhook did not answer in time: look for \
+                 pod-identity-doctor in the webhook's log",
             );
         };
         match self.identity() {
             Some(Identity::WebIdentity(web)) if web.role_arn != given => Finding::fail(
-                format!("a pod comes back with {given}, the ServiceAccount names {}", web.role_arn),
-                "the webhook has other settings or has not seen the change: see its flags and log",
+                format!("the test pod got {given}, but the ServiceAccount names {}", web.role_arn),
+                "the webhook has other settings or has not seen the change: check its flags and its log",
             ),
-            _ => Finding::pass(format!("a pod comes back with {given}")),
+            _ => Finding::pass(format!("the test pod got {given}")),
         }
     }
 
@@ -424,7 +436,7 @@ impl Case<'_> {
             Fact::Known(probes) => probes,
             Fact::Unknown(why) => return Finding::Unknown(why.clone()),
             Fact::Absent | Fact::NotAsked => {
-                return Finding::Nothing("nobody called it; the dry run tells".to_owned());
+                return Finding::Nothing("not tested directly; see dry-run".to_owned());
             }
         };
         let selected = self.namespace_labels().map(|labels| self.selected(&labels));
@@ -435,6 +447,6 @@ impl Case<'_> {
         failed
             .or(findings.first())
             .cloned()
-            .unwrap_or_else(|| Finding::Nothing("nobody called it; the dry run tells".to_owned()))
+            .unwrap_or_else(|| Finding::Nothing("not tested directly; see dry-run".to_owned()))
     }
 }

@@ -151,8 +151,7 @@ impl Operator {
             (Some(Set::All), values) => Truth::all(values.iter().map(one)),
             (None, [value]) => one(value),
             (None, _) => Truth::Unknown(
-                "the key has several values; only ForAnyValue and ForAllValues say what that means"
-                    .to_owned(),
+                "the key has several values; that needs ForAnyValue or ForAllValues".to_owned(),
             ),
         }
     }
@@ -187,9 +186,9 @@ impl Test {
                 (Some(wanted), Some(value)) => comparison.holds(Some(value.cmp(&wanted))),
                 _ => Truth::Unknown(format!("{wanted:?} or {value:?} is not a date")),
             },
-            Self::Other | Self::Null => {
-                Truth::Unknown("operators on addresses and bytes are not evaluated here".to_owned())
-            }
+            Self::Other | Self::Null => Truth::Unknown(
+                "operators for addresses and bytes are not evaluated here".to_owned(),
+            ),
         }
     }
 }
@@ -263,7 +262,7 @@ fn pieces(wanted: &str, variables: bool, wildcards: bool) -> Result<Vec<Piece>, 
                 "*" => pieces.push(Piece::One('*')),
                 "?" => pieces.push(Piece::One('?')),
                 "$" => pieces.push(Piece::One('$')),
-                _ => return Err(format!("the policy variable ${{{name}}} is known to AWS alone")),
+                _ => return Err(format!("only AWS knows the policy variable ${{{name}}}")),
             }
             rest = behind;
         } else {

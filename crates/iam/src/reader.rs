@@ -71,7 +71,8 @@ fn refuse_mistakes(source: &Source, mistakes: &[Mistake]) -> Result<(), PolicyEr
         let at = source.at(mistake.span.start);
         let found = source.text(mistake.span.clone());
         let shown = if found.is_empty() { String::new() } else { format!(" at {found:?}") };
-        let message = format!("not JSON ({}{shown}); `iam lint` names all mistakes", mistake.code);
+        let message =
+            format!("not valid JSON ({}{shown}); `iam lint` lists all mistakes", mistake.code);
         Err(PolicyError { at, message })
     })
 }
@@ -163,7 +164,7 @@ impl Reader {
         let mut policy = Policy { version: None, statements: Vec::new() };
         if !node.is_map() {
             let message = format!(
-                "a policy is an object with Version and Statement, not {}",
+                "a policy must be an object with Version and Statement, not {}",
                 node.kind_name()
             );
             self.report(Code::WrongType, node.at, message);
@@ -177,14 +178,14 @@ impl Reader {
                 self.report(
                     Code::MemberMissing,
                     node.at,
-                    "the policy has no Statement: it allows nothing, and IAM refuses it",
+                    "the policy has no Statement: IAM rejects it",
                 );
             }
             Some(statements) if statements.each().is_empty() => {
                 self.report(
                     Code::MemberMissing,
                     statements.at,
-                    "Statement is empty: IAM refuses the policy",
+                    "Statement is empty: IAM rejects the policy",
                 );
             }
             Some(statements) => {
@@ -206,7 +207,7 @@ impl Reader {
                 self.report(
                     Code::VersionMissing,
                     node.at,
-                    "the policy has no Version, which means 2008-10-17: ${...} is plain text there",
+                    "the policy has no Version, which means 2008-10-17: ${...} is then plain text",
                 )
                 .fix = Some(NOW.into());
             }
@@ -218,14 +219,14 @@ impl Reader {
                 self.report(
                     Code::VersionOld,
                     version.at,
-                    "Version 2008-10-17 is the old policy language: ${...} is plain text there",
+                    "Version 2008-10-17 is the old policy language, in which ${...} is plain text",
                 )
                 .fix = Some(NOW.into());
             }
             _ if version.template => {}
             other => {
                 let message = format!(
-                    "Version {other:?} is none of IAM's (2012-10-17, 2008-10-17): it names the policy language, not a date of yours"
+                    "Version {other:?} does not exist: it names the policy language (2012-10-17 or 2008-10-17), not the date of your policy"
                 );
                 self.report(Code::VersionUnknown, version.at, message).fix = Some(NOW.into());
             }
@@ -237,7 +238,7 @@ impl Reader {
         for (index, sid) in sids.iter().enumerate() {
             if !sid.value.is_empty() && sids[..index].iter().any(|other| other.value == sid.value) {
                 let message = format!(
-                    "the Sid {:?} stands twice; it must be unique in its policy",
+                    "the Sid {:?} occurs twice; it must be unique in the policy",
                     sid.value
                 );
                 self.report(Code::BadSid, sid.at, message);
@@ -246,7 +247,7 @@ impl Reader {
             let bad = |c: char| !c.is_ascii_alphanumeric();
             if self.kind != PolicyKind::Resource && !sid.template && sid.value.contains(bad) {
                 let message =
-                    format!("the Sid {:?} may have ASCII letters and digits alone", sid.value);
+                    format!("the Sid {:?} may contain only ASCII letters and digits", sid.value);
                 let fix = format!("\"Sid\": {:?}", sid.value.replace(bad, ""));
                 self.report(Code::BadSid, sid.at, message).fix = Some(fix);
             }
@@ -260,9 +261,7 @@ impl Reader {
             }
             let meant = nearest(key, known);
             let hint = meant.map_or(String::new(), |meant| format!("; did you mean {meant}?"));
-            let message = format!(
-                "{key:?} is no member of {of}, and IAM refuses what it does not know{hint}"
-            );
+            let message = format!("{key:?} is not a member of {of}: IAM rejects the policy{hint}");
             self.report(Code::MemberUnknown, *key_at, message).fix =
                 meant.map(|meant| format!("{meant:?}"));
         }
@@ -270,7 +269,7 @@ impl Reader {
 
     fn statement(&mut self, node: &Node) -> Option<Statement> {
         if !node.is_map() {
-            let message = format!("a statement is an object, not {}", node.kind_name());
+            let message = format!("a statement must be an object, not {}", node.kind_name());
             self.report(Code::WrongType, node.at, message);
             return None;
         }
@@ -279,7 +278,7 @@ impl Reader {
             [("Principal", "NotPrincipal"), ("Action", "NotAction"), ("Resource", "NotResource")]
         {
             if node.get(one).is_some() && node.get(other).is_some() {
-                let message = format!("a statement has {one} or {other}, not both");
+                let message = format!("a statement can have {one} or {other}, not both");
                 self.report(Code::MemberTwice, node.at, message);
             }
         }
@@ -309,14 +308,14 @@ impl Reader {
             self.report(
                 Code::MemberMissing,
                 node.at,
-                "the statement has no Action: IAM refuses it",
+                "the statement has no Action: IAM rejects the policy",
             );
         }
         if self.kind == PolicyKind::Trust {
             for name in ["Resource", "NotResource"] {
                 if let Some(at) = at(name) {
                     let message = format!(
-                        "a trust policy has no {name}: the resource is the role that it belongs to, and IAM refuses the policy"
+                        "a trust policy can't have {name}: it applies to its role, and IAM rejects the policy"
                     );
                     self.report(Code::MemberMisplaced, at, message);
                 }
@@ -325,19 +324,19 @@ impl Reader {
                 self.report(
                     Code::MemberMissing,
                     node.at,
-                    "a trust policy says who may assume the role: the statement has no Principal",
+                    "the statement has no Principal: a trust policy must say who may assume the role",
                 );
             }
             if let Some(at) = at("NotPrincipal") {
                 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_notprincipal.html
-                self.report(Code::NotPrincipal, at, "NotPrincipal can't be used in a trust policy; name the provider under Principal, or use a condition");
+                self.report(Code::NotPrincipal, at, "a trust policy can't have NotPrincipal; name the provider under Principal, or use a condition");
             }
         }
         if self.kind == PolicyKind::Permissions {
             for name in ["Principal", "NotPrincipal"] {
                 if let Some(at) = at(name) {
                     let message = format!(
-                        "a permission policy has no {name}: it applies to the role that it is attached to, and IAM refuses the policy"
+                        "a permission policy can't have {name}: it applies to the role it is attached to, and IAM rejects the policy"
                     );
                     self.report(Code::MemberMisplaced, at, message);
                 }
@@ -346,7 +345,7 @@ impl Reader {
                 self.report(
                     Code::MemberMissing,
                     node.at,
-                    "the statement has no Resource: IAM refuses it",
+                    "the statement has no Resource: IAM rejects the policy",
                 );
             }
         }
@@ -357,7 +356,7 @@ impl Reader {
             self.report(
                 Code::MemberMissing,
                 node.at,
-                "the statement has no Effect: Allow or Deny",
+                "the statement has no Effect; add Allow or Deny",
             )
             .fix = Some("\"Effect\": \"Allow\"".into());
             return Effect::Allow;
@@ -368,13 +367,13 @@ impl Reader {
             _ if template_text(effect).is_some() => Effect::Allow,
             Some(other) => {
                 let meant = if other.eq_ignore_ascii_case("deny") { "Deny" } else { "Allow" };
-                let message = format!("Effect is Allow or Deny, written so; not {other:?}");
+                let message = format!("Effect must be exactly Allow or Deny, not {other:?}");
                 self.report(Code::BadEffect, effect.at, message).fix =
                     Some(format!("\"Effect\": \"{meant}\""));
                 if meant == "Deny" { Effect::Deny } else { Effect::Allow }
             }
             None => {
-                let message = format!("Effect is Allow or Deny, not {}", effect.kind_name());
+                let message = format!("Effect must be Allow or Deny, not {}", effect.kind_name());
                 self.report(Code::BadEffect, effect.at, message);
                 Effect::Allow
             }
@@ -390,7 +389,7 @@ impl Reader {
         }
         if !node.is_map() {
             let message = format!(
-                "Principal is \"*\" or an object such as {{\"Federated\": \"arn:...\"}}, not {}",
+                "Principal must be \"*\" or an object such as {{\"Federated\": \"arn:...\"}}, not {}",
                 node.kind_name()
             );
             let fix = node.text().map(|text| format!("\"Principal\": {{\"Federated\": {text:?}}}"));
@@ -414,7 +413,8 @@ impl Reader {
     fn conditions(&mut self, node: &Node) -> Vec<Condition> {
         let mut all = Vec::new();
         if !node.is_map() {
-            let message = format!("Condition is an object of operators, not {}", node.kind_name());
+            let message =
+                format!("Condition must be an object of operators, not {}", node.kind_name());
             self.report(Code::WrongType, node.at, message);
         }
         for Member { key, key_at, value } in node.members() {
@@ -423,13 +423,16 @@ impl Reader {
                 let hint = meant
                     .as_ref()
                     .map_or(String::new(), |meant| format!("; did you mean {meant}?"));
-                let message = format!("{key:?} is no condition operator, and IAM refuses it{hint}");
+                let message =
+                    format!("{key:?} is not a condition operator: IAM rejects the policy{hint}");
                 self.report(Code::Operator, *key_at, message).fix =
                     meant.map(|meant| format!("\"{meant}\""));
             }
             if !value.is_map() {
-                let message =
-                    format!("{key} holds an object of condition keys, not {}", value.kind_name());
+                let message = format!(
+                    "{key} must hold an object of condition keys, not {}",
+                    value.kind_name()
+                );
                 self.report(Code::WrongType, value.at, message);
             }
             for Member { key, key_at, value } in value.members() {
@@ -449,7 +452,7 @@ impl Reader {
             self.report(
                 Code::MemberMissing,
                 value.at,
-                format!("{name} is an empty list: IAM refuses the statement"),
+                format!("{name} is an empty list: IAM rejects the policy"),
             );
         }
         value.each().iter().filter_map(|item| self.text(item, name)).collect()
@@ -467,7 +470,7 @@ impl Reader {
                 self.report(
                     Code::WrongType,
                     node.at,
-                    format!("{of} is text, not {}", node.kind_name()),
+                    format!("{of} must be text, not {}", node.kind_name()),
                 );
                 return None;
             }

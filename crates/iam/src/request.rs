@@ -81,7 +81,7 @@ impl WebIdentityRequest {
             }
             // Another provider's token is not in this request.
             Some(_) => Known::Absent,
-            None => Known::Unknown(format!("{key} is not in the token; AWS alone knows it")),
+            None => Known::Unknown(format!("{key} is not in the token; only AWS knows it")),
         }
     }
 
@@ -101,7 +101,7 @@ impl WebIdentityRequest {
             ("aud", None) | ("oaud", Some(_)) => values(&self.audiences),
             ("amr", _) => values(&self.methods),
             ("oaud" | "azp" | "email", _) => {
-                Known::Unknown(format!("IAM documents :{claim} for Google's provider alone"))
+                Known::Unknown(format!("IAM documents :{claim} only for Google's provider"))
             }
             _ => Known::Absent,
         }

@@ -219,7 +219,7 @@ impl Tested {
             element: Element::Action,
             policy: named.iter().map(|action| action.value.clone()).collect(),
             request: vec![ACTION.to_owned()],
-            why: "the action is another".to_owned(),
+            why: "the actions differ".to_owned(),
         });
     }
 
@@ -229,7 +229,7 @@ impl Tested {
         let operator = Operator::parse(&condition.operator.value);
         let truth = match operator {
             Ok(operator) => operator.evaluate(&wanted, &known, variables),
-            Err(_) => Truth::Unknown("no operator that IAM documents".to_owned()),
+            Err(_) => Truth::Unknown("IAM documents no such operator".to_owned()),
         };
         let name = self.name.clone();
         self.note(truth, |doubt| Reason {
@@ -280,13 +280,13 @@ fn why_not_principal(names: &[Text], request: &WebIdentityRequest) -> String {
     });
     match close {
         Some(arn) if arn.name == wanted => {
-            "the provider's name is right, its partition or account another".to_owned()
+            "the provider's name is the same, but its partition or account differs".to_owned()
         }
         Some(arn) => format!(
-            "{:?} and {wanted:?} must be the same to the letter: no https://, the same path and slashes",
+            "{:?} and {wanted:?} must be identical: no https://, the same path and slashes",
             arn.name
         ),
-        None => "it names no provider with the token's issuer".to_owned(),
+        None => "it does not name the provider of the token's issuer".to_owned(),
     }
 }
 
@@ -299,11 +299,13 @@ fn why_not_condition(
     let Known::Values(values) = known else {
         return match provider::split_key(&condition.key.value) {
             Some((name, _)) if !name.eq_ignore_ascii_case(request.provider_name()) => format!(
-                "the key is of another provider: the token's issuer makes it {}:...",
+                "the key is for another provider; for the token's issuer it is {}:...",
                 request.provider_name()
             ),
             Some((_, claim)) => {
-                format!("the request has no such key: STS takes over sub, aud and amr, not {claim}")
+                format!(
+                    "the request has no such key: STS uses only sub, aud and amr of the token, not {claim}"
+                )
             }
             None => "the request has no such key".to_owned(),
         };
@@ -313,17 +315,20 @@ fn why_not_condition(
     };
     let has_wildcard = condition.values.iter().any(|wanted| wanted.value.contains(['*', '?']));
     if operator.is_some_and(Operator::is_negated) {
-        "the value is one that is ruled out".to_owned()
+        "the policy rules out this value".to_owned()
     } else if near(&|wanted, value| wanted.trim() == value.trim()) {
         "they differ in white space".to_owned()
     } else if near(&|wanted, value| wanted.eq_ignore_ascii_case(value)) {
         "they differ in upper and lower case".to_owned()
     } else if has_wildcard && !operator.is_some_and(Operator::takes_wildcards) {
-        format!("{} takes * and ? as they are; wildcards need StringLike", condition.operator.value)
+        format!(
+            "{} compares * and ? literally; wildcards need StringLike",
+            condition.operator.value
+        )
     } else if near(&|wanted, _| {
         request.audiences.iter().any(|a| a == wanted) || request.subject == wanted
     }) {
-        "the policy's value is in another claim of the token: aud and sub are mixed up".to_owned()
+        "another claim of the token has this value: aud and sub are swapped".to_owned()
     } else {
         "they differ".to_owned()
     }
@@ -360,7 +365,7 @@ impl fmt::Display for Reason {
 
 fn listed(values: &[String]) -> String {
     if values.is_empty() {
-        return "nothing".to_owned();
+        return "no value".to_owned();
     }
     values.iter().map(|value| format!("{value:?}")).collect::<Vec<_>>().join(" or ")
 }

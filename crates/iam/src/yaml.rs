@@ -119,7 +119,7 @@ where
     }
 
     fn too_large(&self, index: usize) -> YamlError {
-        let reason = "the document has too many nodes, its aliases counted".to_owned();
+        let reason = "the document has too many nodes, including those of aliases".to_owned();
         YamlError { at: self.source.at(index), reason }
     }
 }

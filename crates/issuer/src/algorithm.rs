@@ -2,17 +2,26 @@
 
 use std::fmt;
 
-/// As JWS names them (RFC 7518, 3.1), less those with a shared secret.
+/// A signature algorithm of JWS (RFC 7518, 3.1) that uses a public key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Algorithm {
+    /// ECDSA on P-256 with SHA-256; Kubernetes signs so with a P-256 key.
     Es256,
+    /// ECDSA on P-384 with SHA-384; Kubernetes signs so with a P-384 key.
     Es384,
+    /// ECDSA on P-521 with SHA-512; Kubernetes signs so with a P-521 key.
     Es512,
+    /// RSASSA-PSS with SHA-256. STS accepts none of the PSS algorithms.
     Ps256,
+    /// RSASSA-PSS with SHA-384.
     Ps384,
+    /// RSASSA-PSS with SHA-512.
     Ps512,
+    /// RSASSA-PKCS1-v1_5 with SHA-256; Kubernetes signs so with an RSA key.
     Rs256,
+    /// RSASSA-PKCS1-v1_5 with SHA-384.
     Rs384,
+    /// RSASSA-PKCS1-v1_5 with SHA-512.
     Rs512,
 }
 
@@ -29,7 +38,7 @@ impl Algorithm {
         Self::Rs512,
     ];
 
-    /// Exactly as written there; nothing else is an algorithm.
+    /// The algorithm with this name. Case matters, as RFC 7515, 4.1.1 has it.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|algorithm| algorithm.name() == name)
@@ -40,6 +49,7 @@ impl Algorithm {
         !matches!(self, Self::Es256 | Self::Es384 | Self::Es512)
     }
 
+    /// The name in a token's `alg` header and in a key's `alg` member: `RS256`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {

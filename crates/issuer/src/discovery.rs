@@ -4,27 +4,36 @@ use serde::{Deserialize, Serialize};
 
 use super::Jwks;
 
-/// What the API server writes into it, in its order; of others' documents the
-/// rest is skipped.
+/// The members of a discovery document (OpenID Connect Discovery 1.0, 3) that the
+/// API server writes, in its order. Other members are ignored when it is read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Discovery {
+    /// The issuer's URL. It must equal the `iss` claim of tokens byte by byte.
     pub issuer: String,
+    /// The URL of the JWK set with the issuer's public keys.
     pub jwks_uri: String,
+    /// The OAuth 2.0 response types; Kubernetes writes `id_token`.
     pub response_types_supported: Vec<String>,
+    /// The kinds of subject identifiers; Kubernetes writes `public`.
     pub subject_types_supported: Vec<String>,
+    /// The algorithms that tokens are signed with, by their JWS names
+    /// (`RS256`).
     pub id_token_signing_alg_values_supported: Vec<String>,
 }
 
 /// Why bytes are not a discovery document.
 #[derive(Debug, thiserror::Error)]
 pub enum DiscoveryError {
-    #[error("failed to read it as JSON: {0}")]
+    /// The bytes are not JSON, or a member has a value of the wrong type.
+    #[error("not JSON: {0}")]
     ParseJson(#[from] serde_json::Error),
-    #[error("failed to find {0:?} in it: it is no discovery document")]
+    /// A required member is absent; the value is its name.
+    #[error("not a discovery document: it has no {0:?}")]
     FindMember(&'static str),
 }
 
 #[derive(Deserialize)]
+#[serde(expecting = "a JSON object")]
 struct Read {
     issuer: Option<String>,
     jwks_uri: Option<String>,
@@ -37,7 +46,7 @@ struct Read {
 }
 
 impl Discovery {
-    /// As the API server would write it for these keys.
+    /// The document that the API server would write for this issuer and these keys.
     #[must_use]
     pub fn of(issuer: &str, jwks_uri: &str, keys: &Jwks) -> Self {
         Self {
@@ -49,6 +58,12 @@ impl Discovery {
         }
     }
 
+    /// Reads a discovery document, whoever wrote it. The three lists may be
+    /// absent and are then empty.
+    ///
+    /// # Errors
+    /// [`DiscoveryError`] if the text is not JSON, or `issuer` or `jwks_uri` is
+    /// missing.
     pub fn parse(text: &[u8]) -> Result<Self, DiscoveryError> {
         let read: Read = serde_json::from_slice(text)?;
         Ok(Self {
@@ -60,7 +75,7 @@ impl Discovery {
         })
     }
 
-    /// The bytes that the API server would write.
+    /// The JSON, byte for byte as the API server writes it.
     #[must_use]
     pub fn to_json(&self) -> String {
         // Strings and lists alone: it can't fail.

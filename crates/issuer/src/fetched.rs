@@ -2,55 +2,113 @@
 
 use super::Discovery;
 
-/// An answer over HTTPS, or why there is none.
+/// The result of an HTTPS GET: the response, or why there is none.
 pub type Fetched = Result<Answer, FetchFailure>;
 
-/// What a server answered. A redirect is an answer like others: STS follows none.
+/// An HTTP response. A redirect is a response like any other: STS follows none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
+    /// The URL that was requested.
     pub url: String,
+    /// The HTTP status code.
     pub status: u16,
+    /// The `Content-Type` header, as sent.
     pub content_type: Option<String>,
+    /// The `Location` header, which a redirect has.
     pub location: Option<String>,
+    /// The body of the response, whole.
     pub body: Vec<u8>,
-    /// The certificates that the server presented, its own first; DER.
+    /// The certificates that the server presented, its own first, in DER.
     pub chain: Vec<Vec<u8>>,
 }
 
-/// Why there is no answer. The reasons are other programs' words.
+/// Why there is no response. Each `reason` is the text of the library that failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FetchFailure {
-    #[error("{0:?} is no https URL with a host")]
+    /// The URL can't be fetched: it is not `https`, or has no host. The value
+    /// is the URL.
+    #[error("{0:?} is not an https URL with a host")]
     ReadUrl(String),
+    /// The host name has no address in DNS.
     #[error("the name {host} does not resolve: {reason}")]
-    Resolve { host: String, reason: String },
+    Resolve {
+        /// The name that was looked up.
+        host: String,
+        /// What the resolver reported.
+        reason: String,
+    },
+    /// No TCP connection could be opened.
     #[error("no connection to {authority}: {reason}")]
-    Connect { authority: String, reason: String },
-    #[error("the certificate of {host} is of an authority that is not trusted: {reason}")]
-    UnknownAuthority { host: String, reason: String },
+    Connect {
+        /// Host and port.
+        authority: String,
+        /// What the operating system reported.
+        reason: String,
+    },
+    /// The server's certificate chains to no authority that is trusted.
+    #[error("the certificate of {host} is from an authority that is not trusted: {reason}")]
+    UnknownAuthority {
+        /// The host name that was called.
+        host: String,
+        /// What the TLS library reported.
+        reason: String,
+    },
+    /// The server's certificate has another fault: it expired, or is for
+    /// another name.
     #[error("the certificate of {host} is not valid: {reason}")]
-    Certificate { host: String, reason: String },
-    #[error("{authority} does not speak TLS that can be used: {reason}")]
-    Handshake { authority: String, reason: String },
-    #[error("{url} did not answer in HTTP: {reason}")]
-    Http { url: String, reason: String },
-    #[error("{url} did not answer in {seconds} s")]
-    Timeout { url: String, seconds: u64 },
-    #[error("what {url} answers is longer than {limit} bytes")]
-    TooLong { url: String, limit: usize },
+    Certificate {
+        /// The host name that was called.
+        host: String,
+        /// What the TLS library reported.
+        reason: String,
+    },
+    /// The TLS handshake failed for another reason than the certificate.
+    #[error("the TLS handshake with {authority} failed: {reason}")]
+    Handshake {
+        /// Host and port.
+        authority: String,
+        /// What the TLS library reported.
+        reason: String,
+    },
+    /// The connection was made, but no valid HTTP response arrived.
+    #[error("{url} did not answer with HTTP: {reason}")]
+    Http {
+        /// The URL that was requested.
+        url: String,
+        /// What the HTTP library reported.
+        reason: String,
+    },
+    /// No complete response arrived in time.
+    #[error("{url} did not answer within {seconds} s")]
+    Timeout {
+        /// The URL that was requested.
+        url: String,
+        /// How long the client waited, in seconds.
+        seconds: u64,
+    },
+    /// The body is longer than the client reads.
+    #[error("the response of {url} is longer than {limit} bytes")]
+    TooLong {
+        /// The URL that was requested.
+        url: String,
+        /// The maximum length of a body, in bytes.
+        limit: usize,
+    },
 }
 
 /// The two documents of an issuer, as they were fetched.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PublishedDocuments {
+    /// The discovery document, from `.well-known/openid-configuration` below
+    /// the issuer.
     pub discovery: Fetched,
-    /// From the `jwks_uri` of the discovery document; nothing where that names
-    /// none.
+    /// The JWK set, from the `jwks_uri` of the discovery document; `None` if that could not
+    /// be read.
     pub jwks: Option<Fetched>,
 }
 
 impl PublishedDocuments {
-    /// Where the keys are to be fetched from, by the discovery document.
+    /// The URL of the JWK set, if the discovery document was fetched and names one.
     #[must_use]
     pub fn jwks_uri(discovery: &Fetched) -> Option<String> {
         let answer = discovery.as_ref().ok().filter(|answer| answer.status == 200)?;
@@ -59,31 +117,31 @@ impl PublishedDocuments {
 }
 
 impl FetchFailure {
-    /// The one next step.
+    /// What to do about it, as one sentence for people.
     #[must_use]
     pub fn next(&self) -> String {
         match self {
-            Self::ReadUrl(_) => "write an absolute URL that begins with https://".to_owned(),
+            Self::ReadUrl(_) => "use an absolute URL that begins with https://".to_owned(),
             Self::Resolve { host, .. } => {
-                format!("make {host} resolve on the internet, or mend the name in the issuer")
+                format!("make {host} resolve in public DNS, or correct the host in the issuer")
             }
             Self::Connect { .. } => {
-                "serve it on that port, and open the firewall for the internet: STS has no fixed \
-                 addresses"
+                "serve the document on that port, and open the firewall to the internet: STS has no \
+                 fixed addresses"
                     .to_owned()
             }
             Self::UnknownAuthority { .. } => {
-                "serve it with a certificate of a public authority and its intermediates; for \
-                 one of your own give --ca-file, and register its thumbprint with IAM"
+                "use a certificate of a public CA, with its intermediate certificates; for your own \
+                 CA, pass --ca-file and register its thumbprint with IAM"
                     .to_owned()
             }
             Self::Certificate { .. } => {
-                "renew the certificate, with the host of the URL among its names".to_owned()
+                "renew the certificate, with the URL's host among its names".to_owned()
             }
-            Self::Handshake { .. } => "serve HTTPS there, with TLS 1.2 or 1.3".to_owned(),
-            Self::Http { .. } => "serve it over HTTP/1.1 inside TLS".to_owned(),
-            Self::Timeout { .. } => "make it answer faster: STS gives up after 5 s".to_owned(),
-            Self::TooLong { .. } => "serve the document itself there: one has a few kB".to_owned(),
+            Self::Handshake { .. } => "serve HTTPS, with TLS 1.2 or 1.3".to_owned(),
+            Self::Http { .. } => "serve HTTP/1.1 over TLS".to_owned(),
+            Self::Timeout { .. } => "make the server answer faster: STS gives up after 5 s".to_owned(),
+            Self::TooLong { .. } => "serve the document itself, which has a few kB".to_owned(),
         }
     }
 }

@@ -6,37 +6,46 @@ use serde_json::{Value, json};
 
 use super::{DISCOVERY_PATH, IssuerUrl};
 
-/// Of both documents; a bucket guesses `binary/octet-stream`.
+/// The content type of both documents. Without it S3 serves `binary/octet-stream`.
 pub const CONTENT_TYPE: &str = "application/json";
 
-/// Short: a new key must be seen soon.
+/// The `Cache-Control` of both documents: short, so that a new key is seen soon.
 pub const CACHE_CONTROL: &str = "max-age=300";
 
 /// What stands in commands for what is not known.
 const BUCKET: &str = "BUCKET";
 const DISTRIBUTION: &str = "arn:aws:cloudfront::ACCOUNT:distribution/ID";
 
-/// Where documents go.
+/// Where the documents of an issuer are in S3.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Hosting {
+    /// The name of the S3 bucket, or the placeholder `BUCKET` if it is not
+    /// known.
     pub bucket: String,
-    /// Before the documents' own paths in the bucket: the path of the issuer.
+    /// What the keys of both objects begin with: the path of the issuer's URL, without
+    /// slashes at its ends. Empty for an issuer without a path.
     pub prefix: String,
+    /// The AWS partition of the bucket: `aws`, `aws-cn` or `aws-us-gov`.
     pub partition: &'static str,
 }
 
-/// A document's place.
+/// One document as an object in S3.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Object {
-    /// Below the issuer, and below the folder that it is written to.
+    /// The path below the issuer's URL, and below the local folder that it is written to.
     pub path: String,
+    /// The object's key in the bucket.
     pub key: String,
+    /// The URL that clients fetch the document from.
     pub url: String,
+    /// The value of `Content-Type` to upload it with: [`CONTENT_TYPE`].
     pub content_type: &'static str,
+    /// The value of `Cache-Control` to upload it with: [`CACHE_CONTROL`].
     pub cache_control: &'static str,
 }
 
-/// A bucket's policy, its members in the order in which people write them.
+/// An S3 bucket policy. It is serialized as the JSON that S3 accepts.
+/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-policies.html>
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct BucketPolicy {
@@ -85,7 +94,9 @@ impl Hosting {
         Self { bucket, prefix, partition }
     }
 
-    /// The keys first: a discovery document must not name what is not there yet.
+    /// The two documents in the order in which to upload them: the JWK set first, since a
+    /// discovery document must not name what does not exist yet. `jwks_path` is the path
+    /// of the JWK set below the issuer.
     #[must_use]
     pub fn objects(&self, issuer: &IssuerUrl, jwks_path: &str) -> [Object; 2] {
         [jwks_path, DISCOVERY_PATH].map(|path| Object {
@@ -101,7 +112,7 @@ impl Hosting {
         })
     }
 
-    /// Everyone may read the two objects and nothing else. It needs no ACLs.
+    /// A bucket policy by which everyone may read the objects and nothing else.
     #[must_use]
     pub fn bucket_policy(&self, objects: &[Object]) -> BucketPolicy {
         self.policy("PublicIssuerDocuments", json!("*"), objects, None)

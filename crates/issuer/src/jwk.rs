@@ -8,24 +8,30 @@ use serde_json::Value;
 use super::key::Parameters;
 use super::{Curve, PublicKey};
 
-/// A key as it was published, usable or not.
+/// A key of a JWK set (RFC 7517, 4) as it was published, usable or not.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Jwk {
+    /// `kid`, the key's identifier. A token names its key by it.
     pub kid: Option<String>,
-    /// `alg`, whether or not it is known here.
+    /// `alg`, the algorithm that the key is for; it may be one that is not supported here.
     pub algorithm: Option<String>,
-    /// `use`.
+    /// `use`, what the key is for: `sig` for signatures.
     pub usage: Option<String>,
+    /// The key itself, if it can be used.
     pub key: JwkKey,
     private: bool,
 }
 
+/// The key inside a [`Jwk`].
 #[derive(Clone, Debug, PartialEq)]
 pub enum JwkKey {
+    /// A key that signatures can be verified with.
     Usable(PublicKey),
-    /// Of a kind that is not known here, or broken: kept as it is.
+    /// A key that is broken, or of a kind that is not supported here.
     Unusable {
+        /// Why the key can't be used, for people.
         why: String,
+        /// The JSON object as it was read, written back unchanged.
         raw: Value,
     },
 }
@@ -53,6 +59,7 @@ struct Written<'a> {
 }
 
 #[derive(Deserialize)]
+#[serde(expecting = "a JSON object")]
 struct Read {
     kty: Option<String>,
     kid: Option<String>,
@@ -67,6 +74,7 @@ struct Read {
 }
 
 impl Jwk {
+    /// The public key, if signatures can be verified with it.
     #[must_use]
     pub fn key(&self) -> Option<&PublicKey> {
         match &self.key {
@@ -75,7 +83,7 @@ impl Jwk {
         }
     }
 
-    /// Whether its private half was published with it.
+    /// Whether the published key contains its private half (`d`) or a shared secret (`k`).
     #[must_use]
     pub fn is_private(&self) -> bool {
         self.private
@@ -91,7 +99,7 @@ impl Jwk {
         }
     }
 
-    /// How messages name it.
+    /// The key's name in messages: its `kid`, or `(no kid)`.
     #[must_use]
     pub fn name(&self) -> &str {
         self.kid.as_deref().unwrap_or("(no kid)")
@@ -113,7 +121,7 @@ impl Jwk {
                 kid: raw.get("kid").and_then(Value::as_str).map(str::to_owned),
                 algorithm: None,
                 usage: None,
-                key: JwkKey::Unusable { why: format!("it can't be read: {error}"), raw },
+                key: JwkKey::Unusable { why: format!("not a JWK: {error}"), raw },
                 private,
             },
         }
@@ -146,15 +154,16 @@ fn public_key(read: &Read) -> Result<PublicKey, String> {
         "RSA" => PublicKey::rsa(&bytes("n", read.n.as_ref())?, &bytes("e", read.e.as_ref())?),
         "EC" => {
             let name = read.crv.as_deref().ok_or("it has no crv")?;
-            let curve = Curve::parse(name).ok_or_else(|| format!("its curve is {name:?}"))?;
+            let curve =
+                Curve::parse(name).ok_or_else(|| format!("its curve {name:?} is not supported"))?;
             let (x, y) = (bytes("x", read.x.as_ref())?, bytes("y", read.y.as_ref())?);
             let length = curve.coordinate_length();
             if x.len() != length || y.len() != length {
-                return Err(format!("x and y are not {length} bytes long, as {name} has them"));
+                return Err(format!("x and y must have {length} bytes for {name}"));
             }
             PublicKey::ec(curve, &[&[4], x.as_slice(), &y].concat())
         }
-        other => return Err(format!("its kty is {other:?}, neither RSA nor EC")),
+        other => return Err(format!("its kty {other:?} is neither RSA nor EC")),
     };
     key.map_err(|flaw| flaw.to_string())
 }

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::{Algorithm, Jwk, JwkKey, PublicKey, Token, Verify};
 
-/// A JWK set.
+/// A JWK set (RFC 7517, 5): the public keys of an issuer, in order.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Jwks {
     keys: Vec<Jwk>,
@@ -14,37 +14,67 @@ pub struct Jwks {
 /// Why bytes are not a JWK set.
 #[derive(Debug, thiserror::Error)]
 pub enum JwksError {
-    #[error("failed to read it as JSON: {0}")]
+    /// The bytes are not JSON.
+    #[error("not JSON: {0}")]
     ParseJson(#[from] serde_json::Error),
-    #[error("failed to find a list \"keys\" in it: it is no JWK set")]
+    /// The JSON has no member `keys`.
+    #[error("not a JWK set: it has no list \"keys\"")]
     FindKeys,
 }
 
 /// Why a JWK set does not verify a token.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum VerifyError {
-    #[error("the token has no kid: STS could not tell which key signed it")]
+    /// The token's header has no `kid`.
+    #[error("the token has no kid, so STS can't find the key that signed it")]
     NoKeyId,
-    #[error("the token is signed by the key {wanted}, which is not among those there: {}", list(.present))]
-    UnknownKey { wanted: String, present: Vec<String> },
-    #[error("the token is signed with {0:?}, which is no algorithm of public keys")]
+    /// The set has no key with the token's `kid`.
+    #[error("the token is signed by the key {wanted}, which is not among the published keys: {}", list(.present))]
+    UnknownKey {
+        /// The `kid` of the token.
+        wanted: String,
+        /// The `kid`s of the set.
+        present: Vec<String>,
+    },
+    /// The token's `alg` is not an [`Algorithm`]: a shared secret, `none`, or
+    /// an unknown name. The value is that name.
+    #[error("the token is signed with {0:?}, which is not an algorithm of public keys")]
     UnknownAlgorithm(String),
+    /// The set has the key, but no signature can be verified with it.
     #[error("the key {kid} can't be used: {why}")]
-    UnusableKey { kid: String, why: String },
-    #[error("the token is signed with {used}, the key {kid} is for {meant}")]
-    WrongAlgorithm { kid: String, used: String, meant: String },
-    #[error("the key {kid} is there, but it did not sign this token")]
-    WrongSignature { kid: String },
+    UnusableKey {
+        /// The `kid` of the key.
+        kid: String,
+        /// Why, as [`JwkKey::Unusable`] says.
+        why: String,
+    },
+    /// The token is signed with another algorithm than its key is for.
+    #[error("the token is signed with {used}, but the key {kid} is for {meant}")]
+    WrongAlgorithm {
+        /// The `kid` of the key.
+        kid: String,
+        /// The algorithm of the token.
+        used: String,
+        /// The algorithm of the key.
+        meant: String,
+    },
+    /// The signature does not verify with the key.
+    #[error("the key {kid} is published, but did not sign this token")]
+    WrongSignature {
+        /// The `kid` of the key.
+        kid: String,
+    },
 }
 
 #[derive(Deserialize)]
+#[serde(expecting = "a JSON object")]
 struct Read {
     keys: Option<Vec<Value>>,
 }
 
 impl Jwks {
-    /// In the order given, as the API server does; a key that is given twice is
-    /// there once.
+    /// A set of these keys in the order given, as the API server publishes them. A key
+    /// that is given twice is in the set once.
     #[must_use]
     pub fn from_keys<'a>(keys: impl IntoIterator<Item = &'a PublicKey>) -> Self {
         let mut set = Self::default();
@@ -67,42 +97,48 @@ impl Jwks {
         self
     }
 
-    /// Keys that can't be used stay in it: see [`Jwks::unusable`].
+    /// Reads a JWK set. Keys that can't be used stay in it: see [`Jwks::unusable`].
+    ///
+    /// # Errors
+    /// [`JwksError`] if the text is not a JSON object with a list `keys`.
     pub fn parse(text: &[u8]) -> Result<Self, JwksError> {
         let read: Read = serde_json::from_slice(text)?;
         let keys = read.keys.ok_or(JwksError::FindKeys)?;
         Ok(Self { keys: keys.into_iter().map(Jwk::read).collect() })
     }
 
-    /// The bytes that the API server would write.
+    /// The JSON, byte for byte as the API server writes it.
     #[must_use]
     pub fn to_json(&self) -> String {
         // Strings and lists alone: it can't fail.
         serde_json::to_string(self).unwrap_or_default()
     }
 
+    /// All keys of the set, in its order, unusable ones too.
     #[must_use]
     pub fn keys(&self) -> &[Jwk] {
         &self.keys
     }
 
+    /// The first key with this `kid`.
     #[must_use]
     pub fn get(&self, kid: &str) -> Option<&Jwk> {
         self.keys.iter().find(|key| key.kid.as_deref() == Some(kid))
     }
 
+    /// Whether the set has a key with this `kid`.
     #[must_use]
     pub fn contains(&self, kid: &str) -> bool {
         self.get(kid).is_some()
     }
 
-    /// Each key's kid, in its order.
+    /// The `kid` of each key that has one, in the order of the set.
     #[must_use]
     pub fn kids(&self) -> Vec<String> {
         self.keys.iter().filter_map(|key| key.kid.clone()).collect()
     }
 
-    /// The keys of `self` that `other` lacks.
+    /// The `kid`s of the keys of `self` that `other` lacks.
     #[must_use]
     pub fn missing_in(&self, other: &Self) -> Vec<String> {
         self.kids().into_iter().filter(|kid| !other.contains(kid)).collect()
@@ -116,7 +152,7 @@ impl Jwks {
         })
     }
 
-    /// The algorithms of the keys, sorted, each once.
+    /// The JWS names of the keys' algorithms, sorted, each once.
     #[must_use]
     pub fn algorithms(&self) -> Vec<String> {
         let listed = self.keys.iter().filter_map(|key| {
@@ -128,7 +164,11 @@ impl Jwks {
         names
     }
 
-    /// Whether one of these keys signed the token. Says nothing of its claims.
+    /// Verifies the token's signature with the key of the set that it names. Its claims
+    /// are not looked at, so an expired token verifies.
+    ///
+    /// # Errors
+    /// [`VerifyError`] if no key is found, the key can't be used, or the signature is wrong.
     pub fn verify(&self, token: &Token, verify: Verify) -> Result<(), VerifyError> {
         let kid = token.kid.as_deref().ok_or(VerifyError::NoKeyId)?;
         let algorithm = Algorithm::parse(&token.algorithm)

@@ -20,7 +20,7 @@ const P521: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.35");
 /// What TLS libraries verify, and as little as anyone should use.
 const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
 
-/// RSA of 2048 to 8192 bits, or ECDSA on one of the curves that Kubernetes takes.
+/// A public key that can verify tokens: RSA of 2048 to 8192 bits, or ECDSA on a [`Curve`].
 #[derive(Clone, PartialEq, Eq)]
 pub struct PublicKey {
     material: Material,
@@ -35,11 +35,14 @@ enum Material {
     Ec { curve: Curve, x: Vec<u8>, y: Vec<u8> },
 }
 
-/// The curves that Kubernetes takes.
+/// An elliptic curve that Kubernetes supports for signing keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Curve {
+    /// NIST P-256 (secp256r1).
     P256,
+    /// NIST P-384 (secp384r1).
     P384,
+    /// NIST P-521 (secp521r1).
     P521,
 }
 
@@ -131,11 +134,14 @@ pub(super) enum Parameters {
 }
 
 impl Curve {
+    /// The curve with this name, as a JWK's `crv` has it (RFC 7518, 6.2.1.1).
+    /// Case matters.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
         [Self::P256, Self::P384, Self::P521].into_iter().find(|curve| curve.name() == name)
     }
 
+    /// The curve's name in a JWK: `P-256`, `P-384` or `P-521`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {

@@ -13,11 +13,15 @@
 //!   only frowns at as `remarks()`; [`difference`]: why two URLs that look alike
 //!   are not equal.
 
+#![warn(missing_docs)]
+
 mod algorithm;
 mod check;
 mod crypto;
 mod discovery;
 mod fetched;
+#[cfg(test)]
+mod golden;
 pub mod hosting;
 mod jwk;
 mod jwks;
@@ -44,11 +48,12 @@ pub use thumbprint::Thumbprint;
 pub use token::{Token, TokenError};
 pub use url::{IssuerUrl, UrlError, difference};
 
-/// Where clients look for the discovery document, below the issuer.
+/// The path of the discovery document below the issuer's URL (OpenID Connect
+/// Discovery 1.0, 4).
 pub const DISCOVERY_PATH: &str = ".well-known/openid-configuration";
 
-/// Where the API server has its keys, and so where they are published, below
-/// the issuer.
+/// The usual path of the JWK set below the issuer's URL. The API server serves its
+/// keys at this path too.
 pub const JWKS_PATH: &str = "openid/v1/jwks";
 
 #[cfg(test)]

@@ -11,16 +11,18 @@ use zeroize::Zeroizing;
 use super::key::{EC, RSA};
 use super::{Algorithm, Crypto, Curve, PublicKey};
 
-/// A key and where it was found.
+/// A key that was found in a PEM text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PemKey {
+    /// The public key, or the public half of the private key that was found.
     pub key: PublicKey,
+    /// The kind of PEM block that the key was found in.
     pub form: KeyForm,
     /// The line of its `-----BEGIN`, from 1.
     pub line: usize,
 }
 
-/// How a key was written down.
+/// The kind of PEM block that a key was read from (RFC 7468).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyForm {
     /// `PUBLIC KEY`, SPKI: what the API server's flag wants.
@@ -31,54 +33,74 @@ pub enum KeyForm {
     Private,
     /// `PRIVATE KEY`, PKCS#8.
     Pkcs8,
+    /// `CERTIFICATE`, X.509: the key that it certifies.
     Certificate,
 }
 
-/// Why a text gives no keys, and on which line.
+/// Why no keys could be read from a PEM text.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PemError {
+    /// The text has no PEM block at all.
     #[error(
-        "it holds no PEM block; write the key as PEM: openssl pkey -pubout -in KEY -out KEY.pub"
+        "no PEM block found; convert the key to PEM: openssl pkey -pubout -in KEY -out KEY.pub"
     )]
     FindBlocks,
+    /// The text has PEM blocks, but none is a key. The value lists their
+    /// labels.
     #[error(
-        "it holds no key, only {0}; give the key that signs the cluster's tokens, or its public half"
+        "no key found, only {0}; pass the key that signs the cluster's tokens, or its public key"
     )]
     FindKeys(String),
+    /// A block should be a key and can't be read as one.
     #[error("line {line}: {flaw}")]
-    ReadBlock { line: usize, flaw: KeyFlaw },
+    ReadBlock {
+        /// The line of the block's `-----BEGIN`, from 1.
+        line: usize,
+        /// What is wrong with it.
+        flaw: KeyFlaw,
+    },
 }
 
-/// What is wrong with a key. Tells nothing of its bytes.
+/// What is wrong with a key. The message contains none of its bytes.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyFlaw {
-    #[error("the block has no -----END line of its own name; the file may be cut off")]
+    /// The block has no `-----END` line with its label.
+    #[error("the block has no matching -----END line; the file may be truncated")]
     Unended,
-    #[error("what stands between the -----BEGIN and -----END lines is not base64")]
+    /// The contents of the block are not base64.
+    #[error("the text between the -----BEGIN and -----END lines is not base64")]
     NotBase64,
-    #[error(
-        "the key is encrypted; take its public half: openssl pkey -pubout -in KEY -out KEY.pub"
-    )]
+    /// The private key is encrypted with a passphrase.
+    #[error("the key is encrypted; use its public key: openssl pkey -pubout -in KEY -out KEY.pub")]
     Encrypted,
-    #[error("the key is in OpenSSH's own form; convert it: ssh-keygen -e -m PKCS8 -f KEY.pub")]
+    /// The key is an `OPENSSH PRIVATE KEY`.
+    #[error("the key is in OpenSSH's own format; convert it: ssh-keygen -e -m PKCS8 -f KEY.pub")]
     OpenSsh,
-    #[error("the key can't be read: its bytes are not those of a {0}")]
+    /// The bytes are not what the block's label says.
+    #[error("the key can't be read: it is not a valid {0}")]
     NotA(KeyForm),
+    /// The bytes are no key in any form known here.
     #[error("the key can't be read")]
     Unreadable,
-    #[error("the key is neither RSA nor ECDSA (algorithm {0}); Kubernetes signs with those alone")]
+    /// The key is neither RSA nor ECDSA. The value is the OID of its algorithm.
+    #[error("the key is neither RSA nor ECDSA (algorithm {0}); Kubernetes uses only those")]
     Kind(String),
-    #[error("the curve of the key is not P-256, P-384 or P-521; Kubernetes takes no other")]
+    /// The ECDSA key is on a curve other than the three of [`Curve`].
+    #[error("the key's curve is not P-256, P-384 or P-521; Kubernetes accepts no other")]
     Curve,
+    /// The point of the ECDSA key is written in compressed form.
     #[error(
-        "the point of the key is compressed, which Kubernetes can't read; convert it: openssl ec -pubin -conv_form uncompressed"
+        "the key's point is compressed, which Kubernetes can't read; convert it: openssl ec -pubin -conv_form uncompressed"
     )]
     CompressedPoint,
+    /// The RSA key is too short or too long. The value is its size in bits.
     #[error("the RSA key has {0} bits; 2048 to 8192 are supported")]
     RsaSize(usize),
-    #[error("the RSA key is refused ({0}); 2048 to 8192 bits are supported")]
+    /// The cryptography library refuses the RSA key. The value is its reason.
+    #[error("the RSA key is invalid ({0}); 2048 to 8192 bits are supported")]
     RsaRefused(String),
-    #[error("the exponent of the RSA key is even or 1: it is no key")]
+    /// The public exponent of the RSA key is even or 1.
+    #[error("the RSA key is invalid: its exponent is even or 1")]
     RsaExponent,
 }
 
@@ -96,6 +118,9 @@ impl PublicKey {
     /// error, since what would be published without it is wrong.
     ///
     /// `crypto` computes the public half of a private key.
+    ///
+    /// # Errors
+    /// [`PemError`] if the text has no key, or one that can't be read.
     pub fn read_pem(text: &[u8], crypto: Crypto) -> Result<Vec<PemKey>, PemError> {
         let text = String::from_utf8_lossy(text);
         let (mut keys, mut skipped) = (Vec::new(), Vec::new());
@@ -153,18 +178,18 @@ impl Block<'_> {
 }
 
 impl PemKey {
-    /// What is to be said to who writes a key so.
+    /// Advice for the user, if kube-apiserver does not read the key in this form.
     #[must_use]
     pub fn remark(&self) -> Option<&'static str> {
         match self.form {
             KeyForm::RsaPublic => Some(
-                "kube-apiserver does not read a key in this form; for its \
+                "kube-apiserver does not read a key in this format; for its \
                  --service-account-key-file write it as PUBLIC KEY: openssl rsa -RSAPublicKey_in \
                  -pubout",
             ),
             KeyForm::Pkcs8 if self.key.algorithm() != Algorithm::Rs256 => Some(
-                "kube-apiserver signs with an EC key in this form, but does not read it from \
-                 --service-account-key-file; give it the public half there: openssl pkey -pubout",
+                "kube-apiserver signs with an EC key in this format, but does not read it from \
+                 --service-account-key-file; pass it the public key: openssl pkey -pubout",
             ),
             _ => None,
         }

@@ -82,10 +82,10 @@ fn names_what_is_wrong_with_a_key_and_its_line() {
         (String::new(), "no PEM block"),
         ("ssh-rsa AAAA".to_owned(), "no PEM block"),
         (params.to_owned(), "only EC PARAMETERS"),
-        (cut, "line 1: the block has no -----END"),
-        (wrong_end, "line 1: the block has no -----END"),
-        (typed, "line 1: what stands between"),
-        (other, "line 1: the RSA key is refused"),
+        (cut, "line 1: the block has no matching -----END"),
+        (wrong_end, "line 1: the block has no matching -----END"),
+        (typed, "line 1: the text between"),
+        (other, "line 1: the RSA key is invalid"),
         (format!("\n{RSA_1024}"), "line 2: the RSA key has 1024 bits"),
         (ED25519.to_owned(), "neither RSA nor ECDSA (algorithm 1.3.101.112)"),
         (SECP256K1.to_owned(), "curve"),
@@ -180,12 +180,12 @@ fn keys_that_are_not_known_here_are_tolerated_told_and_kept() {
     let told: Vec<_> = read.unusable().map(|(key, why)| format!("{}: {why}", key.name())).collect();
     assert_eq!(told.len(), 6);
     for (told, said) in told.iter().zip([
-        "ed: its kty is \"OKP\"",
+        "ed: its kty \"OKP\" is neither",
         "short: the RSA key has 17 bits",
-        "k1: its curve is \"secp256k1\"",
+        "k1: its curve \"secp256k1\"",
         "text: n is not base64url",
-        "typed: it can't be read",
-        "(no kid): it can't be read",
+        "typed: not a JWK",
+        "(no kid): not a JWK",
     ]) {
         assert!(told.starts_with(said), "{told}");
     }
@@ -235,8 +235,8 @@ fn says_what_is_no_token_without_repeating_it() {
         ("secret", "1 parts"),
         ("a.b", "2 parts"),
         ("!.e30.x", "header is not base64url"),
-        ("e30.e30.x", "header is not the JSON of one"),
-        ("eyJhbGciOiJSUzI1NiJ9.e30.x", "claims is not the JSON of one: missing field `iss`"),
+        ("e30.e30.x", "header is not the expected JSON"),
+        ("eyJhbGciOiJSUzI1NiJ9.e30.x", "claims is not the expected JSON: missing field `iss`"),
     ] {
         let told = Token::parse(text).expect_err("no token").to_string();
         assert!(told.contains(said), "{text}: {told}");

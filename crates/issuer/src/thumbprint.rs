@@ -6,11 +6,13 @@ use serde::Serialize;
 use sha1::{Digest as _, Sha1};
 use x509_cert::der::{Decode as _, Encode as _};
 
-/// SHA-1 of a certificate, as IAM writes it: 40 small hexadecimal digits.
+/// The SHA-1 digest of a certificate, by which IAM can pin the server of an issuer.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_providers_create_oidc_verify-thumbprint.html>
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Thumbprint {
+    /// The digest: 40 lower-case hexadecimal digits without separators.
     pub sha1: String,
-    /// Whose certificate it is.
+    /// The subject of the certificate, as a distinguished name (RFC 4514).
     pub subject: String,
 }
 

@@ -11,42 +11,59 @@ use serde::de::DeserializeOwned;
 /// [`Jwks::verify`](super::Jwks::verify) does that.
 #[derive(Clone, PartialEq)]
 pub struct Token {
-    /// `alg` of the header.
+    /// `alg` of the header: the signature algorithm (RFC 7515, 4.1.1).
     pub algorithm: String,
-    /// `kid` of the header.
+    /// `kid` of the header: the key that signed the token (RFC 7515, 4.1.4).
     pub kid: Option<String>,
+    /// `iss`: the URL of the issuer.
     pub issuer: String,
-    /// One audience or many.
+    /// `aud`: who the token is for. Empty if it names nobody.
     pub audiences: Vec<String>,
+    /// `sub`: `system:serviceaccount:NAMESPACE:NAME` in tokens of Kubernetes.
     pub subject: String,
-    /// Seconds since 1970, as the two that follow.
+    /// `exp`: when the token expires. All times are in seconds since 1970-01-01 UTC.
     pub expires: Option<i64>,
+    /// `iat`: when the token was issued.
     pub issued: Option<i64>,
+    /// `nbf`: the token is not valid before.
     pub not_before: Option<i64>,
     signed: String,
     signature: Vec<u8>,
 }
 
-/// Why a text is not a token. Tells nothing of the text: it may be a secret.
+/// Why a text is not a token. The message contains none of the text: it may be a secret.
 #[derive(Debug, thiserror::Error)]
 pub enum TokenError {
-    #[error(
-        "failed to read it as a token: it has {0} parts, where a token has 3 with dots between"
-    )]
+    /// The text does not have three parts with dots between. The value is how
+    /// many it has.
+    #[error("not a token: it has {0} parts separated by dots; a token has 3")]
     CountParts(usize),
-    #[error("failed to read it as a token: its {part} is not base64url")]
-    Decode { part: &'static str },
-    #[error("failed to read it as a token: its {part} is not the JSON of one: {error}")]
-    ParseJson { part: &'static str, error: serde_json::Error },
+    /// A part is not base64url.
+    #[error("not a token: its {part} is not base64url")]
+    Decode {
+        /// Which part: header, claims or signature.
+        part: &'static str,
+    },
+    /// A part is not JSON, lacks a required member, or has one of the wrong
+    /// type.
+    #[error("not a token: its {part} is not the expected JSON: {error}")]
+    ParseJson {
+        /// Which part: header or claims.
+        part: &'static str,
+        /// What the JSON parser reported.
+        error: serde_json::Error,
+    },
 }
 
 #[derive(Deserialize)]
+#[serde(expecting = "a JSON object")]
 struct Header {
     alg: String,
     kid: Option<String>,
 }
 
 #[derive(Deserialize)]
+#[serde(expecting = "a JSON object")]
 struct Claims {
     iss: String,
     sub: String,
@@ -73,7 +90,11 @@ enum Seconds {
 }
 
 impl Token {
-    /// White space around it is no part of it: files end with a line feed.
+    /// Reads a token without verifying it. White space around it is ignored, as files end
+    /// with a line feed.
+    ///
+    /// # Errors
+    /// [`TokenError`] if the text is not a compact JWS, or lacks `alg`, `iss` or `sub`.
     pub fn parse(text: &str) -> Result<Self, TokenError> {
         let text = text.trim();
         let parts: Vec<&str> = text.split('.').collect();

@@ -17,27 +17,43 @@ pub struct IssuerUrl(String);
 /// Why a text can't be an issuer for AWS.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UrlError {
-    #[error(
-        "it is not an https URL; AWS takes no other, and Kubernetes writes no documents for one"
-    )]
+    /// The text does not begin with `https://`.
+    #[error("it is not an https URL; AWS accepts no other")]
     NotHttps,
-    #[error("it has a query (?), which no issuer may have; leave it out")]
+    /// The URL has a query (`?`).
+    #[error("it has a query (?), which an issuer can't have; remove it")]
     Query,
-    #[error("it has a fragment (#), which no issuer may have; leave it out")]
+    /// The URL has a fragment (`#`).
+    #[error("it has a fragment (#), which an issuer can't have; remove it")]
     Fragment,
-    #[error("it has a user name (@); leave it out")]
+    /// The URL has a user name (`@`).
+    #[error("it has a user name (@); remove it")]
     User,
-    #[error("it names no host")]
+    /// Nothing follows `https://` that could be a host.
+    #[error("it has no host")]
     NoHost,
+    /// The port is not a number from 1 to 65535.
     #[error("its port is not a number from 1 to 65535")]
     Port,
-    #[error("it holds {0:?}, which belongs into no URL; white space and quotes come in by copying")]
+    /// The URL has a character that none may have: a space, a quote, or one
+    /// outside ASCII. The value is the first such character.
+    #[error("it contains {0:?}, which a URL can't have; check for copied white space and quotes")]
     Character(char),
-    #[error("it has {0} characters, IAM takes at most {LONGEST}; choose a shorter one")]
+    /// The URL is longer than IAM accepts. The value is its length in
+    /// characters.
+    #[error("it has {0} characters; IAM accepts at most {LONGEST}")]
     Length(usize),
 }
 
 impl IssuerUrl {
+    /// Checks that a text can be an issuer's URL, and keeps it unchanged: AWS
+    /// compares it byte by byte.
+    ///
+    /// The rules are those of OpenID Connect Discovery 1.0 and of IAM's
+    /// `CreateOpenIDConnectProvider`.
+    ///
+    /// # Errors
+    /// [`UrlError`], the rule that the text breaks.
     pub fn parse(text: &str) -> Result<Self, UrlError> {
         let odd = |c: &char| !c.is_ascii_graphic() || "\"'<>\\^`{|}".contains(*c);
         if let Some(odd) = text.chars().find(odd) {
@@ -68,6 +84,7 @@ impl IssuerUrl {
         Ok(url)
     }
 
+    /// The URL exactly as it was given.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -87,6 +104,7 @@ impl IssuerUrl {
         provider.split_once('/').map_or(provider, |(authority, _)| authority)
     }
 
+    /// The host without the port. An IPv6 address keeps its brackets.
     #[must_use]
     pub fn host(&self) -> &str {
         let authority = self.authority();
@@ -96,13 +114,15 @@ impl IssuerUrl {
         authority.split_once(':').map_or(authority, |(host, _)| host)
     }
 
+    /// Whether the URL ends with `/`. To AWS that is another issuer than the
+    /// same URL without it.
     #[must_use]
     pub fn has_trailing_slash(&self) -> bool {
         self.0.ends_with('/')
     }
 
     /// Whether its host is a name or an address inside a network, which AWS can't
-    /// reach. Nobody is asked.
+    /// reach. Decided by the name alone, without DNS.
     #[must_use]
     pub fn is_private(&self) -> bool {
         is_private(self.host())
@@ -121,30 +141,31 @@ impl IssuerUrl {
         self.below(JWKS_PATH)
     }
 
+    /// The URL of a path below the issuer, with exactly one slash between.
     #[must_use]
     pub fn below(&self, path: &str) -> String {
         format!("{}/{path}", self.0.trim_end_matches('/'))
     }
 
-    /// What is allowed and yet makes trouble, each with what to do.
+    /// Things that are allowed but often cause trouble, one sentence each with what to do.
     #[must_use]
     pub fn remarks(&self) -> Vec<String> {
         let mut remarks = Vec::new();
         let mut say = |remark: &str| remarks.push(format!("{self} {remark}"));
         if self.has_trailing_slash() {
             say(
-                "ends with a slash: tokens, document and provider must all have it; better leave it out",
+                "ends with a slash: tokens, document and provider must all have it; better remove it",
             );
         }
         if self.authority() != self.host() {
-            say("has a port: IAM's documentation asks for a URL without one; serve it on 443");
+            say("has a port: IAM expects a URL without one; serve it on port 443");
         }
         if self.host().chars().any(|c| c.is_ascii_uppercase()) {
-            say("has capitals in its host: AWS compares byte by byte; write it in small letters");
+            say("has upper-case letters in its host: AWS compares byte by byte; use lower case");
         }
         if self.is_private() {
             say(
-                "is inside a network: AWS must reach it from the internet; publish under a public name",
+                "is a private name or address: AWS must reach it from the internet; publish it under a public name",
             );
         }
         remarks
@@ -169,7 +190,7 @@ pub fn difference(wanted: &str, found: &str) -> Option<String> {
     } else if wanted.trim() == found.trim() {
         "they differ in white space around them".to_owned()
     } else if wanted.eq_ignore_ascii_case(found) {
-        "they differ in capitals".to_owned()
+        "they differ in upper and lower case".to_owned()
     } else if wanted.split_once("://").map(|(_, rest)| rest)
         == found.split_once("://").map(|(_, rest)| rest)
         && wanted.contains("://")
@@ -177,7 +198,7 @@ pub fn difference(wanted: &str, found: &str) -> Option<String> {
         "they differ in the scheme".to_owned()
     } else {
         let same = wanted.bytes().zip(found.bytes()).take_while(|(a, b)| a == b).count();
-        format!("they differ from byte {} on", same + 1)
+        format!("they differ from byte {}", same + 1)
     })
 }
 
@@ -251,11 +272,11 @@ mod tests {
         for (text, said) in [
             ("https://a.example/", "slash"),
             ("https://a.example:8443", "port"),
-            ("https://A.example", "capitals"),
-            ("https://kubernetes.default.svc.cluster.local", "inside"),
-            ("https://kubernetes", "inside"),
-            ("https://10.1.2.3/x", "inside"),
-            ("https://172.31.2.3", "inside"),
+            ("https://A.example", "upper-case"),
+            ("https://kubernetes.default.svc.cluster.local", "private"),
+            ("https://kubernetes", "private"),
+            ("https://10.1.2.3/x", "private"),
+            ("https://172.31.2.3", "private"),
         ] {
             let remarks = IssuerUrl::parse(text).expect(text).remarks();
             assert!(remarks.len() == 1 && remarks[0].contains(said), "{text}: {remarks:?}");
@@ -270,10 +291,10 @@ mod tests {
         for (found, how) in [
             ("https://a.example/b/", "only the second of them ends with a slash"),
             ("https://a.example/b ", "white space"),
-            ("https://A.example/b", "capitals"),
+            ("https://A.example/b", "upper and lower case"),
             ("http://a.example/b", "scheme"),
-            ("https://a.example/c", "from byte 19 on"),
-            ("https://a.example/bc", "from byte 20 on"),
+            ("https://a.example/c", "from byte 19"),
+            ("https://a.example/bc", "from byte 20"),
         ] {
             let told = difference("https://a.example/b", found).unwrap_or_default();
             assert!(told.contains(how), "{found}: {told}");

@@ -13,34 +13,51 @@ const LEEWAY: i64 = 5 * 60;
 /// What STS documents for `AssumeRoleWithWebIdentity`.
 const STS_ALGORITHMS: [&str; 6] = ["RS256", "RS384", "RS512", "ES256", "ES384", "ES512"];
 
-/// The ids of the checks, in their order.
+/// The ids of the checks, in the order in which [`check`] makes them.
 pub mod ids {
+    /// The issuer's URL is one that AWS accepts.
     pub const URL: &str = "issuer-url";
+    /// The discovery document can be fetched.
     pub const DISCOVERY_FETCH: &str = "discovery-fetch";
+    /// What was fetched is a discovery document.
     pub const DISCOVERY: &str = "discovery-document";
+    /// The document names the issuer that was asked for, byte by byte.
     pub const ISSUER: &str = "issuer-equal";
+    /// The document's `jwks_uri` is a URL that STS can fetch.
     pub const JWKS_URI: &str = "jwks-uri";
+    /// The JWK set can be fetched.
     pub const JWKS_FETCH: &str = "jwks-fetch";
+    /// What was fetched is a JWK set of usable public keys.
     pub const JWKS: &str = "jwks-document";
+    /// The document lists the algorithm of every key.
     pub const ALGORITHMS: &str = "algorithms";
+    /// Every key of the API server is published.
     pub const LIVE_KEYS: &str = "api-server-keys";
+    /// The token's `iss` is the issuer, byte by byte.
     pub const TOKEN_ISSUER: &str = "token-issuer";
+    /// The key that signed the token is published.
     pub const TOKEN_KEY: &str = "token-key";
+    /// The token's signature verifies.
     pub const TOKEN_SIGNATURE: &str = "token-signature";
+    /// The token is valid now.
     pub const TOKEN_TIME: &str = "token-time";
 }
 
-/// What the documents are held against.
+/// What the published documents are compared with.
 #[derive(Clone, Debug, Default)]
 pub struct Against<'a> {
+    /// A token of the cluster, if its checks are wanted.
     pub token: Option<&'a Token>,
-    /// The keys that the API server itself publishes.
+    /// The keys that the API server itself publishes, if they are known.
     pub live: Option<&'a Jwks>,
+    /// The current time, for the token's `exp` and `nbf`.
     pub now: Timestamp,
 }
 
-/// All checks, in the order in which STS comes to them. What can't be checked
-/// after an earlier failure is skipped, so that the first failure is the cause.
+/// Checks the published documents of the issuer `url`, in the order in which STS uses them.
+/// What can't be checked after an earlier failure is skipped, so that the first failure is
+/// the cause. All checks of [`ids`] are in the result, whatever their outcome.
+/// <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html>
 #[must_use]
 pub fn check(
     url: &str,
@@ -67,7 +84,7 @@ fn url_check(url: &str) -> IssuerCheck {
         Err(error) => IssuerCheck::fail(
             ids::URL,
             format!("{url:?} can't be an issuer: {error}"),
-            "give the API server another --service-account-issuer: see issuer migrate",
+            "set another --service-account-issuer on the API server: see issuer migrate",
         ),
     }
 }
@@ -75,7 +92,7 @@ fn url_check(url: &str) -> IssuerCheck {
 fn discovery_checks(fetched: &Fetched) -> ([IssuerCheck; 2], Option<Discovery>) {
     let (fetch, answer) = fetch_check(ids::DISCOVERY_FETCH, Some(fetched));
     let Some(answer) = answer else {
-        return ([fetch, IssuerCheck::skip(ids::DISCOVERY, "there is none")], None);
+        return ([fetch, IssuerCheck::skip(ids::DISCOVERY, needs(ids::DISCOVERY_FETCH))], None);
     };
     match Discovery::parse(&answer.body) {
         Ok(discovery) => {
@@ -88,34 +105,34 @@ fn discovery_checks(fetched: &Fetched) -> ([IssuerCheck; 2], Option<Discovery>) 
 
 fn issuer_check(url: &str, discovery: Option<&Discovery>) -> IssuerCheck {
     let Some(discovery) = discovery else {
-        return IssuerCheck::skip(ids::ISSUER, "there is no discovery document");
+        return IssuerCheck::skip(ids::ISSUER, needs(ids::DISCOVERY));
     };
     match difference(url, &discovery.issuer) {
-        None => IssuerCheck::pass(ids::ISSUER, "the document names the very issuer"),
+        None => IssuerCheck::pass(ids::ISSUER, "the document names this issuer"),
         Some(how) => IssuerCheck::fail(
             ids::ISSUER,
-            format!("the document names {:?}, asked for was {url:?}: {how}", discovery.issuer),
-            "write the document anew for the --service-account-issuer of the API server, letter \
-             by letter: issuer documents",
+            format!("the document names {:?}, expected {url:?}: {how}", discovery.issuer),
+            "write the document again, for exactly the API server's --service-account-issuer: \
+             issuer documents",
         ),
     }
 }
 
 fn jwks_uri_check(url: &str, discovery: Option<&Discovery>) -> IssuerCheck {
     let Some(discovery) = discovery else {
-        return IssuerCheck::skip(ids::JWKS_URI, "there is no discovery document");
+        return IssuerCheck::skip(ids::JWKS_URI, needs(ids::DISCOVERY));
     };
     let uri = &discovery.jwks_uri;
     match (IssuerUrl::parse(uri), IssuerUrl::parse(url)) {
         (Err(error), _) => IssuerCheck::fail(
             ids::JWKS_URI,
-            format!("{uri:?} can't be fetched by STS: {error}"),
-            "write the documents anew: issuer documents",
+            format!("STS can't fetch {uri:?}: {error}"),
+            "write the documents again: issuer documents",
         ),
         (Ok(keys), Ok(issuer)) if keys.host() != issuer.host() => {
             let remark = format!(
-                "the keys are at another host than the issuer; its certificate is the one that IAM \
-                 asks for: {}",
+                "the keys are on another host than the issuer; IAM uses the certificate of that host: \
+                 {}",
                 keys.host()
             );
             IssuerCheck::pass(ids::JWKS_URI, uri).remarking([remark])
@@ -127,7 +144,7 @@ fn jwks_uri_check(url: &str, discovery: Option<&Discovery>) -> IssuerCheck {
 fn jwks_checks(fetched: Option<&Fetched>) -> ([IssuerCheck; 2], Option<Jwks>) {
     let (fetch, answer) = fetch_check(ids::JWKS_FETCH, fetched);
     let Some(answer) = answer else {
-        return ([fetch, IssuerCheck::skip(ids::JWKS, "there is none")], None);
+        return ([fetch, IssuerCheck::skip(ids::JWKS, needs(ids::JWKS_FETCH))], None);
     };
     let jwks = match Jwks::parse(&answer.body) {
         Ok(jwks) => jwks,
@@ -140,11 +157,10 @@ fn jwks_checks(fetched: Option<&Fetched>) -> ([IssuerCheck; 2], Option<Jwks>) {
 }
 
 fn keys_check(jwks: &Jwks) -> IssuerCheck {
-    let next = "write the documents anew from the keys of the API server: issuer documents";
+    let next = "write the documents again, from the API server's keys: issuer documents";
     if let Some(key) = jwks.keys().iter().find(|key| key.is_private()) {
-        let found = format!("the key {} is published with its private half", key.name());
-        let next =
-            "make a new key at once, whoever has read this one can sign tokens: issuer rotate";
+        let found = format!("the key {} is published with its private part", key.name());
+        let next = "replace the key now, since everyone who read it can sign tokens: issuer rotate";
         return IssuerCheck::fail(ids::JWKS, found, next);
     }
     let kids = jwks.kids();
@@ -155,7 +171,7 @@ fn keys_check(jwks: &Jwks) -> IssuerCheck {
     let usable = jwks.keys().iter().filter(|key| key.key().is_some());
     let usable: Vec<String> = usable.filter_map(|key| key.kid.clone()).collect();
     if usable.is_empty() {
-        return IssuerCheck::fail(ids::JWKS, "it holds no key with a kid that can be used", next);
+        return IssuerCheck::fail(ids::JWKS, "the document has no usable key with a kid", next);
     }
     let unusable = jwks.unusable().map(|(key, why)| format!("the key {}: {why}", key.name()));
     IssuerCheck::pass(ids::JWKS, format!("keys: {}", usable.join(", "))).remarking(unusable)
@@ -163,20 +179,23 @@ fn keys_check(jwks: &Jwks) -> IssuerCheck {
 
 fn algorithms_check(discovery: Option<&Discovery>, jwks: Option<&Jwks>) -> IssuerCheck {
     let (Some(discovery), Some(jwks)) = (discovery, jwks) else {
-        return IssuerCheck::skip(ids::ALGORITHMS, "it takes both documents");
+        return IssuerCheck::skip(
+            ids::ALGORITHMS,
+            "needs the discovery-document and jwks-document checks to pass",
+        );
     };
     let used = jwks.algorithms();
     let told = &discovery.id_token_signing_alg_values_supported;
-    let next = "write the documents anew, together: issuer documents";
+    let next = "write both documents again: issuer documents";
     if let Some(missing) = used.iter().find(|name| !told.contains(name)) {
         let found = format!(
-            "a key is for {missing}, the discovery document lists {}",
+            "a key is for {missing}, but the discovery document lists {}",
             if told.is_empty() { "nothing".to_owned() } else { told.join(", ") }
         );
         return IssuerCheck::fail(ids::ALGORITHMS, found, next);
     }
     let unknown = used.iter().filter(|name| !STS_ALGORITHMS.contains(&name.as_str()));
-    let remarks = unknown.map(|name| format!("STS takes no token that is signed with {name}"));
+    let remarks = unknown.map(|name| format!("STS rejects tokens signed with {name}"));
     IssuerCheck::pass(ids::ALGORITHMS, used.join(", ")).remarking(remarks.collect::<Vec<_>>())
 }
 
@@ -184,23 +203,23 @@ fn live_check(jwks: Option<&Jwks>, live: Option<&Jwks>) -> IssuerCheck {
     let (Some(jwks), Some(live)) = (jwks, live) else {
         return IssuerCheck::skip(
             ids::LIVE_KEYS,
-            "the API server was not asked: give --kubeconfig",
+            "the API server was not asked; pass --kubeconfig",
         );
     };
     let missing = live.missing_in(jwks);
     if missing.is_empty() {
         let more = jwks.missing_in(live).into_iter();
         let more = more.map(|kid| {
-            format!("{kid} is published and no key of the API server: an old one, or one to come")
+            format!("{kid} is published, but the API server does not have it: an old key, or a future one")
         });
-        return IssuerCheck::pass(ids::LIVE_KEYS, "each key of the API server is published")
+        return IssuerCheck::pass(ids::LIVE_KEYS, "all keys of the API server are published")
             .remarking(more);
     }
     IssuerCheck::fail(
         ids::LIVE_KEYS,
         format!("the API server has keys that are not published: {}", missing.join(", ")),
-        "publish them before they sign: issuer documents --from-cluster, with the older keys by \
-         --key",
+        "publish them before the API server signs with them: issuer documents --from-cluster, \
+         and --key for the older keys",
     )
 }
 
@@ -212,15 +231,15 @@ fn token_checks(
 ) -> Vec<IssuerCheck> {
     let ids = [ids::TOKEN_ISSUER, ids::TOKEN_KEY, ids::TOKEN_SIGNATURE, ids::TOKEN_TIME];
     let Some(token) = against.token else {
-        let skip = |id| IssuerCheck::skip(id, "there is no token: give --token or --kubeconfig");
+        let skip = |id| IssuerCheck::skip(id, "no token; pass --token or --kubeconfig");
         return ids.map(skip).to_vec();
     };
     let issuer = match difference(url, &token.issuer) {
-        None => IssuerCheck::pass(ids::TOKEN_ISSUER, "the token names the very issuer"),
+        None => IssuerCheck::pass(ids::TOKEN_ISSUER, "the token names this issuer"),
         Some(how) => IssuerCheck::fail(
             ids::TOKEN_ISSUER,
-            format!("the token is of {:?}, asked for was {url:?}: {how}", token.issuer),
-            "give the API server this issuer as its first --service-account-issuer: issuer migrate",
+            format!("the token's issuer is {:?}, expected {url:?}: {how}", token.issuer),
+            "set this issuer as the API server's first --service-account-issuer: issuer migrate",
         ),
     };
     let mut checks = vec![issuer];
@@ -228,7 +247,7 @@ fn token_checks(
         Some(jwks) => checks.extend(signature_checks(jwks, token, verify)),
         None => checks.extend(
             [ids::TOKEN_KEY, ids::TOKEN_SIGNATURE]
-                .map(|id| IssuerCheck::skip(id, "there is no good JWKS")),
+                .map(|id| IssuerCheck::skip(id, needs(ids::JWKS))),
         ),
     }
     checks.push(time_check(token, against.now));
@@ -236,7 +255,7 @@ fn token_checks(
 }
 
 fn signature_checks(jwks: &Jwks, token: &Token, verify: Verify) -> [IssuerCheck; 2] {
-    let stale = "publish the keys that the API server has now: issuer documents";
+    let stale = "publish the API server's current keys: issuer documents";
     let found = || {
         IssuerCheck::pass(
             ids::TOKEN_KEY,
@@ -244,21 +263,26 @@ fn signature_checks(jwks: &Jwks, token: &Token, verify: Verify) -> [IssuerCheck;
         )
     };
     let Err(error) = jwks.verify(token, verify) else {
-        return [found(), IssuerCheck::pass(ids::TOKEN_SIGNATURE, "it verifies")];
+        return [
+            found(),
+            IssuerCheck::pass(ids::TOKEN_SIGNATURE, "the key verifies the signature"),
+        ];
     };
     let told = error.to_string();
     match error {
-        VerifyError::NoKeyId | VerifyError::UnknownKey { .. } => [
-            IssuerCheck::fail(ids::TOKEN_KEY, told, stale),
-            IssuerCheck::skip(ids::TOKEN_SIGNATURE, "there is no key to verify it with"),
-        ],
-        VerifyError::UnusableKey { .. } => [
-            IssuerCheck::fail(ids::TOKEN_KEY, told, stale),
-            IssuerCheck::skip(ids::TOKEN_SIGNATURE, "its key can't be used"),
-        ],
+        VerifyError::NoKeyId | VerifyError::UnknownKey { .. } | VerifyError::UnusableKey { .. } => {
+            [
+                IssuerCheck::fail(ids::TOKEN_KEY, told, stale),
+                IssuerCheck::skip(ids::TOKEN_SIGNATURE, needs(ids::TOKEN_KEY)),
+            ]
+        }
         VerifyError::UnknownAlgorithm(_) => [
-            IssuerCheck::skip(ids::TOKEN_KEY, "no key is for its algorithm"),
-            IssuerCheck::fail(ids::TOKEN_SIGNATURE, told, "give a token that the API server made"),
+            IssuerCheck::skip(ids::TOKEN_KEY, "no key has the token's algorithm"),
+            IssuerCheck::fail(
+                ids::TOKEN_SIGNATURE,
+                told,
+                "pass a token that the API server issued",
+            ),
         ],
         VerifyError::WrongAlgorithm { .. } | VerifyError::WrongSignature { .. } => {
             [found(), IssuerCheck::fail(ids::TOKEN_SIGNATURE, told, stale)]
@@ -268,7 +292,7 @@ fn signature_checks(jwks: &Jwks, token: &Token, verify: Verify) -> [IssuerCheck;
 
 fn time_check(token: &Token, now: Timestamp) -> IssuerCheck {
     let now = now.as_second();
-    let next = "take a new token, and look at the clocks of the control plane";
+    let next = "get a new token, and check the clocks of the control plane";
     if let Some(since) = token.expires.map(|expires| now - expires).filter(|since| *since >= 0) {
         return IssuerCheck::fail(
             ids::TOKEN_TIME,
@@ -278,19 +302,27 @@ fn time_check(token: &Token, now: Timestamp) -> IssuerCheck {
     }
     let begins = token.not_before.or(token.issued).map(|begins| begins - now);
     if let Some(until) = begins.filter(|until| *until > LEEWAY) {
-        return IssuerCheck::fail(ids::TOKEN_TIME, format!("the token begins in {until} s"), next);
+        return IssuerCheck::fail(
+            ids::TOKEN_TIME,
+            format!("the token is not valid before {until} s from now"),
+            next,
+        );
     }
     match token.expires {
         Some(expires) => IssuerCheck::pass(
             ids::TOKEN_TIME,
-            format!("it is valid for another {} s", expires - now),
+            format!("the token is valid for another {} s", expires - now),
         ),
         None => IssuerCheck::fail(
             ids::TOKEN_TIME,
-            "the token never expires: STS takes none without exp",
-            "use a projected token, not one from a Secret",
+            "the token never expires: STS rejects tokens without exp",
+            "use a projected token instead of one from a Secret",
         ),
     }
+}
+
+fn needs(id: &str) -> String {
+    format!("needs the {id} check to pass")
 }
 
 /// Whether a document was there, and the answer with it.
@@ -299,7 +331,15 @@ fn fetch_check<'a>(
     fetched: Option<&'a Fetched>,
 ) -> (IssuerCheck, Option<&'a Answer>) {
     let answer = match fetched {
-        None => return (IssuerCheck::skip(id, "its address is not known"), None),
+        None => {
+            return (
+                IssuerCheck::skip(
+                    id,
+                    "the address is not known; needs the discovery-document check to pass",
+                ),
+                None,
+            );
+        }
         Some(Err(failure)) => {
             return (IssuerCheck::fail(id, failure.to_string(), failure.next()), None);
         }
@@ -312,22 +352,23 @@ fn fetch_check<'a>(
             let to = answer.location.as_deref().unwrap_or("nowhere");
             (
                 format!(
-                    "{url} answers with a redirect ({} to {to}): STS follows none",
+                    "{url} answers with a redirect ({} to {to}), which STS does not follow",
                     answer.status
                 ),
-                "serve the document itself under the issuer's URL".to_owned(),
+                "serve the document itself at the issuer's URL".to_owned(),
             )
         }
         401 | 403 => (
             format!("{url} answers {}: it is not public", answer.status),
-            "let everyone read the two documents: issuer documents writes the bucket policy (a \
-             bucket says 403 as well for what is not there)"
+            "make the two documents public: issuer documents prints the bucket policy (a bucket \
+             also answers 403 if the document does not exist)"
                 .to_owned(),
         ),
-        404 => (format!("{url} answers 404"), "upload the document there".to_owned()),
-        status => {
-            (format!("{url} answers {status}"), "make it answer 200 with the document".to_owned())
-        }
+        404 => (format!("{url} answers 404"), "upload the document to this URL".to_owned()),
+        status => (
+            format!("{url} answers {status}"),
+            "make the server answer 200 with the document".to_owned(),
+        ),
     };
     (IssuerCheck::fail(id, found, next), None)
 }
@@ -337,8 +378,8 @@ fn no_document(id: &'static str, answer: &Answer, error: &str) -> IssuerCheck {
     let content_type = answer.content_type.as_deref().unwrap_or("none");
     IssuerCheck::fail(
         id,
-        format!("{error}; it begins with {begins:?}, content type {content_type}"),
-        "upload what issuer documents writes, as it is",
+        format!("{error}; the response begins with {begins:?}, content type {content_type}"),
+        "upload the files of issuer documents unchanged",
     )
 }
 
@@ -347,7 +388,7 @@ fn type_remark(answer: &Answer) -> Option<String> {
     let found = answer.content_type.as_deref().unwrap_or("none");
     let bare = found.split(';').next().unwrap_or_default().trim();
     let good = ["application/json", "application/jwk-set+json"].contains(&bare);
-    (!good).then(|| format!("its content type is {found}; application/json is what it is"))
+    (!good).then(|| format!("the content type is {found}; application/json is right"))
 }
 
 #[cfg(test)]

@@ -47,7 +47,7 @@ fn text(found: &[(&Path, Finding)]) -> io::Result<()> {
         let (path, severity) = (path.display(), finding.severity().word());
         out.line(format_args!("{path}:{at}: {severity}: {message} [{code}]"))?;
         for line in fix.iter().flat_map(|fix| fix.lines()) {
-            out.line(format_args!("    mended: {line}"))?;
+            out.line(format_args!("    fix: {line}"))?;
         }
     }
     Ok(())

@@ -57,15 +57,13 @@ fn say(verdict: &Verdict, request: &WebIdentityRequest) -> io::Result<()> {
         Verdict::Allowed { by } => {
             out.line(format_args!("allowed by {by}, line {}", by.at.line))?;
             out.line(
-                "  the provider's client IDs must hold the audience as well; IAM alone knows them",
+                "  the provider's client IDs must contain the audience too; only IAM knows them",
             )?;
             &Vec::new()
         }
         Verdict::Denied { explicitly: Some(by), reasons } => {
             let line = by.at.line;
-            out.line(format_args!(
-                "denied by {by}, line {line}: a Deny wins whatever else allows"
-            ))?;
+            out.line(format_args!("denied by {by}, line {line}: a Deny overrides every Allow"))?;
             reasons
         }
         Verdict::Denied { explicitly: None, reasons } => {
@@ -73,7 +71,7 @@ fn say(verdict: &Verdict, request: &WebIdentityRequest) -> io::Result<()> {
             reasons
         }
         Verdict::Unknown { reasons } => {
-            out.line("can't say: it depends on what AWS alone knows")?;
+            out.line("unknown: it depends on values that only AWS knows")?;
             reasons
         }
     };
@@ -89,7 +87,7 @@ fn say(verdict: &Verdict, request: &WebIdentityRequest) -> io::Result<()> {
 
 fn listed(values: &[String]) -> String {
     if values.is_empty() {
-        return "(nothing)".to_owned();
+        return "(no value)".to_owned();
     }
     values.iter().map(|value| format!("{value:?}")).collect::<Vec<_>>().join(" or ")
 }

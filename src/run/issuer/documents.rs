@@ -50,7 +50,7 @@ pub(super) async fn run(args: DocumentsArgs) -> anyhow::Result<Ended> {
     remarks.extend(issuer.remarks());
     let hosting = Hosting::of(&issuer, args.bucket.as_deref());
     if !hosting.is_known() && args.hosting != HostingPlace::Static {
-        remarks.push("the issuer's URL does not tell the bucket: name it with --bucket".to_owned());
+        remarks.push("the issuer's URL does not show the bucket; pass --bucket".to_owned());
     }
     let objects = hosting.objects(&issuer, jwks_path);
     let report = Report {
@@ -82,20 +82,20 @@ async fn sources(args: &DocumentsArgs) -> anyhow::Result<(IssuerUrl, Jwks, Vec<S
         let of_cluster = live.discovery.issuer;
         match &named {
             Some(named) if *named != of_cluster => remarks.push(format!(
-                "the cluster's tokens are still of {of_cluster}, so nothing verifies by these \
-                 documents until the API server has {named} as its first --service-account-issuer"
+                "the cluster's tokens still have the issuer {of_cluster}; these documents verify none \
+                 of them until {named} is the API server's first --service-account-issuer"
             )),
             Some(_) => {}
             None => named = Some(of_cluster),
         }
     }
-    let named = named.context("no issuer is named: give --issuer")?;
+    let named = named.context("no issuer; pass --issuer")?;
     let issuer =
         IssuerUrl::parse(&named).with_context(|| format!("failed to use the issuer {named:?}"))?;
     if issuer.has_trailing_slash() {
         bail!(
-            "failed to use the issuer {named:?}: it ends with a slash, which IAM and tokens are \
-             likely to disagree on; leave it out, here and in --service-account-issuer"
+            "failed to use the issuer {named:?}: it ends with a slash, on which IAM and tokens are \
+             likely to differ; remove it here and in --service-account-issuer"
         );
     }
     Ok((issuer, keys, remarks))
@@ -115,7 +115,10 @@ fn compare(
             Err(_) if args.force => Vec::new(),
             Err(error) => {
                 let path = args.out.join(&jwks.path);
-                bail!("{} is there and no JWKS: {error}; add --force to replace it", path.display())
+                bail!(
+                    "{} exists and can't be read: {error}; pass --force to replace it",
+                    path.display()
+                )
             }
         },
     };
@@ -125,7 +128,7 @@ fn compare(
         let wanted = Discovery::parse(&discovery.contents);
         match (before, wanted) {
             (Ok(before), Ok(wanted)) if before.issuer != wanted.issuer => {
-                Some(format!("it is of the issuer {}", before.issuer))
+                Some(format!("its issuer is {}", before.issuer))
             }
             (Ok(before), Ok(wanted)) if before.jwks_uri != wanted.jwks_uri => {
                 Some(format!("its keys are at {}", before.jwks_uri))
@@ -141,14 +144,14 @@ fn refusal(dropped: &[String], differs: Option<&str>) -> Vec<String> {
     let mut why = Vec::new();
     if !dropped.is_empty() {
         why.push(format!(
-            "keys would no longer be published: {}; AWS would refuse every token that they signed; \
-             give those keys too (--key), or add --force once their tokens have expired",
+            "keys would no longer be published: {}; AWS would reject every token that they signed; \
+             pass these keys too (--key), or --force once their tokens have expired",
             dropped.join(", ")
         ));
     }
     if let Some(differs) = differs {
         why.push(format!(
-            "another discovery document is there: {differs}; choose another --out, or add --force"
+            "another discovery document exists: {differs}; choose another --out, or pass --force"
         ));
     }
     why
@@ -159,7 +162,7 @@ fn path_below(path: &str) -> anyhow::Result<&str> {
     let odd = |segment: &str| segment.is_empty() || segment == "." || segment == "..";
     let plain = |c: char| c.is_ascii_alphanumeric() || "-._~/".contains(c);
     if segments().any(odd) || !path.chars().all(plain) || path == DISCOVERY_PATH {
-        bail!("--jwks-path {path:?} is no path below the issuer, such as keys.json");
+        bail!("--jwks-path {path:?} is not a path below the issuer, such as keys.json");
     }
     Ok(path)
 }
@@ -192,7 +195,7 @@ impl Report {
             HostingPlace::Static => self.anywhere(out, args)?,
         }
         out.line("")?;
-        out.line("# Then see that AWS can read them:")?;
+        out.line("# Then check that AWS can read them:")?;
         out.line(format_args!("pod-identity-webhook issuer verify {}", Word(&self.issuer)))?;
         Ok(())
     }
@@ -201,7 +204,7 @@ impl Report {
         let block = self.public_access_block.as_object().into_iter().flatten();
         let block: Vec<String> = block.map(|(name, value)| format!("{name}={value}")).collect();
         out.line(
-            "# The two documents are public by the bucket's policy, and nothing else is. No ACLs.",
+            "# The bucket policy makes the two documents public, and nothing else. No ACLs are needed.",
         )?;
         out.line(format_args!("aws s3api put-public-access-block {} \\", self.bucket()))?;
         out.line(format_args!("  --public-access-block-configuration {}", block.join(",")))?;
@@ -211,7 +214,7 @@ impl Report {
 
     fn cloudfront(&self, out: &mut Lines<impl Write>, args: &DocumentsArgs) -> anyhow::Result<()> {
         out.line(
-            "# The bucket stays private; the distribution reads it by its origin access control.",
+            "# The bucket stays private; the distribution reads it with its origin access control.",
         )?;
         self.policy(out, &self.cloudfront_bucket_policy)?;
         self.uploads(out, args)

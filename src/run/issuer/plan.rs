@@ -26,7 +26,7 @@ use issuer::{IssuerCheck, IssuerUrl, Jwks, PublicKey};
 pub(super) async fn run_rotate(args: RotateArgs) -> anyhow::Result<Ended> {
     let (old, new) = (one_key(&args.old_key)?, one_key(&args.new_key)?);
     if old == new {
-        bail!("--old-key and --new-key are the same key, {}; make a new one", old.kid());
+        bail!("--old-key and --new-key are the same key, {}; create a new one", old.kid());
     }
     let live = Live::of(&args.live).await?;
     let published = published_keys(&args).await?;
@@ -43,7 +43,7 @@ pub(super) async fn run_migrate(args: MigrateArgs) -> anyhow::Result<Ended> {
         bail!("--from and --to are the same issuer, {new}");
     }
     if new.has_trailing_slash() {
-        bail!("failed to use --to {:?}: it ends with a slash; leave it out", args.to);
+        bail!("failed to use --to {:?}: it ends with a slash; remove it", args.to);
     }
     let mut live = Live::of(&args.live).await?;
     for path in &args.api_servers {
@@ -82,7 +82,7 @@ fn one_key(path: &Path) -> anyhow::Result<PublicKey> {
     let (mut keys, _) = read_keys(&[path])?;
     match (keys.pop(), keys.pop()) {
         (Some(key), None) => Ok(key),
-        _ => bail!("{} holds several keys; give a file with one", path.display()),
+        _ => bail!("{} has several keys; pass a file with one", path.display()),
     }
 }
 
@@ -91,7 +91,7 @@ async fn published_keys(args: &RotateArgs) -> anyhow::Result<Option<Jwks>> {
     if let Some(folder) = &args.documents {
         let path = folder.join(&args.jwks_path);
         let text = document_folder::existing(folder, &args.jwks_path)?.with_context(|| {
-            format!("failed to find {}; give the folder of issuer documents", path.display())
+            format!("failed to find {}; pass the --out folder of issuer documents", path.display())
         })?;
         let failed = || format!("failed to read {}", path.display());
         return Jwks::parse(&text).with_context(failed).map(Some);
@@ -131,7 +131,7 @@ fn end(
 ) -> anyhow::Result<Ended> {
     let asked = asked.and_then(|asked| plan.step(asked.get_name()));
     if let Some(step) = asked.filter(|step| !step.blocked.is_empty()) {
-        let mut why = vec![format!("the step {} would do harm now:", step.id)];
+        let mut why = vec![format!("the step {} would break tokens now:", step.id)];
         why.extend(step.blocked.iter().cloned());
         return Ok(Ended::Refused(why));
     }
@@ -175,7 +175,7 @@ fn write_step(out: &mut Lines<impl Write>, step: &Step, in_full: bool) -> io::Re
     };
     out.line(format_args!("{state}  {}: {}", step.id, step.title))?;
     if !step.flags.is_empty() && step.state != State::Done {
-        out.line("  set on every kube-apiserver, in this order, and no other of these flags:")?;
+        out.line("  on every kube-apiserver, set these flags in this order, and no others of the same names:")?;
         step.flags.iter().try_for_each(|flag| out.line(format_args!("    {}", Flag(flag))))?;
     }
     if step.state != State::Done {

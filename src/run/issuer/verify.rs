@@ -58,9 +58,9 @@ fn report(
     out.line("")?;
     out.line(format_args!("thumbprint {sha1}  (SHA-1 of {subject})"))?;
     let need = if args.ca_file.is_some() {
-        "IAM needs it, as the certificate is of an authority of your own"
+        "IAM needs it, because the certificate is from your own CA"
     } else {
-        "IAM finds it by itself, and ignores it as long as the certificate is of a public authority"
+        "IAM finds it by itself, and ignores it if the certificate is from a public CA"
     };
     out.line(format_args!("{need}."))?;
     Ok(())

@@ -96,7 +96,7 @@ pub(super) fn role(text: &str) -> String {
     let members: BTreeMap<String, &RawValue> = match serde_json::from_str(text) {
         Ok(members) => members,
         Err(error) => {
-            let why = format!("not a JSON object: {error}; `iam lint` names all mistakes");
+            let why = format!("not a JSON object: {error}");
             return json!({(UNREADABLE): why}).to_string();
         }
     };

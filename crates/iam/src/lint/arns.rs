@@ -52,7 +52,7 @@ fn check_arn(arn: &str, at: Position) -> Option<Finding> {
     let is_open = |part: &str| part.is_empty() || part.contains(['*', '?', '$', '{', '[', '<']);
     if !is_open(partition) && !PARTITIONS.contains(&partition) {
         let hint = nearest(partition, &PARTITIONS);
-        let message = format!("{partition:?} is no partition of AWS ({})", PARTITIONS.join(", "));
+        let message = format!("{partition:?} is not an AWS partition ({})", PARTITIONS.join(", "));
         let finding = Finding::new(Code::Partition, at, message);
         return Some(match hint {
             Some(meant) => finding.fixed(arn.replacen(partition, meant, 1)),
@@ -62,7 +62,7 @@ fn check_arn(arn: &str, at: Position) -> Option<Finding> {
     let wanted = Account::partition_of_region(region);
     if !is_open(region) && region.contains('-') && !is_open(partition) && partition != wanted {
         let message = format!(
-            "{region} is a region of the partition {wanted}, the ARN says {partition}: there is no such thing"
+            "the region {region} is in the partition {wanted}, but the ARN says {partition}: no such resource exists"
         );
         let fix = arn.replacen(partition, wanted, 1);
         return Some(Finding::new(Code::Partition, at, message).fixed(fix));
@@ -72,10 +72,8 @@ fn check_arn(arn: &str, at: Position) -> Option<Finding> {
         return None;
     }
     if is_digits {
-        let message = format!(
-            "the account ID {account} has {} digits, and account IDs have 12: AWS finds no such account",
-            account.len()
-        );
+        let message =
+            format!("the account ID {account} has {} digits; account IDs have 12", account.len());
         return Some(Finding::new(Code::AccountId, at, message));
     }
     // Managed policies and origin access identities have such owners.
@@ -154,6 +152,6 @@ fn bracketed(text: &str, open: char, close: char) -> Option<&str> {
 }
 
 fn unfilled(found: &str, at: Position) -> Finding {
-    let message = format!("{found} is still to be filled in: AWS takes it as it stands");
+    let message = format!("{found} is a placeholder that is not filled in: AWS takes it literally");
     Finding::new(Code::Placeholder, at, message)
 }

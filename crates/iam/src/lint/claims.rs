@@ -71,12 +71,12 @@ fn untested(
     };
     // Where the claim is told by another key, the key has been told already.
     if !tests_sub {
-        let message = "no condition on :sub: every ServiceAccount of the cluster gets this role, whatever its namespace";
+        let message = "no condition on :sub: every ServiceAccount in the cluster, in any namespace, can assume this role";
         let fix = format!("\"StringEquals\": {{\"{provider}:sub\": \"{SUBJECT}NAMESPACE:NAME\"}}");
         found.push(Finding::new(Code::SubjectNotTested, statement.at, message).fixed(fix));
     }
     if !tests_aud {
-        let message = "no condition on :aud: it works, since STS checks the token's audience against the provider's client IDs, but a token made for another of these passes too";
+        let message = "no condition on :aud: STS compares the audience with the provider's client IDs only, so a token for any of them is accepted";
         let fix = format!("\"StringEquals\": {{\"{provider}:aud\": \"{AUDIENCE}\"}}");
         found.push(Finding::new(Code::AudienceNotTested, statement.at, message).fixed(fix));
     }
@@ -95,10 +95,7 @@ fn no_claim(key: &Text, principals: &[&Text]) -> Option<Finding> {
         .iter()
         .find_map(|name| provider_of(name.as_str()))
         .filter(|name| name.eq_ignore_ascii_case(bare(&key.value)))?;
-    let message = format!(
-        "{:?} is a provider and no claim of its tokens: those are :sub and :aud",
-        key.value
-    );
+    let message = format!("{:?} names a provider without a claim; add :sub or :aud", key.value);
     let fix = format!("\"{provider}:sub\"");
     Some(Finding::new(Code::ConditionKey, key.at, message).fixed(fix))
 }
@@ -124,12 +121,13 @@ impl<'a> Key<'a> {
         let mut found = Vec::new();
         let mended = format!("\"{}:{claim}\"", bare(provider));
         if provider.contains("://") {
-            let message = "a condition key has the issuer without https://; so written no request has the key";
+            let message =
+                "a condition key names the issuer without https://; no request has this key";
             found.push(Finding::new(Code::SchemeInProvider, text.at, message).fixed(mended));
             return found;
         }
         if let Some(arn) = ProviderArn::read(provider) {
-            let message = "a condition key begins with the provider's name, not with its ARN";
+            let message = "a condition key begins with the provider's name, not with its ARN; no request has this key";
             let fix = format!("\"{}:{claim}\"", arn.name);
             found.push(Finding::new(Code::ProviderMismatch, text.at, message).fixed(fix));
             return found;
@@ -152,14 +150,14 @@ impl<'a> Key<'a> {
             // The ARN's scheme is told there; here it is the slash.
             if provider.ends_with('/') != name.ends_with('/') && !name.contains("://") {
                 let message = format!(
-                    "the key's provider {provider:?} and the principal's {name:?} must be the same to the letter, slashes and all"
+                    "the key names the provider {provider:?}, but the principal {name:?}: they must be identical, including slashes"
                 );
                 found.push(Finding::new(Code::TrailingSlash, text.at, message).fixed(mended));
             }
             return found;
         }
         let message = format!(
-            "the key is of {provider:?}, the principal is {:?}: no request has both, and the condition never holds",
+            "the key names the provider {provider:?}, but the principal {:?}: no request has both, so the condition never matches",
             names[0]
         );
         let fix = format!("\"{}:{claim}\"", bare(names[0]));
@@ -175,7 +173,7 @@ impl<'a> Key<'a> {
             return None;
         }
         let message = format!(
-            "STS takes sub, aud and amr from a cluster's token; a condition on {claim:?} finds no such key"
+            "STS uses only sub, aud and amr of a cluster's token; a condition on {claim:?} never matches"
         );
         let finding = Finding::new(Code::ConditionKey, text.at, message);
         let meant = match claim.to_ascii_lowercase().as_str() {
@@ -203,7 +201,7 @@ fn subject(condition: &Condition, key: Key<'_>, value: &Text) -> Vec<Finding> {
     let lower = text.trim().to_ascii_lowercase();
     if lower.starts_with("sts.") && lower.contains("amazon") {
         let message = format!(
-            "{text:?} is an audience: it belongs to :aud, and :sub holds {SUBJECT}NAMESPACE:NAME"
+            "{text:?} is an audience, which belongs in :aud; :sub holds {SUBJECT}NAMESPACE:NAME, so the condition never matches"
         );
         let fix = format!("\"{}:aud\": {text:?}", bare(key.provider));
         found.push(Finding::new(Code::SubjectTestedForAudience, value.at, message).fixed(fix));
@@ -219,7 +217,7 @@ fn subject(condition: &Condition, key: Key<'_>, value: &Text) -> Vec<Finding> {
             "*" | "system:*" | "system:serviceaccount:*" | "system:serviceaccount:*:*"
         )
     {
-        let message = format!("{text:?} lets every ServiceAccount of the cluster have this role");
+        let message = format!("{text:?} lets every ServiceAccount in the cluster assume this role");
         let fix = format!("\"{SUBJECT}NAMESPACE:*\"");
         found.push(Finding::new(Code::SubjectTooWide, value.at, message).fixed(fix));
     } else if is_attempt(&lower, key.provider) && !is_open {
@@ -228,7 +226,7 @@ fn subject(condition: &Condition, key: Key<'_>, value: &Text) -> Vec<Finding> {
             && parts[2..].iter().all(|part| is_name(part));
         if !is_right {
             let message = format!(
-                "{text:?} is no subject that a cluster gives: they are {SUBJECT}NAMESPACE:NAME, to the letter"
+                "{text:?} is not a ServiceAccount's subject: it must be exactly {SUBJECT}NAMESPACE:NAME"
             );
             let finding = Finding::new(Code::SubjectMalformed, value.at, message);
             found.push(match mended_subject(&squeezed) {
@@ -269,7 +267,7 @@ fn audience(condition: &Condition, key: Key<'_>, value: &Text) -> Vec<Finding> {
     let mut found = shape(condition, key, value);
     if text.trim().to_ascii_lowercase().starts_with("system:serviceaccount") {
         let message = format!(
-            "{text:?} is a subject: :aud holds the token's audience ({AUDIENCE}), so the condition never holds"
+            "{text:?} is a subject, which belongs in :sub; :aud holds the audience ({AUDIENCE}), so the condition never matches"
         );
         let fix = format!("\"{}:sub\": {text:?}", bare(key.provider));
         found.push(Finding::new(Code::AudienceTestedForSubject, value.at, message).fixed(fix));
@@ -288,7 +286,8 @@ fn shape(condition: &Condition, key: Key<'_>, value: &Text) -> Vec<Finding> {
     let mut found = Vec::new();
     let squeezed = squeezed(key, text);
     if text != squeezed {
-        let message = format!("{text:?} has white space in it, which counts: no token has it");
+        let message =
+            format!("{text:?} contains white space, which is compared too: no token matches");
         let fix = format!("{squeezed:?}");
         found.push(Finding::new(Code::SpaceInValue, value.at, message).fixed(fix));
     }
@@ -297,7 +296,7 @@ fn shape(condition: &Condition, key: Key<'_>, value: &Text) -> Vec<Finding> {
     if is_glob(text) && !takes && operator.value.contains("String") {
         let name = if operator.value.contains("Not") { "StringNotLike" } else { "StringLike" };
         let message = format!(
-            "{} takes * and ? as they are, and no token has them: wildcards need {name}",
+            "{} compares * and ? literally, so no token matches; wildcards need {name}",
             operator.value
         );
         // All of the key's values: two conditions on it would both have to hold.
@@ -338,7 +337,7 @@ fn misspelt(text: &str) -> Option<String> {
         ]
         .contains(&bare);
     (!is_right && is_near).then(|| {
-        format!("{text:?} is not the audience that AWS's SDKs and this webhook ask for: {AUDIENCE}")
+        format!("{text:?} looks like a misspelling of {AUDIENCE}, the audience that AWS SDKs and this webhook use")
     })
 }
 
@@ -349,7 +348,7 @@ pub(super) fn client_ids(list: &Node) -> Vec<Finding> {
         let Some(text) = node.text() else { continue };
         if text != text.trim() {
             let message = format!(
-                "the client ID {text:?} has white space around it, which counts: no token has that audience"
+                "the client ID {text:?} has white space around it, which is compared too: no token matches"
             );
             found.push(
                 Finding::new(Code::SpaceInValue, node.at, message)
@@ -370,6 +369,7 @@ pub(super) fn client_ids(list: &Node) -> Vec<Finding> {
 pub(super) fn provider_url(node: &Node) -> Option<Finding> {
     let text = node.text().filter(|text| text.contains("oidc") && !text.contains("${"))?;
     let bare = text.strip_suffix('/')?;
-    let message = "the URL ends with a slash: right only where the issuer in the tokens does as well, to the letter";
+    let message =
+        "the URL ends with a slash: correct only if the issuer in the tokens ends with one too";
     Some(Finding::new(Code::TrailingSlash, node.at, message).fixed(format!("{bare:?}")))
 }

@@ -59,9 +59,7 @@ pub(super) fn annotation(key: &str, at: Position) -> Option<Finding> {
     if key == wanted || !is_near || (!key.contains('/') && meant != "role-arn") {
         return None;
     }
-    let message = format!(
-        "the annotation {key:?} means nothing to the webhook, and the pod gets no identity by it; did you mean {wanted}?"
-    );
+    let message = format!("the webhook ignores the annotation {key:?}; did you mean {wanted}?");
     Some(Finding::new(Code::AnnotationKey, at, message).fixed(wanted))
 }
 
@@ -72,7 +70,7 @@ fn role_arn(value: &Node) -> Vec<Finding> {
     let odd = RoleArn::read(text, None).is_some_and(|arn| !arn.looks_like_iam());
     if odd && found.is_empty() && !is_open {
         let message =
-            format!("{text:?} is not the ARN of a role: arn:PARTITION:iam::ACCOUNT:role/NAME");
+            format!("{text:?} is not the ARN of a role (arn:PARTITION:iam::ACCOUNT:role/NAME)");
         return vec![Finding::new(Code::RoleArn, value.at, message)];
     }
     // The walk tells what is wrong with the ARN itself.

@@ -31,7 +31,7 @@ pub fn lint(text: &str) -> Vec<Finding> {
         findings.push(Finding::new(
             Code::NothingToLint,
             Position::START,
-            "there is no policy, role, provider or ServiceAccount in it",
+            "no policy, role, provider or ServiceAccount found",
         ));
     }
     findings.sort_by_key(|finding| (finding.at, finding.code));
@@ -82,7 +82,7 @@ impl Linter {
                 self.findings
                     .extend(mistakes.into_iter().filter(|mistake| is_yaml || is_member(mistake)));
                 if is_yaml {
-                    let message = format!("this is no YAML: {}", error.reason);
+                    let message = format!("not valid YAML: {}", error.reason);
                     self.findings.push(Finding::new(Code::BadYaml, error.at, message));
                 }
                 self.search(source);
@@ -111,7 +111,7 @@ impl Linter {
         if let Some(empty) = root.get("Resources")
             && root.get("AWSTemplateFormatVersion").is_some()
         {
-            let message = "Resources holds nothing: the template's indentation is lost";
+            let message = "Resources is empty: the template has lost its indentation";
             self.findings.push(Finding::new(Code::BadYaml, empty.at, message));
             self.search(source);
         }

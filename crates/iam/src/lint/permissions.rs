@@ -37,7 +37,7 @@ pub(super) fn findings(statement: &Statement) -> Vec<Finding> {
     if !on_objects.is_empty() && !covers(Names::Objects) {
         let needs_bucket = !on_bucket.is_empty() || all.is_some();
         let message = format!(
-            "{} is about objects, and {} is a bucket: objects are BUCKET/*, so this allows nothing on them",
+            "{} applies to objects, but {} is a bucket: this allows nothing on its objects, which are BUCKET/*",
             on_objects.join(", "),
             first.value
         );
@@ -46,7 +46,7 @@ pub(super) fn findings(statement: &Statement) -> Vec<Finding> {
     }
     if !on_bucket.is_empty() && !covers(Names::Bucket) {
         let message = format!(
-            "{} is about a bucket, and {} is its objects: the bucket's ARN has no slash, so this allows nothing on it",
+            "{} applies to a bucket, but {} names objects: this allows nothing on the bucket, whose ARN has no slash",
             on_bucket.join(", "),
             first.value
         );
@@ -69,8 +69,7 @@ pub(super) fn no_arns(statement: &Statement) -> Vec<Finding> {
         {
             continue;
         }
-        let message =
-            format!("{text:?} is no resource: IAM takes an ARN or \"*\", and refuses the policy");
+        let message = format!("{text:?} is neither an ARN nor \"*\": IAM rejects the policy");
         let finding = Finding::new(Code::ResourceArn, resource.at, message);
         let meant =
             text.trim().strip_prefix("s3://").map(|bucket| format!("arn:aws:s3:::{bucket}"));

@@ -51,7 +51,7 @@ fn mend_dashes(node: &mut Node, found: &mut Vec<Finding>) {
         if text.contains(is_odd_dash) {
             let mended = straight(text);
             let message = format!(
-                "{text:?} has a dash that is no hyphen (-): a web page or a word processor put it in"
+                "{text:?} contains a dash instead of a hyphen (-), probably copied from a web page or a word processor"
             );
             found.push(Finding::new(Code::OddDash, at, message).fixed(format!("{mended:?}")));
             *text = mended;
@@ -101,13 +101,12 @@ fn actions(statement: &crate::policy::Statement) -> Vec<Finding> {
             continue;
         }
         if name.contains(char::is_whitespace) {
-            let message = format!("{name:?} has white space in it, and names no action so");
+            let message = format!("{name:?} contains white space, so it names no action");
             let fix = format!("{:?}", name.replace(char::is_whitespace, ""));
             found.push(Finding::new(Code::BadAction, action.at, message).fixed(fix));
         } else if !name.contains(':') {
-            let message = format!(
-                "{name:?} is no action: they are written SERVICE:NAME, such as {WEB_IDENTITY}"
-            );
+            let message =
+                format!("{name:?} is not an action; write SERVICE:NAME, such as {WEB_IDENTITY}");
             let finding = Finding::new(Code::BadAction, action.at, message);
             let meant = name.replacen('.', ":", 1);
             found.push(if meant.contains(':') {
@@ -118,7 +117,7 @@ fn actions(statement: &crate::policy::Statement) -> Vec<Finding> {
         } else if let Some(meant) = nearest(name, &[WEB_IDENTITY])
             && !name.eq_ignore_ascii_case(meant)
         {
-            let message = format!("{name:?} is no action that STS has; did you mean {meant}?");
+            let message = format!("{name:?} is not an action of STS; did you mean {meant}?");
             found.push(
                 Finding::new(Code::BadAction, action.at, message).fixed(format!("{meant:?}")),
             );

@@ -26,19 +26,27 @@ fn message(source: &Source, mistake: &Mistake) -> String {
     let found = source.text(mistake.span.clone());
     let found = text::shortened(found.trim(), 40);
     match mistake.code {
-        Code::CurlyQuote => "curly quotes are letters to JSON, not quotes: a web page or a word processor put them in".into(),
-        Code::OddSpace => format!("the character U+{:04X} looks like a space or like nothing, and is no white space to JSON", source.get(mistake.span.start).map_or(0, u32::from)),
-        Code::SingleQuote => "JSON knows double quotes alone".into(),
-        Code::MissingQuote => "a quote is missing: the text has no end, or no beginning".into(),
+        Code::CurlyQuote => {
+            "a curly quote instead of \", probably copied from a web page or a word processor"
+                .into()
+        }
+        Code::OddSpace => format!(
+            "the character U+{:04X} looks like a space or is invisible, but JSON does not accept it as white space",
+            source.get(mistake.span.start).map_or(0, u32::from)
+        ),
+        Code::SingleQuote => "a single quote: JSON only has double quotes".into(),
+        Code::MissingQuote => "the opening or closing quote of a string is missing".into(),
         Code::MissingComma => "a comma is missing between two values".into(),
-        Code::TrailingComma => "there is a comma too many: JSON allows none before a closing bracket".into(),
-        Code::MissingBracket => "a closing bracket is missing".into(),
-        Code::MissingColon => "a colon is missing between a name and its value".into(),
-        Code::Comment => "JSON has no comments, and IAM refuses them".into(),
-        Code::BadEscape => "a backslash begins none of JSON's escapes here".into(),
-        Code::DuplicateKey => format!("{found} stands twice in one object: one of them is lost, or IAM refuses the document; merge the two"),
-        Code::ExtraText => format!("after the document's end there is more: {found:?}"),
-        _ => "this is no JSON: a value is missing or a bracket is out of place".into(),
+        Code::TrailingComma => "a comma too many: JSON allows none before a closing bracket".into(),
+        Code::MissingBracket => "an opening or closing bracket is missing".into(),
+        Code::MissingColon => "a colon is missing between a key and its value".into(),
+        Code::Comment => "a comment: JSON has none, and IAM rejects the document".into(),
+        Code::BadEscape => "a backslash that begins none of JSON's escapes".into(),
+        Code::DuplicateKey => format!(
+            "{found} occurs twice in one object: IAM ignores one of them, or rejects the document; merge the two"
+        ),
+        Code::ExtraText => format!("text after the end of the document: {found:?}"),
+        _ => "not valid JSON: a value is missing, or a bracket is in the wrong place".into(),
     }
 }
 

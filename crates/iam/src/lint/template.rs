@@ -49,7 +49,7 @@ pub(super) fn depends_on(name: &str, at: Position, resources: &[&str]) -> Findin
         None => resources.join(", "),
     };
     let message = format!(
-        "DependsOn names {name:?}, and the template has no such resource ({shown}): CloudFormation refuses it; take the line out"
+        "DependsOn names {name:?}, which is not a resource of the template ({shown}): CloudFormation rejects it"
     );
     let finding = Finding::new(Code::UnknownReference, at, message);
     match nearest(name, resources) {
@@ -108,7 +108,7 @@ fn missing(function: &str, name: &str, at: Position, known: &[&str], found: &mut
         return;
     }
     let message = format!(
-        "{function} names {name:?}, which is no resource or parameter of the template: CloudFormation refuses it"
+        "{function} names {name:?}, which is not a resource or parameter of the template: CloudFormation rejects it"
     );
     let finding = Finding::new(Code::UnknownReference, at, message);
     found.push(match nearest(name, known) {

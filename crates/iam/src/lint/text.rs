@@ -160,8 +160,7 @@ pub(super) fn close_quotes(source: &Source) -> (Option<Source>, Vec<Finding>) {
         if let Some((quote, column)) = open_quote(line) {
             let mended = format!("{}{quote}", line.trim_end());
             let at = Position { line: index + 1, column };
-            let message =
-                "the quote that begins here has no end: YAML takes all that follows for text";
+            let message = "the closing quote is missing: YAML reads all that follows as text";
             found.push(Finding::new(Code::MissingQuote, at, message).fixed(mended.trim()));
             lines.push(mended);
         } else {

@@ -23,7 +23,7 @@ pub(super) fn findings(statement: &Statement) -> Vec<Finding> {
                 || name.starts_with("https://oidc")
             {
                 let message = format!(
-                    "an OpenID Connect provider stands under Federated, not {kind}: as {kind} it names nobody"
+                    "an OpenID Connect provider belongs under Federated; under {kind} it matches nobody"
                 );
                 let fix = format!("\"Principal\": {{\"Federated\": {name:?}}}");
                 found.push(
@@ -46,7 +46,7 @@ fn federated(name: &Text) -> Vec<Finding> {
     let mut found = Vec::new();
     let value = name.as_str();
     if value != value.trim() {
-        let message = format!("{value:?} has white space around it, and names no provider so");
+        let message = format!("{value:?} has white space around it, so it names no provider");
         let finding = Finding::new(Code::SpaceInValue, name.at, message);
         found.push(finding.fixed(format!("{:?}", value.trim())));
     }
@@ -55,21 +55,23 @@ fn federated(name: &Text) -> Vec<Finding> {
         return found;
     };
     if arn.account.is_empty() {
-        let message = "the ARN names no account: the provider is one of an account's, with the 12 digits before :oidc-provider";
+        let message =
+            "the ARN has no account ID: a provider's ARN has 12 digits before :oidc-provider";
         found.push(Finding::new(Code::AccountId, name.at, message));
     }
     let prefix = value.trim().strip_suffix(arn.name).unwrap_or_default();
     let mended = format!("\"{prefix}{}\"", claims::bare(arn.name));
     if arn.name.contains("://") {
-        let message = "the ARN of a provider has the issuer without https://; so written it names no provider";
+        let message =
+            "a provider's ARN has the issuer without https://; this one names no provider";
         found.push(Finding::new(Code::SchemeInProvider, name.at, message).fixed(&mended));
     }
     if arn.name.ends_with('/') {
-        let message = "the provider's name ends with a slash: right only where the issuer in the tokens does as well, to the letter";
+        let message = "the provider's name ends with a slash: correct only if the issuer in the tokens ends with one too";
         found.push(Finding::new(Code::TrailingSlash, name.at, message).fixed(&mended));
     }
     if arn.name.contains('*') {
-        let message = "a principal's ARN takes no wildcards: name the one provider";
+        let message = "a principal's ARN can't have wildcards; name one provider";
         found.push(Finding::new(Code::ProviderArn, name.at, message));
     }
     if let Some(wanted) = partition::of_eks_issuer(arn.name)
@@ -78,7 +80,7 @@ fn federated(name: &Text) -> Vec<Finding> {
         && partition::PARTITIONS.contains(&arn.partition)
     {
         let message = format!(
-            "the issuer's region is in the partition {wanted}, the ARN says {}: there is no such provider",
+            "the issuer's region is in the partition {wanted}, but the ARN says {}: no such provider exists",
             arn.partition
         );
         let fix = value.replacen(arn.partition, wanted, 1);
@@ -105,7 +107,7 @@ fn not_an_arn(name: &Text) -> Option<Finding> {
         return None;
     }
     let message = format!(
-        "{value:?} is not the ARN of a provider: IAM wants arn:PARTITION:iam::ACCOUNT:oidc-provider/HOST/PATH"
+        "{value:?} is not the ARN of a provider (arn:PARTITION:iam::ACCOUNT:oidc-provider/HOST/PATH)"
     );
     let finding = Finding::new(Code::ProviderArn, name.at, message);
     let bare = value.trim_start_matches("https://");
@@ -134,7 +136,7 @@ fn action_and_principal(statement: &Statement) -> Option<Finding> {
             return None;
         }
         let message = format!(
-            "who comes with a web identity's token calls {WEB_IDENTITY}; {} does not allow that",
+            "a pod with a token calls {WEB_IDENTITY}, which {} does not allow",
             first.value
         );
         return Some(
@@ -152,7 +154,7 @@ fn action_and_principal(statement: &Statement) -> Option<Finding> {
             return None;
         }
         let message = format!(
-            "{} is called without AWS credentials: the principal is the provider, under Federated, not {}",
+            "{} is called without AWS credentials, so the principal must be the provider, under Federated instead of {}",
             action.value, kind.value
         );
         let fix =
@@ -172,7 +174,7 @@ fn wildcard_principal(statement: &Statement) -> Option<Finding> {
         Finding::new(
             Code::PrincipalWildcard,
             at,
-            "\"*\" is everybody, of every account: the conditions alone decide who gets the role",
+            "\"*\" matches everybody in every account: only the conditions restrict who can assume the role",
         )
     })
 }

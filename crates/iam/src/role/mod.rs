@@ -43,7 +43,7 @@ pub struct Permissions(Value);
 
 /// Why a permission policy is not taken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("line {line}, column {column}: {message}; `iam lint` tells all that is wrong with it")]
+#[error("line {line}, column {column}: {message}; `iam lint` lists all mistakes")]
 pub struct PermissionsError {
     line: usize,
     column: usize,
@@ -68,7 +68,7 @@ pub enum Format {
 pub enum RoleError {
     /// The format needs an account ID, and none is given.
     #[error(
-        "the account ID is needed for the provider's ARN: give --account-id (`aws sts get-caller-identity` prints it), or use a template format"
+        "the provider's ARN needs the account ID; pass --account-id (`aws sts get-caller-identity` prints it), or --format cloudformation or terraform"
     )]
     AccountNeeded,
 }
@@ -84,11 +84,13 @@ impl Permissions {
         }
         let (node, mistakes) = json::read(&Source::new(text));
         if !mistakes.is_empty() || node.get("Statement").is_none() {
-            let message = "it is no policy document in JSON".to_owned();
+            let message = "not a policy document in JSON".to_owned();
             return Err(PermissionsError { line: 1, column: 1, message });
         }
         if guess_kind(&node) != PolicyKind::Permissions {
-            let message = "it says who may come, as a trust policy or a bucket's does; what the role may do is wanted, without a Principal".to_owned();
+            let message =
+                "a trust or resource policy; pass a permission policy, which has no Principal"
+                    .to_owned();
             let at = node.at;
             return Err(PermissionsError { line: at.line, column: at.column, message });
         }

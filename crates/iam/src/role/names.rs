@@ -35,27 +35,29 @@ pub struct Thumbprint(String);
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
     /// The issuer does not begin with `https://`.
-    #[error("the issuer {0:?} does not begin with https://, and IAM takes no other")]
+    #[error("the issuer {0:?} does not begin with https://; IAM accepts no other")]
     Scheme(String),
     /// The issuer has a port.
-    #[error("the issuer {0:?} has a port, and IAM takes none in a provider's URL")]
+    #[error("the issuer {0:?} has a port; IAM accepts none in a provider's URL")]
     Port(String),
     /// The issuer is not a URL of host and path, or has over 255 characters.
-    #[error("the issuer {0:?} is no URL of host and path alone, at most 255 characters")]
+    #[error("the issuer {0:?} is not a URL with only a host and a path, of at most 255 characters")]
     Issuer(String),
     /// Not a name or glob of a namespace or ServiceAccount.
     #[error(
-        "{0:?} is no name of a namespace or ServiceAccount (lower-case letters, digits, - and ., or * and ? for a glob)"
+        "{0:?} is not the name of a namespace or ServiceAccount: lower-case letters, digits, - and ., or * and ? for a glob"
     )]
     Kubernetes(String),
     /// The audience is empty, over 255 characters long, or has white space at its ends.
-    #[error("the audience is empty, longer than 255 characters, or has white space at its ends")]
+    #[error(
+        "the audience is empty, longer than 255 characters, or begins or ends with white space"
+    )]
     Audience,
     /// Not a role name.
-    #[error("{0:?} is no role name: 1 to 64 letters, digits and _+=,.@-; give --role-name")]
+    #[error("{0:?} is not a role name: 1 to 64 letters, digits and _+=,.@-; pass --role-name")]
     RoleName(String),
     /// Not 40 hexadecimal digits.
-    #[error("{0:?} is no thumbprint: 40 hexadecimal digits, without colons")]
+    #[error("{0:?} is not a thumbprint: 40 hexadecimal digits, without colons")]
     Thumbprint(String),
 }
 

@@ -340,7 +340,7 @@ fn puts_both_values_side_by_side() {
         (r#""StringEquals": {"P:sub": "system:serviceaccount:demo:App"}"#, "upper and lower case"),
         (r#""StringEquals": {"P:sub": "system:serviceaccount:demo:app "}"#, "white space"),
         (r#""StringEquals": {"P:sub": "system:serviceaccount:demo:*"}"#, "StringLike"),
-        (r#""StringEquals": {"P:sub": "sts.amazonaws.com"}"#, "mixed up"),
+        (r#""StringEquals": {"P:sub": "sts.amazonaws.com"}"#, "swapped"),
     ] {
         let Verdict::Denied { reasons, .. } = verdict_of(&conditional(condition), &request())
         else {

@@ -4,34 +4,48 @@
 use serde::Serialize;
 use serde_json::Value;
 
-/// Those that say whose tokens are signed and taken.
+/// The flags of one kube-apiserver that say how it signs and verifies tokens.
+/// <https://kubernetes.io/docs/reference/command-line-tools-reference/kube-apiserver/>
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct ApiServerFlags {
-    /// Where they were read from.
+    /// Where the flags were read from, for messages: a file or a pod.
     pub source: String,
-    /// The first signs.
+    /// `--service-account-issuer`, each occurrence in order. New tokens have the first as
+    /// their `iss`; tokens of any of them are accepted.
     pub issuers: Vec<String>,
+    /// `--service-account-key-file`, each occurrence: files with keys that
+    /// tokens are verified with.
     pub key_files: Vec<String>,
+    /// `--service-account-signing-key-file`: the file with the private key that
+    /// signs tokens.
     pub signing_key_file: Option<String>,
+    /// `--service-account-jwks-uri`: the URL of the JWK set that the discovery
+    /// document names.
     pub jwks_uri: Option<String>,
-    /// Nothing where the issuers are the audiences.
+    /// `--api-audiences`. If the flag is not set, the issuers are the audiences.
     pub api_audiences: Option<Vec<String>>,
 }
 
-/// Why a text tells no flags.
+/// Why no flags could be read from a text.
 #[derive(Debug, thiserror::Error)]
 pub enum FlagsError {
-    #[error("failed to read it as YAML: {0}")]
+    /// The text is not YAML (JSON is YAML too).
+    #[error("not YAML: {0}")]
     ParseYaml(Box<serde_saphyr::Error>),
+    /// The text is YAML, but sets no `--service-account-issuer`.
     #[error(
-        "failed to find --service-account-issuer in it; give the manifest of kube-apiserver, or the \
+        "no --service-account-issuer found; pass the manifest of kube-apiserver, or the \
          configuration of kubeadm, kind or k3s that sets it"
     )]
     FindIssuer,
 }
 
 impl ApiServerFlags {
-    /// From YAML or JSON.
+    /// Finds the flags in YAML or JSON: a static pod, or the configuration of kubeadm, kind or
+    /// k3s. `source` names the text in messages.
+    ///
+    /// # Errors
+    /// [`FlagsError`] if the text is not YAML, or sets no issuer.
     pub fn parse(source: &str, text: &str) -> Result<Self, FlagsError> {
         let documents: Vec<Value> = serde_saphyr::from_multiple(text)
             .map_err(|error| FlagsError::ParseYaml(Box::new(error)))?;
@@ -42,7 +56,7 @@ impl ApiServerFlags {
         if flags.issuers.is_empty() { Err(FlagsError::FindIssuer) } else { Ok(flags) }
     }
 
-    /// Of a command line.
+    /// Finds the flags in the arguments of a command line. `source` names it in messages.
     #[must_use]
     pub fn from_args<'a>(source: &str, args: impl IntoIterator<Item = &'a str>) -> Self {
         let mut flags = Self { source: source.to_owned(), ..Self::default() };

@@ -5,21 +5,23 @@ use text::shell::Word;
 use super::{ApiServerFlags, EXPIRED, Facts, Plan, Step, known};
 use crate::{IssuerCheck, IssuerUrl};
 
-/// From which issuer to which.
+/// A change of the issuer's URL, and what is known of both issuers.
 #[derive(Clone, Debug)]
 pub struct Migration<'a> {
+    /// The URL of the issuer that is to be replaced, as tokens have it.
     pub old: &'a str,
+    /// The URL of the issuer that replaces it.
     pub new: &'a IssuerUrl,
     /// What [`verify::check`](crate::verify::check) says of the new one's
     /// documents, without a token.
     pub new_documents: &'a [IssuerCheck],
-    /// The same of the old one; empty where it was never published.
+    /// The same for the documents of the old one; empty if they were never published.
     pub old_documents: &'a [IssuerCheck],
-    /// As the user states it: IAM has a provider for the new issuer, and the
-    /// trust policies name both.
+    /// The user states that IAM has a provider for the new issuer, and that the trust
+    /// policies name both.
     pub trusted: bool,
-    /// As the user states it, where flags can't be read: every API server takes
-    /// tokens of both.
+    /// The user states, where flags can't be read, that every API server accepts tokens of
+    /// both.
     pub accepted_everywhere: bool,
 }
 
@@ -29,8 +31,10 @@ const ACCEPT: &str = "accept";
 const SIGN: &str = "sign";
 const RETIRE: &str = "retire";
 
-/// Publish under the new URL, have IAM trust both, take tokens of both, issue
-/// those of the new one, and when nothing of the old one is left drop it.
+/// Plans the change of the issuer without a refused token: publish under the new URL, have
+/// IAM trust both, accept tokens of both, issue tokens of the new one, and drop the old one
+/// when none of its tokens is left.
+/// <https://kubernetes.io/docs/reference/command-line-tools-reference/kube-apiserver/>
 #[must_use]
 pub fn migrate(migration: &Migration<'_>, facts: &Facts<'_>) -> Plan {
     let Migration { old, new, trusted, .. } = *migration;
@@ -41,8 +45,8 @@ pub fn migrate(migration: &Migration<'_>, facts: &Facts<'_>) -> Plan {
 
     let published = published(migration.new_documents);
     let stated = migration.accepted_everywhere.then_some(true);
-    let ask_flags = "which issuers the API servers take is not known: give --from-cluster or \
-                     --api-server, or state --accepted-everywhere";
+    let ask_flags = "the issuers that the API servers accept are not known: pass --from-cluster or \
+                     --api-server, or confirm with --accepted-everywhere";
     let accepts_old = match takes(old) {
         Some(false) if retiring => Some(true),
         known => known.or(stated),
@@ -51,9 +55,9 @@ pub fn migrate(migration: &Migration<'_>, facts: &Facts<'_>) -> Plan {
         known(
             "accepts-new",
             takes(new.as_str()).or(stated),
-            "every API server takes tokens of the new issuer",
+            "every API server accepts tokens of the new issuer",
             &format!(
-                "{} does not take tokens of the new issuer",
+                "{} does not accept tokens of the new issuer",
                 lacking(facts.servers, new.as_str())
             ),
             ask_flags,
@@ -61,32 +65,32 @@ pub fn migrate(migration: &Migration<'_>, facts: &Facts<'_>) -> Plan {
         known(
             "accepts-old",
             accepts_old,
-            "every API server takes tokens of the old issuer, as long as it must",
-            &format!("{} does not take tokens of the old issuer", lacking(facts.servers, old)),
+            "every API server accepts tokens of the old issuer, as long as they are needed",
+            &format!("{} does not accept tokens of the old issuer", lacking(facts.servers, old)),
             ask_flags,
         ),
     ];
     let trust = vec![known(
         "trusted",
         trusted.then_some(true),
-        "IAM is said to trust both issuers",
+        "you confirmed that IAM trusts both issuers",
         "",
-        "nobody has said that IAM trusts the new issuer: state --trusted when it does",
+        "not confirmed that IAM trusts the new issuer: pass --trusted when it does",
     )];
     let signed = vec![known(
         "signs-new",
         signs_new,
-        "new tokens are of the new issuer",
-        "new tokens are not of the new issuer yet",
-        "of which issuer new tokens are is not known: give --from-cluster or --token",
+        "new tokens have the new issuer",
+        "new tokens do not have the new issuer yet",
+        "the issuer of new tokens is not known: pass --from-cluster or --token",
     )];
     let drops = |flags: &ApiServerFlags| !flags.issuers.iter().any(|issuer| issuer == old);
     let retired = vec![known(
         "retired-old",
         every(facts.servers, drops),
-        "no API server takes tokens of the old issuer any longer",
-        "there are API servers that still take tokens of the old issuer",
-        "which issuers the API servers take is not known: give --from-cluster or --api-server",
+        "no API server accepts tokens of the old issuer any more",
+        "some API servers still accept tokens of the old issuer",
+        "the issuers that the API servers accept are not known: pass --from-cluster or --api-server",
     )];
 
     let before_signing = [&published[..], &trust, &accepted].concat();
@@ -95,32 +99,32 @@ pub fn migrate(migration: &Migration<'_>, facts: &Facts<'_>) -> Plan {
     let jwks_uri = format!("--service-account-jwks-uri={}", new.jwks_url());
     let steps = vec![
         Step::new(PUBLISH, "publish the documents of the new issuer", published).todo([
-            &format!("issuer documents --from-cluster --issuer {} --out DIR, and upload it", Word(new_url)),
+            &format!("issuer documents --from-cluster --issuer {} --out DIR, then upload DIR", Word(new_url)),
             "leave the documents of the old issuer where they are",
         ]),
         Step::new(TRUST, "have IAM trust both issuers", trust).todo([
             &format!("create an OIDC provider for {new_url} beside the old one, with the same audiences"),
             "add a statement for the new provider to each trust policy; keep the old one",
         ]),
-        Step::new(ACCEPT, "take tokens of both issuers, issue those of the old one", accepted)
+        Step::new(ACCEPT, "accept tokens of both issuers, issue tokens of the old one", accepted)
             .set([issuer(old), issuer(new_url)])
             .todo([
-                "leave --api-audiences as it is; where it is not set, both issuers are audiences",
+                "leave --api-audiences unchanged; if it is not set, both issuers are audiences",
                 "restart the API servers one by one, all of them before the next step: each must \
-                 take what another will issue",
+                 accept the tokens that the others will issue",
             ]),
-        Step::new(SIGN, "issue tokens of the new issuer, take those of both", signed.clone())
+        Step::new(SIGN, "issue tokens of the new issuer, accept tokens of both", signed.clone())
             .set([issuer(new_url), issuer(old), jwks_uri.clone()])
             .todo([
                 "restart the API servers one by one",
-                "kubelets renew the tokens of running pods; restart pods that read theirs once",
+                "kubelets renew the tokens of running pods; restart pods that read their token only once",
             ])
             .after(&before_signing),
-        Step::new(RETIRE, "drop the old issuer", retired)
+        Step::new(RETIRE, "remove the old issuer", retired)
             .set([issuer(new_url), jwks_uri])
             .todo([
                 "restart the API servers one by one",
-                "take the old provider out of IAM and out of the trust policies, then delete the old documents",
+                "remove the old provider from IAM and from the trust policies, then delete the old documents",
             ])
             .after(&signed)
             .when(facts.old_tokens_expired, EXPIRED),
@@ -135,24 +139,24 @@ fn alarms(migration: &Migration<'_>, facts: &Facts<'_>) -> Vec<IssuerCheck> {
     let Some(token) = facts.token else { return alarms };
     let signs_new = token.issuer == new.as_str();
     if !signs_new && token.issuer != old {
-        let found =
-            format!("new tokens are of {:?}, neither the old nor the new issuer", token.issuer);
-        let next = "give the first --service-account-issuer of now as --from, letter by letter";
+        let found = format!(
+            "new tokens have the issuer {:?}, neither the old nor the new one",
+            token.issuer
+        );
+        let next = "pass exactly the API server's current first --service-account-issuer as --from";
         alarms.push(IssuerCheck::fail("token-issuer", found, next));
     }
     let broken = |checks: &[IssuerCheck]| checks.iter().find(|check| check.failed()).cloned();
     if let Some(check) = broken(migration.new_documents).filter(|_| signs_new) {
-        let found = format!("AWS refuses new tokens, by the check {}: {}", check.id, check.found);
+        let found = format!("AWS rejects new tokens (check {}): {}", check.id, check.found);
         alarms.push(IssuerCheck { id: "new-documents", found, ..check });
     }
     if facts.old_tokens_expired {
         return alarms;
     }
     if let Some(check) = broken(migration.old_documents) {
-        let found = format!(
-            "AWS refuses tokens of the old issuer, by the check {}: {}",
-            check.id, check.found
-        );
+        let found =
+            format!("AWS rejects tokens of the old issuer (check {}): {}", check.id, check.found);
         alarms.push(IssuerCheck { id: "old-documents", found, ..check });
     }
     let drops = |flags: &&ApiServerFlags| !flags.issuers.iter().any(|issuer| issuer == old);
@@ -160,8 +164,8 @@ fn alarms(migration: &Migration<'_>, facts: &Facts<'_>) -> Vec<IssuerCheck> {
         alarms.push(IssuerCheck::fail(
             "old-accepted",
             format!(
-                "{} no longer takes tokens of the old issuer: running pods are refused, and nobody has \
-                 stated --old-tokens-expired",
+                "{} no longer accepts tokens of the old issuer, so running pods are rejected, and \
+                 --old-tokens-expired is not given",
                 server.source
             ),
             format!("add --service-account-issuer={} again, after the new one", Word(old)),
@@ -176,13 +180,13 @@ fn published(checks: &[IssuerCheck]) -> Vec<IssuerCheck> {
     if checks.is_empty() {
         return vec![IssuerCheck::skip(
             "published-new",
-            "the new issuer's documents are not known",
+            "the documents of the new issuer are not known",
         )];
     }
     if told.is_empty() {
         return vec![IssuerCheck::pass(
             "published-new",
-            "the documents of the new issuer are as STS wants them",
+            "the documents of the new issuer are as STS needs them",
         )];
     }
     told

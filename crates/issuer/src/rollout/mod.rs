@@ -21,45 +21,52 @@ pub use rotate::{Rotation, rotate};
 pub struct Facts<'a> {
     /// The keys that the API server verifies with.
     pub live: Option<&'a Jwks>,
-    /// A token that it signed just now.
+    /// A token that the API server signed just now.
     pub token: Option<&'a Token>,
     /// The flags of every API server, where they could be read.
     pub servers: &'a [ApiServerFlags],
-    /// As the user states it.
+    /// The user states that no token signed before the change is in use any longer.
     pub old_tokens_expired: bool,
 }
 
-/// The steps in their order, and what is wrong already.
+/// The steps of a change, and what is wrong already.
 #[derive(Clone, Debug, Serialize)]
 pub struct Plan {
+    /// All steps, in the order in which to make them.
     pub steps: Vec<Step>,
-    /// What breaks tokens at this very moment.
+    /// Failed checks of things that make AWS or the API server refuse tokens right now.
     pub alarms: Vec<IssuerCheck>,
 }
 
 /// One change, made everywhere before the next begins.
 #[derive(Clone, Debug, Serialize)]
 pub struct Step {
+    /// A stable name for scripts, unique within the plan: `publish`.
     pub id: &'static str,
+    /// What the step does, as a short phrase for people.
     pub title: String,
+    /// Whether the step is done, is the next one, or comes later.
     pub state: State,
-    /// To be set on every kube-apiserver, in this order; of these names nothing
-    /// else.
+    /// The flags to set on every kube-apiserver, in this order. Other values of the same
+    /// flags must go. Empty if the step changes no flags.
     pub flags: Vec<String>,
-    /// What else to do, in this order.
+    /// What else to do, in this order, one sentence each.
     pub todo: Vec<String>,
-    /// By which it is known to be reached.
+    /// The step is done when all of these pass.
     pub checks: Vec<IssuerCheck>,
-    /// Why it may not be begun.
+    /// Why the step must not be begun yet, one sentence each. Empty if it may be.
     pub blocked: Vec<String>,
 }
 
+/// How far a [`Step`] is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
+    /// The checks of this step and of all before it pass.
     Done,
-    /// The first that is not.
+    /// The first step that is not done.
     Next,
+    /// An earlier step is not done yet.
     Later,
 }
 
@@ -82,6 +89,7 @@ impl Plan {
         Self { steps, alarms }
     }
 
+    /// The step with this id.
     #[must_use]
     pub fn step(&self, id: &str) -> Option<&Step> {
         self.steps.iter().find(|step| step.id == id)
@@ -141,16 +149,16 @@ impl Step {
 fn known(id: &'static str, fact: Option<bool>, yes: &str, no: &str, unknown: &str) -> IssuerCheck {
     match fact {
         Some(true) => IssuerCheck::pass(id, yes),
-        Some(false) => IssuerCheck::fail(id, no, "make this step"),
+        Some(false) => IssuerCheck::fail(id, no, "do this step"),
         None => IssuerCheck::skip(id, unknown),
     }
 }
 
-const EXPIRED: &str = "tokens of before may still be in use: wait as long as the longest-lived of them, \
-                       restart what reads its token once, replace tokens in Secrets, then state \
-                       --old-tokens-expired";
+const EXPIRED: &str = "old tokens may still be in use: wait until the longest-lived one has expired, \
+                       restart pods that read their token only once, replace tokens in Secrets, then \
+                       pass --old-tokens-expired";
 
-const ASK_CLUSTER: &str = "give --from-cluster, or --api-server-keys and --token";
+const ASK_CLUSTER: &str = "pass --from-cluster, or --api-server-keys and --token";
 
 #[cfg(test)]
 mod tests;

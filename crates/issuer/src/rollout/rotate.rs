@@ -3,12 +3,14 @@
 use super::{ASK_CLUSTER, EXPIRED, Facts, Plan, Step, known};
 use crate::{IssuerCheck, Jwks, PublicKey};
 
-/// From which key to which.
+/// A change of the key that signs tokens.
 #[derive(Clone, Debug)]
 pub struct Rotation<'a> {
+    /// The key that signs before the rotation.
     pub old: &'a PublicKey,
+    /// The key that signs after it.
     pub new: &'a PublicKey,
-    /// What is published for AWS.
+    /// The JWK set that AWS reads; `None` if it is not known.
     pub published: Option<&'a Jwks>,
 }
 
@@ -17,8 +19,8 @@ const ACCEPT: &str = "accept";
 const SIGN: &str = "sign";
 const RETIRE: &str = "retire";
 
-/// Publish both keys, verify with both, sign with the new one, and when nothing
-/// of the old one is left drop it.
+/// Plans the change of the signing key without a refused token: publish both keys, verify
+/// with both, sign with the new one, and drop the old one when none of its tokens is left.
 #[must_use]
 pub fn rotate(rotation: &Rotation<'_>, facts: &Facts<'_>) -> Plan {
     let Rotation { old, new, published } = *rotation;
@@ -33,21 +35,21 @@ pub fn rotate(rotation: &Rotation<'_>, facts: &Facts<'_>) -> Plan {
         fact => known(id, fact, yes, no, ask),
     };
 
-    let ask_published = "what is published is not known: give --issuer or --documents";
-    let ask_live = format!("what the API server does is not known: {ASK_CLUSTER}");
+    let ask_published = "the published keys are not known: pass --issuer or --documents";
+    let ask_live = format!("the keys of the API server are not known: {ASK_CLUSTER}");
     let published_both = vec![
         known(
             "published-new",
             has(published, new),
             "the new key is published",
-            "the new key is not published: AWS would refuse what it signs",
+            "the new key is not published: AWS would reject its tokens",
             ask_published,
         ),
         need_old(
             "published-old",
             has(published, old),
             "the old key is published",
-            "the old key is not published: AWS refuses what it signed",
+            "the old key is not published: AWS rejects its tokens",
             ask_published,
         ),
     ];
@@ -55,15 +57,15 @@ pub fn rotate(rotation: &Rotation<'_>, facts: &Facts<'_>) -> Plan {
         known(
             "accepted-new",
             has(facts.live, new),
-            "the API server verifies with the new key",
-            "the API server does not verify with the new key: it would refuse what another one signs",
+            "the API server accepts tokens of the new key",
+            "the API server does not accept tokens of the new key: it would reject those that other API servers sign",
             &ask_live,
         ),
         need_old(
             "accepted-old",
             has(facts.live, old),
-            "the API server verifies with the old key",
-            "the API server does not verify with the old key: it refuses what that one signed",
+            "the API server accepts tokens of the old key",
+            "the API server does not accept tokens of the old key",
             &ask_live,
         ),
     ];
@@ -96,28 +98,28 @@ pub fn rotate(rotation: &Rotation<'_>, facts: &Facts<'_>) -> Plan {
     let signing = |name: &str| format!("--service-account-signing-key-file={name}");
     let steps = vec![
         Step::new(PUBLISH, "publish both keys", published_both).todo([
-            "issuer documents --issuer URL --key OLD.pub --key NEW.pub --out DIR, and upload it",
-            "wait as long as the documents may be cached (Cache-Control: max-age)",
+            "issuer documents --issuer URL --key OLD.pub --key NEW.pub --out DIR, then upload DIR",
+            "wait until caches have expired (Cache-Control: max-age)",
         ]),
-        Step::new(ACCEPT, "verify with both keys, sign with the old one", accepted_both)
+        Step::new(ACCEPT, "accept tokens of both keys, sign with the old one", accepted_both)
             .set([key_file("OLD.pub"), key_file("NEW.pub"), signing("OLD.key")])
             .todo([
                 "restart the API servers one by one, all of them before the next step: each must \
-                 take what another will sign",
+                 accept the tokens that the others will sign",
             ]),
-        Step::new(SIGN, "sign with the new key, verify with both", reached.clone())
+        Step::new(SIGN, "sign with the new key, accept tokens of both", reached.clone())
             .set([key_file("OLD.pub"), key_file("NEW.pub"), signing("NEW.key")])
             .todo([
                 "restart the API servers one by one",
-                "give kube-controller-manager the new key as well: \
+                "set the new key on kube-controller-manager too: \
                  --service-account-private-key-file=NEW.key",
             ])
             .after(&before_signing),
-        Step::new(RETIRE, "drop the old key", retired)
+        Step::new(RETIRE, "remove the old key", retired)
             .set([key_file("NEW.pub"), signing("NEW.key")])
             .todo([
                 "restart the API servers one by one",
-                "issuer documents --issuer URL --key NEW.pub --out DIR --force, and upload it",
+                "issuer documents --issuer URL --key NEW.pub --out DIR --force, then upload DIR",
             ])
             .after(&reached)
             .when(facts.old_tokens_expired, EXPIRED),
@@ -134,40 +136,40 @@ fn alarms(rotation: &Rotation<'_>, facts: &Facts<'_>) -> Vec<IssuerCheck> {
         alarms.push(IssuerCheck::fail(
             "signer",
             format!("the API server signs with {signer}, which is neither --old-key nor --new-key"),
-            "give the key that signs now as --old-key",
+            "pass the key that the API server signs with as --old-key",
         ));
     }
     let lacks = |keys: Option<&Jwks>, kid: &str| keys.is_some_and(|keys| !keys.contains(kid));
     if lacks(published, signer) {
         alarms.push(IssuerCheck::fail(
             "signer-published",
-            format!("the key that signs, {signer}, is not published: AWS refuses every new token"),
+            format!("the signing key {signer} is not published: AWS rejects every new token"),
             "publish it now: issuer documents",
         ));
     }
     if lacks(facts.live, signer) {
         alarms.push(IssuerCheck::fail(
             "signer-accepted",
-            format!("the key that signs, {signer}, is not among --service-account-key-file: the API server refuses its own tokens"),
+            format!("the signing key {signer} is not in --service-account-key-file: the API server rejects its own tokens"),
             "add it to --service-account-key-file now",
         ));
     }
     // Of the old key while it signs the two above tell.
     if signer != old.kid() && !facts.old_tokens_expired {
         let needed = [
-            ("old-published", published, "AWS refuses", "publish it again: issuer documents"),
+            ("old-published", published, "AWS rejects", "publish it again: issuer documents"),
             (
                 "old-accepted",
                 facts.live,
-                "the API server refuses",
+                "the API server rejects",
                 "add it to --service-account-key-file again",
             ),
         ];
         for (id, keys, who, next) in needed {
             if lacks(keys, old.kid()) {
                 let found = format!(
-                    "the old key, {}, is gone already: {who} the tokens that it signed, and nobody \
-                     has stated --old-tokens-expired",
+                    "the old key {} is already removed: {who} the tokens that it signed, and \
+                     --old-tokens-expired is not given",
                     old.kid()
                 );
                 alarms.push(IssuerCheck::fail(id, found, next));

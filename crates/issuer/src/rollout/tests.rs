@@ -4,6 +4,8 @@ use super::*;
 use crate::test_keys::{P256, P384_FORMS, RSA, good_token, public};
 use crate::{Algorithm, IssuerUrl};
 
+mod messages;
+
 const OLD: &str = "https://old.example";
 const NEW: &str = "https://new.example";
 

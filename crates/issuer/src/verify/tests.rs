@@ -6,6 +6,8 @@ use super::*;
 use crate::test_keys::{CRYPTO, EXPECTED_JWKS, RSA, good_token, public, token};
 use crate::{Algorithm, FetchFailure, Outcome};
 
+mod messages;
+
 const ISSUER: &str = "https://issuer.example/cluster";
 
 fn now() -> Timestamp {
@@ -116,9 +118,9 @@ fn names_the_one_link_that_is_broken() {
             "begins with \"<!DOCTYPE html>",
         ),
         (with_jwks(page), ids::JWKS, "line 1 column 1"),
-        (with_jwks("{\"keys\":[]}"), ids::JWKS, "no key with a kid"),
+        (with_jwks("{\"keys\":[]}"), ids::JWKS, "no usable key with a kid"),
         (with_jwks(&twice), ids::JWKS, "two keys have the kid l0z9"),
-        (with_jwks(&secret), ids::JWKS, "private half"),
+        (with_jwks(&secret), ids::JWKS, "private part"),
         (
             with_discovery(|document| document.issuer.push('/')),
             ids::ISSUER,
@@ -127,7 +129,7 @@ fn names_the_one_link_that_is_broken() {
         (
             with_discovery(|document| document.issuer = "https://other.example".to_owned()),
             ids::ISSUER,
-            "from byte 9 on",
+            "from byte 9",
         ),
         (
             with_discovery(|document| document.jwks_uri = "http://issuer.example/keys".to_owned()),
@@ -151,7 +153,7 @@ fn a_token_is_held_against_issuer_keys_and_time() {
     let es = good_token(ISSUER, Algorithm::Es256);
     let stale = with_jwks(&Jwks::from_keys(&[public(RSA)]).to_json());
     let told = failure(&checked(&stale, &es), ids::TOKEN_KEY);
-    assert!(told.contains("not among those there: l0z9E6"), "{told}");
+    assert!(told.contains("not among the published keys: l0z9E6"), "{told}");
 
     let other = good_token("https://issuer.example/cluster/", Algorithm::Rs256);
     let told = failure(&checked(&good(), &other), ids::TOKEN_ISSUER);
@@ -162,7 +164,10 @@ fn a_token_is_held_against_issuer_keys_and_time() {
         |claims| Token::parse(&token(Algorithm::Rs256, Some(&kid), &claims)).expect("a token");
     for (claims, said) in [
         (json!({ "iss": ISSUER, "sub": "s", "exp": 1_400 }), "expired 100 s ago"),
-        (json!({ "iss": ISSUER, "sub": "s", "exp": 9_000, "nbf": 2_500 }), "begins in 1000 s"),
+        (
+            json!({ "iss": ISSUER, "sub": "s", "exp": 9_000, "nbf": 2_500 }),
+            "not valid before 1000 s",
+        ),
         (json!({ "iss": ISSUER, "sub": "s" }), "never expires"),
     ] {
         let told = failure(&checked(&good(), &made(claims)), ids::TOKEN_TIME);

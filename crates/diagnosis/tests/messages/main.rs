@@ -1,0 +1,92 @@
+//! All messages of `doctor` and `audit`, side by side in `doctor.txt` and
+//! `audit.txt`: a reader can compare them, and a change is seen.
+//!
+//! After a change, write the files again and read the difference:
+//! `UPDATE_GOLDEN=1 cargo test -p diagnosis --test messages`.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "test code: a panic is how a test says what went wrong"
+)]
+
+mod cases;
+mod scene;
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::Path;
+use std::{env, fs};
+
+use diagnosis::{Auditor, Fact, Redacted, Status, WebhookSettings, diagnose};
+use serde_json::json;
+
+use cases::CASES;
+
+#[test]
+fn doctor_says_what_stands_in_the_file() {
+    let mut sections: BTreeMap<&str, Vec<(Status, String)>> = BTreeMap::new();
+    for (id, what, change) in CASES {
+        let (mut facts, mut settings) = (scene::facts(), WebhookSettings::default());
+        change(&mut facts, &mut settings);
+        let report = diagnose(&Redacted::of(facts, &settings), &settings, scene::CRYPTO);
+        let check = report.checks.iter().find(|check| check.id == *id);
+        let check = check.unwrap_or_else(|| panic!("there is no check {id}"));
+        let status = serde_json::to_value(check.status).unwrap();
+        let mut text = format!("{:8} {what}\n         {}\n", status.as_str().unwrap(), check.seen);
+        if let Some(next) = &check.next {
+            writeln!(text, "         next: {next}").unwrap();
+        }
+        sections.entry(id).or_default().push((check.status, text));
+    }
+    let settings = WebhookSettings::default();
+    let report = diagnose(&Redacted::of(scene::facts(), &settings), &settings, scene::CRYPTO);
+    let mut all = String::new();
+    for check in &report.checks {
+        assert_eq!(check.status, Status::Pass, "nothing is wrong, and yet: {check:?}");
+        let said = sections.get(check.id).map(Vec::as_slice).unwrap_or_default();
+        for status in [Status::Pass, Status::Fail, Status::Skipped] {
+            let has = said.iter().any(|(it, _)| *it == status);
+            assert!(has, "{}: no case ends with {status:?}; add one to cases.rs", check.id);
+        }
+        writeln!(all, "# {}\n", check.id).unwrap();
+        for (_, text) in said {
+            writeln!(all, "{text}").unwrap();
+        }
+    }
+    golden("doctor.txt", all.trim_end());
+}
+
+#[test]
+fn audit_says_what_stands_in_the_file() {
+    let settings = WebhookSettings::default();
+    let mut auditor = Auditor::new(&Fact::NotAsked, &settings);
+    let mut account = scene::account(&json!({"eks.amazonaws.com/role-arn": scene::ROLE}));
+    account["metadata"]["managedFields"] = json!([cases::changed("2026-12-25T00:00:00Z")]);
+    auditor.account(&account);
+    let mut bare = scene::bare_pod();
+    auditor.pod(&bare);
+    bare["metadata"]["name"] = "old".into();
+    bare["metadata"]["creationTimestamp"] = "2026-12-24T00:00:00Z".into();
+    auditor.pod(&bare);
+    auditor.pod(&cases::with_role(scene::pod("other-role"), "arn:aws:iam::111122223333:role/old"));
+    auditor.pod(&scene::pod("good"));
+    golden("audit.txt", auditor.finish().to_string().trim_end());
+}
+
+#[expect(clippy::disallowed_methods, reason = "the files are beside this test")]
+fn golden(name: &str, found: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/messages").join(name);
+    let found = format!("{found}\n");
+    if env::var_os("UPDATE_GOLDEN").is_some() {
+        fs::write(&path, &found).unwrap();
+    }
+    let stored = fs::read_to_string(&path).unwrap_or_default();
+    let differs = stored.lines().zip(found.lines()).find(|(stored, found)| stored != found);
+    assert!(
+        stored == found,
+        "{name} is not what is said now, first at {differs:?}; if that is meant: \
+         UPDATE_GOLDEN=1 cargo test -p diagnosis --test messages"
+    );
+}

@@ -1,0 +1,191 @@
+//! Every code of the linter, by small inputs that lead to each of its messages.
+
+use std::fmt::Write as _;
+
+use iam::{Code, Severity, lint};
+
+use Code as C;
+use Input::{Action, Condition, Federated, Policy, Statement, Template, Text};
+
+/// What goes around the part that matters.
+#[derive(Clone, Copy)]
+enum Input {
+    /// Nothing: the whole file, with […] for a list of one good statement.
+    Text(&'static str),
+    /// The list of statements of a policy.
+    Policy(&'static str),
+    /// The members of a statement, besides its effect.
+    Statement(&'static str),
+    /// What stands under `Federated` in a good trust policy.
+    Federated(&'static str),
+    /// The action of a good trust policy.
+    Action(&'static str),
+    /// The condition of a good trust policy.
+    Condition(&'static str),
+
+    /// The resources of a CloudFormation template.
+    Template(&'static str),
+}
+
+const PROVIDER: &str = "arn:aws:iam::111122223333:oidc-provider/oidc.example.com/X";
+const STATEMENT: &str = r#"{"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "*"}"#;
+const CALL: &str = "\"sts:AssumeRoleWithWebIdentity\"";
+const TESTS: &str = r#"{"StringEquals": {"oidc.example.com/X:aud": "sts.amazonaws.com", "oidc.example.com/X:sub": "system:serviceaccount:demo:app"}}"#;
+
+impl Input {
+    fn shown(self) -> &'static str {
+        match self {
+            Text(part) | Policy(part) | Statement(part) | Federated(part) | Action(part)
+            | Condition(part) | Template(part) => part,
+        }
+    }
+
+    fn whole(self) -> String {
+        let statement = |provider: &str, action: &str, condition: &str| {
+            format!(
+                r#"{{"Version": "2012-10-17", "Statement": [{{"Effect": "Allow", "Principal": {{"Federated": {provider}}}, "Action": {action}, "Condition": {condition}}}]}}"#
+            )
+        };
+        let provider = format!("{PROVIDER:?}");
+        match self {
+            Text(text) => text.replace("[…]", &format!("[{STATEMENT}]")),
+            Policy(list) => format!(r#"{{"Version": "2012-10-17", "Statement": [{list}]}}"#),
+            Statement(members) => format!(
+                r#"{{"Version": "2012-10-17", "Statement": [{{"Effect": "Allow", {members}}}]}}"#
+            ),
+            Federated(name) => statement(&format!("{name:?}"), CALL, TESTS),
+            Action(action) => statement(&provider, action, TESTS),
+            Condition(condition) => statement(&provider, CALL, condition),
+            Template(resources) => {
+                format!("AWSTemplateFormatVersion: \"2010-09-09\"\nResources:\n{resources}")
+            }
+        }
+    }
+}
+
+#[rustfmt::skip]
+const CASES: &[(Code, Input)] = &[
+    (C::CurlyQuote, Text("{\"Version\": “2012-10-17”, \"Statement\": […]}")),
+    (C::OddDash, Text("{\"Version\": \"2012–10–17\", \"Statement\": […]}")),
+    (C::OddSpace, Text("{\"Version\":\u{a0}\"2012-10-17\", \"Statement\": […]}")),
+    (C::SingleQuote, Text("{'Version': \"2012-10-17\", \"Statement\": […]}")),
+    (C::MissingQuote, Text("{\"Version\": \"2012-10-17,\n\"Statement\": […]}")),
+    (C::MissingQuote, Text("kind: ServiceAccount\nmetadata:\n  name: \"app\n  namespace: demo\n")),
+    (C::MissingComma, Text("{\"Version\": \"2012-10-17\" \"Statement\": […]}")),
+    (C::TrailingComma, Text("{\"Version\": \"2012-10-17\", \"Statement\": […],}")),
+    (C::MissingBracket, Text("{\"Version\": \"2012-10-17\", \"Statement\": […]")),
+    (C::MissingColon, Text("{\"Version\" \"2012-10-17\", \"Statement\": […]}")),
+    (C::Comment, Text("{\"Version\": \"2012-10-17\", // now\n\"Statement\": […]}")),
+    (C::BadEscape, Text("{\"Version\": \"2012\\-10-17\", \"Statement\": […]}")),
+    (C::ExtraText, Text("{\"Version\": \"2012-10-17\", \"Statement\": […]} end")),
+    (C::DuplicateKey, Text("{\"Version\": \"2012-10-17\", \"Version\": \"2012-10-17\", \"Statement\": […]}")),
+    (C::BadJson, Text("{\"Version\": , \"Statement\": […]}")),
+    (C::BadYaml, Text("kind: ServiceAccount\nmetadata: [\n")),
+    (C::BadYaml, Text("AWSTemplateFormatVersion: \"2010-09-09\"\nResources:\nRole:\nType: AWS::IAM::Role\n")),
+    (C::NothingToLint, Text("a: b\n")),
+    (C::VersionMissing, Text("{\"Statement\": […]}")),
+    (C::VersionOld, Text("{\"Version\": \"2008-10-17\", \"Statement\": […]}")),
+    (C::VersionUnknown, Text("{\"Version\": \"2026-01-01\", \"Statement\": […]}")),
+    (C::MemberUnknown, Text("{\"Version\": \"2012-10-17\", \"Statement\": […], \"Comment\": \"\"}")),
+    (C::MemberUnknown, Statement("\"Actions\": \"s3:ListBucket\"")),
+    (C::MemberUnknown, Statement("\"Principal\": {\"Federate\": \"x\"}")),
+    (C::MemberMissing, Text("{\"AssumeRolePolicyDocument\": {\"Version\": \"2012-10-17\"}}")),
+    (C::MemberMissing, Text("{\"AssumeRolePolicyDocument\": {\"Version\": \"2012-10-17\", \"Statement\": []}}")),
+    (C::MemberMissing, Policy("{\"Action\": \"s3:ListBucket\", \"Resource\": \"*\"}")),
+    (C::MemberMissing, Statement("\"Resource\": \"*\"")),
+    (C::MemberMissing, Statement("\"Action\": [], \"Resource\": \"*\"")),
+    (C::MemberMissing, Statement("\"Action\": \"s3:ListBucket\"")),
+    (C::MemberMissing, Statement("\"Action\": \"sts:AssumeRole\"")),
+    (C::MemberTwice, Statement("\"Action\": \"s3:ListBucket\", \"NotAction\": \"s3:GetObject\", \"Resource\": \"*\"")),
+    (C::MemberMisplaced, Statement("\"Principal\": \"*\", \"Action\": \"sts:AssumeRole\", \"Resource\": \"*\"")),
+    (C::NotPrincipal, Statement("\"NotPrincipal\": \"*\", \"Action\": \"sts:AssumeRole\"")),
+    (C::WrongType, Text("{\"AssumeRolePolicyDocument\": {\"Version\": \"2012-10-17\", \"Statement\": [1, {}]}}")),
+    (C::WrongType, Statement("\"Principal\": [\"x\"], \"Action\": \"sts:AssumeRole\"")),
+    (C::WrongType, Statement("\"Principal\": {\"Federated\": null}, \"Action\": \"sts:AssumeRole\"")),
+    (C::WrongType, Condition("[]")),
+    (C::WrongType, Condition("{\"StringEquals\": \"x\"}")),
+    (C::WrongType, Condition("{\"StringEquals\": {\"oidc.example.com/X:sub\": {}}}")),
+    (C::WrongType, Statement("\"Action\": {}, \"Resource\": \"*\"")),
+    (C::BadEffect, Policy("{\"Effect\": \"allow\", \"Action\": \"s3:ListBucket\", \"Resource\": \"*\"}")),
+    (C::BadEffect, Policy("{\"Effect\": [], \"Action\": \"s3:ListBucket\", \"Resource\": \"*\"}")),
+    (C::BadSid, Statement("\"Sid\": \"my-sid\", \"Action\": \"s3:ListBucket\", \"Resource\": \"*\"")),
+    (C::BadSid, Policy("{\"Sid\": \"a\", \"Effect\": \"Allow\", \"Action\": \"s3:ListBucket\", \"Resource\": \"*\"}, {\"Sid\": \"a\", \"Effect\": \"Allow\", \"Action\": \"s3:ListBucket\", \"Resource\": \"*\"}")),
+    (C::BadAction, Action("\"sts:AssumeRole WithWebIdentity\"")),
+    (C::BadAction, Action("\"sts.AssumeRoleWithWebIdentity\"")),
+    (C::BadAction, Action("\"sts:AssumeRoleWithWebIdentiy\"")),
+    (C::AudienceTestedForSubject, Condition("{\"StringEquals\": {\"oidc.example.com/X:aud\": \"system:serviceaccount:demo:app\"}}")),
+    (C::SubjectTestedForAudience, Condition("{\"StringEquals\": {\"oidc.example.com/X:sub\": \"sts.amazonaws.com\"}}")),
+    (C::AudienceNotTested, Condition("{\"StringEquals\": {\"oidc.example.com/X:sub\": \"system:serviceaccount:demo:app\"}}")),
+    (C::SubjectNotTested, Condition("{\"StringEquals\": {\"oidc.example.com/X:aud\": \"sts.amazonaws.com\"}}")),
+    (C::SubjectMalformed, Condition("{\"StringEquals\": {\"oidc.example.com/X:sub\": \"system:serviceaccount:demo/app\"}}")),
+    (C::SubjectTooWide, Condition("{\"StringLike\": {\"oidc.example.com/X:sub\": \"system:serviceaccount:*\"}}")),
+    (C::WildcardNotExpanded, Condition("{\"StringEquals\": {\"oidc.example.com/X:sub\": \"system:serviceaccount:demo:*\"}}")),
+    (C::AudienceMisspelt, Condition("{\"StringEquals\": {\"oidc.example.com/X:aud\": \"sts.amazon.com\"}}")),
+    (C::AudienceMisspelt, Text("{\"Url\": \"oidc.example.com/X\", \"ClientIDList\": [\"sts.amazon.com\"]}")),
+    (C::SpaceInValue, Condition("{\"StringEquals\": {\"oidc.example.com/X:sub\": \"system:serviceaccount:demo: app\"}}")),
+    (C::SpaceInValue, Federated("arn:aws:iam::111122223333:oidc-provider/oidc.example.com/X ")),
+    (C::SpaceInValue, Text("{\"Url\": \"oidc.example.com/X\", \"ClientIDList\": [\"sts.amazonaws.com \"]}")),
+    (C::ProviderMismatch, Condition("{\"StringEquals\": {\"oidc.example.com/Y:sub\": \"system:serviceaccount:demo:app\"}}")),
+    (C::ProviderMismatch, Condition("{\"StringEquals\": {\"arn:aws:iam::111122223333:oidc-provider/oidc.example.com/X:sub\": \"system:serviceaccount:demo:app\"}}")),
+    (C::SchemeInProvider, Condition("{\"StringEquals\": {\"https://oidc.example.com/X:sub\": \"system:serviceaccount:demo:app\"}}")),
+    (C::SchemeInProvider, Federated("arn:aws:iam::111122223333:oidc-provider/https://oidc.example.com/X")),
+    (C::TrailingSlash, Federated("arn:aws:iam::111122223333:oidc-provider/oidc.example.com/X/")),
+    (C::TrailingSlash, Condition("{\"StringEquals\": {\"oidc.example.com/X/:sub\": \"system:serviceaccount:demo:app\"}}")),
+    (C::TrailingSlash, Text("{\"Url\": \"https://oidc.example.com/X/\", \"ClientIDList\": [\"sts.amazonaws.com\"]}")),
+    (C::ProviderArn, Federated("https://oidc.example.com/X")),
+    (C::ProviderArn, Federated("arn:aws:iam::111122223333:oidc-provider/oidc.example.com/*")),
+    (C::AccountId, Federated("arn:aws:iam::1111:oidc-provider/oidc.example.com/X")),
+    (C::AccountId, Federated("arn:aws:iam::account:oidc-provider/oidc.example.com/X")),
+    (C::AccountId, Federated("arn:aws:iam:::oidc-provider/oidc.example.com/X")),
+    (C::Partition, Federated("arn:amazon:iam::111122223333:oidc-provider/oidc.example.com/X")),
+    (C::Partition, Federated("arn:aws:iam::111122223333:oidc-provider/oidc.eks.cn-north-1.amazonaws.com.cn/id/X")),
+    (C::Partition, Statement("\"Action\": \"sqs:SendMessage\", \"Resource\": \"arn:aws:sqs:cn-north-1:111122223333:x\"")),
+    (C::WrongAction, Action("\"sts:AssumeRole\"")),
+    (C::WrongPrincipal, Statement("\"Principal\": {\"AWS\": \"arn:aws:iam::111122223333:oidc-provider/oidc.example.com/X\"}, \"Action\": \"sts:AssumeRoleWithWebIdentity\"")),
+    (C::WrongPrincipal, Statement("\"Principal\": {\"Service\": \"ec2.amazonaws.com\"}, \"Action\": \"sts:AssumeRoleWithWebIdentity\"")),
+    (C::PrincipalWildcard, Statement("\"Principal\": \"*\", \"Action\": \"sts:AssumeRole\"")),
+    (C::Operator, Condition("{\"StringEqual\": {\"oidc.example.com/X:sub\": \"system:serviceaccount:demo:app\"}}")),
+    (C::ConditionKey, Condition("{\"StringEquals\": {\"oidc.example.com/X:subject\": \"system:serviceaccount:demo:app\"}}")),
+    (C::ConditionKey, Condition("{\"StringEquals\": {\"oidc.example.com/X\": \"system:serviceaccount:demo:app\"}}")),
+    (C::Placeholder, Federated("arn:aws:iam::ACCOUNT_ID:oidc-provider/oidc.example.com/X")),
+    (C::Placeholder, Statement("\"Action\": \"s3:ListBucket\", \"Resource\": \"arn:aws:s3:::[BUCKET]\"")),
+    (C::ObjectActionOnBucket, Statement("\"Action\": \"s3:GetObject\", \"Resource\": \"arn:aws:s3:::reports\"")),
+    (C::BucketActionOnObjects, Statement("\"Action\": \"s3:ListBucket\", \"Resource\": \"arn:aws:s3:::reports/*\"")),
+    (C::ResourceArn, Statement("\"Action\": \"s3:ListBucket\", \"Resource\": \"s3://reports\"")),
+    (C::AnnotationKey, Text("kind: ServiceAccount\nmetadata:\n  annotations:\n    eks.amazon.com/role-arn: arn:aws:iam::111122223333:role/app\n")),
+    (C::RoleArn, Text("kind: ServiceAccount\nmetadata:\n  annotations:\n    eks.amazonaws.com/role-arn: role/app\n")),
+    (C::UnknownReference, Template("  A:\n    Type: AWS::IAM::Role\n    DependsOn: Bucket\n")),
+    (C::UnknownReference, Template("  A:\n    Type: AWS::IAM::Role\n    Properties: {RoleName: !Ref Name}\n")),
+];
+
+#[test]
+fn lint_says_what_stands_in_the_file() {
+    let (mut all, mut missing) = (String::new(), Vec::new());
+    for code in Code::ALL {
+        let cases: Vec<Input> =
+            CASES.iter().filter(|(of, _)| *of == code).map(|(_, input)| *input).collect();
+        assert!(!cases.is_empty(), "{code}: no case has it; add one to lint.rs");
+        let severity = if code.severity() == Severity::Error { "error" } else { "warning" };
+        writeln!(all, "# {code} ({severity})\n").unwrap();
+        for input in cases {
+            let found = lint(&input.whole());
+            let of_code: Vec<_> = found.iter().filter(|finding| finding.code == code).collect();
+            if of_code.is_empty() {
+                let codes: Vec<_> = found.iter().map(|it| it.code.word()).collect();
+                missing.push(format!("{code}: {} gives {codes:?}", input.shown()));
+            }
+            // Nobody can see a no-break space.
+            let shown = input.shown().replace('\u{a0}', "<U+00A0>");
+            all.push_str(&super::indented(&shown));
+            for finding in of_code {
+                writeln!(all, "{}", finding.message).unwrap();
+                for line in finding.fix.iter().flat_map(|fix| fix.lines()) {
+                    writeln!(all, "fix: {line}").unwrap();
+                }
+            }
+            all.push('\n');
+        }
+    }
+    assert!(missing.is_empty(), "{missing:#?}");
+    super::golden("lint.txt", &all);
+}

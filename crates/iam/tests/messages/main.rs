@@ -1,0 +1,42 @@
+//! All messages of `iam lint`, `iam simulate` and `iam role`, side by side in
+//! `lint.txt`, `simulate.txt` and `role.txt`: a reader can compare them, and a
+//! change is seen.
+//!
+//! After a change, write the files again and read the difference:
+//! `UPDATE_GOLDEN=1 cargo test -p iam --test messages`.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "test code: a panic is how a test says what went wrong"
+)]
+
+mod lint;
+mod role;
+mod simulate;
+
+use std::path::Path;
+use std::{env, fs};
+
+#[expect(clippy::disallowed_methods, reason = "the files are beside this test")]
+fn golden(name: &str, found: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/messages").join(name);
+    let found = format!("{}\n", found.trim_end());
+    if env::var_os("UPDATE_GOLDEN").is_some() {
+        fs::write(&path, &found).unwrap();
+    }
+    let stored = fs::read_to_string(&path).unwrap_or_default();
+    let differs = stored.lines().zip(found.lines()).find(|(stored, found)| stored != found);
+    assert!(
+        stored == found,
+        "{name} is not what is said now, first at {differs:?}; if that is meant: \
+         UPDATE_GOLDEN=1 cargo test -p iam --test messages"
+    );
+}
+
+/// Each line of a text behind two spaces.
+fn indented(text: &str) -> String {
+    let lines: Vec<_> = text.lines().map(|line| format!("  {line}")).collect();
+    lines.join("\n") + "\n"
+}
