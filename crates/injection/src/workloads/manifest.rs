@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::identity::{ManifestError, documents};
 
-/// The documents, without the empty ones.
+/// Reads the documents of a text in YAML or JSON, without the empty ones.
 ///
 /// # Errors
 /// Text that is neither YAML nor JSON.
