@@ -22,8 +22,8 @@ use injection::identity::{Key, Lookup, Manifests, Observed, ServiceAccountReader
 use injection::mutation::Jitter;
 use injection::workloads::{self, Template, diff, templates, to_yaml};
 
-/// A person waits, who rather waits than gets no answer.
-const LOOKUP_TIMEOUT: Duration = Duration::from_secs(10);
+/// For ever, as --request-timeout=0 says it.
+const NO_LIMIT: Duration = Duration::from_hours(24);
 
 /// The same manifest is to come out the same each time: container credentials
 /// get no random expiration here.
@@ -153,6 +153,7 @@ impl Accounts {
             let key = review.as_ref().and_then(admission::Review::key);
             key.is_none_or(|key| manifests.service_account(key).is_some())
         };
+        let mut lookup_timeout = NO_LIMIT;
         let source = match &injection.source {
             ReadSource::Files(path) => service_accounts::Source::Files(path.clone()),
             // No cluster has to be there for what the manifests answer alone.
@@ -162,6 +163,7 @@ impl Accounts {
                 service_accounts::Source::Manifests(manifests.clone())
             }
             ReadSource::Cluster(user) => {
+                lookup_timeout = user.request_timeout.unwrap_or(NO_LIMIT);
                 let client = cluster::user_client(user).await.context(
                     "a ServiceAccount is not in the manifests, so the cluster is to be asked; \
                      or give --service-accounts",
@@ -175,7 +177,7 @@ impl Accounts {
             namespace: identity.namespace.clone(),
             watch_config_map: identity.watch_config_map,
             container_credentials: identity.container_credentials_file.clone(),
-            lookup_timeout: LOOKUP_TIMEOUT,
+            lookup_timeout,
             fresh_window: Duration::ZERO,
             poll_interval: Duration::MAX,
             watch_silence: SILENCE,

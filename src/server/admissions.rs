@@ -147,7 +147,7 @@ impl Admissions {
         let waiting = record.waits_for(&review);
         drop(review);
         drop(permit);
-        let late = || format!("not answered within {:?}", record.elapsed());
+        let late = || format!("not answered within {:?}", deadline::rounded(record.elapsed()));
         let Ok(lookup) = timeout_at(deadline, lookup).await else {
             waiting.fail(late());
             return Err(Unanswered::Lookup { key: key.to_string(), reason: late() });

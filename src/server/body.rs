@@ -15,6 +15,7 @@ use bytes::Bytes;
 use text::Line;
 use tokio::time::{Instant, timeout_at};
 
+use super::deadline::rounded;
 use super::limits::Limits;
 use super::memory::{Account, Memory};
 
@@ -95,7 +96,7 @@ impl BodyReader {
             return Err(BodyError::FitLimit { limit: self.limit });
         }
         let read = timeout_at(deadline, self.collect(body, account)).await;
-        read.unwrap_or_else(|_| Err(BodyError::WaitForBody(deadline - begun)))
+        read.unwrap_or_else(|_| Err(BodyError::WaitForBody(rounded(deadline - begun))))
     }
 
     async fn collect(

@@ -19,6 +19,12 @@ pub(super) fn of(uri: &Uri, usual: Duration) -> Instant {
     Instant::now() + patience(uri.query().unwrap_or_default()).unwrap_or(usual)
 }
 
+/// To the millisecond: for a text, not for the clock.
+pub(super) fn rounded(duration: Duration) -> Duration {
+    let ms = duration.as_micros().saturating_add(500) / 1_000;
+    Duration::from_millis(u64::try_from(ms).unwrap_or(u64::MAX))
+}
+
 fn patience(query: &str) -> Option<Duration> {
     let text = query.split('&').find_map(|pair| pair.strip_prefix("timeout="))?;
     if text.len() > TEXT_BYTES {
@@ -32,6 +38,15 @@ fn patience(query: &str) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn is_told_in_whole_milliseconds() {
+        for (microseconds, told) in [(9_999_974, "10s"), (999_501, "1s"), (945, "1ms"), (0, "0ns")]
+        {
+            let told_here = format!("{:?}", rounded(Duration::from_micros(microseconds)));
+            assert_eq!(told_here, told, "{microseconds}");
+        }
+    }
 
     #[test]
     fn is_what_the_api_server_says() {

@@ -130,7 +130,9 @@ fn inject_shows_no_object_as_it_calls_itself() {
     let text: Vec<String> = manifests.iter().map(yaml).collect();
     let file = scratch.write(ODD, text.join("\n---\n")).unwrap();
     let file = file.to_str().unwrap();
-    let odd_flags = ["--token-audience", ODD, "--aws-default-region", ODD];
+    // A region has at most 63 bytes.
+    let region = "x\n::error::forged\r\u{1b}[2J\u{9b}c\u{202e}\u{2028}";
+    let odd_flags = ["--token-audience", ODD, "--aws-default-region", region];
     for output in ["yaml", "diff", "patch", "explain"] {
         let ran = run(&[&["inject", "-f", file, "-o", output][..], &odd_flags].concat()).shows(0);
         if output == "yaml" {

@@ -6,6 +6,7 @@ use std::io::{self, BufReader, Read};
 use std::path::Path;
 use std::rc::Rc;
 
+use injection::identity::ManifestError;
 use injection::workloads;
 use serde_json::{Deserializer, Value};
 
@@ -80,9 +81,7 @@ pub(super) fn list(path: &Path, take: &mut Take<'_>) -> Result<Option<Around>, F
 
 fn yaml(text: &str, path: &Path) -> Result<Value, FolderError> {
     let read = workloads::read(text).map_err(|error| {
-        let error = error.to_string();
-        let hint =
-            if error.contains("budget") { "; it is too large for YAML: give JSON" } else { "" };
+        let hint = if matches!(error, ManifestError::TooMuch) { ", or give JSON" } else { "" };
         wrong(path, &format!("{error}{hint}"))
     });
     Ok(read?.into_iter().next().unwrap_or_default())

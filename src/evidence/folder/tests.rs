@@ -58,7 +58,8 @@ fn reads_lists_of_any_length_in_json() {
     }
     text.push_str("]}");
     assert_eq!(pods("pods.json", text.as_bytes()), Ok(5_000));
-    let error = pods("pods.yaml", text.as_bytes()).unwrap_err();
+    let values = format!("items: [{}]", "1,".repeat(1_000_001));
+    let error = pods("pods.yaml", values.as_bytes()).unwrap_err();
     assert!(error.contains("pods.yaml") && error.contains("give JSON"), "{error}");
 }
 

@@ -2,6 +2,8 @@
 
 use std::num::IntErrorKind;
 
+use csv_core::ReadFieldResult;
+
 use super::{MAX_VALUE_BYTES, Warning};
 
 /// The lifetime of a projected service-account token, in whole seconds.
@@ -157,11 +159,41 @@ pub fn each_container_name(
         trimmed.push_str(if index == 0 { "" } else { "," });
         trimmed.push_str(name);
     }
-    let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(trimmed.as_bytes());
-    let mut record = csv::StringRecord::new();
-    reader.read_record(&mut record).map_err(|_| unreadable("write a comma-separated list"))?;
-    record.iter().map(str::trim).filter(|name| !name.is_empty()).for_each(&mut take);
+    each_field(&trimmed, |name| {
+        let name = name.trim();
+        if !name.is_empty() {
+            take(name);
+        }
+    });
     Ok(())
+}
+
+/// Hands each field of the first line to `take`. One field at a time is held:
+/// a record of a million would keep the length of each.
+fn each_field(line: &str, mut take: impl FnMut(&str)) {
+    let mut reader = csv_core::Reader::new();
+    let mut rest = line.as_bytes();
+    // No field is longer than the line, so that it never is full.
+    let mut field = vec![0; line.len() + 1];
+    let mut length = 0;
+    loop {
+        let (result, read, written) = reader.read_field(rest, &mut field[length..]);
+        rest = &rest[read..];
+        length += written;
+        match result {
+            // The reader is to be asked once more, with nothing, for the last field.
+            ReadFieldResult::InputEmpty => {}
+            ReadFieldResult::Field { record_end } => {
+                // Quotes alone have been taken out of what was text.
+                take(str::from_utf8(&field[..length]).unwrap_or_default());
+                length = 0;
+                if record_end {
+                    return;
+                }
+            }
+            ReadFieldResult::OutputFull | ReadFieldResult::End => return,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -40,6 +40,12 @@ pub struct ConfigMapManifest {
     pub config: Option<String>,
 }
 
+/// Values in all documents of a text: lists and objects count as one, keys as
+/// well, and what an alias stands for each time. A Pod that the API server gives has some 300.
+const MAX_VALUES: usize = 1_000_000;
+
+const MAX_DOCUMENTS: usize = 10_000;
+
 /// Why a manifest file could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ManifestError {
@@ -47,6 +53,13 @@ pub enum ManifestError {
     /// so.
     #[error("not valid YAML or JSON: {0}")]
     Syntax(String),
+    /// The text has more than 1,000,000 values or 10,000 documents. Aliases are
+    /// counted as what they stand for.
+    #[error(
+        "failed to read it as YAML or JSON: it has more than {MAX_VALUES} values, or \
+         {MAX_DOCUMENTS} documents; split it into smaller files"
+    )]
+    TooMuch,
     /// An object is not what Kubernetes accepts for its kind.
     #[error("failed to read document {document}, a {kind}: {reason}")]
     Document {
@@ -87,16 +100,30 @@ struct Data {
 /// octal, and `y`, `no` and `on` are booleans.
 ///
 /// # Errors
-/// Text that is neither YAML nor JSON.
+/// Text that is neither YAML nor JSON, or that is too large to be read.
 pub fn documents(text: &str) -> Result<Vec<Value>, ManifestError> {
-    let options = serde_saphyr::options! { strict_booleans: false, legacy_octal_numbers: true };
-    serde_saphyr::from_multiple_with_options(text, options)
-        .map_err(|error| ManifestError::Syntax(in_a_line(&error.to_string())))
+    let budget = serde_saphyr::budget! {
+        max_nodes: MAX_VALUES,
+        max_events: 4 * MAX_VALUES,
+        max_documents: MAX_DOCUMENTS,
+    };
+    let options = serde_saphyr::options! {
+        budget: budget,
+        strict_booleans: false,
+        legacy_octal_numbers: true,
+    };
+    serde_saphyr::from_multiple_with_options(text, options).map_err(|error| {
+        let line = in_a_line(&error.to_string());
+        if ["Nodes {", "Events {", "Documents {"].iter().any(|breach| line.contains(breach)) {
+            return ManifestError::TooMuch;
+        }
+        ManifestError::Syntax(line)
+    })
 }
 
 impl Manifests {
     /// # Errors
-    /// Text that is neither YAML nor JSON; a `ServiceAccount` or `ConfigMap`
+    /// Text that is neither YAML nor JSON, or too large; a `ServiceAccount` or `ConfigMap`
     /// that lacks a name or has members of another type than Kubernetes takes.
     pub fn parse(text: &str) -> Result<Self, ManifestError> {
         Self::parse_in("default", text)
@@ -236,6 +263,24 @@ mod tests {
         ] {
             let error = documents(text).expect_err("no YAML").to_string();
             assert_eq!(error, format!("not valid YAML or JSON: {said}"));
+        }
+    }
+
+    #[test]
+    fn reads_what_kubectl_gives_of_a_large_cluster_and_bounds_the_rest() {
+        let values = |count: usize| format!("[{}]", vec!["1"; count].join(","));
+        let aliases = format!("a: &a {}\nb: [{}]", values(1_000), vec!["*a"; 1_000].join(","));
+        for (text, documents_read) in [
+            (values(300_000), Some(1)),
+            ("---\na: 1\n".repeat(2_000), Some(2_000)),
+            (aliases, None),
+            ("---\na: 1\n".repeat(10_001), None),
+        ] {
+            let read = documents(&text);
+            assert_eq!(read.as_ref().ok().map(Vec::len), documents_read, "{text:.20}");
+            if let Err(error) = read {
+                assert!(error.to_string().ends_with("split it into smaller files"), "{error}");
+            }
         }
     }
 

@@ -12,7 +12,7 @@ pub(crate) struct Dimension {
 }
 
 /// All of them.
-pub(crate) const DIMENSIONS: [Dimension; 38] = [
+pub(crate) const DIMENSIONS: [Dimension; 41] = [
     of("containers", |bytes| pod(&list("containers", bytes, |n| format!(r#"{{"name":"{n}"}}"#)))),
     of("empty containers", |bytes| pod(&list("containers", bytes, |_| "{}".to_owned()))),
     of("containers with empty lists", |bytes| {
@@ -45,6 +45,21 @@ pub(crate) const DIMENSIONS: [Dimension; 38] = [
         let annotation =
             format!(r#""eks.amazonaws.com/skip-containers":"{}""#, ",".repeat(bytes / 2));
         annotated(&annotation, &list("containers", bytes / 2, |n| format!(r#"{{"name":"{n}"}}"#)))
+    }),
+    of("skipped commas after a quote", |bytes| {
+        let annotation =
+            format!(r#""eks.amazonaws.com/skip-containers":"\"a\"{}""#, ",".repeat(bytes));
+        annotated(&annotation, r#""containers":[{"name":"a"}]"#)
+    }),
+    of("skipped names after a quote", |bytes| {
+        let annotation =
+            format!(r#""eks.amazonaws.com/skip-containers":"\"a\"{}""#, ",b".repeat(bytes / 2));
+        annotated(&annotation, r#""containers":[{"name":"a"}]"#)
+    }),
+    of("a skipped name in quotes", |bytes| {
+        let annotation =
+            format!(r#""eks.amazonaws.com/skip-containers":"\"{}\"""#, r#"\"\""#.repeat(bytes / 4));
+        annotated(&annotation, r#""containers":[{"name":"a"}]"#)
     }),
     of("quotes without an end", |bytes| {
         let annotation = format!(
