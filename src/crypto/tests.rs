@@ -58,9 +58,9 @@ fn computes_the_public_half_of_each_form_of_a_private_key() {
 #[test]
 fn names_what_is_wrong_with_a_private_key() {
     let rsa = key!("rsa.spki.pem").replace("PUBLIC KEY", "RSA PRIVATE KEY");
-    assert!(flaw(&rsa).contains("line 1: the RSA key is refused"), "{}", flaw(&rsa));
+    assert!(flaw(&rsa).contains("line 1: the RSA key is invalid"), "{}", flaw(&rsa));
     let ec = key!("p256.spki.pem").replace("PUBLIC KEY", "EC PRIVATE KEY");
-    assert!(flaw(&ec).contains("line 1: the curve of the key is not"), "{}", flaw(&ec));
+    assert!(flaw(&ec).contains("line 1: the key's curve is not"), "{}", flaw(&ec));
     let refused = PrivateKey::from_pem(ec.as_bytes(), CERTIFICATES);
     assert_eq!(refused, Err(KeyError::ParseKey));
 }
