@@ -4,6 +4,8 @@
 //! Pure: no client, clock, environment, randomness, log or metric. Time and
 //! jitter come in as arguments, and what is known of a cluster as values.
 
+#![warn(missing_docs)]
+
 pub mod admission;
 pub mod identity;
 pub mod json;

@@ -4,6 +4,8 @@
 //! [`Value`], looks at every list again for every question, and knows neither
 //! patches nor warnings: slow, and easy to check against the README.
 
+#![warn(missing_docs)]
+
 use injection::identity::Identity;
 use serde_json::{Value, json};
 
@@ -14,10 +16,13 @@ const DEFAULT_EXPIRATION: i64 = 86_400;
 /// Longest annotation value that is read, in bytes.
 const MAX_VALUE: usize = 2048;
 
-/// Which containers may take part, by name.
+/// Which containers are mutated, by name, as the annotations `skip-containers` and
+/// `include-containers` of the pod say.
 #[derive(Clone, Debug, Default)]
 pub struct Selection {
+    /// The containers that are left out, even if `included` names them.
     pub skipped: Vec<String>,
+    /// If set, the only containers that are mutated.
     pub included: Option<Vec<String>>,
 }
 

@@ -9,43 +9,59 @@ use crate::mutation::{Jitter, MutationSettings, PatchText, Plan, Pod, Scope, Sta
 /// The flags that decide about an admission.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AdmissionSettings {
+    /// The flags that give values which no annotation and no `ConfigMap` entry
+    /// sets.
     pub defaults: Defaults,
+    /// The flags that name annotations, paths and volumes.
     pub settings: MutationSettings,
 }
 
-/// The two doors: one never denies, the other is for pods that must not run
+/// The paths that admission reviews are sent to. They differ in what happens to a pod
 /// without an identity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Endpoint {
+    /// `/mutate`: every pod is admitted, with or without an identity.
     Mutate,
+    /// `/mutate/required`: a pod is denied if a container would run without an
+    /// identity.
     Required,
 }
 
 /// How credentials reach the pod.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Method {
+    /// The SDK exchanges a service-account token for a role's credentials at
+    /// STS (IRSA).
+    /// <https://docs.aws.amazon.com/eks/latest/userguide/iam-roles-for-service-accounts.html>
     WebIdentity,
+    /// The SDK asks an agent on the node (EKS Pod Identity).
+    /// <https://docs.aws.amazon.com/eks/latest/userguide/pod-identities.html>
     ContainerCredentials,
 }
 
-/// How an admission ended, and what it answers.
+/// How an admission ended, and what is answered.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Admission {
+    /// How the admission ended.
     pub outcome: Outcome,
+    /// How credentials reach the pod; `None` if it gets none.
     pub method: Option<Method>,
+    /// The JSON patch (RFC 6902) for the pod; empty if it stays as it is.
     pub patch: PatchText,
+    /// What to tell the user, whether the pod changes or not.
     pub warnings: Warnings,
+    /// Why the pod is denied; `None` if it is admitted.
     pub refusal: Option<Refusal>,
     /// Why the lookup failed, or why there is no patch, in one line.
     pub reason: Option<String>,
 }
 
-/// How a review is answered.
+/// What it takes to answer a review.
 #[derive(Clone, Debug)]
 pub enum Triage<'r> {
-    /// At once: it is of nothing that could get an identity.
+    /// The review can be answered at once: it is not of a pod that could get an identity.
     Settled(Outcome),
-    /// When the pod's `ServiceAccount` has been looked up.
+    /// The pod's `ServiceAccount` has to be looked up first.
     Lookup(Candidate<'r>),
 }
 
@@ -59,6 +75,7 @@ pub struct Candidate<'r> {
 }
 
 impl<'a> Review<'a> {
+    /// Decides from the review alone whether an identity has to be looked up.
     #[must_use]
     pub fn triage(&'a self) -> Triage<'a> {
         let (pod, scope) = match &self.subject {
@@ -109,6 +126,7 @@ impl Candidate<'_> {
 }
 
 impl Admission {
+    /// An admission that ended so, without a patch, warnings or a refusal.
     #[must_use]
     pub fn of(outcome: Outcome) -> Self {
         Self {
@@ -156,8 +174,11 @@ impl Admission {
 }
 
 impl Endpoint {
+    /// Every endpoint.
     pub const ALL: [Self; 2] = [Self::Mutate, Self::Required];
 
+    /// The endpoint's word in metric labels and log fields: `mutate` or
+    /// `required`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {

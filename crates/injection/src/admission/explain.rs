@@ -16,30 +16,39 @@ use crate::mutation::{
 pub struct Explanation {
     /// Where the identity comes from, or why there is none.
     pub identity: String,
+    /// The containers in the pod's order, then the ones that annotations leave
+    /// out, then the pod itself.
     pub parts: Vec<Part>,
 }
 
-/// A container, or the pod itself.
+/// What happens to one container, or to the pod itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Part {
+    /// The list and the container's name (`containers app`), or `pod`.
     pub name: String,
+    /// What is added to it and what is not, one item a line.
     pub lines: Vec<Line>,
 }
 
+/// One variable, mount, volume or label, and what happens to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
+    /// Whether it is added.
     pub mark: Mark,
-    /// A variable, a mount, a volume, a label.
+    /// The name of the variable, mount, volume or label.
     pub what: String,
     /// Its value, or why it is not added.
     pub why: String,
 }
 
+/// Whether an item is added to a pod.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mark {
+    /// It is missing, and the patch adds it.
     Added,
     /// It is there already, and stays.
     There,
+    /// It is not added, and the line's `why` says why.
     NotAdded,
 }
 
@@ -90,7 +99,7 @@ impl Explanation {
 }
 
 impl Mark {
-    /// As in a diff, for what is added.
+    /// The character that a line begins with: `+` added, `=` there already, `-` not added.
     #[must_use]
     pub fn as_char(self) -> char {
         match self {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// Each admission ends in exactly one of these. The same word stands in the
+/// How an admission ended. Each one has exactly one outcome. The same word is in the
 /// metric's label, the log line and the audit annotation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Outcome {
@@ -28,13 +28,14 @@ pub enum Outcome {
     NotServed,
     /// A source that might decide could not be asked.
     LookupFailed,
-    /// What the pod lacks makes a patch that no API server takes.
+    /// What the pod lacks makes a patch that is too large for an API server.
     PatchTooLarge,
     /// The request could not be read.
     BadRequest,
 }
 
 impl Outcome {
+    /// Every outcome.
     pub const ALL: [Self; 12] = [
         Self::Mutated,
         Self::AlreadyComplete,
@@ -50,6 +51,8 @@ impl Outcome {
         Self::BadRequest,
     ];
 
+    /// The outcome's kebab-case word, as in the metric's label, the log and the
+    /// audit annotation.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {

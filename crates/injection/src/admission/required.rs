@@ -8,11 +8,13 @@ use text::{escaped, shortened};
 use super::Outcome;
 use crate::identity::Key;
 
-/// Why a pod is refused, and the next step.
+/// Why a pod is denied, and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal(String);
 
 impl Refusal {
+    /// One sentence for the user, which says why and what to do. `kubectl`
+    /// prints it.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.0

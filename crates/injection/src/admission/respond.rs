@@ -26,8 +26,8 @@ static BASE64: LazyLock<Simd> = LazyLock::new(|| Simd::standard(PAD));
 static BASE64: LazyLock<GeneralPurpose> =
     LazyLock::new(|| GeneralPurpose::new(&base64::alphabet::STANDARD, PAD));
 
-/// The review's answer in its own version, with the patch as base64. Written
-/// as it goes, into one piece of memory.
+/// The JSON of the `AdmissionReview` that answers `review`, in the same API version, with
+/// the patch in base64. It has at most [`MAX_ANSWER_BYTES`](super::MAX_ANSWER_BYTES).
 #[must_use]
 pub fn respond(review: &Review<'_>, admission: &Admission) -> Vec<u8> {
     let patch = match &admission.refusal {

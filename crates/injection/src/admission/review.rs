@@ -12,26 +12,35 @@ use crate::mutation::{ExistingEphemeralContainers, Pod, Text};
 /// server's has 36.
 const MAX_UID_BYTES: usize = 256;
 
-/// A review, and what it is of.
+/// An `AdmissionReview` request, as far as this program uses it.
+/// <https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/#request>
 #[derive(Clone, Debug)]
 pub struct Review<'a> {
+    /// The version of the review's API; the answer has the same.
     pub version: ApiVersion,
+    /// `request.uid`, which the answer repeats; at most 256 bytes.
     pub uid: Text<'a>,
+    /// `request.namespace`, where the pod is to run.
     pub namespace: Text<'a>,
+    /// `request.dryRun`: nothing will be stored.
     pub dry_run: bool,
+    /// The object of the review.
     pub subject: Subject<'a>,
 }
 
-/// The two versions of the review that are served, and echoed.
+/// The versions of `AdmissionReview` that are supported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ApiVersion {
+    /// `admission.k8s.io/v1`.
     V1,
+    /// `admission.k8s.io/v1beta1`, which old API servers send.
     V1Beta1,
 }
 
-/// What a review is of.
+/// The object and the operation that a review is about.
 #[derive(Clone, Debug)]
 pub enum Subject<'a> {
+    /// The creation of a pod.
     Creation(Pod<'a>),
     /// An update of `pods/ephemeralcontainers`: the pod after, and before.
     EphemeralContainers(Pod<'a>, ExistingEphemeralContainers<'a>),
@@ -44,21 +53,31 @@ pub enum Subject<'a> {
 /// Why a request could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum DecodeError {
+    /// The body is not JSON, or a member has a value of the wrong type. The
+    /// value says where.
     #[error("the body is not an AdmissionReview in JSON: {0}")]
     Json(String),
+    /// `apiVersion` is not one of [`ApiVersion`]. The value is the one that was sent.
     #[error("apiVersion is {0:?}; send admission.k8s.io/v1 or admission.k8s.io/v1beta1")]
     Version(String),
+    /// `kind` is not `AdmissionReview`. The value is the one that was sent.
     #[error("kind is {0:?}; send an AdmissionReview")]
     Kind(String),
+    /// The review has no member `request`.
     #[error("the review has no request")]
     NoRequest,
+    /// A required member of the request is absent or empty. The value is its
+    /// name.
     #[error("request.{0} is missing")]
     Missing(&'static str),
+    /// A member of the request is longer than 256 bytes. The value is its name.
     #[error("request.{0} has more than {MAX_UID_BYTES} bytes")]
     TooLong(&'static str),
+    /// The request has no object.
     #[error("request.object is missing; send the Pod")]
     NoObject,
-    /// It would become a part of a path at the API server.
+    /// A namespace or a name is not one that Kubernetes accepts. It would become a part of
+    /// a URL at the API server. The value says which of them.
     #[error("{0} is not the name of a Kubernetes object")]
     Name(&'static str),
 }
@@ -118,8 +137,8 @@ struct Resource<'a> {
 type PodEnvelope<'a> = Envelope<'a, Pod<'a>, ExistingEphemeralContainers<'a>>;
 type AnyEnvelope<'a> = Envelope<'a, &'a RawValue, &'a RawValue>;
 
-/// Reads a review. Pods are read in the one pass; what can't be read that way
-/// may still be a review of something else, which is answered, not refused.
+/// Reads the JSON of an `AdmissionReview` request. The review borrows from `body`. A review of
+/// another object than a pod is not an error: it is answered without a patch.
 ///
 /// # Errors
 /// [`DecodeError`], to be answered as an HTTP error.
@@ -255,6 +274,8 @@ impl Review<'_> {
         Some(Key { namespace: &self.namespace, name })
     }
 
+    /// The pod of the review, if that is the creation of a pod or an update of its
+    /// ephemeral containers. Of an update it is the new pod.
     #[must_use]
     pub fn pod(&self) -> Option<&Pod<'_>> {
         match &self.subject {
@@ -265,6 +286,7 @@ impl Review<'_> {
 }
 
 impl ApiVersion {
+    /// The value of `apiVersion`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {

@@ -6,45 +6,66 @@ use csv_core::ReadFieldResult;
 
 use super::{MAX_VALUE_BYTES, Warning};
 
-/// The seconds that a projected token lives.
+/// The lifetime of a projected service-account token, in whole seconds.
 ///
-/// Kubernetes takes 600 (ten minutes) to 2^32; anything outside is brought to
+/// Kubernetes accepts 600 (ten minutes) to 2^32; anything outside is brought to
 /// the nearest bound, as the API server would otherwise refuse the pod.
 /// <https://kubernetes.io/docs/reference/kubernetes-api/config-and-storage-resources/volume/>
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Expiration(i64);
 
 impl Expiration {
+    /// One day, as the Go webhook has it.
     pub const DEFAULT: Self = Self(86_400);
+    /// Ten minutes, the shortest that Kubernetes accepts.
     pub const MIN: Self = Self(600);
+    /// 2^32 seconds, the longest that Kubernetes accepts.
     pub const MAX: Self = Self(1 << 32);
 
+    /// The nearest lifetime from [`MIN`](Self::MIN) to [`MAX`](Self::MAX).
     #[must_use]
     pub fn from_seconds(seconds: i64) -> Self {
         Self(seconds.clamp(Self::MIN.0, Self::MAX.0))
     }
 
+    /// The lifetime in seconds.
     #[must_use]
     pub fn seconds(self) -> i64 {
         self.0
     }
 }
 
-/// The full names of the annotations under one prefix, made once.
+/// The full names of the annotations under one prefix.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AnnotationKeys {
+    /// The prefix itself, without the slash: `eks.amazonaws.com`.
     pub prefix: String,
+    /// `PREFIX/role-arn` of a `ServiceAccount`: the role to assume.
     pub role_arn: String,
+    /// `PREFIX/audience` of a `ServiceAccount`: the token's audience.
     pub audience: String,
+    /// `PREFIX/sts-regional-endpoints` of a `ServiceAccount`: whether SDKs call
+    /// STS in their own region.
     pub regional_sts: String,
+    /// `PREFIX/token-expiration` of a `ServiceAccount` or a pod: the token's
+    /// lifetime in seconds.
     pub token_expiration: String,
+    /// `PREFIX/region` of a `ServiceAccount`: the value of `AWS_REGION`.
     pub region: String,
+    /// `PREFIX/role-session-name` of a `ServiceAccount`: where the session's
+    /// name comes from.
     pub role_session_name: String,
+    /// `PREFIX/skip-containers` of a pod: names of containers to leave out,
+    /// separated by commas.
     pub skip_containers: String,
+    /// `PREFIX/include-containers` of a pod: names of the only containers to
+    /// mutate, separated by commas.
     pub include_containers: String,
 }
 
 impl AnnotationKeys {
+    /// The annotations under this prefix, which is given without a slash at its
+    /// end.
     #[must_use]
     pub fn new(prefix: &str) -> Self {
         let key = |name: &str| format!("{prefix}/{name}");
@@ -73,7 +94,8 @@ pub(super) fn set(value: &str) -> Option<&str> {
     (!value.trim().is_empty()).then_some(value)
 }
 
-/// Seconds as Go's `strconv.ParseInt` reads them.
+/// Reads the value of a token-expiration annotation: whole seconds, as Go's
+/// `strconv.ParseInt` reads them. `key` is the annotation's name, for the warning.
 ///
 /// # Errors
 /// The warning to report where the value is not a whole number of seconds.
@@ -96,7 +118,8 @@ pub fn token_expiration(key: &str, value: &str) -> Result<Expiration, Warning> {
     }
 }
 
-/// The words of Go's `strconv.ParseBool`.
+/// Reads a boolean as Go's `strconv.ParseBool` does: `1`, `t`, `true`, `0`, `f`, `false` and
+/// their spellings with capitals. `None` for any other text.
 #[must_use]
 pub fn parse_bool(text: &str) -> Option<bool> {
     match text {
@@ -110,8 +133,8 @@ pub(super) fn boolean(key: &str, value: &str) -> Result<bool, Warning> {
     parse_bool(value).ok_or_else(|| Warning::unreadable(key, value, "write true or false"))
 }
 
-/// Hands each container name of one line of CSV to `take`, spaces around it
-/// trimmed. They are not collected: a value may have a million of them.
+/// Calls `take` for each container name in a line of CSV, without the spaces around it.
+/// The names are not collected: a value may have a million of them.
 ///
 /// # Errors
 /// The warning to report where a quote is opened and never closed. Nothing has

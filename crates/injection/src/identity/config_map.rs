@@ -21,18 +21,24 @@ const MAX_GLOB_BYTES: usize = 2 * MAX_NAMESPACE_BYTES + 1;
 /// Globs for one name of `ServiceAccount`s: an admission tries each of them.
 const MAX_GLOBS: usize = 1_000;
 
-/// What one entry says. An absent member means the flag's value.
+/// One entry of the `ConfigMap`: the identity of a `ServiceAccount`. Where a member is
+/// `None`, the flag's value counts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ConfigMapEntry {
+    /// `RoleARN`: the role to assume. Without it the entry gives no identity.
     pub role: Option<RoleArn>,
+    /// `Audience`: the token's audience.
     pub audience: Option<String>,
+    /// `UseRegionalSTS`: whether SDKs call STS in their own region.
     pub regional_sts: Option<bool>,
+    /// `TokenExpiration`: the token's lifetime.
     pub token_expiration: Option<Expiration>,
-    /// Values that are too long to be read.
+    /// Which values of the entry are too long, and so ignored.
     pub warnings: Warnings,
 }
 
-/// The entries, by exact namespace and by glob.
+/// The entries of `data.config`. Their keys are `NAMESPACE/SERVICEACCOUNT`; the namespace
+/// may be a glob with `*` and `?`.
 #[derive(Debug, Default)]
 pub struct ConfigMapIdentities {
     exact: HashMap<String, HashMap<String, Arc<ConfigMapEntry>>>,
@@ -54,24 +60,40 @@ struct Glob {
     matcher: WildMatch,
 }
 
-/// Why a document, or one entry of it, could not be taken.
+/// Why `data.config`, or one entry of it, can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigMapError {
+    /// The whole document is not a JSON object, so none of it is used.
     #[error("failed to read data.config as a JSON object: {0}; keeping the previous entries")]
     Document(#[source] serde_json::Error),
+    /// The whole document is longer than 1 MiB, so none of it is used. The
+    /// value is its length in bytes.
     #[error(
         "failed to read data.config: {0} bytes is more than 1 MiB; keeping the previous entries"
     )]
     TooLong(usize),
+    /// One entry can't be used; the others are.
     #[error("entry {key:?}: {why}")]
-    Entry { key: String, why: String },
+    Entry {
+        /// The entry's key, `NAMESPACE/SERVICEACCOUNT`, shortened.
+        key: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// One value of an entry can't be used; the rest of the entry is.
     #[error("entry {key:?}: {warning}")]
-    Value { key: String, warning: Warning },
+    Value {
+        /// The entry's key, `NAMESPACE/SERVICEACCOUNT`, shortened.
+        key: String,
+        /// Which value, and what is wrong with it.
+        warning: Warning,
+    },
 }
 
 impl ConfigMapIdentities {
-    /// Reads `data.config`, and says which entries it skipped. A blank document
-    /// is none: deleting the `ConfigMap` is what empties the map.
+    /// Reads `data.config`. The second value says which entries were skipped. With an
+    /// `account`, bare role names are completed. A blank text is an error, so that only the
+    /// deletion of the `ConfigMap` removes all entries.
     ///
     /// # Errors
     /// [`ConfigMapError::Document`] where it is not a JSON object,
@@ -94,8 +116,8 @@ impl ConfigMapIdentities {
         Ok((read, skipped))
     }
 
-    /// The exact name wins, then the glob with the longest literal prefix,
-    /// then the longest pattern, then the lexically first.
+    /// The entry for this key. The exact namespace wins, then the glob with the longest
+    /// literal prefix, then the longest glob, then the lexically first.
     #[must_use]
     pub fn get(&self, key: Key<'_>) -> Option<&Arc<ConfigMapEntry>> {
         let exact = self.exact.get(key.namespace).and_then(|names| names.get(key.name));
@@ -106,6 +128,7 @@ impl ConfigMapIdentities {
         })
     }
 
+    /// How many entries there are, by exact namespace and by glob.
     #[must_use]
     pub fn len(&self) -> usize {
         let exact: usize = self.exact.values().map(HashMap::len).sum();
@@ -113,6 +136,7 @@ impl ConfigMapIdentities {
         exact + globs
     }
 
+    /// Whether there is no entry.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0

@@ -9,24 +9,30 @@ use super::Key;
 use super::skipped::Skipped;
 use super::value::{MAX_NAME_BYTES, MAX_NAMESPACE_BYTES};
 
-/// The keys of `{"identities":[{"namespace":"..","serviceAccount":".."}]}`.
+/// The `ServiceAccount`s that get container credentials, from the JSON
+/// `{"identities":[{"namespace":"..","serviceAccount":".."}]}`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ContainerCredentialsKeys(HashMap<String, HashSet<String>>);
 
-/// Why a file, or one entry of it, could not be taken.
+/// Why the container credentials file, or one entry of it, can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ContainerCredentialsError {
+    /// The whole file is not JSON, so none of it is used.
     #[error("failed to read the container credentials file as JSON: {0}; keeping the previous one")]
     Json(#[from] serde_json::Error),
+    /// The whole file is JSON of another shape, so none of it is used. The
+    /// value says in which way.
     #[error("failed to read the container credentials file: {0}; keeping the previous one")]
     Document(&'static str),
+    /// One entry can't be used; the others are. The values are its place in the
+    /// list, from 0, and what is wrong with it.
     #[error("entry {0}: {1}")]
     Entry(usize, &'static str),
 }
 
 impl ContainerCredentialsKeys {
-    /// Reads the file, and says which entries it skipped. An empty file lists
-    /// nobody; member names ignore case, as in Go.
+    /// Reads the file. The second value says which entries were skipped. An empty file
+    /// lists nobody; the case of member names does not matter, as in Go.
     ///
     /// # Errors
     /// Anything that is not the document above.
@@ -64,16 +70,19 @@ impl ContainerCredentialsKeys {
         Ok((keys, skipped))
     }
 
+    /// Whether the file lists this `ServiceAccount`.
     #[must_use]
     pub fn contains(&self, key: Key<'_>) -> bool {
         self.0.get(key.namespace).is_some_and(|names| names.contains(key.name))
     }
 
+    /// How many `ServiceAccount`s the file lists, each counted once.
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.values().map(HashSet::len).sum()
     }
 
+    /// Whether the file lists nobody.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -4,63 +4,77 @@ use std::sync::Arc;
 
 use super::{ConfigMapEntry, Defaults, Expiration, ServiceAccount, Warning, WarningKind, Warnings};
 
-/// What became known of one thing that was looked up.
+/// The result of looking something up. "Not known" is never "not there".
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Observed<T> {
+    /// It exists, and this is what it says.
     Known(T),
+    /// It is known not to exist.
     Absent,
-    /// It could not be asked; the reason in one line.
+    /// It could not be looked up. The value is the reason, in one line.
     Unknown(Arc<str>),
 }
 
-/// All that a lookup found out about a key.
+/// What the sources of identities say about one [`Key`](super::Key).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lookup {
     /// The container credentials file lists the key.
     pub container_credentials: bool,
-    /// `Absent` also for one whose annotations mean nothing here.
+    /// The `ServiceAccount`; `Absent` also for one without any annotation of the webhook.
     pub service_account: Observed<Arc<ServiceAccount>>,
+    /// The entry of the `ConfigMap` for the key.
     pub config_map_entry: Observed<Arc<ConfigMapEntry>>,
 }
 
-/// The identity, with the values that its sources and the flags give it.
+/// The AWS identity of a pod, with every value that its sources and the flags give it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Identity<'a> {
+    /// A role, through a web identity token.
     WebIdentity(WebIdentity<'a>),
+    /// Credentials from the agent on the node.
     ContainerCredentials(ContainerCredentials<'a>),
 }
 
 /// A role that the SDK assumes with the pod's token (IRSA).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WebIdentity<'a> {
+    /// The role's ARN: the value of `AWS_ROLE_ARN`.
     pub role_arn: &'a str,
+    /// The audience of the token, which STS checks against IAM's provider.
     pub audience: &'a str,
+    /// Whether the session is named after the pod (`AWS_ROLE_SESSION_NAME`).
     pub session_name: bool,
+    /// The values that both kinds of identity have.
     pub shared: Shared<'a>,
 }
 
-/// Credentials that an agent on the node hands out (EKS Pod Identity).
+/// Credentials from the agent on the node (EKS Pod Identity).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ContainerCredentials<'a> {
+    /// The values that both kinds of identity have.
     pub shared: Shared<'a>,
 }
 
-/// What both kinds have.
+/// The values that both kinds of identity have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shared<'a> {
+    /// How long the pod's token lives.
     pub token_expiration: Expiration,
+    /// Whether `AWS_STS_REGIONAL_ENDPOINTS=regional` is set.
     pub regional_sts: bool,
+    /// The value of `AWS_REGION` and `AWS_DEFAULT_REGION`; `None` adds neither.
     pub region: Option<&'a str>,
 }
 
-/// The identity depends on something that could not be asked.
+/// The identity depends on a source that could not be read. The value is the reason.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct LookupFailed(pub Arc<str>);
 
 impl Lookup {
-    /// First match wins: container credentials, the annotation, the
-    /// `ConfigMap`. `None` is a pod that is not configured.
+    /// The identity of the pod. The first source that has one decides: container
+    /// credentials, then the annotation, then the `ConfigMap`. `None` means that no source
+    /// has one.
     ///
     /// # Errors
     /// [`LookupFailed`] where a source that might decide is unknown.
@@ -85,8 +99,8 @@ impl Lookup {
         }
     }
 
-    /// What is wrong with the `ServiceAccount`, and what could not be asked
-    /// where the identity does not depend on it.
+    /// What is wrong with the source that decides, and which sources could not be read
+    /// although the identity does not depend on them.
     #[must_use]
     pub fn warnings(&self) -> Warnings {
         let mut warnings = match &self.service_account {
@@ -177,6 +191,7 @@ fn configured<'a>(entry: &'a ConfigMapEntry, defaults: &'a Defaults) -> Option<I
 }
 
 impl<'a> Identity<'a> {
+    /// The values that both kinds of identity have.
     #[must_use]
     pub fn shared(&self) -> &Shared<'a> {
         match self {

@@ -7,26 +7,36 @@ use std::collections::BTreeMap;
 
 use super::Key;
 
-/// What a manifest file holds. Other kinds are passed over.
+/// The `ServiceAccount`s and `ConfigMap`s of a manifest file. Other kinds are ignored.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Manifests {
+    /// The `ServiceAccount`s, in the order of the text.
     pub service_accounts: Vec<ServiceAccountManifest>,
+    /// The `ConfigMap`s, in the order of the text.
     pub config_maps: Vec<ConfigMapManifest>,
 }
 
-/// A `ServiceAccount` as written; the namespace is `default` where none is.
+/// A `ServiceAccount` of a manifest. Without a namespace of its own it has `default`, or
+/// the one given to [`Manifests::parse_in`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ServiceAccountManifest {
+    /// `metadata.namespace`.
     pub namespace: String,
+    /// `metadata.name`.
     pub name: String,
+    /// `metadata.annotations`.
     pub annotations: BTreeMap<String, String>,
 }
 
-/// A `ConfigMap` as written, with its `data.config`.
+/// A `ConfigMap` of a manifest. Its namespace is found as for [`ServiceAccountManifest`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ConfigMapManifest {
+    /// `metadata.namespace`.
     pub namespace: String,
+    /// `metadata.name`.
     pub name: String,
+    /// `data.config`: the text that
+    /// [`ConfigMapIdentities::parse`](super::ConfigMapIdentities::parse) reads.
     pub config: Option<String>,
 }
 
@@ -36,18 +46,30 @@ const MAX_VALUES: usize = 1_000_000;
 
 const MAX_DOCUMENTS: usize = 10_000;
 
-/// Why a file could not be read.
+/// Why a manifest file could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ManifestError {
+    /// The text is neither YAML nor JSON. The value says where it stops being
+    /// so.
     #[error("not valid YAML or JSON: {0}")]
     Syntax(String),
+    /// The text has more than 1,000,000 values or 10,000 documents. Aliases are
+    /// counted as what they stand for.
     #[error(
         "failed to read it as YAML or JSON: it has more than {MAX_VALUES} values, or \
          {MAX_DOCUMENTS} documents; split it into smaller files"
     )]
     TooMuch,
+    /// An object is not what Kubernetes accepts for its kind.
     #[error("failed to read document {document}, a {kind}: {reason}")]
-    Document { document: usize, kind: String, reason: String },
+    Document {
+        /// The document's place in the text, from 1.
+        document: usize,
+        /// The object's kind.
+        kind: String,
+        /// What is wrong with it.
+        reason: String,
+    },
 }
 
 #[derive(Deserialize)]
@@ -78,7 +100,7 @@ struct Data {
 /// octal, and `y`, `no` and `on` are booleans.
 ///
 /// # Errors
-/// Text that is neither YAML nor JSON.
+/// Text that is neither YAML nor JSON, or that is too large to be read.
 pub fn documents(text: &str) -> Result<Vec<Value>, ManifestError> {
     let budget = serde_saphyr::budget! {
         max_nodes: MAX_VALUES,
@@ -101,13 +123,13 @@ pub fn documents(text: &str) -> Result<Vec<Value>, ManifestError> {
 
 impl Manifests {
     /// # Errors
-    /// Text that is neither YAML nor JSON; a `ServiceAccount` or `ConfigMap`
+    /// Text that is neither YAML nor JSON, or too large; a `ServiceAccount` or `ConfigMap`
     /// that lacks a name or has members of another type than Kubernetes takes.
     pub fn parse(text: &str) -> Result<Self, ManifestError> {
         Self::parse_in("default", text)
     }
 
-    /// The same, where what names no namespace lands in that one.
+    /// As [`parse`](Self::parse), but objects without a namespace get `namespace`.
     ///
     /// # Errors
     /// As [`parse`](Self::parse).
@@ -119,7 +141,7 @@ impl Manifests {
         Ok(read)
     }
 
-    /// Where two have the same name, the last one counts.
+    /// The `ServiceAccount` with this key. If there are several, the last one counts.
     #[must_use]
     pub fn service_account(&self, key: Key<'_>) -> Option<&ServiceAccountManifest> {
         let is_it =
@@ -127,6 +149,8 @@ impl Manifests {
         self.service_accounts.iter().rev().find(is_it)
     }
 
+    /// Adds the objects of another file after these, so that they count where
+    /// names are equal.
     pub fn extend(&mut self, other: Self) {
         self.service_accounts.extend(other.service_accounts);
         self.config_maps.extend(other.config_maps);

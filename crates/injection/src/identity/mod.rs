@@ -36,7 +36,9 @@ pub use warning::{Warning, WarningKind, Warnings};
 /// A `ServiceAccount` by namespace and name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Key<'a> {
+    /// The `ServiceAccount`'s namespace.
     pub namespace: &'a str,
+    /// The `ServiceAccount`'s name.
     pub name: &'a str,
 }
 
@@ -50,9 +52,14 @@ impl std::fmt::Display for Key<'_> {
 /// nor the `ConfigMap` says otherwise.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Defaults {
+    /// `--token-audience`: the audience of web identity's token.
     pub audience: String,
+    /// `--token-expiration`: how long a token lives.
     pub token_expiration: Expiration,
+    /// `--sts-regional-endpoint`: whether SDKs call STS in their own region.
     pub regional_sts: bool,
+    /// `--aws-default-region`: the region of pods that name none; `None` leaves
+    /// it to the SDK.
     pub region: Option<String>,
 }
 

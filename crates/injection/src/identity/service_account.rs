@@ -6,24 +6,31 @@ use super::value::{MAX_REGION_BYTES, MAX_VALUE_BYTES};
 use super::warning::{Warning, WarningKind, Warnings};
 use super::{Account, AnnotationKeys, Expiration, RoleArn, near_miss};
 
-/// The annotations of one `ServiceAccount` that mean something here.
+/// The webhook's annotations of one `ServiceAccount`, parsed. Where one is absent, the
+/// flag's value counts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ServiceAccount {
+    /// `role-arn`: the role to assume; `None` if the annotation is absent,
+    /// blank or too long.
     pub role: Option<RoleArn>,
     /// The role's annotation is too long to be read. It ends the search all the
     /// same: no entry of the `ConfigMap` takes its place.
     pub has_oversized_role: bool,
+    /// `audience`: the token's audience.
     pub audience: Option<Box<str>>,
+    /// `token-expiration`: the token's lifetime.
     pub token_expiration: Option<Expiration>,
+    /// `sts-regional-endpoints`: whether SDKs call STS in their own region.
     pub regional_sts: Option<bool>,
+    /// `region`: the value of `AWS_REGION`.
     pub region: Option<Box<str>>,
     /// The session is to carry the pod's name (`role-session-name: pod-name`).
     pub session_name: bool,
-    /// What is wrong with it, whatever pod uses it.
+    /// What is wrong with the annotations, whatever pod uses them.
     pub warnings: Warnings,
 }
 
-/// Reads `ServiceAccount`s under one annotation prefix.
+/// Parses the annotations of `ServiceAccount`s, under one prefix.
 #[derive(Clone, Debug, Default)]
 pub struct ServiceAccountReader {
     keys: AnnotationKeys,
@@ -31,19 +38,21 @@ pub struct ServiceAccountReader {
 }
 
 impl ServiceAccountReader {
-    /// With an `account`, bare role names are completed (`--compose-role-arn`).
+    /// A reader of the annotations `keys`. With an `account`, bare role names are completed
+    /// to ARNs (`--compose-role-arn`).
     #[must_use]
     pub fn new(keys: AnnotationKeys, account: Option<Account>) -> Self {
         Self { keys, account }
     }
 
+    /// The account that bare role names are completed with, if they are.
     #[must_use]
     pub fn account(&self) -> Option<&Account> {
         self.account.as_ref()
     }
 
-    /// Nothing where no annotation means anything here, as for most
-    /// `ServiceAccount`s of a cluster.
+    /// Parses annotations, given as names and values. `None` if none of them is the
+    /// webhook's, as for most `ServiceAccount`s of a cluster.
     #[must_use]
     pub fn read<'a>(
         &self,

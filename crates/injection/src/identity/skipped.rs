@@ -1,7 +1,7 @@
 //! What a document's reader passed over.
 
-/// Entries that could not be taken: the first few with the reason, and how many
-/// there are. A document may have a hundred thousand of them.
+/// The errors of entries that were skipped: the first few in full, and how many there
+/// are. A document may have a hundred thousand of them.
 #[derive(Debug)]
 pub struct Skipped<E> {
     kept: Vec<E>,
@@ -18,11 +18,13 @@ impl<E> Skipped<E> {
         self.total += 1;
     }
 
+    /// The first errors, in the order of the document; at most 16.
     #[must_use]
     pub fn kept(&self) -> &[E] {
         &self.kept
     }
 
+    /// How many errors there are, kept or not.
     #[must_use]
     pub fn total(&self) -> usize {
         self.total

@@ -9,10 +9,11 @@ const MAX_MESSAGE: usize = 1_024;
 use arn::RoleArn;
 use text::{escaped, shortened};
 
-/// A thing that the user should know: it stands in the admission response's
+/// Something that the user should know. It is in the admission response's
 /// `warnings`, in the log, and in a metric by [`WarningKind`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Warning {
+    /// The kind, under which metrics count it.
     pub kind: WarningKind,
     message: String,
 }
@@ -26,22 +27,36 @@ pub struct Warnings {
     left_out: Vec<(WarningKind, u64)>,
 }
 
-/// The word that stands in the metric's label and in the log line.
+/// The kind of a [`Warning`], in a metric's label and in the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum WarningKind {
+    /// An annotation or a `ConfigMap` value can't be read, so the next source
+    /// counts.
     UnreadableValue,
+    /// A role does not look like the ARN of an IAM role.
     OddRoleArn,
+    /// An annotation looks like a misspelt `role-arn`.
     NearMiss,
+    /// A container sets credentials of its own, which SDKs prefer to the
+    /// injected ones.
     OwnCredentials,
+    /// Another volume is mounted at the token's path.
     MountPathTaken,
+    /// The pod's own token volume has another audience.
     OtherAudience,
+    /// The pod's [`LABEL`](crate::mutation::LABEL) has another value.
     OtherLabel,
+    /// The pod's name is too short or too long for a session's name.
     SessionNameLength,
+    /// An ephemeral container is added to a pod without the token's volume.
     NoVolume,
+    /// A source could not be read that adds details to the identity but does
+    /// not decide on it.
     LookupFailed,
 }
 
 impl WarningKind {
+    /// Every kind.
     pub const ALL: [Self; 10] = [
         Self::UnreadableValue,
         Self::OddRoleArn,
@@ -55,6 +70,7 @@ impl WarningKind {
         Self::LookupFailed,
     ];
 
+    /// The kind's kebab-case word, as in the metric's label and the log.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -112,6 +128,7 @@ impl Warning {
         Some(Self::new(WarningKind::OddRoleArn, message))
     }
 
+    /// The text, one line.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.message
@@ -128,6 +145,8 @@ impl Warnings {
     /// How many are kept in full. An answer shows fewer, the log all of them.
     pub const KEPT: usize = 16;
 
+    /// Adds a warning. After the first [`KEPT`](Self::KEPT) only its kind is
+    /// counted.
     pub fn push(&mut self, warning: Warning) {
         self.report(warning.kind, || warning);
     }
@@ -142,6 +161,7 @@ impl Warnings {
         }
     }
 
+    /// Adds all warnings of `other`, in its order.
     pub fn append(&mut self, other: &Self) {
         self.extend(other.kept.iter().cloned());
         for &(kind, count) in &other.left_out {

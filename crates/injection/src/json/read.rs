@@ -12,9 +12,11 @@ use serde::{Deserialize, forward_to_deserialize_any};
 
 use super::scan::Scan;
 
-/// Reads a whole text, or says that `serde_json` is to be asked: about what is
-/// wrong, and about what is right in a way that is rare. An API server sends
-/// one line.
+/// Deserializes a JSON text quickly, with the result that `serde_json` would have.
+///
+/// # Errors
+/// [`Unsure`] for a text that is not JSON, and for JSON written in a rare way. The caller
+/// then reads the text with `serde_json`, which also says what is wrong with it.
 pub fn from_slice<'a, T: Deserialize<'a>>(mut text: &'a [u8]) -> Result<T, Unsure> {
     while let [rest @ .., b' ' | b'\n' | b'\r' | b'\t'] = text {
         text = rest;
@@ -31,7 +33,7 @@ pub fn from_slice<'a, T: Deserialize<'a>>(mut text: &'a [u8]) -> Result<T, Unsur
     if reader.scan.is_at_end() { Ok(value) } else { Err(Unsure) }
 }
 
-/// `serde_json` is to be asked.
+/// [`from_slice`] gave up; `serde_json` decides. It does not mean that the text is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unsure;
 

@@ -9,7 +9,7 @@ const SPACES: u64 = ONES * b' ' as u64;
 const QUOTES: u64 = ONES * b'"' as u64;
 const BACKSLASHES: u64 = ONES * b'\\' as u64;
 
-/// Appends a string in its quotes.
+/// Appends `text` to `out` as a JSON string, in quotes and escaped.
 pub fn push_string(out: &mut String, text: &str) {
     out.push('"');
     // One fast look: nearly no string has anything to escape.

@@ -190,7 +190,9 @@ impl<'de: 'a, 'a> Deserialize<'de> for Mounts<'a> {
     }
 }
 
-/// The ephemeral containers that a pod has before an update: they are fixed.
+/// The ephemeral containers that a pod has before an update. Kubernetes does not let an
+/// update change them.
+/// <https://kubernetes.io/docs/concepts/workloads/pods/ephemeral-containers/>
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct ExistingEphemeralContainers<'a> {
     #[serde(borrow, default)]

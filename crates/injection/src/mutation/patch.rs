@@ -9,8 +9,8 @@ use super::plan::{
     ContainerPlan, EnvSource, EnvVar, LABEL, LABEL_VALUE, LabelPlan, Plan, Status, VolumePlan,
 };
 
-/// Bytes of a patch at most: an API server takes an answer of 3 MiB, in which
-/// the patch stands as base64.
+/// The longest patch in bytes. An API server accepts an answer of 3 MiB, in which the
+/// patch is in base64.
 pub const MAX_PATCH_BYTES: usize = 2 << 20;
 
 /// What is missing makes a patch of more than [`MAX_PATCH_BYTES`].
@@ -26,17 +26,19 @@ const USUAL: usize = 3 << 9;
 pub struct PatchText(String);
 
 impl PatchText {
+    /// Whether there is nothing to add.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
+    /// The JSON text of the patch (RFC 6902), or the empty string.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The same as values, for those who apply it.
+    /// The patch as operations, for callers that apply it.
     #[must_use]
     pub fn operations(&self) -> json_patch::Patch {
         // The text is of one form, and a property test holds it to be a patch.

@@ -6,7 +6,7 @@ use super::chunks::Chunks;
 use super::containers::ExistingEphemeralContainers;
 use crate::identity::{Expiration, Warnings};
 
-/// The containers that a request may change.
+/// The containers of a pod that a request may change.
 #[derive(Clone, Copy, Debug)]
 pub enum Scope<'a> {
     /// A pod's creation: its init containers and containers.
@@ -21,16 +21,21 @@ pub enum Scope<'a> {
 pub struct Jitter(pub i64);
 
 impl Jitter {
+    /// The most seconds that can be taken off: two hours.
     pub const MAX: i64 = 7200;
 }
 
-/// What a pod lacks for its identity.
+/// What a pod lacks to have its identity. [`Plan::patch`] writes it as a JSON patch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan<'p> {
     pub(crate) containers: Chunks<ContainerPlan<'p>>,
+    /// The volume with the token.
     pub volume: VolumePlan<'p>,
+    /// Where to add [`LABEL`]; `None` if it is not added.
     pub label: Option<LabelPlan>,
+    /// What to tell the user about the pod.
     pub warnings: Warnings,
+    /// Whether something is missing, and whether it can be added.
     pub status: Status,
     /// The first of the containers that annotations leave out, for people: not
     /// more than [`Plan::LEFT_OUT_KEPT`].
@@ -40,11 +45,12 @@ pub struct Plan<'p> {
     pub(super) mount_path: &'p str,
 }
 
-/// How a plan ends.
+/// Whether a pod lacks something, and whether it can be added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
     /// Something is missing, and the plan adds it.
     Incomplete,
+    /// The pod has all that it needs.
     Complete,
     /// No container takes part.
     NoContainers,
@@ -55,18 +61,23 @@ pub enum Status {
     TooLarge,
 }
 
-/// What one container that takes part lacks.
+/// What one container lacks. Containers that annotations leave out have no plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "independent facts about a container")]
 pub struct ContainerPlan<'p> {
+    /// The list that the container is in.
     pub list: List,
+    /// The container's place in its list, from 0.
     pub index: usize,
+    /// The container's name.
     pub name: &'p str,
     /// Which variables are added, in the order of [`Variables::ALL`].
     pub verdicts: [Verdict; 4],
+    /// Whether a `volumeMount` for the token is added.
     pub mount: bool,
+    /// What the container already has at the token's mount path.
     pub mounted: Mounted<'p>,
-    /// It has credentials once the plan is carried out.
+    /// Whether the container has credentials once the patch is applied.
     pub covered: bool,
     pub(super) has_env: bool,
     pub(super) has_mounts: bool,
@@ -75,15 +86,20 @@ pub struct ContainerPlan<'p> {
 /// Variables that are added together, or not at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Variables {
+    /// `AWS_STS_REGIONAL_ENDPOINTS`.
     RegionalSts,
+    /// `AWS_REGION` and `AWS_DEFAULT_REGION`.
     Region,
+    /// The pair that names the role, or the agent, and the token's file.
     Credentials,
+    /// `AWS_ROLE_SESSION_NAME`.
     SessionName,
 }
 
 /// Whether variables are added to a container, and if not, why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
+    /// The container lacks them, and they are added.
     Added,
     /// The container has this one already, which stays.
     Own(&'static str),
@@ -91,49 +107,66 @@ pub enum Verdict {
     NotAsked,
 }
 
-/// What stands at the token's mount path.
+/// What a container has mounted at the token's path before the mutation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mounted<'p> {
+    /// Nothing.
     Nothing,
+    /// The token's volume.
     OurVolume,
-    /// Another volume, or a part of ours; does it hold the token all the same?
+    /// Another volume, or a sub-path of the token's volume.
     Taken {
+        /// The name of that volume.
         by: &'p str,
+        /// Whether it holds a token with the right audience, so that the
+        /// container has credentials.
         with_token: bool,
     },
 }
 
-/// The list of the pod's spec that a container stands in.
+/// One of the lists of containers in a pod's spec.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum List {
+    /// `spec.initContainers`.
     InitContainers,
+    /// `spec.containers`.
     Containers,
+    /// `spec.ephemeralContainers`.
     EphemeralContainers,
 }
 
 /// An environment variable to append.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EnvVar<'p> {
+    /// The variable's name.
     pub name: &'static str,
+    /// Where its value comes from.
     pub source: EnvSource<'p>,
 }
 
+/// Where the value of an [`EnvVar`] comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EnvSource<'p> {
+    /// A literal value.
     Value(Cow<'p, str>),
     /// The downward API's `metadata.name`.
     PodName,
 }
 
-/// The token's volume, and what to add of it.
+/// The volume with the token, whether the pod has it or it is added.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VolumePlan<'p> {
+    /// The volume's name.
     pub name: String,
+    /// Whether the volume is added to the pod.
     pub add: bool,
     /// The pod has it already.
     pub present: bool,
+    /// The audience of the volume's token.
     pub audience: &'p str,
+    /// How long the volume's token lives.
     pub expiration: Expiration,
+    /// The token's file, relative to the volume.
     pub token_path: &'p str,
     pub(super) has_volumes: bool,
 }
@@ -141,22 +174,27 @@ pub struct VolumePlan<'p> {
 /// `eks.amazonaws.com/pod-identity: enabled`, and where it goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LabelPlan {
+    /// The pod has labels: one is added to them.
     Entry,
+    /// The pod has no labels: `metadata.labels` is added.
     Labels,
+    /// The pod has no metadata: `metadata` is added.
     Metadata,
 }
 
-/// The label of a pod with container credentials, and its value.
+/// The name of the label that a pod with container credentials gets.
 pub const LABEL: &str = "eks.amazonaws.com/pod-identity";
+/// The value of [`LABEL`].
 pub const LABEL_VALUE: &str = "enabled";
 
 impl Variables {
-    /// In the order of the contract.
+    /// Every group, in the order in which they are added.
     pub const ALL: [Self; 4] =
         [Self::RegionalSts, Self::Region, Self::Credentials, Self::SessionName];
 }
 
 impl<'p> Plan<'p> {
+    /// How many containers [`left_out`](Self::left_out) holds at most.
     pub const LEFT_OUT_KEPT: usize = 1_000;
 
     /// The containers that take part, in the order of the pod.
@@ -223,6 +261,7 @@ impl<'p> EnvVar<'p> {
 }
 
 impl List {
+    /// The list's name, as in a pod's `spec`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {

@@ -13,7 +13,8 @@ use super::target::ContainerIdentity;
 use super::volume::TokenVolume;
 use crate::identity::{Expiration, Identity, Warning, WarningKind, Warnings, token_expiration};
 
-/// Plans what `pod` needs to have `identity`.
+/// Plans what to add to the containers of `pod` in `scope` to give it `identity`. What is
+/// there already stays, so that a plan for the mutated pod adds nothing.
 #[must_use]
 pub fn plan<'p>(
     pod: &'p Pod<'p>,

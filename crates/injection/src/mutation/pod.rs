@@ -65,7 +65,7 @@ pub(super) struct Os<'a> {
 }
 
 impl<'a> Pod<'a> {
-    /// The `ServiceAccount` that the pod runs as.
+    /// The name of the `ServiceAccount` that the pod runs as; `default` if it names none.
     #[must_use]
     pub fn service_account_name(&self) -> &str {
         let named = [&self.spec.service_account_name, &self.spec.service_account];
@@ -73,7 +73,8 @@ impl<'a> Pod<'a> {
         set.next().map_or("default", |name| name)
     }
 
-    /// The name, or the prefix that the API server makes one from.
+    /// `metadata.name`, or `metadata.generateName`, the prefix that the API server makes a
+    /// name from. Empty if there is neither.
     #[must_use]
     pub fn name(&self) -> &str {
         let metadata = self.metadata.as_ref();
@@ -81,8 +82,8 @@ impl<'a> Pod<'a> {
         name.or_else(|| metadata.and_then(|m| m.generate_name.as_deref())).unwrap_or_default()
     }
 
-    /// The API server's picture of a static pod, which kubelet runs from a
-    /// file and which is not to be changed.
+    /// Whether this is a mirror pod: the API server's copy of a static pod, which the kubelet
+    /// runs from a file. A mirror pod can't be changed.
     /// <https://kubernetes.io/docs/reference/labels-annotations-taints/#kubernetes-io-config-mirror>
     #[must_use]
     pub fn is_mirror(&self) -> bool {

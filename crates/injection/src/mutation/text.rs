@@ -7,7 +7,7 @@ use std::ops::Deref;
 
 use super::chunks::Chunks;
 
-/// A JSON string: borrowed unless it has escapes. (serde borrows a bare
+/// A string of a JSON text: borrowed from it, unless it has escapes. (serde borrows a bare
 /// `Cow<str>` field, but not one inside an `Option` or a list.) It takes two
 /// words, as a `&str` does: a review may have a million of them.
 #[derive(Clone, Debug)]

@@ -4,20 +4,21 @@ use json_patch::jsonptr::{Pointer, PointerBuf};
 use json_patch::{AddOperation, Patch, PatchOperation};
 use serde_json::{Value, json};
 
-/// What a document holds.
+/// The pod templates of a document, and the objects without one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Templates {
+    /// The pod templates, in the order of the document.
     pub found: Vec<Template>,
-    /// What stays as it is.
+    /// The objects that are left unchanged.
     pub passed_over: Vec<PassedOver>,
 }
 
 /// A Pod, or the template that Pods are made from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template {
-    /// `Deployment app`, for people.
+    /// The object's kind and name, for people: `Deployment app`.
     pub object: String,
-    /// As written; the API server's client fills in its own where there is none.
+    /// The object's `metadata.namespace`; without one `kubectl` fills in its own.
     pub namespace: Option<String>,
     /// Where the pod (metadata and spec) is in the document.
     at: PointerBuf,
@@ -26,6 +27,7 @@ pub struct Template {
 /// An object without a pod template that is known here.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PassedOver {
+    /// The object's kind and name, for people: `Service app`.
     pub object: String,
     /// It looks as if it made Pods (Argo's Rollout, say). Those are mutated
     /// when they are created; here it stays as it is.
@@ -94,8 +96,8 @@ impl Templates {
 }
 
 impl Template {
-    /// The bytes that an API server would send for a Pod of it: the pod's
-    /// creation in `namespace`, as a dry run.
+    /// The JSON of the `AdmissionReview` that an API server would send to create a pod of this
+    /// template in `namespace`, as a dry run. `document` is what the template was found in.
     ///
     /// # Errors
     /// None for values that came from a manifest; serde's signature has them.
@@ -121,7 +123,7 @@ impl Template {
         }))
     }
 
-    /// The pod's patch as one of the document.
+    /// Turns a patch of the pod into one of the document that the template was found in.
     #[must_use]
     pub fn placed(&self, patch: Patch) -> Patch {
         let operations = patch.0.into_iter().map(|operation| match operation {

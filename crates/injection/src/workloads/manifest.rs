@@ -4,10 +4,10 @@ use serde_json::Value;
 
 use crate::identity::{ManifestError, documents};
 
-/// The documents, without the empty ones.
+/// Reads the documents of a text in YAML or JSON, without the empty ones.
 ///
 /// # Errors
-/// Text that is neither YAML nor JSON.
+/// Text that is neither YAML nor JSON, or that is too large to be read.
 pub fn read(text: &str) -> Result<Vec<Value>, ManifestError> {
     let mut documents = documents(text)?;
     documents.retain(|document| !document.is_null());
