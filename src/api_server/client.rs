@@ -9,15 +9,16 @@ use hyper::http::uri::Scheme;
 use kube::api::GetParams;
 use kube::client::RustlsTlsError;
 use kube::config::{
-    AuthInfo, ExecInteractiveMode, InClusterError, KubeConfigOptions, Kubeconfig, KubeconfigError,
+    AuthInfo, ExecInteractiveMode, InClusterError, KubeConfigOptions, KubeconfigError,
 };
 use kube::{Client, Config, Resource};
 use serde::de::DeserializeOwned;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
-use crate::input;
+use crate::input::{self, InputError};
 
+use super::kubeconfig;
 use super::request::OwnDeadline;
 use super::transport::{CONNECT_TIMEOUT, server, transport};
 
@@ -36,6 +37,8 @@ pub enum ClientError {
     Url { url: String, source: hyper::http::uri::InvalidUri },
     #[error("failed to read --kubeconfig {}", path.display())]
     Read { path: PathBuf, source: KubeconfigError },
+    #[error(transparent)]
+    Input(#[from] InputError),
     #[error("failed to find a kubeconfig; set --kubeconfig")]
     Find(#[source] KubeconfigError),
     #[error("failed to use --kubeconfig {}", path.display())]
@@ -78,16 +81,16 @@ pub(super) struct ConnectTimeout {
 
 /// A client for the API server that the flags of `serve` name, else for the cluster that this runs in.
 pub async fn of_service(
-    kubeconfig: Option<&Path>,
+    file: Option<&Path>,
     url: Option<&str>,
     limit: RequestTimeout,
 ) -> Result<Client, ClientError> {
     let parse =
         |url: &str| url.parse().map_err(|source| ClientError::Url { url: url.to_owned(), source });
-    let mut config = match (kubeconfig, url) {
+    let mut config = match (file, url) {
         (Some(path), _) => {
-            let read = Kubeconfig::read_from(path)
-                .map_err(|source| ClientError::Read { path: path.to_owned(), source })?;
+            let read = kubeconfig::read(path)?;
+            kubeconfig::check_files(&read, None)?;
             let used = Config::from_custom_kubeconfig(read, &KubeConfigOptions::default()).await;
             used.map_err(|source| ClientError::Use { path: path.to_owned(), source })?
         }
@@ -102,25 +105,22 @@ pub async fn of_service(
 
 /// A client for the cluster that kubectl would ask, and the namespace that it would ask in.
 pub async fn of_user(
-    kubeconfig: Option<&Path>,
+    file: Option<&Path>,
     context: Option<&str>,
     limit: RequestTimeout,
 ) -> Result<(Client, String), ClientError> {
-    let read = match kubeconfig {
-        Some(path) => Kubeconfig::read_from(path)
-            .map_err(|source| ClientError::Read { path: path.to_owned(), source }),
-        None => Kubeconfig::read().map_err(ClientError::Find),
-    };
+    let read = file.map_or_else(kubeconfig::find, kubeconfig::read);
     let options = KubeConfigOptions {
         context: context.map(ToOwned::to_owned),
         ..KubeConfigOptions::default()
     };
     let config = match read {
         Ok(read) => {
+            kubeconfig::check_files(&read, context)?;
             Config::from_custom_kubeconfig(read, &options).await.map_err(ClientError::UseFound)?
         }
         // In a pod of the cluster there is none.
-        Err(error) if kubeconfig.is_none() && context.is_none() => {
+        Err(error) if file.is_none() && context.is_none() => {
             Config::incluster().map_err(|_| error)?
         }
         Err(error) => return Err(error),

@@ -5,6 +5,7 @@
 pub mod client;
 pub mod clock;
 pub mod failure;
+mod kubeconfig;
 pub mod pages;
 mod request;
 mod transport;

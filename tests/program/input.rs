@@ -16,7 +16,7 @@ const POD: &str = "apiVersion: v1\nkind: Pod\nmetadata: {name: app, namespace: d
 const ACCOUNT: &str = "---\napiVersion: v1\nkind: ServiceAccount\nmetadata: {name: app, namespace: demo, annotations: {eks.amazonaws.com/role-arn: 'arn:aws:iam::111122223333:role/app'}}\n";
 
 /// The command lines that read `FILE`.
-const READERS: [&[&str]; 11] = [
+const READERS: [&[&str]; 14] = [
     &["inject", "-f", "FILE"],
     &["inject", "-f", "/dev/null", "--service-accounts", "FILE"],
     &["iam", "lint", "FILE"],
@@ -43,6 +43,9 @@ const READERS: [&[&str]; 11] = [
     &["issuer", "verify", "https://127.0.0.1:1", "--token", "FILE"],
     &["issuer", "verify", "https://127.0.0.1:1", "--ca-file", "FILE"],
     &["doctor", "--from-dir", "/dev", "--role-json", "FILE"],
+    &["doctor", "pod/app", "--kubeconfig", "FILE"],
+    &["audit", "--kubeconfig", "FILE"],
+    &["issuer", "documents", "--from-cluster", "--out=/dev/null/x", "--kubeconfig", "FILE"],
 ];
 
 fn program(args: &[&str], file: &Path) -> Command {
