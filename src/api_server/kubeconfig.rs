@@ -97,7 +97,7 @@ fn files(config: &mut Kubeconfig) -> impl Iterator<Item = &mut String> {
 fn resolve(file: &mut String, folder: &Path) {
     // An absolute path takes the folder's place.
     if let Some(path) = folder.join(file.as_str()).to_str() {
-        *file = path.to_owned();
+        path.clone_into(file);
     }
 }
 

@@ -84,7 +84,7 @@ async fn name_the_flag_within_seconds_where_no_instance_metadata_answers() {
     let silent = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     for (metadata, says) in [
         (CLOSED, "Connection refused"),
-        (silent.local_addr().unwrap(), "no answer"),
+        (silent.local_addr().unwrap(), "no response"),
         (instance_metadata("<html>").await, "identity document"),
     ] {
         let begin = Instant::now();
