@@ -37,8 +37,10 @@ pub enum ClientError {
     Url { url: String, source: hyper::http::uri::InvalidUri },
     #[error("failed to read --kubeconfig {}", path.display())]
     Read { path: PathBuf, source: KubeconfigError },
-    #[error(transparent)]
-    Input(#[from] InputError),
+    #[error("failed to use --kubeconfig: {0}")]
+    FlagFile(InputError),
+    #[error("failed to use the kubeconfig: {0}")]
+    NamedFile(#[from] InputError),
     #[error("failed to find a kubeconfig; set --kubeconfig")]
     Find(#[source] KubeconfigError),
     #[error("failed to use --kubeconfig {}", path.display())]
@@ -71,6 +73,16 @@ pub enum ClientError {
     Panicked(#[source] tokio::task::JoinError),
 }
 
+impl ClientError {
+    /// The same, where the file is the one that a flag names.
+    fn of_flag(self) -> Self {
+        match self {
+            Self::NamedFile(error) => Self::FlagFile(error),
+            other => other,
+        }
+    }
+}
+
 /// The connection could not be used in time.
 #[derive(Debug, thiserror::Error)]
 #[error("no connection to {server} within {limit:?}")]
@@ -89,7 +101,7 @@ pub async fn of_service(
         |url: &str| url.parse().map_err(|source| ClientError::Url { url: url.to_owned(), source });
     let mut config = match (file, url) {
         (Some(path), _) => {
-            let read = kubeconfig::read(path)?;
+            let read = kubeconfig::read(path).map_err(ClientError::of_flag)?;
             kubeconfig::check_files(&read, None)?;
             let used = Config::from_custom_kubeconfig(read, &KubeConfigOptions::default()).await;
             used.map_err(|source| ClientError::Use { path: path.to_owned(), source })?
@@ -109,7 +121,10 @@ pub async fn of_user(
     context: Option<&str>,
     limit: RequestTimeout,
 ) -> Result<(Client, String), ClientError> {
-    let read = file.map_or_else(kubeconfig::find, kubeconfig::read);
+    let read = match file {
+        Some(path) => kubeconfig::read(path).map_err(ClientError::of_flag),
+        None => kubeconfig::find(),
+    };
     let options = KubeConfigOptions {
         context: context.map(ToOwned::to_owned),
         ..KubeConfigOptions::default()
