@@ -13,7 +13,7 @@ use kube::api::DeleteParams;
 use crate::cluster::Cluster;
 use crate::overlays::apply;
 use crate::suite;
-use crate::support::{Call, eventually, pod, poll};
+use crate::support::{Call, Relay, eventually, pod, poll};
 
 const HOME: &str = "kube-system";
 const CONFIGURATIONS: &str = "mutatingwebhookconfigurations";
@@ -101,17 +101,29 @@ async fn every_right_is_used_and_every_use_has_its_right() {
     .await;
     drop((awake, sleeper));
 
-    // An older API server, without streaming lists. Asked before its watch has answered, a replica looks the
-    // ConfigMap up itself.
+    // An older API server, without streaming lists.
     cluster.as_local().control_plane().restart_api_server_with(without_streaming_lists()).await;
+    let replica = cluster.as_local().with_files().start().await;
+    replica.ready().await;
+    drop(replica);
+
+    // A replica whose first lists get no answer: asked then, it looks the ConfigMap up itself.
     let demo = cluster.namespace("demo", serde_json::json!({})).await;
-    eventually("a replica that is asked while it starts", SOON, || async {
-        let replica = cluster.as_local().with_files().start().await;
-        let _ = replica.review(&demo, &pod("early", "default")).await;
-        replica.ready().await;
-        all_used(&cluster, &rights, |_| true)
+    let relay = Relay::before(cluster.as_local().control_plane()).await;
+    relay.fall_silent();
+    let by_relay = format!("--kube-api={}", relay.url());
+    let replica = cluster.as_local().with_files().arg(by_relay).start().await;
+    let lists = "the lists of ServiceAccounts and of the ConfigMap, unanswered";
+    eventually(lists, SOON, || async {
+        ensure!(relay.fallen() >= 2, "{} connections", relay.fallen());
+        Ok(())
     })
     .await;
+    relay.serve_new();
+    let answer = replica.review(&demo, &pod("early", "default")).await;
+    assert_eq!(answer.outcome(), "not-configured");
+    eventually("each right to be used", SOON, || async { all_used(&cluster, &rights, |_| true) })
+        .await;
 
     let mut without = cluster.as_local().calls();
     without.retain(|call| !rights.iter().any(|right| right.grants(call)));
