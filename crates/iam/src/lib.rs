@@ -14,6 +14,7 @@ mod near;
 mod node;
 mod partition;
 mod place;
+mod placeholder;
 mod policy;
 mod provider;
 mod quotes;

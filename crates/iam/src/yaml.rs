@@ -35,6 +35,7 @@ pub(super) fn read(source: &Source) -> Result<Vec<Node>, YamlError> {
             event => documents.push(builder.node(event, span)?),
         }
     }
+    documents.iter_mut().for_each(|node: &mut Node| node.fill(source));
     Ok(documents)
 }
 
@@ -83,6 +84,12 @@ where
                 }
                 return Ok(node);
             }
+            Event::Scalar(text, ScalarStyle::Plain, ..)
+                if text.chars().next().is_some_and(|c| self.source.hole(c).is_some())
+                    && text.chars().count() == 1 =>
+            {
+                Kind::Unknown(self.source.filled(&text).0)
+            }
             Event::Scalar(text, style, ..) => scalar(&text, style, tag.is_some()),
             Event::SequenceStart(..) => {
                 let mut items = Vec::new();
@@ -103,7 +110,9 @@ where
                             let key = self.node(event, span)?;
                             let (event, span) = self.owed()?;
                             let value = self.node(event, span)?;
-                            members.push(Member { key_at: key.at, key: key_text(key), value });
+                            let (key_at, key_tag) = (key.at, key.tag.clone());
+                            let member = Member::new(key_text(key), key_at, value);
+                            members.push(Member { key_tag, ..member });
                         }
                     }
                 }
@@ -137,7 +146,7 @@ fn key_text(key: Node) -> String {
     match key.kind {
         Kind::Text(text) | Kind::Number(text) => text,
         Kind::Bool(value) => value.to_string(),
-        Kind::Null | Kind::List(_) | Kind::Map(_) => String::new(),
+        _ => String::new(),
     }
 }
 
