@@ -25,9 +25,9 @@ pub(super) fn substituted(text: &str) -> Kind {
         };
         let start = filled.len();
         if let Some(literal) = name.strip_prefix('!') {
-            filled.push_str(&format!("${{{literal}}}"));
+            filled.extend(["${", literal, "}"]);
         } else {
-            filled.push_str(&format!("${{{name}}}"));
+            filled.extend(["${", name, "}"]);
             unknown.push(start..filled.len());
         }
         rest = behind;

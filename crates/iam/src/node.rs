@@ -156,7 +156,9 @@ impl Node {
                 }
             }
             Kind::List(items) | Kind::Either(items) => {
-                items.iter_mut().for_each(|item| item.fill(source));
+                for item in items {
+                    item.fill(source);
+                }
             }
             Kind::Map(members) => {
                 for member in members {

@@ -27,7 +27,7 @@ pub(super) fn read(source: &Source) -> Result<Vec<Node>, YamlError> {
         anchors: HashMap::new(),
         nodes: 0,
     };
-    let mut documents = Vec::new();
+    let mut documents: Vec<Node> = Vec::new();
     while let Some((event, span)) = builder.next()? {
         match event {
             Event::StreamEnd => break,
@@ -35,7 +35,9 @@ pub(super) fn read(source: &Source) -> Result<Vec<Node>, YamlError> {
             event => documents.push(builder.node(event, span)?),
         }
     }
-    documents.iter_mut().for_each(|node: &mut Node| node.fill(source));
+    for node in &mut documents {
+        node.fill(source);
+    }
     Ok(documents)
 }
 
