@@ -1,5 +1,6 @@
 //! What needs the machine for itself: it measures time and memory, opens thousands of files or connections, or
-//! takes all processors. Cargo runs one test program after the other, so nothing else of ours runs beside these.
+//! takes all processors. Cargo runs one test program after the other, so nothing else of ours runs beside these,
+//! and `alone` has them run one after the other.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -16,3 +17,11 @@ mod support;
 mod availability;
 mod burst;
 mod lifecycle;
+
+use tokio::sync::{Mutex, MutexGuard};
+
+/// The machine. Each test here holds it from its first line to its end.
+async fn alone() -> MutexGuard<'static, ()> {
+    static MACHINE: Mutex<()> = Mutex::const_new(());
+    MACHINE.lock().await
+}

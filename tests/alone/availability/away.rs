@@ -4,10 +4,12 @@ use tokio::time::Instant;
 
 use super::load::{Gap, Load};
 use super::scene::{APP, ROLE, Scene};
+use crate::alone;
 use crate::support::{ControlPlane, Options, pod};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_control_plane_killed_under_load_finds_the_webhook_as_it_was() {
+    let _alone = alone().await;
     let control_plane = ControlPlane::start(Options::default()).await;
     let scene = Scene::new(&control_plane, &[]).await;
     let replicas = scene.start(2).await;

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::load::{Gap, Load};
 use super::scene::{SOON, Scene};
+use crate::alone;
 use crate::support::{control_plane, eventually};
 
 /// What an overwritten caBundle may cost at most.
@@ -17,6 +18,7 @@ pub const JUNK: &str = "anVuaw==";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_secret_deleted_or_corrupted_loses_no_pod() {
+    let _alone = alone().await;
     let scene = Scene::new(control_plane().await, &[]).await;
     let replicas = scene.start(2).await;
     let authority = scene.secret("ca.crt").await.unwrap();
@@ -54,6 +56,7 @@ async fn a_secret_deleted_or_corrupted_loses_no_pod() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_overwritten_bundle_costs_no_pod_after_its_repair() {
+    let _alone = alone().await;
     let scene = Scene::new(control_plane().await, &[]).await;
     let _replicas = scene.start(2).await;
     let right = scene.bundle().await.unwrap();

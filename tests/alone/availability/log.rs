@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::refused::Unready;
 use super::scene::Scene;
+use crate::alone;
 use crate::support::control_plane;
 
 /// Most readers of JSON keep one of two, and drop the other.
@@ -19,6 +20,7 @@ fn assert_each_key_once(log: &str) {
 
 #[tokio::test]
 async fn a_line_says_what_was_done_to_which_object() {
+    let _alone = alone().await;
     let scene = Scene::new(control_plane().await, &[]).await;
     let replicas = scene.start(1).await;
     let secret = format!("Secret {}/pod-identity-webhook", scene.home);
@@ -32,6 +34,7 @@ async fn a_line_says_what_was_done_to_which_object() {
 
 #[tokio::test]
 async fn a_line_says_that_something_failed_and_why() {
+    let _alone = alone().await;
     let scene = Scene::unregistered(control_plane().await, &["secrets"], &[]).await;
     scene.register(&json!({})).await;
     let replica = Unready::start(&scene);

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpStream;
 
 use super::scene::{SOON, Scene};
+use crate::alone;
 use crate::support::{
     Connection, Launched, Reply, cluster_name, control_plane, eventually, free_port,
 };
@@ -64,6 +65,7 @@ impl Unready {
 
 #[tokio::test]
 async fn without_rights_on_secrets_the_missing_rule_is_named() {
+    let _alone = alone().await;
     let scene = Scene::unregistered(control_plane().await, &["secrets"], &[]).await;
     scene.register(&json!({})).await;
     let replica = Unready::start(&scene);
@@ -74,6 +76,7 @@ async fn without_rights_on_secrets_the_missing_rule_is_named() {
 
 #[tokio::test]
 async fn without_rights_on_webhook_configurations_the_missing_rule_is_named() {
+    let _alone = alone().await;
     let less = ["mutatingwebhookconfigurations"];
     let scene = Scene::unregistered(control_plane().await, &less, &[]).await;
     scene.register(&json!({})).await;
@@ -85,6 +88,7 @@ async fn without_rights_on_webhook_configurations_the_missing_rule_is_named() {
 
 #[tokio::test]
 async fn a_configuration_of_cert_manager_is_left_to_it() {
+    let _alone = alone().await;
     let scene = Scene::unregistered(control_plane().await, &[], &[]).await;
     scene.register(&json!({ "cert-manager.io/inject-ca-from": "home/webhook" })).await;
     let replica = Unready::start(&scene);

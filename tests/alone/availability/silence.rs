@@ -11,6 +11,7 @@ use tokio::time::sleep;
 
 use super::load::Load;
 use super::scene::{ROLE, SOON, Scene};
+use crate::alone;
 use crate::support::{Relay, Webhook, control_plane, eventually, pod};
 
 /// A `ServiceAccount` whose role changes while nobody hears of it.
@@ -92,6 +93,7 @@ async fn role_of_marker(scene: &Scene<'_>, replica: &Webhook) -> anyhow::Result<
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_silent_api_server_costs_no_pod_and_no_change() {
+    let _alone = alone().await;
     let mut silence = Silence::of(Relay::before(control_plane().await).await);
     let scene = Scene::new(control_plane().await, &[&silence.flag()]).await;
     silence.prepare(&scene).await;
@@ -110,6 +112,7 @@ async fn a_silent_api_server_costs_no_pod_and_no_change() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "takes three minutes: make soak"]
 async fn a_watch_that_fell_silent_is_made_anew_unasked() {
+    let _alone = alone().await;
     let mut silence = Silence::of(Relay::before(control_plane().await).await);
     let scene = Scene::new(control_plane().await, &[&silence.flag()]).await;
     silence.prepare(&scene).await;

@@ -16,6 +16,7 @@ use super::load::{Gap, Load};
 use super::scene::{SOON, Scene, certificate_flags};
 use super::silence::Silence;
 use super::soak_table::{Counts, Table};
+use crate::alone;
 use crate::support::{ControlPlane, Options, Relay, Webhook, eventually};
 
 /// How long, in seconds.
@@ -82,6 +83,7 @@ struct Soak<'a> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_lost_whatever_is_disturbed() {
+    let _alone = alone().await;
     let seconds = std::env::var(SECONDS).map_or(IN_THE_SUITE, |text| text.parse().expect(SECONDS));
     let control_plane = ControlPlane::start(Options::default()).await;
     // A leaf outlives an API server's restart most of the time, as a real one does always.

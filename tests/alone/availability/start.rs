@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::load::Load;
 use super::scene::{APP, ROLE, Scene, certificate_flags, role};
+use crate::alone;
 use crate::support::{control_plane, pod};
 
 const ROUNDS: usize = 20;
@@ -18,6 +19,7 @@ const SECONDS: &str = "ROTATION_SECONDS";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn three_replicas_started_at_once_on_nothing_admit_the_first_pod() {
+    let _alone = alone().await;
     let mut longest = Duration::ZERO;
     for _ in 0..ROUNDS {
         let scene = Scene::new(control_plane().await, &[]).await;
@@ -43,6 +45,7 @@ async fn three_replicas_started_at_once_on_nothing_admit_the_first_pod() {
 /// its calls each replica is called anew all the time, by the caBundle of then.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rotation_every_few_seconds_loses_no_pod() {
+    let _alone = alone().await;
     let seconds = std::env::var(SECONDS).map_or(30, |text| text.parse().expect(SECONDS));
     let flags = certificate_flags(24, 8, 4);
     let scene = Scene::new(control_plane().await, &flags.each_ref().map(String::as_str)).await;

@@ -3,12 +3,14 @@
 use futures::future::join_all;
 use serde_json::Value;
 
+use crate::alone;
 use crate::support::{Registration, Webhook, control_plane, pod};
 
 const PODS: usize = 2000;
 
 #[tokio::test]
 async fn gives_each_pod_of_a_burst_its_identity() {
+    let _alone = alone().await;
     let control_plane = control_plane().await;
     let webhook = Webhook::builder().kubeconfig(control_plane.kubeconfig()).start().await;
     webhook.ready().await;
@@ -29,6 +31,7 @@ async fn gives_each_pod_of_a_burst_its_identity() {
 /// Each with a `ServiceAccount` of its own, made a moment before: what the watch has not brought yet is asked for.
 #[tokio::test]
 async fn gives_each_pod_of_a_fresh_service_account_its_identity() {
+    let _alone = alone().await;
     let control_plane = control_plane().await;
     // As above: none is to be lost, however slow the machine.
     let webhook = Webhook::builder()

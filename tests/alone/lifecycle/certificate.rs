@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use super::{accounts, from_file, is_well};
+use crate::alone;
 use crate::support::{Authority, Pair, Webhook, eventually};
 
 const NAMES: &[&str] = &["127.0.0.1", "localhost"];
@@ -27,6 +28,7 @@ async fn unready_because(webhook: &Webhook, reason: &str) {
 
 #[tokio::test]
 async fn is_unready_from_the_moment_its_certificate_expires_until_there_is_another() {
+    let _alone = alone().await;
     let (webhook, _folder) = from_file(&[]).await;
     let now = SystemTime::now();
     let end = now + Duration::from_secs(4);
@@ -44,6 +46,7 @@ async fn is_unready_from_the_moment_its_certificate_expires_until_there_is_anoth
 
 #[tokio::test]
 async fn is_never_ready_where_it_starts_with_a_certificate_out_of_its_time() {
+    let _alone = alone().await;
     let now = SystemTime::now();
     for (valid, reason) in [
         (now - 2 * HOUR..now - HOUR, "the certificate expired"),

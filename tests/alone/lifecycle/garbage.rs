@@ -6,6 +6,7 @@ use tokio::task::JoinSet;
 
 use super::raw::Raw;
 use super::{dialer, from_file, is_well};
+use crate::alone;
 use crate::support::{Dialer, Webhook, eventually};
 
 const CONNECTIONS: usize = 10_000;
@@ -60,6 +61,7 @@ async fn a_round(webhook: &Webhook) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn survives_ten_thousand_garbage_connections_without_a_trace() {
+    let _alone = alone().await;
     let (webhook, _folder) = from_file(&[]).await;
     is_well(&webhook).await;
     let files = webhook.process().open_files();

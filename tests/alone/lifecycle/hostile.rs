@@ -7,6 +7,7 @@ use tokio::task::JoinSet;
 
 use super::raw::Raw;
 use super::{dialer, from_file, is_well, review_body};
+use crate::alone;
 use crate::support::{Webhook, eventually};
 
 const HEAD: &str = "POST /mutate HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n";
@@ -25,6 +26,7 @@ async fn answer_to(webhook: &Webhook, parts: impl IntoIterator<Item = String>) -
 
 #[tokio::test]
 async fn refuses_what_breaks_http_and_closes_the_connection() {
+    let _alone = alone().await;
     let (webhook, _folder) = from_file(&["--max-request-bytes=64Ki"]).await;
     let body = review_body();
     let (length, over) = (body.len(), " ".repeat(LIMIT + 1));
@@ -78,6 +80,7 @@ async fn refuses_what_breaks_http_and_closes_the_connection() {
 
 #[tokio::test]
 async fn ends_a_chunked_body_that_never_does() {
+    let _alone = alone().await;
     let (webhook, _folder) = from_file(&["--max-request-bytes=64Ki"]).await;
     let chunks = std::iter::repeat(format!("100\r\n{}\r\n", " ".repeat(0x100)));
     // Bounded, so that a program that took it all would fail here and not for ever.
@@ -91,6 +94,7 @@ async fn ends_a_chunked_body_that_never_does() {
 
 #[tokio::test]
 async fn answers_each_of_a_hundred_pipelined_requests() {
+    let _alone = alone().await;
     let (webhook, _folder) = from_file(&[]).await;
     let body = review_body();
     let usual = format!("{HEAD}Content-Length: {}\r\n\r\n{body}", body.len());
@@ -103,6 +107,7 @@ async fn answers_each_of_a_hundred_pipelined_requests() {
 
 #[tokio::test]
 async fn speaks_nothing_but_http_1_over_tls() {
+    let _alone = alone().await;
     let (webhook, _folder) = from_file(&[]).await;
     let preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
     let answer = answer_to(&webhook, [preface.to_owned()]).await;
@@ -117,6 +122,7 @@ async fn speaks_nothing_but_http_1_over_tls() {
 
 #[tokio::test]
 async fn tells_clients_of_old_tls_versions_and_closes() {
+    let _alone = alone().await;
     let (webhook, _folder) = from_file(&[]).await;
     for minor in [0, 1, 2] {
         let mut client = Raw::tcp(&dialer(&webhook)).await;
@@ -140,6 +146,7 @@ fn client_hello(minor: u8) -> Vec<u8> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn bounds_the_memory_of_many_large_bodies_at_once() {
+    let _alone = alone().await;
     const BODIES: usize = 64;
     const SIZE: usize = 7 << 20;
     /// The 64 MiB that all bodies share, twice since a buffer doubles when it is full, and a quarter for

@@ -6,6 +6,7 @@ use tokio::task::JoinSet;
 
 use super::raw::Raw;
 use super::{dialer, from_file, is_well};
+use crate::alone;
 use crate::support::{Dialer, Webhook, raise_open_files};
 
 /// What SECURITY.md promises.
@@ -97,6 +98,7 @@ async fn mixed(webhook: &Webhook, rounds: usize) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn stays_below_its_limit_under_any_mix_of_clients() {
+    let _alone = alone().await;
     raise_open_files();
     let (webhook, _folder) = from_file(&[]).await;
     let first = webhook.process().peak_kib();
@@ -114,6 +116,7 @@ async fn stays_below_its_limit_under_any_mix_of_clients() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn stays_below_its_limit_with_the_largest_request_that_can_be_configured() {
+    let _alone = alone().await;
     let (webhook, _folder) = from_file(&["--max-request-bytes=16Mi"]).await;
     mixed(&webhook, 2).await;
     let most = webhook.process().peak_kib();

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 
+use crate::alone;
 use crate::support::{
     Authority, Balancer, ControlPlane, Namespace, Pair, Registration, Scratch, Webhook,
     control_plane, eventually, overlaid, pod, register,
@@ -70,6 +71,7 @@ async fn create_pods(namespace: Arc<Namespace>, stop: Arc<AtomicBool>, made: Arc
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn loses_no_admission_when_both_replicas_are_restarted_in_turn() {
+    let _alone = alone().await;
     let control_plane = control_plane().await;
     let namespace = Arc::new(control_plane.namespace("rolling").await);
     namespace.service_account("app", &[("eks.amazonaws.com/role-arn", ROLE)]).await;

@@ -9,6 +9,7 @@ use tokio::task::JoinSet;
 use super::load::{ask_until_nobody_listens, transport};
 use super::raw::Raw;
 use super::{accounts, dialer, from_file, is_well, review_body};
+use crate::alone;
 use crate::support::{Webhook, eventually};
 
 const LONG: Duration = Duration::from_secs(20);
@@ -51,6 +52,7 @@ async fn half_sent(webhook: &Webhook) -> (Raw, String) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn answers_every_request_sent_on_kept_connections_when_it_is_terminated_under_load() {
+    let _alone = alone().await;
     const CLIENTS: usize = 32;
     let (webhook, _folder) = from_file(&["--shutdown-delay=2s"]).await;
     let mut clients = JoinSet::new();
@@ -91,6 +93,7 @@ async fn answers_every_request_sent_on_kept_connections_when_it_is_terminated_un
 
 #[tokio::test]
 async fn finishes_a_body_that_is_on_its_way_when_it_is_terminated() {
+    let _alone = alone().await;
     let (webhook, _folder) = from_file(&["--shutdown-delay=100ms"]).await;
     let (mut client, rest) = half_sent(&webhook).await;
     webhook.process().terminate();
@@ -107,6 +110,7 @@ async fn finishes_a_body_that_is_on_its_way_when_it_is_terminated() {
 
 #[tokio::test]
 async fn cuts_what_outlasts_the_timeout_says_so_and_succeeds() {
+    let _alone = alone().await;
     let args = ["--shutdown-delay=0s", "--shutdown-timeout=200ms"];
     let (webhook, _folder) = from_file(&args).await;
     let (mut client, _rest) = half_sent(&webhook).await;
@@ -119,6 +123,7 @@ async fn cuts_what_outlasts_the_timeout_says_so_and_succeeds() {
 
 #[tokio::test]
 async fn takes_an_interrupt_as_a_termination() {
+    let _alone = alone().await;
     let (webhook, _folder) = from_file(&["--shutdown-delay=1s"]).await;
     webhook.process().interrupt();
     unready(&webhook).await;
@@ -131,6 +136,7 @@ async fn takes_an_interrupt_as_a_termination() {
 
 #[tokio::test]
 async fn ends_at_once_at_a_second_signal() {
+    let _alone = alone().await;
     let args = ["--shutdown-delay=1h", "--shutdown-timeout=1h"];
     for interrupt in [true, false] {
         let (webhook, _folder) = from_file(&args).await;
@@ -154,6 +160,7 @@ async fn ends_at_once_at_a_second_signal() {
 
 #[tokio::test]
 async fn keeps_its_certificate_and_ends_at_once_where_a_fifo_takes_its_place() {
+    let _alone = alone().await;
     let (webhook, _folder) = from_file(&["--shutdown-delay=0s"]).await;
     // Whoever reads it waits for ever, for nobody writes to it.
     let fifo = webhook.folder().join("fifo");
@@ -169,6 +176,7 @@ async fn keeps_its_certificate_and_ends_at_once_where_a_fifo_takes_its_place() {
 
 #[tokio::test]
 async fn ends_at_a_signal_while_it_still_starts() {
+    let _alone = alone().await;
     // Takes connections and never answers, as instance metadata behind a firewall.
     let metadata = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("http://{}", metadata.local_addr().unwrap());

@@ -11,6 +11,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use super::load::{latencies, p99, transport};
 use super::raw::Raw;
 use super::{dialer, from_file, is_well};
+use crate::alone;
 use crate::support::{Dialer, Webhook, eventually, raise_open_files};
 
 const STALLED: usize = 1000;
@@ -121,6 +122,7 @@ async fn open_connections(webhook: &Webhook) -> usize {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn serves_as_usual_beside_a_thousand_stalled_connections_and_closes_them() {
+    let _alone = alone().await;
     raise_open_files();
     let (webhook, _folder) = from_file(&[]).await;
     let alone = latencies(&webhook, 4, 250).await;
@@ -162,6 +164,7 @@ async fn serves_as_usual_beside_a_thousand_stalled_connections_and_closes_them()
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn lets_usual_clients_in_where_stalled_ones_take_all_connections() {
+    let _alone = alone().await;
     raise_open_files();
     let (webhook, _folder) = from_file(&[]).await;
     let mut kept = transport(&webhook);
@@ -189,6 +192,7 @@ async fn lets_usual_clients_in_where_stalled_ones_take_all_connections() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn closes_a_thousand_connections_on_which_no_request_comes() {
+    let _alone = alone().await;
     raise_open_files();
     let (webhook, _folder) = from_file(&[]).await;
     let ended = stall(&webhook, &[Stall::Tls], STALLED).await;

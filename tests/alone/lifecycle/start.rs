@@ -7,6 +7,7 @@ use axum::body::Bytes;
 use axum::http::Request;
 
 use super::{accounts, is_well};
+use crate::alone;
 use crate::support::{
     Connection, ControlPlane, Options, Webhook, eventually, free_port, pod, poll,
 };
@@ -32,6 +33,7 @@ async fn refused(args: &[String]) -> String {
 
 #[tokio::test]
 async fn says_what_and_why_where_it_cannot_start() {
+    let _alone = alone().await;
     let (folder, from) = accounts();
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let taken = listener.local_addr().unwrap().port();
@@ -62,6 +64,7 @@ async fn says_what_and_why_where_it_cannot_start() {
 
 #[tokio::test]
 async fn starts_unready_without_an_api_server_and_is_ready_once_there_is_one() {
+    let _alone = alone().await;
     let control_plane = ControlPlane::start(Options::default()).await;
     let namespace = control_plane.namespace("late").await;
     let annotation = ("eks.amazonaws.com/role-arn", "arn:aws:iam::111122223333:role/app");
@@ -94,6 +97,7 @@ async fn starts_unready_without_an_api_server_and_is_ready_once_there_is_one() {
 
 #[tokio::test]
 async fn does_not_listen_before_it_has_a_certificate_and_ends_when_it_is_told_to() {
+    let _alone = alone().await;
     let (https, admin) = (free_port().unwrap(), free_port().unwrap());
     // Nobody listens there: the managed certificate does not come.
     let args = [
@@ -123,6 +127,7 @@ async fn does_not_listen_before_it_has_a_certificate_and_ends_when_it_is_told_to
 
 #[tokio::test]
 async fn starts_where_the_one_before_has_just_ended() {
+    let _alone = alone().await;
     let port = format!("--port={}", free_port().unwrap());
     for _ in 0..3 {
         let (webhook, _folder) = super::from_file(&[&port, "--shutdown-delay=0s"]).await;
