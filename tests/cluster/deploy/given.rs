@@ -1,6 +1,5 @@
 //! A cluster on which the webhook is installed already, as `CLUSTER_KUBECONFIG` says.
 
-use std::ffi::OsString;
 use std::time::Duration;
 
 use anyhow::ensure;
@@ -27,10 +26,10 @@ pub struct Given {
 }
 
 impl Cluster {
-    /// Nothing without the variable. `CLUSTER_NAMESPACE` says where the webhook is, else it is where
-    /// the manifests put it.
-    async fn given() -> Option<Self> {
-        let kubeconfig: OsString = std::env::var_os("CLUSTER_KUBECONFIG")?;
+    /// `CLUSTER_NAMESPACE` says where the webhook is, else it is where the manifests put it.
+    async fn given() -> Self {
+        let kubeconfig = std::env::var_os("CLUSTER_KUBECONFIG");
+        let kubeconfig = kubeconfig.expect("CLUSTER_KUBECONFIG names a kubeconfig");
         let home = std::env::var("CLUSTER_NAMESPACE");
         let home = home.unwrap_or_else(|_| "pod-identity-webhook".to_owned());
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
@@ -46,7 +45,7 @@ impl Cluster {
         let given = Given { deployment: deployment.metadata.name.unwrap(), replicas };
         given.start(&cluster.client, &cluster.home).await;
         cluster.place = Place::Given(given);
-        Some(cluster)
+        cluster
     }
 }
 
@@ -105,11 +104,9 @@ async fn pods(client: &Client, home: &str) -> Vec<Pod> {
 }
 
 #[tokio::test]
+#[ignore = "needs CLUSTER_KUBECONFIG=<a kubeconfig of a cluster with the webhook>"]
 async fn the_given_cluster_does_all_that_its_configuration_promises() {
-    let Some(mut cluster) = Cluster::given().await else {
-        eprintln!("CLUSTER_KUBECONFIG is not set: no other cluster is looked at");
-        return;
-    };
+    let mut cluster = Cluster::given().await;
     suite::gives_roles(&mut cluster).await;
     if Replica::of(&cluster).await.is_some() {
         suite::confines_its_replicas(&cluster).await;
