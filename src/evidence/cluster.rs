@@ -11,9 +11,10 @@ use serde_json::{Value, json};
 use super::ask::why;
 use super::items::Kept;
 use super::target::{Kind, ObjectName};
-use super::{ask, probe, workload};
+use super::{ask, workload};
 use crate::crypto;
-use crate::fetch::Fetcher;
+use crate::http_client::issuer_documents::Fetcher;
+use crate::http_client::webhook_probe;
 use diagnosis::{
     Address, DryRun, Entry, Fact, Facts, FetchedDocument, Probe, Subject, TokenFact,
     WebhookSettings, bounded, certificates, entries, probe_pod, probe_review, redacted_pod,
@@ -150,7 +151,7 @@ impl Gatherer<'_> {
 
     async fn probe(&self, entry: &Entry<'_>, review: &[u8]) -> Probe {
         match entry.address() {
-            Address::Url(url) => probe::call(entry, &url, review).await,
+            Address::Url(url) => webhook_probe::call(entry, &url, review).await,
             Address::Service { namespace, name } => self.behind(&namespace, &name).await,
         }
     }

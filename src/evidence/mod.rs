@@ -6,7 +6,7 @@ mod cluster;
 mod everything;
 mod folder;
 mod items;
-mod probe;
+pub mod live_issuer;
 mod target;
 mod workload;
 

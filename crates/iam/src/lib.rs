@@ -10,7 +10,6 @@ mod glob;
 mod intrinsic;
 mod json;
 mod lint;
-mod near;
 mod node;
 mod partition;
 mod place;
@@ -22,6 +21,8 @@ mod request;
 mod role;
 mod simulate;
 mod yaml;
+
+use text::near;
 
 pub use finding::{Code, Finding, Severity};
 pub use lint::lint;
