@@ -146,12 +146,12 @@ fn client_hello(minor: u8) -> Vec<u8> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn bounds_the_memory_of_many_large_bodies_at_once() {
-    let _alone = alone().await;
     const BODIES: usize = 64;
     const SIZE: usize = 7 << 20;
     /// The 64 MiB that all bodies share, twice since a buffer doubles when it is full, and a quarter for
     /// buffers on the way. The shipped manifest's limit is 256 MiB.
     const MOST_KIB: u64 = 160 << 10;
+    let _alone = alone().await;
     let (webhook, _folder) = from_file(&[]).await;
     let memory = webhook.process().resident_kib();
     let mut clients = JoinSet::new();

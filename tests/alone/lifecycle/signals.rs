@@ -52,8 +52,8 @@ async fn half_sent(webhook: &Webhook) -> (Raw, String) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn answers_every_request_sent_on_kept_connections_when_it_is_terminated_under_load() {
-    let _alone = alone().await;
     const CLIENTS: usize = 32;
+    let _alone = alone().await;
     let (webhook, _folder) = from_file(&["--shutdown-delay=2s"]).await;
     let mut clients = JoinSet::new();
     for _ in 0..CLIENTS {
