@@ -42,7 +42,7 @@ impl Case<'_> {
         let token = match &self.facts.token {
             Fact::Known(token) => token,
             Fact::Absent => return Finding::Unknown("the API server issued no token".to_owned()),
-            Fact::Unknown(why) => return Finding::Unknown(why.clone()),
+            Fact::Unknown(why) => return Finding::Unknown(why.to_string()),
             Fact::NotAsked => return Finding::Unknown("no token is given".to_owned()),
         };
         let key = self.key();
@@ -123,7 +123,7 @@ fn fetched<'a>(
 ) -> Result<&'a FetchedDocument, Finding> {
     match fact {
         Fact::Known(fetched) => Ok(fetched),
-        Fact::Unknown(why) => Err(Finding::Unknown(why.clone())),
+        Fact::Unknown(why) => Err(Finding::Unknown(why.to_string())),
         Fact::Absent | Fact::NotAsked => Err(Finding::Unknown(format!(
             "{what} was not fetched: without a token the issuer is not known"
         ))),

@@ -130,19 +130,17 @@ impl Token {
         subject: String,
         audiences: Vec<String>,
     ) -> Self {
-        let (signed, signature) = (String::new(), Vec::new());
-        let (expires, issued, not_before) = (None, None, None);
         Self {
             algorithm,
             kid,
             issuer,
             audiences,
             subject,
-            expires,
-            issued,
-            not_before,
-            signed,
-            signature,
+            expires: None,
+            issued: None,
+            not_before: None,
+            signed: String::new(),
+            signature: Vec::new(),
         }
     }
 
