@@ -93,8 +93,8 @@ pub(super) fn jwks(body: &str) -> String {
 
 /// These members: texts, lists of texts, and of other values their kind.
 fn only(members: &Map<String, Value>, names: &[&str]) -> Map<String, Value> {
-    let named = members.iter().filter(|(name, _)| names.contains(&name.as_str()));
-    let kept = named.map(|(name, value)| {
+    let wanted = members.iter().filter(|(name, _)| names.contains(&name.as_str()));
+    let kept = wanted.map(|(name, value)| {
         let kept = match value {
             Value::String(_) => value.clone(),
             Value::Array(items) => items
