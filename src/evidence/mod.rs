@@ -7,6 +7,7 @@ mod everything;
 mod folder;
 mod items;
 pub mod live_issuer;
+mod refused_pod;
 mod target;
 mod workload;
 
