@@ -13,5 +13,5 @@ mod workload;
 
 pub use cluster::{GatherError, Gatherer, config_map};
 pub use everything::{ListError, everything};
-pub use folder::{FolderError, load, save, vacant};
+pub use folder::{FolderError, load, printed_provider, printed_role, save, vacant};
 pub use target::{ObjectName, TargetError};

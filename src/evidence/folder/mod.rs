@@ -3,12 +3,14 @@
 
 mod file;
 mod load;
+mod printed;
 mod save;
 
 use std::io;
 use std::path::PathBuf;
 
 pub use load::load;
+pub use printed::{printed_provider, printed_role};
 pub use save::{save, vacant};
 
 /// Why a folder can't be used.
