@@ -59,6 +59,8 @@ pub enum Code {
     BadJson,
     /// `bad-yaml`: Not YAML, or a template without its indentation.
     BadYaml,
+    /// `bad-hcl`: Not HCL, nested too deep, or too large.
+    BadHcl,
     /// `nothing-to-lint`: No policy, role, provider or ServiceAccount in the file.
     NothingToLint,
     /// `version-missing`: IAM then uses 2008-10-17, which has no policy variables.
@@ -145,11 +147,13 @@ pub enum Code {
     /// `unknown-reference`: `DependsOn`, `Ref`, `GetAtt` or `Sub` names something that is not in
     /// the template.
     UnknownReference,
+    /// `key-not-substituted`: A key of a CloudFormation template with a function or `${}` in it.
+    KeyNotSubstituted,
 }
 
 impl Code {
     /// All of them, for the documentation's check.
-    pub const ALL: [Self; 55] = [
+    pub const ALL: [Self; 57] = [
         Self::CurlyQuote,
         Self::OddDash,
         Self::OddSpace,
@@ -165,6 +169,7 @@ impl Code {
         Self::DuplicateKey,
         Self::BadJson,
         Self::BadYaml,
+        Self::BadHcl,
         Self::NothingToLint,
         Self::VersionMissing,
         Self::VersionOld,
@@ -205,6 +210,7 @@ impl Code {
         Self::AnnotationKey,
         Self::RoleArn,
         Self::UnknownReference,
+        Self::KeyNotSubstituted,
     ];
 
     /// The word for it, as printed and documented.
@@ -226,6 +232,7 @@ impl Code {
             Self::DuplicateKey => "duplicate-key",
             Self::BadJson => "bad-json",
             Self::BadYaml => "bad-yaml",
+            Self::BadHcl => "bad-hcl",
             Self::NothingToLint => "nothing-to-lint",
             Self::VersionMissing => "version-missing",
             Self::VersionOld => "version-old",
@@ -266,6 +273,7 @@ impl Code {
             Self::AnnotationKey => "annotation-key",
             Self::RoleArn => "role-arn",
             Self::UnknownReference => "unknown-reference",
+            Self::KeyNotSubstituted => "key-not-substituted",
         }
     }
 
