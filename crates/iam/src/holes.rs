@@ -39,9 +39,8 @@ pub(super) fn find(source: &Source) -> Vec<Hole> {
                 closed(source, index + 1, '}')
             }
             ('{', Some('{')) => closed(source, index, '}'),
-            ('{', Some('%')) => closed(source, index, '%'),
+            ('{' | '<', Some('%')) => closed(source, index, '%'),
             ('{', Some('#')) => closed(source, index, '#'),
-            ('<', Some('%')) => closed(source, index, '%'),
             ('$' | '%', Some('{')) => balanced(source, index + 1),
             ('%' | '<' | '$' | '@' | '_', _) => word(source, index),
             _ => None,

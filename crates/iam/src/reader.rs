@@ -6,7 +6,7 @@ use super::condition::Operator;
 use super::finding::{Code, Finding, Severity};
 use super::json::{self, Mistake};
 use super::near::nearest;
-use super::node::{Kind, Member, Node};
+use super::node::{Kind, Member, Node, all_of};
 use super::place::{Position, Source};
 use super::placeholder;
 use super::policy::{Condition, Effect, Policy, Principal, Principals, Statement, Text};
@@ -542,8 +542,7 @@ impl Reader {
             Kind::Bool(value) => Some(Text::new(value.to_string(), node.at)),
             Kind::Open(text, unknown) => Some(self.marked(text, unknown, node.at)),
             Kind::Unknown(shown) => {
-                let all = 0..shown.len();
-                Some(Text { value: shown.clone(), at: node.at, unknown: vec![all] })
+                Some(Text { value: shown.clone(), at: node.at, unknown: all_of(shown) })
             }
             Kind::Null | Kind::List(_) | Kind::Map(_) | Kind::Either(_) => {
                 self.report(

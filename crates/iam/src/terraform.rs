@@ -1,7 +1,8 @@
 //! Terraform's own ways to write a policy: the data source `aws_iam_policy_document`.
 //! <https://registry.terraform.io/providers/hashicorp/aws/latest/docs/data-sources/iam_policy_document>
 
-use super::node::{Kind, Member, Node, Unknown};
+use super::intrinsic::NAMELESS;
+use super::node::{self, Kind, Member, Node, Unknown};
 
 /// What only a statement of that data source has.
 const OF_STATEMENT: [&str; 8] = [
@@ -111,15 +112,12 @@ fn conditions(body: &Node) -> Option<Member> {
         let mut keys = Vec::new();
         add(&mut keys, &variables(variable), variables(values));
         let empty = Node { kind: Kind::Map(Vec::new()), tag: None, ..(*block).clone() };
-        let name = key_of(test);
-        let operator = match operators.iter_mut().find(|it| it.key == name.0) {
-            Some(operator) => operator,
-            None => {
-                add(&mut operators, test, empty);
-                let last = operators.len() - 1;
-                &mut operators[last]
-            }
-        };
+        let (name, _) = key_of(test);
+        let index = operators.iter().position(|it| it.key == name).unwrap_or_else(|| {
+            add(&mut operators, test, empty);
+            operators.len() - 1
+        });
+        let operator = &mut operators[index];
         if let Kind::Map(members) = &mut operator.value.kind {
             // The same key twice: any of the values will do.
             for key in keys {
@@ -151,8 +149,8 @@ fn key_of(key: &Node) -> (String, Unknown) {
     match &key.kind {
         Kind::Text(text) => (text.clone(), Vec::new()),
         Kind::Open(text, unknown) => (text.clone(), unknown.clone()),
-        Kind::Unknown(text) => (text.clone(), vec![0..text.len()]),
-        _ => ("${?}".to_owned(), vec![0..4]),
+        Kind::Unknown(text) => (text.clone(), node::all_of(text)),
+        _ => (NAMELESS.to_owned(), node::all_of(NAMELESS)),
     }
 }
 
@@ -163,7 +161,7 @@ fn both(one: &Node, other: &Node) -> Node {
 
 /// In its place may come members that are not known.
 fn more(of: &Node) -> Member {
-    let kind = Kind::Unknown("${?}".to_owned());
+    let kind = Kind::Unknown(NAMELESS.to_owned());
     Member::new("", of.at, Node { kind, tag: None, ..of.clone() })
 }
 

@@ -1,12 +1,13 @@
 //! Expressions, as far as their value stands in the file.
 
+use std::collections::HashSet;
 use std::ops::Range;
 
 use hcl_edit::Span;
 use hcl_edit::expr::{Conditional, Expression, FuncCall, Object, ObjectKey};
 use hcl_edit::template::{Element, Template};
 
-use crate::node::{Kind, Member, Node, Unknown};
+use crate::node::{Kind, Member, Node, Unknown, all_of};
 use crate::place::{Position, Source};
 
 /// More of an expression is not shown.
@@ -106,9 +107,8 @@ impl<'a> Reader<'a> {
                     Kind::Text(text) | Kind::Number(text) => (text, Vec::new()),
                     Kind::Open(text, unknown) => (text, unknown),
                     _ => {
-                        let written = self.written(key).to_owned();
-                        let all = 0..written.len();
-                        (written, vec![all])
+                        let written = self.written(key);
+                        (written.to_owned(), all_of(written))
                     }
                 },
             };
@@ -174,17 +174,13 @@ impl<'a> Reader<'a> {
         let mut merged: Vec<Member> = Vec::new();
         for map in maps {
             let node = self.expression(map);
-            match node.kind {
-                Kind::Map(members) => {
-                    let keys: std::collections::HashSet<&str> =
-                        members.iter().map(|member| member.key.as_str()).collect();
-                    merged.retain(|member| !keys.contains(member.key.as_str()));
-                    merged.extend(members);
-                }
-                _ => {
-                    let unknown = Node { kind: self.unknown(*map), ..node.clone() };
-                    merged.push(Member::new("", node.at, unknown));
-                }
+            if let Kind::Map(members) = node.kind {
+                let keys: HashSet<&str> = members.iter().map(|it| it.key.as_str()).collect();
+                merged.retain(|member| !keys.contains(member.key.as_str()));
+                merged.extend(members);
+            } else {
+                let unknown = Node { kind: self.unknown(*map), ..node };
+                merged.push(Member::new("", unknown.at, unknown));
             }
         }
         Kind::Map(merged)

@@ -4,7 +4,7 @@ mod expression;
 mod guard;
 
 use hcl_edit::parser::parse_body;
-use hcl_edit::structure::{Block, Body, Structure};
+use hcl_edit::structure::{Block, BlockLabel, Body, Structure};
 
 use super::node::{Kind, Member, Node};
 use super::place::{Position, Source};
@@ -81,7 +81,7 @@ fn object(reader: &Reader<'_>, body: &Body) -> Node {
 
 fn member(reader: &Reader<'_>, block: &Block) -> Member {
     let (key, at) = (block.ident.as_str(), reader.at(&block.ident));
-    let labels: Vec<&str> = block.labels.iter().map(|label| label.as_str()).collect();
+    let labels: Vec<&str> = block.labels.iter().map(BlockLabel::as_str).collect();
     let body = Node { at, ..object(reader, &block.body) };
     // As many of these as there are items in a list that is not known.
     if let ("dynamic", [name]) = (key, labels.as_slice()) {

@@ -112,7 +112,7 @@ impl Linter {
             // The front matter of a page is YAML, and its prose a text.
             let is_prose = documents.iter().any(|node| node.text().is_some());
             if found && !(is_prose && markdown::looks_like(source)) {
-                documents.iter().for_each(|node| self.document(source, node));
+                self.documents(source, &documents);
                 return true;
             }
             return false;
@@ -138,7 +138,7 @@ impl Linter {
             && documents.iter().any(|node| node.is_map() || !node.items().is_empty())
         {
             self.findings.extend(mistakes);
-            documents.iter().for_each(|node| self.document(&readable, node));
+            self.documents(&readable, &documents);
             return;
         }
         // Prose with a policy in it was never meant to be YAML.
@@ -238,15 +238,21 @@ impl Linter {
         if !documents.iter().any(is_document) {
             return false;
         }
-        documents.iter().for_each(|node| self.document(source, node));
+        self.documents(source, &documents);
         true
+    }
+
+    fn documents(&mut self, source: &Source, documents: &[Node]) {
+        for node in documents {
+            self.document(source, node);
+        }
     }
 
     /// What could be read once its placeholders were taken for values: one of them is told.
     fn template_document(&mut self, source: &Source, documents: &[Node], first: &Range<usize>) {
         let before = std::mem::take(&mut self.found_something);
         self.is_loose = true;
-        documents.iter().for_each(|node| self.document(source, node));
+        self.documents(source, documents);
         self.is_loose = false;
         if self.found_something {
             let shown = source.filled(&source.text(first.clone())).0;

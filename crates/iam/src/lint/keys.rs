@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::finding::{Code, Finding};
-use crate::intrinsic::function;
+use crate::intrinsic::{NAMELESS, function};
 use crate::node::{Kind, Member, Node};
 use crate::place::Position;
 
@@ -51,7 +51,7 @@ impl Checker {
         self.loops.extend(looped);
         if member.key_tag.is_some() {
             self.told(member.key_at, fix);
-            member.key_unknown = vec![0..member.key.len()];
+            member.forget_key();
         }
         let is_document = member.key.ends_with("PolicyDocument") && member.value.is_map();
         let own = if is_document { self.mended(&member.key, &member.value) } else { None };
@@ -72,15 +72,15 @@ impl Checker {
         for operator in operators {
             if let Some(("Sub" | "Join", argument)) = function(&operator.value) {
                 self.told(argument.at, fix);
-                operator.value.kind = Kind::Unknown("${?}".to_owned());
+                operator.value.kind = Kind::Unknown(NAMELESS.to_owned());
                 operator.value.tag = None;
             }
             let Kind::Map(members) = &mut operator.value.kind else { continue };
             for member in members {
                 let is_looped = self.loops.iter().any(|name| member.key.contains(name.as_str()));
-                if member.key_tag.is_some() || (member.key.contains("${") && !is_looped) {
+                if member.key_tag.is_some() || (is_filled_in(&member.key) && !is_looped) {
                     self.told(member.key_at, fix);
-                    member.key_unknown = vec![0..member.key.len()];
+                    member.forget_key();
                 }
             }
         }
@@ -107,6 +107,11 @@ impl Checker {
         let lines: Vec<String> = text.lines().map(|line| format!("    {line}")).collect();
         Some(format!("{key}:\n  Fn::Sub: |\n{}", lines.join("\n")))
     }
+}
+
+/// IAM's own variables, such as `${aws:username}`, are not CloudFormation's.
+fn is_filled_in(key: &str) -> bool {
+    key.split("${").skip(1).any(|name| !name.starts_with(char::is_lowercase) || !name.contains(':'))
 }
 
 /// The value as it stands in text under `Fn::Sub`.

@@ -11,6 +11,7 @@ mod manifest;
 mod module;
 mod permissions;
 mod policy;
+mod repeats;
 mod syntax;
 mod template;
 mod text;
@@ -24,7 +25,7 @@ use super::place::{Position, Source};
 use super::reader::{PolicyKind, guess_kind, inner_source, statements};
 use super::terraform;
 
-/// The mistakes in a text, in their order.
+/// The mistakes in a text, in their order; those that say the same as one.
 #[must_use]
 pub fn lint(text: &str) -> Vec<Finding> {
     lint_file("", text)
@@ -48,7 +49,7 @@ pub fn lint_file(name: &str, text: &str) -> Vec<Finding> {
     }
     findings.sort_by_key(|finding| (finding.at, finding.code));
     findings.dedup_by(|a, b| (a.at, a.code) == (b.at, b.code));
-    findings
+    repeats::merged(findings)
 }
 
 struct Linter {
@@ -161,7 +162,9 @@ impl Linter {
             self.text(source, node, text);
         }
         if let Kind::Either(choices) = &node.kind {
-            choices.iter().for_each(|choice| self.walk(source, choice));
+            for choice in choices {
+                self.walk(source, choice);
+            }
         }
         for item in node.items() {
             self.walk(source, item);

@@ -64,9 +64,9 @@ fn of_provider(module: &Node, provider: &Node) -> Vec<Finding> {
     if let Some(arn) = provider.get("provider_arn").and_then(text) {
         found.extend(trust::federated(&arn));
     }
-    let test = TESTS.iter().find_map(|name| module.get(name));
+    let operator = TESTS.iter().find_map(|name| module.get(name));
     // Another operator, or one that is not known.
-    let is_literal = test.is_none_or(|test| test.text() == Some("StringEquals"));
+    let is_literal = operator.is_none_or(|operator| operator.text() == Some("StringEquals"));
     let accounts = provider.get("namespace_service_accounts");
     for node in accounts.map(Node::each).unwrap_or_default() {
         let Some(text) = text(node) else { continue };
