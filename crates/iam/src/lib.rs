@@ -13,6 +13,7 @@ mod lint;
 mod node;
 mod partition;
 mod place;
+mod placeholder;
 mod policy;
 mod provider;
 mod quotes;
