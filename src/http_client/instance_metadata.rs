@@ -13,7 +13,7 @@ use super::url::{Scheme, Url};
 use injection::identity::{Account, AccountError};
 
 /// Where it is on every instance; over IPv6 it is `http://[fd00:ec2::254]`.
-pub const ENDPOINT: &str = "http://169.254.169.254";
+pub(crate) const ENDPOINT: &str = "http://169.254.169.254";
 
 /// For one request, from its connection on. The service is on the host: it
 /// answers in milliseconds. Where it is silent (outside EC2, or with a hop limit
@@ -27,7 +27,7 @@ const NEXT_STEP: &str = "set --aws-account-id and --aws-partition outside EC2; o
 
 /// Why the account could not be learnt.
 #[derive(Debug, thiserror::Error)]
-pub enum InstanceMetadataError {
+pub(crate) enum InstanceMetadataError {
     #[error(
         "failed to use {endpoint:?} for EC2 instance metadata: not an http:// URL with a host; correct AWS_EC2_METADATA_SERVICE_ENDPOINT"
     )]
@@ -52,7 +52,7 @@ struct IdentityDocument {
 
 /// Asks the service at `endpoint` ([`ENDPOINT`], or the value of
 /// `AWS_EC2_METADATA_SERVICE_ENDPOINT`), a few times where it fails.
-pub async fn account(endpoint: &str) -> Result<Account, InstanceMetadataError> {
+pub(crate) async fn account(endpoint: &str) -> Result<Account, InstanceMetadataError> {
     account_after(endpoint, FIRST_DELAY).await
 }
 

@@ -20,13 +20,13 @@ const LIMITS: Limits = Limits { time: Duration::from_secs(5), bytes: 1 << 20 };
 
 /// Fetches documents.
 #[derive(Clone, Debug)]
-pub struct Fetcher {
+pub(crate) struct Fetcher {
     client: Client,
 }
 
 /// Why nothing can be fetched.
 #[derive(Debug, thiserror::Error)]
-pub enum FetchError {
+pub(crate) enum FetchError {
     #[error("failed to read the CA bundle: {0}; give a PEM file with certificates")]
     ParsePem(rustls_pki_types::pem::Error),
     #[error(
@@ -40,12 +40,12 @@ pub enum FetchError {
 impl Fetcher {
     /// Trusts the public authorities: Mozilla's, built in. What the machine trusts
     /// besides has no say, since it has none at AWS.
-    pub fn public() -> Result<Self, FetchError> {
+    pub(crate) fn public() -> Result<Self, FetchError> {
         Self::trusting(webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect())
     }
 
     /// Trusts the authorities of a PEM text alone.
-    pub fn with_authorities(pem: &[u8]) -> Result<Self, FetchError> {
+    pub(crate) fn with_authorities(pem: &[u8]) -> Result<Self, FetchError> {
         let mut roots = RootCertStore::empty();
         for certificate in CertificateDer::pem_slice_iter(pem) {
             roots.add(certificate.map_err(FetchError::ParsePem)?)?;
@@ -61,7 +61,7 @@ impl Fetcher {
     }
 
     /// The discovery document, and the keys that it names.
-    pub async fn published(&self, discovery_url: &str) -> PublishedDocuments {
+    pub(crate) async fn published(&self, discovery_url: &str) -> PublishedDocuments {
         let discovery = self.get(discovery_url).await;
         let jwks = match PublishedDocuments::jwks_uri(&discovery) {
             Some(uri) => Some(self.get(&uri).await),
@@ -71,7 +71,7 @@ impl Fetcher {
     }
 
     /// One GET.
-    pub async fn get(&self, url: &str) -> Fetched {
+    pub(crate) async fn get(&self, url: &str) -> Fetched {
         let to = Url::parse(url, Scheme::Https);
         let to = to.ok_or_else(|| FetchFailure::ReadUrl(url.to_owned()))?;
         let request = Request::get("/").header(ACCEPT, "application/json");

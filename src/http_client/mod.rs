@@ -3,7 +3,7 @@
 //! webhook that is registered by URL, and EC2 instance metadata.
 
 mod client;
-pub mod instance_metadata;
-pub mod issuer_documents;
+pub(crate) mod instance_metadata;
+pub(crate) mod issuer_documents;
 mod url;
 pub(crate) mod webhook_probe;
