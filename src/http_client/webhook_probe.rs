@@ -50,8 +50,9 @@ fn answered(response: &Response, milliseconds: u64) -> Probe {
 fn failed(failure: Failure, url: &Url, time: Duration) -> Probe {
     let Url { host, port, .. } = url;
     match failure {
-        Failure::Resolve(why) => Probe::Unreachable(format!("{host}:{port}: {why}")),
-        Failure::Connect(why) => Probe::Unreachable(format!("{host}:{port}: {why}")),
+        Failure::Resolve(why) | Failure::Connect(why) => {
+            Probe::Unreachable(format!("{host}:{port}: {why}"))
+        }
         Failure::ConnectTimeout => {
             Probe::Unreachable(format!("{host}:{port} does not accept the connection in time"))
         }
