@@ -60,7 +60,7 @@ impl Manifests {
                     }
                 }
                 "serviceaccountannotations" => found.extend(self.on_service_account(value)),
-                "podannotations" => self.on_pod(value, (None, String::new())),
+                "podannotations" => self.on_pod(value, &(None, String::new())),
                 "annotations" if !self.seen.contains(&value.at) => {
                     let all = misses(Holder::ServiceAccount, value.members()).into_iter();
                     let all = all.filter(|(_, miss)| miss.slip == Slip::Misspelt);
@@ -76,7 +76,7 @@ impl Manifests {
             let name = names.iter().find_map(|key| spec.get(key).and_then(Node::text));
             let namespace = node.find(&["metadata", "namespace"]).and_then(Node::text);
             let account = (namespace.map(str::to_owned), name.unwrap_or("default").to_owned());
-            self.on_pod(&annotations, account);
+            self.on_pod(&annotations, &account);
         }
         false
     }
@@ -106,7 +106,7 @@ impl Manifests {
         found
     }
 
-    fn on_pod(&mut self, annotations: &Node, account: Account) {
+    fn on_pod(&mut self, annotations: &Node, account: &Account) {
         self.seen.insert(annotations.at);
         for (member, NearMiss { name, slip }) in misses(Holder::Pod, annotations.members()) {
             let value = member.value.text().unwrap_or_default().to_owned();

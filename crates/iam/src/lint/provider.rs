@@ -16,8 +16,7 @@ pub(super) fn is_one(node: &Node) -> bool {
     let (mut clients, mut url, mut thumbprints) = (0, 0, 0);
     for member in members {
         match letters(&member.key).as_str() {
-            "clientidlist" => return true,
-            "thumbprintlist" => return true,
+            "clientidlist" | "thumbprintlist" => return true,
             "clientids" => clients += 1,
             "thumbprints" => thumbprints += 1,
             "url" => url += 1,

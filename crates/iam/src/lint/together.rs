@@ -53,14 +53,15 @@ impl<'a> OnClaim<'a> {
 fn issuers(statement: &Statement, claims: &[OnClaim<'_>]) -> Option<Finding> {
     let principals: Vec<&Text> = statement.principals_of("Federated").map(|p| &p.name).collect();
     let all_known = principals.iter().all(|name| name.is_known());
-    let named: HashSet<String> = principals
+    let principal_names: HashSet<String> = principals
         .iter()
         .filter_map(|name| name.value.trim().split_once(":oidc-provider/"))
         .map(|(_, name)| bare(name).to_ascii_lowercase())
         .collect();
     // A key of a provider that is no principal has been told with its mended text.
     let counts = |it: &&OnClaim<'_>| {
-        it.is_required && (!all_known || named.is_empty() || named.contains(&it.provider))
+        it.is_required
+            && (!all_known || principal_names.is_empty() || principal_names.contains(&it.provider))
     };
     let mut names: Vec<&str> = Vec::new();
     let mut second: Option<&Text> = None;
