@@ -173,7 +173,10 @@ fn reads_what_is_in_a_folder() {
     };
     let policy = "{\"Version\": \"2012-10-18\", \"Statement\": [{\"Effect\": \"Allow\", \"Action\": \"s3:ListBucket\", \"Resource\": \"*\"}]}";
     put("b/role.json", policy);
-    put("a/main.tf", &format!("resource \"aws_iam_policy\" \"x\" {{\n  policy = <<E\n{policy}\nE\n}}\n"));
+    put(
+        "a/main.tf",
+        &format!("resource \"aws_iam_policy\" \"x\" {{\n  policy = <<E\n{policy}\nE\n}}\n"),
+    );
     put("notes.txt", policy);
     put(".git/role.json", policy);
     put("values.yaml", "a: b\n");

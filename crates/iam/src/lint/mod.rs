@@ -3,7 +3,9 @@
 //! It never gives up on a document: what can't be parsed is mended and read
 //! on, and what can't be mended is searched for what it holds.
 
+mod actions;
 mod arns;
+mod audience;
 mod claims;
 mod files;
 mod keys;
@@ -11,11 +13,14 @@ mod manifest;
 mod module;
 mod permissions;
 mod policy;
+mod provider;
 mod repeats;
 mod syntax;
 mod template;
 mod text;
+mod together;
 mod trust;
+mod write;
 
 use super::finding::{Code, Finding};
 use super::intrinsic::{looks_substituted, resolve, substitute};
@@ -36,10 +41,10 @@ pub fn lint(text: &str) -> Vec<Finding> {
 #[must_use]
 pub fn lint_file(name: &str, text: &str) -> Vec<Finding> {
     let source = Source::new(text);
-    let mut linter =
-        Linter { findings: Vec::new(), found_something: false, is_loose: false, depth: 0 };
+    let mut linter = Linter::default();
     linter.file(name, &source);
-    let Linter { mut findings, found_something, .. } = linter;
+    let Linter { mut findings, found_something, manifests, .. } = linter;
+    findings.extend(manifests.finish());
     if findings.is_empty() && !found_something {
         findings.push(Finding::new(
             Code::NothingToLint,
@@ -52,10 +57,12 @@ pub fn lint_file(name: &str, text: &str) -> Vec<Finding> {
     repeats::merged(findings)
 }
 
+#[derive(Default)]
 struct Linter {
     findings: Vec<Finding>,
     /// Whether there was anything to look at.
     found_something: bool,
+    manifests: manifest::Manifests,
     /// Whether directives decide which commas there are.
     is_loose: bool,
     /// How many texts the document is in: a manifest in a value of another, say.
@@ -120,7 +127,13 @@ impl Linter {
                         let accounts = node.members().iter().filter(of_kind);
                         for account in accounts.flat_map(|m| m.value.members()) {
                             self.found_something = true;
-                            self.findings.extend(manifest::findings(&account.value));
+                            let kind = Kind::Text("ServiceAccount".to_owned());
+                            let kind = Node { kind, ..account.value.clone() };
+                            let mut manifest = account.value.clone();
+                            if let Kind::Map(members) = &mut manifest.kind {
+                                members.insert(0, Member::new("kind", kind.at, kind));
+                            }
+                            self.manifests.see(&manifest, &mut self.findings);
                         }
                         self.walk(source, node);
                     }
@@ -154,9 +167,12 @@ impl Linter {
         if let Some(policy) = policy_of_statements(node) {
             return self.policy(&policy, guess_kind(&policy));
         }
-        if manifest::is_service_account(node) {
+        if self.manifests.see(node, &mut self.findings) {
             self.found_something = true;
-            self.findings.extend(manifest::findings(node));
+        }
+        if provider::is_one(node) {
+            self.found_something = true;
+            self.findings.extend(provider::findings(node));
         }
         if let Kind::Text(text) | Kind::Open(text, _) = &node.kind {
             self.text(source, node, text);
@@ -189,15 +205,6 @@ impl Linter {
             | "Policy"
             | "ManagedPolicyDocument"
             | "policyDocument" => None,
-            "ClientIDList" | "ClientIdList" | "client_id_list" => {
-                self.found_something = true;
-                self.findings.extend(claims::client_ids(value));
-                return;
-            }
-            "Url" | "url" => {
-                self.findings.extend(claims::provider_url(value));
-                return;
-            }
             _ => return self.walk(source, value),
         };
         match &value.kind {
@@ -271,7 +278,8 @@ fn policy_of_statements(node: &Node) -> Option<Node> {
         effect && (node.get("Action").is_some() || node.get("NotAction").is_some())
     };
     let items = node.items();
-    if items.is_empty() || !items.iter().all(|item| is_statement(item) || item.is_unknown()) {
+    let all = items.iter().all(|item| is_statement(item) || item.is_unknown());
+    if !all || !items.iter().any(is_statement) {
         return None;
     }
     let version = Node { kind: Kind::Text("2012-10-17".to_owned()), ..node.clone() };
@@ -280,6 +288,11 @@ fn policy_of_statements(node: &Node) -> Option<Node> {
         Member::new("Statement", node.at, node.clone()),
     ];
     Some(Node { kind: Kind::Map(members), ..node.clone() })
+}
+
+/// A value in a message, as much of it as fits there.
+fn shown(value: &str) -> String {
+    format!("{:?}", ::text::shortened(value, 120))
 }
 
 #[cfg(test)]
