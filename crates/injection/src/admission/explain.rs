@@ -50,6 +50,11 @@ pub enum Mark {
     There,
     /// It is not added, and the line's `why` says why.
     NotAdded,
+    /// For this reason the container runs as somebody else, or as nobody.
+    Problem,
+    /// Whether the container has a usable identity depends on it, and nobody
+    /// knows it before the container runs.
+    NotKnown,
 }
 
 impl Candidate<'_> {
@@ -99,13 +104,16 @@ impl Explanation {
 }
 
 impl Mark {
-    /// The character that a line begins with: `+` added, `=` there already, `-` not added.
+    /// The character that a line begins with: `+` added, `=` there already, `-` not added,
+    /// `!` a problem, `?` not known.
     #[must_use]
     pub fn as_char(self) -> char {
         match self {
             Self::Added => '+',
             Self::There => '=',
             Self::NotAdded => '-',
+            Self::Problem => '!',
+            Self::NotKnown => '?',
         }
     }
 }
@@ -193,6 +201,17 @@ fn lines(container: &ContainerPlan<'_>, plan: &Plan<'_>, policy: &AdmissionSetti
         }
     };
     lines.push(Line { mark, what: "mount".to_owned(), why });
+    let usability = &container.usability;
+    lines.extend(usability.problems().map(|problem| Line {
+        mark: Mark::Problem,
+        what: "identity".to_owned(),
+        why: format!("{}; {}", problem.what(), problem.advice()),
+    }));
+    lines.extend(usability.not_known().map(|variable| Line {
+        mark: Mark::NotKnown,
+        what: variable.to_owned(),
+        why: "known only when the container runs".to_owned(),
+    }));
     lines
 }
 
