@@ -8,19 +8,18 @@
 //! The way of a request is one function: `server::admissions::answer`.
 
 pub mod api_server;
+pub mod certificate_controller;
 pub mod cli;
 pub mod config;
 pub mod crypto;
-pub mod document_folder;
 pub mod evidence;
-pub mod fetch;
 #[cfg(test)]
 mod golden_tests;
+pub mod http_client;
+pub mod identity_sources;
 pub mod input;
-pub mod live_issuer;
 pub mod run;
 pub mod server;
-pub mod service_accounts;
 pub mod telemetry;
 pub mod tls;
 pub mod watched_file;

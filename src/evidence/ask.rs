@@ -1,7 +1,7 @@
 //! Questions to the API server. What is forbidden or fails is a fact too.
 
 use axum::http::Request;
-use diagnosis::{Fact, bounded};
+use diagnosis::{Fact, Reason, ReasonKind, bounded};
 use kube::Client;
 use serde_json::Value;
 
@@ -12,7 +12,7 @@ use crate::api_server::{Failure, FailureKind};
 pub(super) async fn get(client: &Client, path: &str) -> Fact<Value> {
     let request = match Request::get(path).body(Vec::new()) {
         Ok(request) => request,
-        Err(error) => return Fact::Unknown(error.to_string()),
+        Err(error) => return Fact::Unknown(error.to_string().into()),
     };
     match client.request(request).await {
         Ok(object) => Fact::Known(object),
@@ -43,9 +43,9 @@ pub(super) async fn list(
         }
     });
     match listed.await {
-        Ok(()) => taken.map_or_else(Fact::Unknown, Fact::Known),
+        Ok(()) => taken.map_or_else(|why| Fact::Unknown(why.into()), Fact::Known),
         Err(ListError::Failed(failure)) => missing(&failure),
-        Err(error @ ListError::Endless { .. }) => Fact::Unknown(bounded(&error.to_string())),
+        Err(error @ ListError::Endless { .. }) => Fact::Unknown(bounded(&error.to_string()).into()),
     }
 }
 
@@ -53,10 +53,15 @@ pub(super) async fn list(
 fn missing<T>(failure: &Failure) -> Fact<T> {
     match failure.kind {
         FailureKind::NotFound => Fact::Absent,
-        _ => Fact::Unknown(bounded(&failure.message)),
+        _ => Fact::Unknown(reason(failure)),
     }
 }
 
-pub(super) fn why(error: &kube::Error) -> String {
-    bounded(&Failure::of(error).message)
+pub(super) fn reason(failure: &Failure) -> Reason {
+    let kind = match failure.kind {
+        FailureKind::Unauthorized => ReasonKind::Unauthorized,
+        FailureKind::Forbidden => ReasonKind::Forbidden,
+        _ => ReasonKind::Other,
+    };
+    Reason { kind, message: bounded(&failure.message) }
 }

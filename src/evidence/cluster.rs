@@ -8,16 +8,17 @@ use futures::StreamExt as _;
 use kube::Client;
 use serde_json::{Value, json};
 
-use super::ask::why;
+use super::ask::reason;
 use super::items::Kept;
 use super::target::{Kind, ObjectName};
-use super::{ask, probe, workload};
+use super::{ask, refused_pod, workload};
+use crate::api_server::Failure;
 use crate::crypto;
-use crate::fetch::Fetcher;
+use crate::http_client::issuer_documents::Fetcher;
+use crate::http_client::webhook_probe;
 use diagnosis::{
     Address, DryRun, Entry, Fact, Facts, FetchedDocument, Probe, Subject, TokenFact,
-    WebhookSettings, bounded, certificates, entries, probe_pod, probe_review, redacted_pod,
-    token_audience,
+    WebhookSettings, certificates, entries, probe_pod, probe_review, redacted_pod, token_audience,
 };
 use issuer::{Answer, Discovery, IssuerUrl, Jwks, Token};
 
@@ -107,7 +108,8 @@ impl Gatherer<'_> {
         let object: Value = match self.get(&self.target.path(self.namespace)).await {
             Fact::Known(object) => object,
             Fact::Unknown(why) => {
-                return Err(GatherError::ObjectName { target: self.target.clone(), why });
+                let (target, why) = (self.target.clone(), why.to_string());
+                return Err(GatherError::ObjectName { target, why });
             }
             Fact::Absent | Fact::NotAsked => {
                 let (target, namespace) = (self.target.clone(), self.namespace.to_owned());
@@ -150,7 +152,7 @@ impl Gatherer<'_> {
 
     async fn probe(&self, entry: &Entry<'_>, review: &[u8]) -> Probe {
         match entry.address() {
-            Address::Url(url) => probe::call(entry, &url, review).await,
+            Address::Url(url) => webhook_probe::call(entry, &url, review).await,
             Address::Service { namespace, name } => self.behind(&namespace, &name).await,
         }
     }
@@ -187,11 +189,7 @@ impl Gatherer<'_> {
         let pod = probe_pod(subject);
         match ask::post(self.client, &path, &pod).await {
             Ok(pod) => Fact::Known(DryRun::Admitted { pod, warnings: Vec::new() }),
-            Err(kube::Error::Api(status)) if is_denied_right(&status) => {
-                Fact::Unknown(bounded(&status.message))
-            }
-            Err(kube::Error::Api(status)) => Fact::Known(DryRun::Refused(refusal(&status))),
-            Err(error) => Fact::Unknown(why(&error)),
+            Err(error) => refused_pod::fact(&error),
         }
     }
 
@@ -209,14 +207,14 @@ impl Gatherer<'_> {
         let token = match answer {
             Ok(answer) => Token::parse(answer["status"]["token"].as_str().unwrap_or_default()),
             Err(error) => {
-                facts.token = Fact::Unknown(why(&error));
+                facts.token = Fact::Unknown(reason(&Failure::of(&error)));
                 return;
             }
         };
         let token = match token {
             Ok(token) => token,
             Err(error) => {
-                facts.token = Fact::Unknown(error.to_string());
+                facts.token = Fact::Unknown(error.to_string().into());
                 return;
             }
         };
@@ -277,22 +275,4 @@ fn ready(slice: &Value) -> usize {
     let endpoints = slice["endpoints"].as_array().into_iter().flatten();
     // Nothing said counts as ready.
     endpoints.filter(|endpoint| endpoint["conditions"]["ready"] != false).count()
-}
-
-/// The right to create pods is missing, which is no fault of the webhook's.
-fn is_denied_right(status: &kube::core::Status) -> bool {
-    status.code == 401 || (status.code == 403 && status.message.contains("cannot create"))
-}
-
-/// Why a pod was refused. Of an invalid one the fields alone: the message has
-/// the values too, and another webhook may have put a secret there.
-fn refusal(status: &kube::core::Status) -> String {
-    let details = status.details.as_ref().filter(|_| status.code == 422);
-    let causes = details.map(|details| details.causes.as_slice()).unwrap_or_default();
-    if causes.is_empty() {
-        return bounded(&status.message);
-    }
-    let fields: Vec<_> =
-        causes.iter().map(|cause| format!("{} ({})", cause.field, cause.reason)).collect();
-    bounded(&format!("the pod is invalid: {}", fields.join(", ")))
 }

@@ -6,7 +6,8 @@ mod cluster;
 mod everything;
 mod folder;
 mod items;
-mod probe;
+pub mod live_issuer;
+mod refused_pod;
 mod target;
 mod workload;
 

@@ -34,7 +34,7 @@ pub(super) async fn pods(
 ) -> Fact<Vec<Value>> {
     let selector = match selector(target.kind, workload) {
         Ok(selector) => selector,
-        Err(why) => return Fact::Unknown(why),
+        Err(why) => return Fact::Unknown(why.into()),
     };
     let (uids, query) = (own_uid(workload), selector.to_query());
     let query = if selector.is_empty() { query } else { format!("labelSelector={query}") };

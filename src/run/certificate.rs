@@ -11,10 +11,12 @@ use tokio::sync::watch;
 
 use super::scrape;
 use crate::api_server::clock::{self, ServerClock};
+use crate::certificate_controller::{
+    ManagedCertificates, Manager, ManagerSettings, Status, certified_key,
+};
 use crate::config;
 use crate::server::{Condition, Readiness, Remark};
 use crate::telemetry::metrics::Metrics;
-use crate::tls::managed::{ManagedCertificates, Manager, ManagerSettings, Status, certified_key};
 use crate::tls::reload::Reloader;
 use crate::tls::resolver::CertificateResolver;
 use crate::watched_file;

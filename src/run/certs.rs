@@ -6,8 +6,8 @@ use anyhow::Context as _;
 use jiff::Timestamp;
 
 use super::{error_text, output};
+use crate::certificate_controller;
 use crate::cli::{CertsArgs, CertsCommand, CertsInitArgs};
-use crate::tls::managed;
 use certificates::Lifetimes;
 
 pub(super) fn run(args: CertsArgs) -> ExitCode {
@@ -24,7 +24,7 @@ pub(super) fn run(args: CertsArgs) -> ExitCode {
 fn init(args: &CertsInitArgs) -> anyhow::Result<()> {
     let CertsInitArgs { out, names, lifetime, force } = args;
     let lifetimes = Lifetimes::new(*lifetime, *lifetime, std::time::Duration::ZERO)?;
-    let made = managed::init(out, names, &lifetimes, Timestamp::now(), *force)?;
+    let made = certificate_controller::init(out, names, &lifetimes, Timestamp::now(), *force)?;
     let mut notes = output::errors();
     let written = [&made.authority, &made.certificate, &made.key];
     for path in written {

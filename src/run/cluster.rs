@@ -4,7 +4,7 @@ use kube::Client;
 
 use crate::api_server::client;
 use crate::config::{RoleNames, Source, UserCluster};
-use crate::service_accounts::instance_metadata;
+use crate::http_client::instance_metadata;
 use injection::identity::Account;
 
 /// A client, where there is a cluster.

@@ -13,7 +13,7 @@ use crate::cli::{DoctorArgs, ReportFormat};
 use crate::config::{Evidence, Examination};
 use crate::crypto;
 use crate::evidence::{self, Gatherer};
-use crate::fetch::Fetcher;
+use crate::http_client::issuer_documents::Fetcher;
 use crate::input::{self, Limit};
 use diagnosis::{Fact, Facts, Redacted, Report, Status, WebhookSettings, diagnose};
 use injection::identity::ServiceAccountReader;

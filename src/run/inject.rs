@@ -15,8 +15,8 @@ use super::{cluster, completed, error_text, misused};
 use crate::api_server::watch::SILENCE;
 use crate::cli::{InjectArgs, InjectOutput};
 use crate::config::{Injection, ReadSource};
+use crate::identity_sources::{self, Caller, ServiceAccounts};
 use crate::input::{self, Limit};
-use crate::service_accounts::{self, Caller, ServiceAccounts};
 use injection::admission::{self, Admission, DecodeError, Explanation, Outcome, Triage};
 use injection::identity::{Key, Lookup, Manifests, Observed, ServiceAccountReader};
 use injection::mutation::Jitter;
@@ -155,12 +155,12 @@ impl Accounts {
         };
         let mut lookup_timeout = NO_LIMIT;
         let source = match &injection.source {
-            ReadSource::Files(path) => service_accounts::Source::Files(path.clone()),
+            ReadSource::Files(path) => identity_sources::Source::Files(path.clone()),
             // No cluster has to be there for what the manifests answer alone.
             ReadSource::Cluster(_)
                 if !identity.watch_config_map && reviews.iter().all(in_manifests) =>
             {
-                service_accounts::Source::Manifests(manifests.clone())
+                identity_sources::Source::Manifests(manifests.clone())
             }
             ReadSource::Cluster(user) => {
                 lookup_timeout = user.request_timeout.unwrap_or(NO_LIMIT);
@@ -168,10 +168,10 @@ impl Accounts {
                     "a ServiceAccount is not in the manifests, so the cluster is to be asked; \
                      or give --service-accounts",
                 )?;
-                service_accounts::Source::Cluster(client.0)
+                identity_sources::Source::Cluster(client.0)
             }
         };
-        let options = service_accounts::Options {
+        let options = identity_sources::Options {
             source,
             reader: reader.clone(),
             namespace: identity.namespace.clone(),

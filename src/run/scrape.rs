@@ -5,12 +5,12 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::api_server::clock::{self, ServerClock};
+use crate::certificate_controller::{ManagedCertificates, Operation};
+use crate::identity_sources::{ServiceAccounts, WatchStats};
 use crate::server::ConnectionStats;
-use crate::service_accounts::{ServiceAccounts, WatchStats};
 use crate::telemetry::metrics::{
     Ending, EventResult, LiveLookup, LookupRejection, Metrics, Reload, Watched,
 };
-use crate::tls::managed::{ManagedCertificates, Operation};
 use crate::tls::reload::ReloadStats;
 use crate::tls::resolver::CertificateResolver;
 use certificates::Cause;

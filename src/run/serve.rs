@@ -18,12 +18,12 @@ use super::{cluster, scrape};
 use crate::api_server::clock::ServerClock;
 use crate::api_server::watch::SILENCE;
 use crate::config::{Config, Source};
+use crate::identity_sources::{self, ServiceAccounts, Tasks};
 use crate::server::admissions::{self, Admissions};
 use crate::server::{
     BodyReader, Condition, ConnectionStats, DrainLimits, Drained, Https, Limits, Readiness, admin,
     bind, https,
 };
-use crate::service_accounts::{self, ServiceAccounts, Tasks};
 use crate::telemetry::metrics::Metrics;
 use crate::tls::clients::Rejections;
 use crate::tls::resolver::CertificateResolver;
@@ -203,14 +203,14 @@ async fn known_service_accounts(
     let clock = cluster.as_ref().map(|cluster| cluster.clock.clone());
     let source = match (&config.source, cluster) {
         (Source::Cluster { .. }, Some(Cluster { client, .. })) => {
-            service_accounts::Source::Cluster(client)
+            identity_sources::Source::Cluster(client)
         }
-        (Source::Files(path), _) => service_accounts::Source::Files(path.clone()),
+        (Source::Files(path), _) => identity_sources::Source::Files(path.clone()),
         (Source::Cluster { .. }, None) => bail!("no client for the cluster"),
     };
     let account = cluster::account(&config.identity.role_names).await?;
     let keys = config.policy.settings.keys.clone();
-    let options = service_accounts::Options {
+    let options = identity_sources::Options {
         source,
         reader: injection::identity::ServiceAccountReader::new(keys, account),
         namespace: config.identity.namespace.clone(),

@@ -23,7 +23,7 @@ use super::work::{Permit, Work};
 use super::{BodyError, BodyReader, Limits, RequestBody, UnsupportedContentType, require_json};
 use text::Line;
 
-use crate::service_accounts::{Caller, ServiceAccounts};
+use crate::identity_sources::{Caller, ServiceAccounts};
 use crate::telemetry::metrics::Metrics;
 use injection::admission::{
     self, Admission, AdmissionSettings, DecodeError, Endpoint, Outcome, Review, Triage,

@@ -28,7 +28,7 @@ use super::memory::Memory;
 use super::metered_io::{Input, MeteredIo};
 use super::stats::Ending;
 use super::watched_io::WatchedIo;
-use crate::service_accounts::Caller;
+use crate::identity_sources::Caller;
 use crate::telemetry::metrics::{self, Metrics, Verb};
 use crate::tls::clients::Rejections;
 

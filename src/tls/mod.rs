@@ -4,7 +4,6 @@
 
 pub mod clients;
 pub mod files;
-pub mod managed;
 pub mod reload;
 pub mod resolver;
 pub mod settings;

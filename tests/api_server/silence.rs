@@ -5,7 +5,7 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::ServiceAccount;
 use kube::api::{Patch, PatchParams};
 use pod_identity_webhook::api_server::client;
-use pod_identity_webhook::service_accounts::{Caller, Options, ServiceAccounts, Source};
+use pod_identity_webhook::identity_sources::{Caller, Options, ServiceAccounts, Source};
 use serde_json::json;
 
 use crate::support::{Relay, control_plane, eventually};

@@ -10,7 +10,7 @@ use certificates::{
     Authorities, Authority as ManagedAuthority, Bundle, Certificate, Lifetimes, State,
 };
 use jiff::{SignedDuration, Timestamp};
-use pod_identity_webhook::tls::managed::{issue_authority, issue_leaf};
+use pod_identity_webhook::certificate_controller::{issue_authority, issue_leaf};
 use serde_json::{Map, Value, json};
 
 use crate::scene::{SERVICE, SOON, Scene};

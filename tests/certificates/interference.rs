@@ -8,7 +8,7 @@ use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::DeleteParams;
 use pod_identity_webhook::api_server::clock::ServerClock;
-use pod_identity_webhook::tls::managed::{Manager, ManagerSettings};
+use pod_identity_webhook::certificate_controller::{Manager, ManagerSettings};
 use serde_json::json;
 use tokio::time::Instant;
 

@@ -12,8 +12,8 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use kube::{Api, Client};
 use pod_identity_webhook::api_server::clock::ServerClock;
+use pod_identity_webhook::certificate_controller::{ManagedCertificates, Manager, ManagerSettings};
 use pod_identity_webhook::crypto;
-use pod_identity_webhook::tls::managed::{ManagedCertificates, Manager, ManagerSettings};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use pod_identity_webhook::certificate_controller::{issue_authority, issue_leaf};
 use pod_identity_webhook::crypto;
-use pod_identity_webhook::tls::managed::{issue_authority, issue_leaf};
 
 use certificates::{
     Authorities, Authority, Bundle, Certificate, Change, Configuration, Decision, Entry, Leaf,

@@ -1,7 +1,9 @@
-//! Role ARNs, accounts and partitions, as IAM writes them, and how a bare role
-//! name becomes an ARN.
+//! Role ARNs, accounts and partitions, as IAM writes them, how a bare role
+//! name becomes an ARN, and which annotations were meant to give one.
 
 #![warn(missing_docs)]
+pub mod annotation;
+
 use std::fmt;
 
 use text::shortened;

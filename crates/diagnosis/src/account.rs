@@ -2,7 +2,7 @@
 
 use text::shell::Word;
 
-use super::{Case, Fact, Finding};
+use super::{Case, Fact, Finding, ReasonKind};
 use injection::identity::{Identity, WarningKind};
 
 impl Case<'_> {
@@ -12,11 +12,15 @@ impl Case<'_> {
                 let version = version["gitVersion"].as_str().unwrap_or("(unknown version)");
                 Finding::pass(format!("Kubernetes {version} answers"))
             }
-            Fact::Unknown(why) if is_unauthorized(why) => Finding::fail(
+            Fact::Unknown(why) if why.kind == ReasonKind::Unauthorized => Finding::fail(
                 format!("the API server rejects your credentials: {why}"),
                 "log in again; if it rejects ServiceAccount tokens too, the issuer or its key was \
                  replaced in one step: start the API server with the old \
                  --service-account-issuer and --service-account-key-file in addition to the new",
+            ),
+            Fact::Unknown(why) if why.kind == ReasonKind::Forbidden => Finding::fail(
+                format!("the API server denies GET /version: {why}"),
+                "bind the ClusterRole system:public-info-viewer",
             ),
             Fact::Unknown(why) => Finding::fail(
                 format!("the API server does not answer: {why}"),
@@ -40,7 +44,7 @@ impl Case<'_> {
                     Word(key.name)
                 ),
             ),
-            Fact::Unknown(why) => Finding::Unknown(why.clone()),
+            Fact::Unknown(why) => Finding::Unknown(why.to_string()),
             Fact::NotAsked => Finding::Unknown(format!("ServiceAccount {key} is not given")),
         }
     }
@@ -87,8 +91,4 @@ impl Case<'_> {
             Err(failed) => Finding::Unknown(failed.to_string()),
         }
     }
-}
-
-fn is_unauthorized(why: &str) -> bool {
-    why.contains("Unauthorized") || why.contains("401")
 }

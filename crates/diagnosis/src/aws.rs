@@ -180,7 +180,7 @@ impl Case<'_> {
 fn asked<'a, T>(fact: &'a Fact<T>, flag: &str) -> Result<&'a T, Finding> {
     match fact {
         Fact::Known(known) => Ok(known),
-        Fact::Unknown(why) => Err(Finding::Unknown(why.clone())),
+        Fact::Unknown(why) => Err(Finding::Unknown(why.to_string())),
         Fact::Absent | Fact::NotAsked => Err(Finding::Nothing(format!("{flag} is not given"))),
     }
 }

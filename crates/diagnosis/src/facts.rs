@@ -7,6 +7,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::{Reason, Refusal};
 use issuer::{Jwks, Token, Verify};
 
 /// Something that was looked for.
@@ -17,8 +18,8 @@ pub enum Fact<T> {
     Known(T),
     /// It was asked for, and is not there.
     Absent,
-    /// It could not be asked for; the reason in one line.
-    Unknown(String),
+    /// It could not be asked for.
+    Unknown(Reason),
     /// Nobody asked: it was not given, or there is nothing of it to ask for.
     #[default]
     NotAsked,
@@ -89,8 +90,8 @@ pub enum DryRun {
         #[serde(default)]
         warnings: Vec<String>,
     },
-    /// In the API server's words.
-    Refused(String),
+    /// The API server would not create it.
+    Refused(Refusal),
 }
 
 /// How a webhook was reached from here.

@@ -8,7 +8,7 @@ impl Case<'_> {
         let token = match &self.facts.token {
             Fact::Known(token) => token,
             Fact::Absent => return Finding::Unknown("the API server issued no token".to_owned()),
-            Fact::Unknown(why) => return Finding::Unknown(why.clone()),
+            Fact::Unknown(why) => return Finding::Unknown(why.to_string()),
             Fact::NotAsked => return Finding::Unknown("no token is given".to_owned()),
         };
         let key = self.key();
@@ -103,7 +103,7 @@ fn fetched<'a>(
                  certificate, without credentials, and follows no redirect",
             )),
         },
-        Fact::Unknown(why) => Err(Finding::Unknown(why.clone())),
+        Fact::Unknown(why) => Err(Finding::Unknown(why.to_string())),
         Fact::Absent | Fact::NotAsked => Err(Finding::Unknown(format!(
             "{what} was not fetched: without a token the issuer is not known"
         ))),

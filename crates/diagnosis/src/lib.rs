@@ -10,6 +10,7 @@ mod audit;
 mod aws;
 mod check;
 mod facts;
+mod failure;
 mod issuer;
 mod pod;
 mod redact;
@@ -23,6 +24,7 @@ use serde_json::Value;
 pub use audit::{Audit, Auditor, Lacking};
 pub use check::{Check, Finding, Report, Status};
 pub use facts::{DryRun, Fact, Facts, FetchedDocument, Probe, Subject, TokenFact};
+pub use failure::{Reason, ReasonKind, Refusal, RefusedBy};
 pub use pod::{probe_pod, probe_review};
 pub use redact::{Redacted, bounded, certificates, redacted_account, redacted_pod};
 pub use selector::{LabelSelector, SelectorError};
@@ -167,7 +169,7 @@ fn lookup(facts: &Facts, settings: &WebhookSettings) -> Lookup {
                     identity::Observed::Known(Arc::new(read))
                 }),
             Fact::Absent => identity::Observed::Absent,
-            Fact::Unknown(why) => identity::Observed::Unknown(why.as_str().into()),
+            Fact::Unknown(why) => identity::Observed::Unknown(why.message.as_str().into()),
             Fact::NotAsked => identity::Observed::Unknown("the ServiceAccount is not given".into()),
         },
         config_map_entry: entries

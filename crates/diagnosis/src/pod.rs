@@ -91,7 +91,7 @@ impl Case<'_> {
         let pods = match &self.facts.pods {
             Fact::Known(pods) => pods,
             Fact::Absent => return Finding::Nothing("the pod does not exist".to_owned()),
-            Fact::Unknown(why) => return Finding::Unknown(why.clone()),
+            Fact::Unknown(why) => return Finding::Unknown(why.to_string()),
             Fact::NotAsked => {
                 return Finding::Nothing("no pods are given; name a pod or a workload".to_owned());
             }

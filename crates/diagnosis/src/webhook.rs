@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::selector::LabelSelector;
-use super::{Case, DryRun, Fact, Finding, Probe, pod};
+use super::{Case, DryRun, Fact, Finding, Probe, RefusedBy, pod};
 use certificates::{Bundle, Certificate};
 use injection::identity::Identity;
 
@@ -182,7 +182,7 @@ impl Case<'_> {
                     "the API server has no MutatingWebhookConfigurations".to_owned(),
                 );
             }
-            Fact::Unknown(why) => return Finding::Unknown(why.clone()),
+            Fact::Unknown(why) => return Finding::Unknown(why.to_string()),
             Fact::NotAsked => {
                 return Finding::Unknown(
                     "the MutatingWebhookConfigurations are not given".to_owned(),
@@ -283,7 +283,7 @@ Finding::pass(format!("the Service of {entry} has {ready} ready {pods}")) }
                 "create it: deploy/base/service.yaml",
             ),
             Probe::Service { ready_endpoints: Fact::Unknown(why), .. } => {
-                Finding::Unknown(why.clone())
+                Finding::Unknown(why.to_string())
             }
             Probe::Service { ready_endpoints: Fact::NotAsked, .. } => {
                 Finding::Nothing("the Service's endpoints are not given".to_owned())
@@ -351,7 +351,7 @@ Finding::pass(format!("the Service of {entry} has {ready} ready {pods}")) }
     pub(super) fn dry_run(&self) -> Finding {
         let pod = match &self.facts.dry_run {
             Fact::Known(DryRun::Admitted { pod, .. }) => pod,
-            Fact::Known(DryRun::Refused(why)) if why.contains("webhook") => {
+            Fact::Known(DryRun::Refused(why)) if why.by == RefusedBy::Webhook => {
                 return Finding::fail(
                     format!("the API server rejects the test pod: {why}"),
                     "if this webhook rejected it, fix what it says; if another one did, let it admit pods",
@@ -362,7 +362,7 @@ Finding::pass(format!("the Service of {entry} has {ready} ready {pods}")) }
                 return Finding::Unknown(format!("the API server rejects the test pod: {why}"));
             }
             Fact::Absent => return Finding::Unknown("the dry run returned no pod".to_owned()),
-            Fact::Unknown(why) => return Finding::Unknown(why.clone()),
+            Fact::Unknown(why) => return Finding::Unknown(why.to_string()),
             Fact::NotAsked => {
                 return Finding::Unknown("the result of a dry run is not given".to_owned());
             }
@@ -434,7 +434,7 @@ Finding::pass(format!("the Service of {entry} has {ready} ready {pods}")) }
     fn best(&self, look: impl Fn(&Entry<'_>, &Probe) -> Finding) -> Finding {
         let probes = match &self.facts.probes {
             Fact::Known(probes) => probes,
-            Fact::Unknown(why) => return Finding::Unknown(why.clone()),
+            Fact::Unknown(why) => return Finding::Unknown(why.to_string()),
             Fact::Absent | Fact::NotAsked => {
                 return Finding::Nothing("not tested directly; see dry-run".to_owned());
             }

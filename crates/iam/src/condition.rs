@@ -7,7 +7,9 @@ use jiff::{Timestamp, civil::Date, tz::TimeZone};
 
 use super::glob::{Pattern, Piece};
 use super::near::nearest;
+use super::policy::Text;
 use super::request::Known;
+use super::simulate::not_here;
 
 /// An operator with its modifiers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -133,7 +135,7 @@ impl Operator {
 
     /// The operator against what the request has. With `variables`, `${...}`
     /// in a wanted value is a policy variable.
-    pub(super) fn evaluate(self, wanted: &[&str], known: &Known, variables: bool) -> Truth {
+    pub(super) fn evaluate(self, wanted: &[&Text], known: &Known, variables: bool) -> Truth {
         let values = match known {
             Known::Unknown(why) => return Truth::Unknown(why.clone()),
             Known::Absent if self.test == Test::Null => return null(wanted, true),
@@ -142,8 +144,7 @@ impl Operator {
             Known::Values(values) => values,
         };
         let one = |value: &String| {
-            let any =
-                Truth::any(wanted.iter().map(|wanted| self.test.passes(wanted, value, variables)));
+            let any = Truth::any(wanted.iter().map(|wanted| self.passes(wanted, value, variables)));
             if self.negated { any.not() } else { any }
         };
         match (self.set, values.as_slice()) {
@@ -154,6 +155,17 @@ impl Operator {
                 "the key has several values; that needs ForAnyValue or ForAllValues".to_owned(),
             ),
         }
+    }
+}
+
+impl Operator {
+    fn passes(self, wanted: &Text, value: &str, variables: bool) -> Truth {
+        if wanted.is_known() {
+            return self.test.passes(&wanted.value, value, variables);
+        }
+        // What is known of it may rule it out already.
+        let literal = self.test == Test::Equals && !(variables && wanted.known().contains("${"));
+        if literal && !wanted.may_be(value) { Truth::False } else { not_here() }
     }
 }
 
@@ -208,7 +220,7 @@ impl Comparison {
 }
 
 impl Truth {
-    fn not(self) -> Self {
+    pub(super) fn not(self) -> Self {
         match self {
             Self::True => Self::False,
             Self::False => Self::True,
@@ -242,11 +254,13 @@ impl From<bool> for Truth {
 }
 
 /// `Null` with `true` holds where the key is absent, with `false` where it is not.
-fn null(wanted: &[&str], absent: bool) -> Truth {
-    wanted
-        .iter()
-        .any(|wanted| wanted.eq_ignore_ascii_case(if absent { "true" } else { "false" }))
-        .into()
+fn null(wanted: &[&Text], absent: bool) -> Truth {
+    Truth::any(wanted.iter().map(|wanted| {
+        if !wanted.is_known() {
+            return not_here();
+        }
+        wanted.value.eq_ignore_ascii_case(if absent { "true" } else { "false" }).into()
+    }))
 }
 
 /// A wanted value, taken apart. `${*}`, `${?}` and `${$}` are those characters.

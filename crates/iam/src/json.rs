@@ -32,7 +32,8 @@ pub(super) struct Reader<'a> {
 /// Reads one value and what follows it.
 pub(super) fn read(source: &Source) -> (Node, Vec<Mistake>) {
     let mut reader = Reader::new(source, 0);
-    let node = reader.value();
+    let mut node = reader.value();
+    node.fill(source);
     reader.space();
     if reader.next < source.len() {
         let rest = reader.next..source.len();
@@ -44,7 +45,8 @@ pub(super) fn read(source: &Source) -> (Node, Vec<Mistake>) {
 /// Reads one value from `start`; and where it ends.
 pub(super) fn read_at(source: &Source, start: usize) -> (Node, Vec<Mistake>, usize) {
     let mut reader = Reader::new(source, start);
-    let node = reader.value();
+    let mut node = reader.value();
+    node.fill(source);
     (node, reader.mistakes, reader.next)
 }
 
@@ -194,7 +196,7 @@ impl<'a> Reader<'a> {
         if !keys.insert(key.clone()) {
             self.mistake(Code::DuplicateKey, start..here, "");
         }
-        members.push(Member { key, key_at: self.source.at(start), value });
+        members.push(Member::new(key, self.source.at(start), value));
     }
 
     fn key(&mut self) -> Option<String> {
@@ -208,6 +210,9 @@ impl<'a> Reader<'a> {
             let end = self.run_until(start, |c| ":=,{}[]\n\"".contains(c));
             let key = self.source.text(start..end).trim().to_owned();
             self.next = end;
+            if key.chars().any(|c| self.source.hole(c).is_some()) {
+                return Some(key);
+            }
             if key.is_empty() {
                 // Nothing that a key could begin with.
                 self.next = start + 1;
@@ -408,6 +413,9 @@ impl<'a> Reader<'a> {
             "null" => Kind::Null,
             "true" => Kind::Bool(true),
             "false" => Kind::Bool(false),
+            _ if word.chars().any(|c| self.source.hole(c).is_some()) => {
+                Kind::Unknown(self.source.filled(word).0)
+            }
             _ if is_number(word) => Kind::Number(word.to_owned()),
             _ => {
                 let text = word.trim_end_matches(is_double);

@@ -10,10 +10,10 @@ mod glob;
 mod intrinsic;
 mod json;
 mod lint;
-mod near;
 mod node;
 mod partition;
 mod place;
+mod placeholder;
 mod policy;
 mod provider;
 mod quotes;
@@ -22,6 +22,8 @@ mod request;
 mod role;
 mod simulate;
 mod yaml;
+
+use text::near;
 
 pub use finding::{Code, Finding, Severity};
 pub use lint::lint;

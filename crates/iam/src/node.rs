@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::place::Position;
+use super::place::{Position, Source};
 
 /// A value.
 #[derive(Clone, Debug)]
@@ -15,12 +15,22 @@ pub(super) struct Node {
     pub(super) tag: Option<String>,
 }
 
+/// The parts of a text that are not known here, as ranges of bytes.
+pub(super) type Unknown = Vec<Range<usize>>;
+
 #[derive(Clone, Debug)]
 pub(super) enum Kind {
     Null,
     Bool(bool),
     Number(String),
     Text(String),
+    /// Text as it is written, with the parts that only CloudFormation, Terraform or whoever
+    /// fills in a template knows: `${Issuer}:sub`.
+    Open(String, Unknown),
+    /// A value of which not even the type is known here: how it is written.
+    Unknown(String),
+    /// One of these, or nothing at all: `Fn::If`, `? :`.
+    Either(Vec<Node>),
     List(Vec<Node>),
     Map(Vec<Member>),
 }
@@ -28,8 +38,23 @@ pub(super) enum Kind {
 #[derive(Clone, Debug)]
 pub(super) struct Member {
     pub(super) key: String,
+    /// The parts of the key that are not known here.
+    pub(super) key_unknown: Unknown,
     pub(super) key_at: Position,
+    /// What makes of the key more than text, which CloudFormation does not allow: `!Sub`.
+    pub(super) key_tag: Option<String>,
     pub(super) value: Node,
+}
+
+impl Member {
+    pub(super) fn new(key: impl Into<String>, key_at: Position, value: Node) -> Self {
+        Self { key: key.into(), key_unknown: Vec::new(), key_at, key_tag: None, value }
+    }
+
+    /// `Fn::Transform`, `Fn::ForEach`, ... and `merge()`: in their place come members.
+    pub(super) fn adds_more(&self) -> bool {
+        self.key.starts_with("Fn::") || (self.key.is_empty() && self.value.is_unknown())
+    }
 }
 
 impl Node {
@@ -57,11 +82,40 @@ impl Node {
         }
     }
 
-    /// The items of a list, or the value itself; a tag makes one of a list.
-    pub(super) fn each(&self) -> &[Node] {
+    /// The items of a list, or the value itself; with everything that a choice leaves open.
+    pub(super) fn each(&self) -> Vec<&Node> {
+        let mut all = Vec::new();
+        self.add_each(&mut all);
+        all
+    }
+
+    fn add_each<'a>(&'a self, all: &mut Vec<&'a Node>) {
         match &self.kind {
-            Kind::List(items) if self.tag.is_none() => items,
-            _ => std::slice::from_ref(self),
+            Kind::List(items) => {
+                for item in items {
+                    match &item.kind {
+                        Kind::Either(choices) => choices.iter().for_each(|it| it.add_each(all)),
+                        _ => all.push(item),
+                    }
+                }
+            }
+            Kind::Either(choices) => choices.iter().for_each(|choice| choice.add_each(all)),
+            _ => all.push(self),
+        }
+    }
+
+    /// Whether it may be anything, or one of several.
+    pub(super) fn is_unknown(&self) -> bool {
+        matches!(self.kind, Kind::Unknown(_) | Kind::Either(_))
+    }
+
+    /// Whether there may be more members or items than those that are here.
+    pub(super) fn may_have_more(&self) -> bool {
+        match &self.kind {
+            Kind::Map(members) => members.iter().any(Member::adds_more),
+            Kind::List(items) => items.iter().any(Node::is_unknown),
+            Kind::Unknown(_) | Kind::Either(_) => true,
+            _ => false,
         }
     }
 
@@ -82,9 +136,37 @@ impl Node {
             Kind::Null => "null",
             Kind::Bool(_) => "true or false",
             Kind::Number(_) => "a number",
-            Kind::Text(_) => "text",
+            Kind::Text(_) | Kind::Open(..) => "text",
+            Kind::Unknown(_) | Kind::Either(_) => "a value that is not known here",
             Kind::List(_) => "a list",
             Kind::Map(_) => "an object",
+        }
+    }
+
+    /// With what stood there for each character that stands for something.
+    pub(super) fn fill(&mut self, source: &Source) {
+        if !source.has_holes() {
+            return;
+        }
+        match &mut self.kind {
+            Kind::Text(text) => {
+                let (text, unknown) = source.filled(text);
+                if !unknown.is_empty() {
+                    self.kind = Kind::Open(text, unknown);
+                }
+            }
+            Kind::List(items) | Kind::Either(items) => {
+                for item in items {
+                    item.fill(source);
+                }
+            }
+            Kind::Map(members) => {
+                for member in members {
+                    (member.key, member.key_unknown) = source.filled(&member.key);
+                    member.value.fill(source);
+                }
+            }
+            Kind::Null | Kind::Bool(_) | Kind::Number(_) | Kind::Open(..) | Kind::Unknown(_) => {}
         }
     }
 
@@ -98,8 +180,10 @@ impl Node {
             Kind::Number(text) => {
                 serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.clone()))
             }
-            Kind::Text(text) => Value::String(text.clone()),
-            Kind::List(items) => items.iter().map(Node::to_value).collect(),
+            Kind::Text(text) | Kind::Open(text, _) | Kind::Unknown(text) => {
+                Value::String(text.clone())
+            }
+            Kind::Either(items) | Kind::List(items) => items.iter().map(Node::to_value).collect(),
             Kind::Map(members) => {
                 members.iter().map(|member| (member.key.clone(), member.value.to_value())).collect()
             }

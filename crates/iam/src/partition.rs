@@ -3,6 +3,8 @@
 
 use arn::{Account, AccountError};
 
+use super::policy::UNKNOWN;
+
 /// The partitions that there are, by the names that ARNs have.
 pub const PARTITIONS: [&str; 8] =
     ["aws", "aws-cn", "aws-us-gov", "aws-iso", "aws-iso-b", "aws-iso-e", "aws-iso-f", "aws-eusc"];
@@ -25,6 +27,6 @@ pub fn account(partition: &str, id: &str) -> Result<Account, AccountError> {
 pub(super) fn of_eks_issuer(name: &str) -> Option<&'static str> {
     let region = name.strip_prefix("oidc.eks.").or_else(|| name.strip_prefix("oidc-eks."))?;
     let (region, _) = region.split_once('.')?;
-    let looks_right = region.contains('-') && !region.contains(['$', '[', '<', '{']);
+    let looks_right = region.contains('-') && !region.contains(['$', '[', '<', '{', UNKNOWN]);
     looks_right.then(|| Account::partition_of_region(region))
 }

@@ -20,7 +20,13 @@ pub(super) struct Source {
     chars: Vec<char>,
     places: Vec<Position>,
     end: Position,
+    /// What stood where there is a character of [`HOLES`] now.
+    holes: Vec<String>,
 }
+
+/// Characters that stand for what somebody else puts there. No file has one: they are of the
+/// last plane, which is for private use.
+const HOLES: std::ops::RangeInclusive<u32> = 0x10_0000..=0x10_fffd;
 
 impl Position {
     pub(super) const START: Self = Self { line: 1, column: 1 };
@@ -47,7 +53,7 @@ impl Source {
                 next.column += 1;
             }
         }
-        Self { chars, places, end: next }
+        Self { chars, places, end: next, holes: Vec::new() }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -94,7 +100,57 @@ impl Source {
                 cursor += found + 1;
             }
         }
-        Self { chars, places, end: self.at(cursor) }
+        Self { chars, places, end: self.at(cursor), holes: Vec::new() }
+    }
+
+    /// The same text with each of these parts, in order, as one character that stands for it.
+    /// Nothing where there are too many, or the text has such characters already.
+    pub(super) fn with_holes(&self, parts: &[Range<usize>]) -> Option<Self> {
+        let is_hole = |c: &char| HOLES.contains(&u32::from(*c));
+        if self.chars.iter().any(is_hole) {
+            return None;
+        }
+        let mut pierced =
+            Self { chars: Vec::new(), places: Vec::new(), holes: Vec::new(), ..*self };
+        let mut next = 0;
+        for (part, hole) in parts.iter().zip(HOLES) {
+            pierced.chars.extend(self.chars.get(next..part.start)?);
+            pierced.places.extend(self.places.get(next..part.start)?);
+            pierced.chars.push(char::from_u32(hole)?);
+            pierced.places.push(self.at(part.start));
+            pierced.holes.push(self.text(part.clone()));
+            next = part.end;
+        }
+        pierced.chars.extend(self.chars.get(next..)?);
+        pierced.places.extend(self.places.get(next..)?);
+        (pierced.holes.len() == parts.len()).then_some(pierced)
+    }
+
+    /// What stood where a character is that stands for something.
+    pub(super) fn hole(&self, c: char) -> Option<&str> {
+        let index = u32::from(c).checked_sub(*HOLES.start())?;
+        self.holes.get(usize::try_from(index).ok()?).map(String::as_str)
+    }
+
+    /// Text that was read here, with what stood there for each character that stands for
+    /// something, and where that is.
+    pub(super) fn filled(&self, text: &str) -> (String, Vec<Range<usize>>) {
+        let mut filled = String::with_capacity(text.len());
+        let mut parts = Vec::new();
+        for c in text.chars() {
+            match self.hole(c) {
+                Some(original) => {
+                    parts.push(filled.len()..filled.len() + original.len());
+                    filled.push_str(original);
+                }
+                None => filled.push(c),
+            }
+        }
+        (filled, parts)
+    }
+
+    pub(super) fn has_holes(&self) -> bool {
+        !self.holes.is_empty()
     }
 
     /// The same text with `%XX` read, as IAM's API encodes documents.
@@ -124,7 +180,7 @@ impl Source {
             self.at(origins.get(offset).copied().unwrap_or(self.len()))
         };
         let places = text.char_indices().map(place).collect();
-        Self { chars, places, end: self.end }
+        Self { chars, places, end: self.end, holes: Vec::new() }
     }
 }
 

@@ -1,5 +1,8 @@
 //! A policy document, each part with its place.
 
+use std::borrow::Cow;
+use std::ops::Range;
+
 use super::place::Position;
 
 /// A policy document as IAM would take it apart.
@@ -35,6 +38,8 @@ pub struct Statement {
     pub not_resources: Vec<Text>,
     /// `Condition`, flat: one for each pair of operator and key.
     pub conditions: Vec<Condition>,
+    /// Whether there may be further conditions that are not known here.
+    pub more_conditions: bool,
 }
 
 /// What a statement that matches does.
@@ -44,6 +49,8 @@ pub enum Effect {
     Allow,
     /// It denies the request, whatever others allow.
     Deny,
+    /// One of the two: only CloudFormation, Terraform or whoever fills in a template knows.
+    Unknown,
 }
 
 /// Who a statement is about.
@@ -51,6 +58,8 @@ pub enum Effect {
 pub enum Principals {
     /// `"*"`
     Any(Position),
+    /// Only CloudFormation, Terraform or whoever fills in a template knows.
+    Unknown(Position),
     /// The principals that are listed.
     Of(Vec<Principal>),
 }
@@ -82,9 +91,13 @@ pub struct Text {
     pub value: String,
     /// Where it begins in the text.
     pub at: Position,
-    /// What stands in `${}` is put in by CloudFormation and not known here.
-    pub template: bool,
+    /// The parts of it, as ranges of bytes, that only CloudFormation, Terraform or whoever
+    /// fills in a template knows. They neither match nor fail.
+    pub unknown: Vec<Range<usize>>,
 }
+
+/// Stands for an unknown part in [`Text::known`]: a character that no name contains.
+pub(super) const UNKNOWN: char = '\u{fffc}';
 
 impl Policy {
     /// Whether `${...}` is a policy variable: from 2012-10-17 on.
@@ -123,9 +136,76 @@ impl Statement {
 }
 
 impl Text {
+    /// Of which all is known.
+    pub(super) fn new(value: impl Into<String>, at: Position) -> Self {
+        Self { value: value.into(), at, unknown: Vec::new() }
+    }
+
     /// The text itself.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.value
+    }
+
+    /// Whether all of it is known.
+    #[must_use]
+    pub fn is_known(&self) -> bool {
+        self.unknown.is_empty()
+    }
+
+    /// Whether nothing of it is known.
+    #[must_use]
+    pub fn is_unknown(&self) -> bool {
+        !self.is_known() && self.known().chars().all(|c| c == UNKNOWN)
+    }
+
+    /// What is known of it, with U+FFFC for each part that is not.
+    #[must_use]
+    pub fn known(&self) -> Cow<'_, str> {
+        if self.is_known() {
+            return Cow::Borrowed(&self.value);
+        }
+        let mut known = String::with_capacity(self.value.len());
+        let mut next = 0;
+        for part in &self.unknown {
+            known.push_str(self.value.get(next..part.start).unwrap_or_default());
+            known.push(UNKNOWN);
+            next = part.end;
+        }
+        known.push_str(self.value.get(next..).unwrap_or_default());
+        Cow::Owned(known)
+    }
+
+    /// Whether it may be this text, as far as it is known.
+    #[must_use]
+    pub fn may_be(&self, text: &str) -> bool {
+        let known = self.known();
+        let mut parts = known.split(UNKNOWN);
+        let Some(mut rest) = text.strip_prefix(parts.next().unwrap_or_default()) else {
+            return false;
+        };
+        let mut parts: Vec<&str> = parts.collect();
+        let Some(last) = parts.pop() else { return rest.is_empty() };
+        for part in parts {
+            let Some(found) = rest.find(part) else { return false };
+            rest = &rest[found + part.len()..];
+        }
+        rest.ends_with(last)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_part_may_be_anything() {
+        let value = "${a}:x:${b}".to_owned();
+        let text = Text { value, at: Position::START, unknown: vec![0..4, 7..11] };
+        assert_eq!(text.known(), "\u{fffc}:x:\u{fffc}");
+        assert!(text.may_be("1:x:2") && text.may_be(":x:"));
+        assert!(!text.may_be("1:y:2") && !text.is_unknown() && !text.is_known());
+        let known = Text::new("a", Position::START);
+        assert!(known.may_be("a") && !known.may_be("ab"));
     }
 }

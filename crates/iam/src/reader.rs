@@ -1,12 +1,14 @@
 //! From a document's nodes to a [`Policy`], naming what IAM would refuse.
 
+use std::ops::Range;
+
 use super::condition::Operator;
 use super::finding::{Code, Finding, Severity};
-use super::intrinsic::{alternatives, template_text};
 use super::json::{self, Mistake};
 use super::near::nearest;
 use super::node::{Kind, Member, Node};
 use super::place::{Position, Source};
+use super::placeholder;
 use super::policy::{Condition, Effect, Policy, Principal, Principals, Statement, Text};
 
 /// What a policy is attached to; it decides which members it may have.
@@ -56,14 +58,30 @@ impl Policy {
     }
 }
 
-/// The document inside a text value, URL-encoded or not.
+/// The document inside a text value, URL-encoded or not. What is not known of the text
+/// stands in it as a hole.
 pub(super) fn inner_source(source: &Source, node: &Node, text: &str) -> Source {
     let inner = source.embedded(node.span.clone(), text);
+    if let Kind::Open(text, unknown) = &node.kind {
+        // Counted on from part to part: a text may be long and full of them.
+        let mut counted = (0, 0);
+        let mut count = |bytes: usize| {
+            counted = (bytes, counted.1 + chars_between(text, counted.0, bytes));
+            counted.1
+        };
+        let parts: Vec<Range<usize>> =
+            unknown.iter().map(|part| count(part.start)..count(part.end)).collect();
+        return inner.with_holes(&parts).unwrap_or(inner);
+    }
     if text.trim_start().starts_with("%7B") || text.trim_start().starts_with("%7b") {
         inner.percent_decoded()
     } else {
         inner
     }
+}
+
+fn chars_between(text: &str, start: usize, end: usize) -> usize {
+    text.get(start..end).map_or(0, |between| between.chars().count())
 }
 
 fn refuse_mistakes(source: &Source, mistakes: &[Mistake]) -> Result<(), PolicyError> {
@@ -78,7 +96,7 @@ fn refuse_mistakes(source: &Source, mistakes: &[Mistake]) -> Result<(), PolicyEr
 }
 
 fn strictly(node: &Node) -> Result<Policy, PolicyError> {
-    let (policy, findings) = read(node, PolicyKind::Trust, false);
+    let (policy, findings) = Reader::new(PolicyKind::Trust, false).read(node);
     // What NotPrincipal would mean is documented, whatever IAM thinks of it there.
     let fatal = |f: &Finding| f.severity() == Severity::Error && f.code != Code::NotPrincipal;
     match findings.into_iter().find(fatal) {
@@ -100,14 +118,14 @@ pub(super) fn statements(node: &Node) -> Option<&Node> {
     };
     let meant = node.members().iter().find(|member| {
         nearest(&member.key, &["Statement"]).is_some()
-            && member.value.each().iter().any(is_statement)
+            && member.value.each().into_iter().any(is_statement)
     });
     meant.map(|member| &member.value)
 }
 
 /// Which kind it looks like.
 pub(super) fn guess_kind(node: &Node) -> PolicyKind {
-    let statements = || statements(node).map(Node::each).unwrap_or_default().iter();
+    let statements = || statements(node).map(Node::each).unwrap_or_default().into_iter();
     let has_principal =
         statements().any(|s| s.get("Principal").is_some() || s.get("NotPrincipal").is_some());
     let has_resource =
@@ -115,7 +133,7 @@ pub(super) fn guess_kind(node: &Node) -> PolicyKind {
     let assumes = statements().any(|s| {
         let actions = s.get("Action").map(Node::each).unwrap_or_default();
         actions
-            .iter()
+            .into_iter()
             .filter_map(Node::text)
             .any(|a| a.to_ascii_lowercase().starts_with("sts:assumerole"))
     });
@@ -126,16 +144,15 @@ pub(super) fn guess_kind(node: &Node) -> PolicyKind {
     }
 }
 
-/// Reads what can be read. With `template`, text with `${}` is CloudFormation's.
-pub(super) fn read(node: &Node, kind: PolicyKind, template: bool) -> (Policy, Vec<Finding>) {
-    let mut reader = Reader { kind, template, findings: Vec::new() };
-    let policy = reader.policy(node);
-    (policy, reader.findings)
+/// Reads what can be read. What somebody still has to fill in is told, and unknown.
+pub(super) fn read(node: &Node, kind: PolicyKind) -> (Policy, Vec<Finding>) {
+    Reader::new(kind, true).read(node)
 }
 
 struct Reader {
     kind: PolicyKind,
-    template: bool,
+    /// Whether `<ACCOUNT>` and its like are to be filled in, rather than text as any.
+    placeholders: bool,
     findings: Vec<Finding>,
 }
 
@@ -154,6 +171,15 @@ const MEMBERS: [&str; 9] = [
 const PRINCIPAL_KINDS: [&str; 4] = ["AWS", "Federated", "Service", "CanonicalUser"];
 
 impl Reader {
+    fn new(kind: PolicyKind, placeholders: bool) -> Self {
+        Self { kind, placeholders, findings: Vec::new() }
+    }
+
+    fn read(mut self, node: &Node) -> (Policy, Vec<Finding>) {
+        let policy = self.policy(node);
+        (policy, self.findings)
+    }
+
     fn report(&mut self, code: Code, at: Position, message: impl Into<String>) -> &mut Finding {
         self.findings.push(Finding::new(code, at, message));
         let last = self.findings.len() - 1;
@@ -174,6 +200,7 @@ impl Reader {
         policy.version = node.get("Version").and_then(|version| self.text(version, "Version"));
         self.version(node, policy.version.as_ref());
         match statements(node) {
+            None if node.may_have_more() => {}
             None => {
                 self.report(
                     Code::MemberMissing,
@@ -181,7 +208,7 @@ impl Reader {
                     "the policy has no Statement: IAM rejects it",
                 );
             }
-            Some(statements) if statements.each().is_empty() => {
+            Some(statements) if statements.each().is_empty() && !statements.is_unknown() => {
                 self.report(
                     Code::MemberMissing,
                     statements.at,
@@ -189,7 +216,7 @@ impl Reader {
                 );
             }
             Some(statements) => {
-                for statement in statements.each().iter().flat_map(alternatives) {
+                for statement in statements.each() {
                     if let Some(statement) = self.statement(statement) {
                         policy.statements.push(statement);
                     }
@@ -203,7 +230,7 @@ impl Reader {
     fn version(&mut self, node: &Node, version: Option<&Text>) {
         const NOW: &str = "\"Version\": \"2012-10-17\"";
         let Some(version) = version else {
-            if node.get("Version").is_none() {
+            if node.get("Version").is_none() && !node.may_have_more() {
                 self.report(
                     Code::VersionMissing,
                     node.at,
@@ -223,7 +250,7 @@ impl Reader {
                 )
                 .fix = Some(NOW.into());
             }
-            _ if version.template => {}
+            _ if !version.is_known() => {}
             other => {
                 let message = format!(
                     "Version {other:?} does not exist: it names the policy language (2012-10-17 or 2008-10-17), not the date of your policy"
@@ -236,7 +263,10 @@ impl Reader {
     fn sids(&mut self, statements: &[Statement]) {
         let sids: Vec<&Text> = statements.iter().filter_map(|s| s.sid.as_ref()).collect();
         for (index, sid) in sids.iter().enumerate() {
-            if !sid.value.is_empty() && sids[..index].iter().any(|other| other.value == sid.value) {
+            if !sid.value.is_empty()
+                && sid.is_known()
+                && sids[..index].iter().any(|other| other.value == sid.value)
+            {
                 let message = format!(
                     "the Sid {:?} occurs twice; it must be unique in the policy",
                     sid.value
@@ -245,7 +275,7 @@ impl Reader {
             }
             // Resource policies of some services take more.
             let bad = |c: char| !c.is_ascii_alphanumeric();
-            if self.kind != PolicyKind::Resource && !sid.template && sid.value.contains(bad) {
+            if self.kind != PolicyKind::Resource && sid.is_known() && sid.value.contains(bad) {
                 let message =
                     format!("the Sid {:?} may contain only ASCII letters and digits", sid.value);
                 let fix = format!("\"Sid\": {:?}", sid.value.replace(bad, ""));
@@ -255,8 +285,8 @@ impl Reader {
     }
 
     fn known_members(&mut self, node: &Node, known: &[&str], of: &str) {
-        for Member { key, key_at, .. } in node.members() {
-            if known.contains(&key.as_str()) {
+        for member @ Member { key, key_at, key_unknown, .. } in node.members() {
+            if known.contains(&key.as_str()) || member.adds_more() || !key_unknown.is_empty() {
                 continue;
             }
             let meant = nearest(key, known);
@@ -268,6 +298,9 @@ impl Reader {
     }
 
     fn statement(&mut self, node: &Node) -> Option<Statement> {
+        if node.is_unknown() {
+            return None;
+        }
         if !node.is_map() {
             let message = format!("a statement must be an object, not {}", node.kind_name());
             self.report(Code::WrongType, node.at, message);
@@ -284,6 +317,7 @@ impl Reader {
         }
         self.members_of_kind(node);
         let effect = self.effect(node);
+        let (conditions, more_conditions) = self.conditions(node);
         Some(Statement {
             at: node.at,
             sid: node.get("Sid").and_then(|sid| self.text(sid, "Sid")),
@@ -294,17 +328,19 @@ impl Reader {
             not_actions: self.texts(node, "NotAction"),
             resources: self.texts(node, "Resource"),
             not_resources: self.texts(node, "NotResource"),
-            conditions: node.get("Condition").map(|c| self.conditions(c)).unwrap_or_default(),
+            conditions,
+            more_conditions,
         })
     }
 
     /// What a trust policy must have, others must not, and the other way round.
     fn members_of_kind(&mut self, node: &Node) {
         let has = |name: &str| node.get(name).is_some();
+        let lacks = |names: [&str; 2]| !names.into_iter().any(has) && !node.may_have_more();
         let at = |name: &str| {
             node.members().iter().find(|member| member.key == name).map(|member| member.key_at)
         };
-        if !has("Action") && !has("NotAction") {
+        if lacks(["Action", "NotAction"]) {
             self.report(
                 Code::MemberMissing,
                 node.at,
@@ -320,7 +356,7 @@ impl Reader {
                     self.report(Code::MemberMisplaced, at, message);
                 }
             }
-            if !has("Principal") && !has("NotPrincipal") {
+            if lacks(["Principal", "NotPrincipal"]) {
                 self.report(
                     Code::MemberMissing,
                     node.at,
@@ -341,7 +377,7 @@ impl Reader {
                     self.report(Code::MemberMisplaced, at, message);
                 }
             }
-            if !has("Resource") && !has("NotResource") {
+            if lacks(["Resource", "NotResource"]) {
                 self.report(
                     Code::MemberMissing,
                     node.at,
@@ -353,6 +389,9 @@ impl Reader {
 
     fn effect(&mut self, node: &Node) -> Effect {
         let Some(effect) = node.get("Effect") else {
+            if node.may_have_more() {
+                return Effect::Unknown;
+            }
             self.report(
                 Code::MemberMissing,
                 node.at,
@@ -364,7 +403,8 @@ impl Reader {
         match effect.text() {
             Some("Allow") => Effect::Allow,
             Some("Deny") => Effect::Deny,
-            _ if template_text(effect).is_some() => Effect::Allow,
+            None if effect.is_unknown() || matches!(effect.kind, Kind::Open(..)) => Effect::Unknown,
+            Some(other) if self.placeholder(other, effect.at) => Effect::Unknown,
             Some(other) => {
                 let meant = if other.eq_ignore_ascii_case("deny") { "Deny" } else { "Allow" };
                 let message = format!("Effect must be exactly Allow or Deny, not {other:?}");
@@ -384,8 +424,11 @@ impl Reader {
         if node.text() == Some("*") {
             return Some(Principals::Any(node.at));
         }
-        if template_text(node).is_some() {
-            return None;
+        if node.is_unknown() || matches!(node.kind, Kind::Open(..)) {
+            return Some(Principals::Unknown(node.at));
+        }
+        if node.text().is_some_and(|text| self.placeholder(text, node.at)) {
+            return Some(Principals::Unknown(node.at));
         }
         if !node.is_map() {
             let message = format!(
@@ -400,25 +443,41 @@ impl Reader {
         self.known_members(node, &PRINCIPAL_KINDS, "Principal");
         let mut all = Vec::new();
         for member in node.members() {
-            let kind = Text { value: member.key.clone(), at: member.key_at, template: false };
+            let kind = Text {
+                value: member.key.clone(),
+                at: member.key_at,
+                unknown: member.key_unknown.clone(),
+            };
             for name in member.value.each() {
                 if let Some(name) = self.text(name, "a principal") {
                     all.push(Principal { kind: kind.clone(), name });
                 }
             }
         }
+        if node.may_have_more() {
+            return Some(Principals::Unknown(node.at));
+        }
         Some(Principals::Of(all))
     }
 
-    fn conditions(&mut self, node: &Node) -> Vec<Condition> {
+    /// The conditions of a statement, and whether there may be more of them.
+    fn conditions(&mut self, statement: &Node) -> (Vec<Condition>, bool) {
         let mut all = Vec::new();
-        if !node.is_map() {
+        let Some(node) = statement.get("Condition") else {
+            return (all, statement.may_have_more());
+        };
+        let mut more = node.may_have_more();
+        if !node.is_map() && !more {
             let message =
                 format!("Condition must be an object of operators, not {}", node.kind_name());
             self.report(Code::WrongType, node.at, message);
         }
-        for Member { key, key_at, value } in node.members() {
-            let operator = Text { value: key.clone(), at: *key_at, template: false };
+        for operator in node.members() {
+            let Member { key, key_at, key_unknown, value, .. } = operator;
+            if operator.adds_more() || !key_unknown.is_empty() {
+                more = true;
+                continue;
+            }
             if let Err(meant) = Operator::parse(key) {
                 let hint = meant
                     .as_ref()
@@ -428,54 +487,76 @@ impl Reader {
                 self.report(Code::Operator, *key_at, message).fix =
                     meant.map(|meant| format!("\"{meant}\""));
             }
-            if !value.is_map() {
+            more |= value.may_have_more();
+            if !value.is_map() && !value.is_unknown() {
                 let message = format!(
                     "{key} must hold an object of condition keys, not {}",
                     value.kind_name()
                 );
                 self.report(Code::WrongType, value.at, message);
             }
-            for Member { key, key_at, value } in value.members() {
-                let template = self.template && key.contains("${");
-                let key = Text { value: key.clone(), at: *key_at, template };
-                let values =
-                    value.each().iter().filter_map(|v| self.text(v, "a condition's value"));
-                all.push(Condition { operator: operator.clone(), values: values.collect(), key });
+            let operator = Text::new(key, *key_at);
+            for member in value.members().iter().filter(|member| !member.adds_more()) {
+                let key = self.marked(&member.key, &member.key_unknown, member.key_at);
+                let values = member.value.each();
+                let values = values.iter().filter_map(|v| self.text(v, "a condition's value"));
+                let values = values.collect();
+                all.push(Condition { operator: operator.clone(), values, key });
             }
         }
-        all
+        (all, more)
     }
 
     fn texts(&mut self, node: &Node, name: &str) -> Vec<Text> {
         let Some(value) = node.get(name) else { return Vec::new() };
-        if value.each().is_empty() {
+        let each = value.each();
+        if each.is_empty() && !value.is_unknown() {
             self.report(
                 Code::MemberMissing,
                 value.at,
                 format!("{name} is an empty list: IAM rejects the policy"),
             );
         }
-        value.each().iter().filter_map(|item| self.text(item, name)).collect()
+        each.iter().filter_map(|item| self.text(item, name)).collect()
     }
 
-    /// Text, or what counts as it: `true`, `12`, and CloudFormation's functions.
+    /// Text, or what counts as it: `true`, `12`, and what is not known here.
     fn text(&mut self, node: &Node, of: &str) -> Option<Text> {
-        if let Some(value) = template_text(node) {
-            return Some(Text { value, at: node.at, template: true });
-        }
-        let value = match &node.kind {
-            Kind::Text(text) | Kind::Number(text) => text.clone(),
-            Kind::Bool(value) => value.to_string(),
-            Kind::Null | Kind::List(_) | Kind::Map(_) => {
+        match &node.kind {
+            Kind::Text(text) => Some(self.marked(text, &[], node.at)),
+            Kind::Number(text) => Some(Text::new(text, node.at)),
+            Kind::Bool(value) => Some(Text::new(value.to_string(), node.at)),
+            Kind::Open(text, unknown) => Some(self.marked(text, unknown, node.at)),
+            Kind::Unknown(shown) => {
+                let all = 0..shown.len();
+                Some(Text { value: shown.clone(), at: node.at, unknown: vec![all] })
+            }
+            Kind::Null | Kind::List(_) | Kind::Map(_) | Kind::Either(_) => {
                 self.report(
                     Code::WrongType,
                     node.at,
                     format!("{of} must be text, not {}", node.kind_name()),
                 );
-                return None;
+                None
             }
-        };
-        let template = self.template && value.contains("${");
-        Some(Text { value, at: node.at, template })
+        }
+    }
+
+    /// Text with what is not known of it. In a text that somebody else fills in the rest
+    /// is as it should be.
+    fn marked(&mut self, text: &str, unknown: &[Range<usize>], at: Position) -> Text {
+        let mut unknown = unknown.to_vec();
+        if unknown.is_empty() && self.placeholder(text, at) {
+            unknown = placeholder::parts(text);
+        }
+        Text { value: text.to_owned(), at, unknown }
+    }
+
+    /// Whether there is something left to fill in, which it then tells.
+    fn placeholder(&mut self, text: &str, at: Position) -> bool {
+        let found = if self.placeholders { placeholder::parts(text) } else { Vec::new() };
+        let Some(first) = found.into_iter().next() else { return false };
+        self.findings.push(placeholder::unfilled(&text[first], at));
+        true
     }
 }

@@ -67,6 +67,10 @@ pub enum Element {
     Principal,
     /// `Action` or `NotAction`.
     Action,
+    /// `Effect`, where it is not known.
+    Effect,
+    /// `Condition`, where not all of it is known.
+    Conditions,
     /// One operator and key of `Condition`.
     Condition {
         /// Such as `StringEquals`.
@@ -87,7 +91,10 @@ pub fn simulate(policy: &Policy, request: &WebIdentityRequest) -> Verdict {
         .enumerate()
         .map(|(index, statement)| Tested::new(policy, index, statement, request))
         .collect();
-    let of = |effect| tested.iter().filter(move |tested| tested.effect == effect);
+    // Of an effect that is not known, nobody can say that it is not this one.
+    let of = |effect| {
+        tested.iter().filter(move |it| it.effect == effect || it.effect == Effect::Unknown)
+    };
     if let Some(denied) = of(Effect::Deny).find(|tested| tested.truth() == Holds::Yes) {
         return Verdict::Denied { explicitly: Some(denied.name.clone()), reasons: Vec::new() };
     }
@@ -136,7 +143,7 @@ impl Tested {
     ) -> Self {
         let name = StatementName {
             number: index + 1,
-            sid: statement.sid.as_ref().map(|sid| sid.value.clone()),
+            sid: statement.sid.as_ref().map(|sid| sid.value.clone()).filter(|sid| !sid.is_empty()),
             at: statement.at,
         };
         let mut tested =
@@ -145,6 +152,12 @@ impl Tested {
         tested.action(statement);
         for condition in &statement.conditions {
             tested.condition(condition, request, policy.has_variables());
+        }
+        if statement.more_conditions {
+            tested.doubt(statement.at, Element::Conditions);
+        }
+        if statement.effect == Effect::Unknown {
+            tested.doubt(statement.at, Element::Effect);
         }
         tested
     }
@@ -170,6 +183,14 @@ impl Tested {
         }
     }
 
+    /// A part that is not in the file.
+    fn doubt(&mut self, at: Position, element: Element) {
+        let statement = self.name.clone();
+        let (policy, request) = (Vec::new(), Vec::new());
+        let why = NOT_HERE.to_owned();
+        self.doubts.push(Reason { statement, at, element, policy, request, why });
+    }
+
     fn principal(&mut self, statement: &Statement, request: &WebIdentityRequest) {
         let (named, negated) = match (&statement.principals, &statement.not_principals) {
             (Some(principals), _) => (Some(principals), false),
@@ -181,7 +202,10 @@ impl Tested {
             Some(_) if negated && statement.effect == Effect::Allow => {
                 Truth::Unknown("IAM does not support NotPrincipal with Allow".to_owned())
             }
-            Some(named) => (is_named(named, request) != negated).into(),
+            Some(named) => {
+                let named = is_named(named, request);
+                if negated { named.not() } else { named }
+            }
         };
         let wanted: Vec<Text> = match named {
             Some(Principals::Of(all)) => {
@@ -209,25 +233,29 @@ impl Tested {
             (&statement.not_actions, true)
         };
         let wanted = ACTION.to_ascii_lowercase();
-        let listed = named
-            .iter()
-            .any(|action| Pattern::new(&action.value.to_ascii_lowercase()).matches(&wanted));
+        let listed = Truth::any(named.iter().map(|action| {
+            if !action.is_known() {
+                return not_here();
+            }
+            Pattern::new(&action.value.to_ascii_lowercase()).matches(&wanted).into()
+        }));
         let name = self.name.clone();
-        self.note((listed != negated).into(), |_| Reason {
+        self.note(if negated { listed.not() } else { listed }, |doubt| Reason {
             at: named.first().map_or(statement.at, |first| first.at),
             statement: name,
             element: Element::Action,
             policy: named.iter().map(|action| action.value.clone()).collect(),
             request: vec![ACTION.to_owned()],
-            why: "the actions differ".to_owned(),
+            why: doubt.unwrap_or_else(|| "the actions differ".to_owned()),
         });
     }
 
     fn condition(&mut self, condition: &Condition, request: &WebIdentityRequest, variables: bool) {
         let known = request.key(&condition.key.value);
-        let wanted: Vec<&str> = condition.values.iter().map(Text::as_str).collect();
+        let wanted: Vec<&Text> = condition.values.iter().collect();
         let operator = Operator::parse(&condition.operator.value);
         let truth = match operator {
+            Ok(_) if !condition.key.is_known() => not_here(),
             Ok(operator) => operator.evaluate(&wanted, &known, variables),
             Err(_) => Truth::Unknown("IAM documents no such operator".to_owned()),
         };
@@ -250,15 +278,26 @@ impl Tested {
     }
 }
 
-fn is_named(principals: &Principals, request: &WebIdentityRequest) -> bool {
+/// Why a value of the policy can't be compared.
+const NOT_HERE: &str = "the value is not in this file";
+
+pub(super) fn not_here() -> Truth {
+    Truth::Unknown(NOT_HERE.to_owned())
+}
+
+fn is_named(principals: &Principals, request: &WebIdentityRequest) -> Truth {
     match principals {
-        Principals::Any(_) => true,
-        Principals::Of(all) => all.iter().any(|principal| match principal.kind.value.as_str() {
-            // "AWS": "*" is the same as "*".
-            "AWS" => principal.name.value == "*",
-            "Federated" => is_provider(&principal.name.value, request),
-            _ => false,
-        }),
+        Principals::Any(_) => Truth::True,
+        Principals::Unknown(_) => not_here(),
+        Principals::Of(all) => {
+            Truth::any(all.iter().map(|principal| match principal.kind.value.as_str() {
+                // "AWS": "*" is the same as "*".
+                "AWS" => (principal.name.value == "*").into(),
+                "Federated" if !principal.name.is_known() => not_here(),
+                "Federated" => is_provider(&principal.name.value, request).into(),
+                _ => Truth::False,
+            }))
+        }
     }
 }
 
@@ -349,6 +388,8 @@ impl fmt::Display for Element {
         match self {
             Self::Principal => f.write_str("Principal"),
             Self::Action => f.write_str("Action"),
+            Self::Effect => f.write_str("Effect"),
+            Self::Conditions => f.write_str("Condition"),
             Self::Condition { operator, key } => write!(f, "{operator} of {key}"),
         }
     }

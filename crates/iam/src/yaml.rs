@@ -27,13 +27,16 @@ pub(super) fn read(source: &Source) -> Result<Vec<Node>, YamlError> {
         anchors: HashMap::new(),
         nodes: 0,
     };
-    let mut documents = Vec::new();
+    let mut documents: Vec<Node> = Vec::new();
     while let Some((event, span)) = builder.next()? {
         match event {
             Event::StreamEnd => break,
             Event::StreamStart | Event::DocumentStart(..) | Event::DocumentEnd => {}
             event => documents.push(builder.node(event, span)?),
         }
+    }
+    for node in &mut documents {
+        node.fill(source);
     }
     Ok(documents)
 }
@@ -83,6 +86,12 @@ where
                 }
                 return Ok(node);
             }
+            Event::Scalar(text, ScalarStyle::Plain, ..)
+                if text.chars().next().is_some_and(|c| self.source.hole(c).is_some())
+                    && text.chars().count() == 1 =>
+            {
+                Kind::Unknown(self.source.filled(&text).0)
+            }
             Event::Scalar(text, style, ..) => scalar(&text, style, tag.is_some()),
             Event::SequenceStart(..) => {
                 let mut items = Vec::new();
@@ -103,7 +112,9 @@ where
                             let key = self.node(event, span)?;
                             let (event, span) = self.owed()?;
                             let value = self.node(event, span)?;
-                            members.push(Member { key_at: key.at, key: key_text(key), value });
+                            let (key_at, key_tag) = (key.at, key.tag.clone());
+                            let member = Member::new(key_text(key), key_at, value);
+                            members.push(Member { key_tag, ..member });
                         }
                     }
                 }
@@ -137,7 +148,7 @@ fn key_text(key: Node) -> String {
     match key.kind {
         Kind::Text(text) | Kind::Number(text) => text,
         Kind::Bool(value) => value.to_string(),
-        Kind::Null | Kind::List(_) | Kind::Map(_) => String::new(),
+        _ => String::new(),
     }
 }
 

@@ -1,6 +1,8 @@
-//! Text for people: as one line whatever is in it, and as words of a shell.
+//! Text for people: as one line whatever is in it, as words of a shell, and what
+//! was likely meant.
 
 #![warn(missing_docs)]
+pub mod near;
 mod printable;
 pub mod shell;
 

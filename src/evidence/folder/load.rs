@@ -2,13 +2,16 @@
 
 use std::path::Path;
 
+use serde::Deserialize as _;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::{FolderError, file};
 use crate::crypto;
 use crate::evidence::items::Kept;
-use diagnosis::{DryRun, Fact, Facts, FetchedDocument, TokenFact, WebhookSettings, redacted_pod};
+use diagnosis::{
+    DryRun, Fact, Facts, FetchedDocument, Reason, TokenFact, WebhookSettings, redacted_pod,
+};
 use issuer::{Jwks, Token};
 
 /// Reads what there is; what is missing was not asked.
@@ -45,10 +48,12 @@ const EXTENSIONS: [&str; 3] = ["json", "yaml", "yml"];
 
 /// A value, or why there is none.
 fn stored(value: Value) -> Fact<Value> {
-    match (value["absent"] == true, value["unknown"].as_str()) {
-        (true, _) => Fact::Absent,
-        (false, Some(why)) => Fact::Unknown(why.to_owned()),
-        (false, None) => Fact::Known(value),
+    if value["absent"] == true {
+        return Fact::Absent;
+    }
+    match Reason::deserialize(&value["unknown"]) {
+        Ok(reason) => Fact::Unknown(reason),
+        Err(_) => Fact::Known(value),
     }
 }
 

@@ -7,7 +7,9 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use super::*;
-use diagnosis::{Fact, Facts, Redacted, WebhookSettings};
+use diagnosis::{
+    DryRun, Fact, Facts, Reason, ReasonKind, Redacted, Refusal, RefusedBy, WebhookSettings,
+};
 
 fn folder(files: &[(&str, &[u8])]) -> TempDir {
     let folder = TempDir::new().expect("a folder");
@@ -42,7 +44,7 @@ fn reads_pods_in_every_shape() {
         assert_eq!(pods(name, text.as_bytes()), Ok(number), "{name}: {text}");
     }
     let not_known = folder(&[("pods.json", br#"{"unknown": "forbidden"}"#)]);
-    assert_eq!(loaded(not_known.path()).unwrap().pods, Fact::Unknown("forbidden".to_owned()));
+    assert_eq!(loaded(not_known.path()).unwrap().pods, Fact::Unknown("forbidden".into()));
     assert!(pods("pods.json", b"{}").unwrap_err().contains("neither"));
 }
 
@@ -125,4 +127,26 @@ fn saves_for_the_owner_alone_and_only_into_an_empty_folder() {
     assert_eq!(fs::read(foreign.path().join("subject.json")).unwrap(), b"foreign");
     let file = foreign.path().join("subject.json");
     assert!(matches!(vacant(&file), Err(FolderError::NotVacant { .. })));
+}
+
+/// The checks go by kinds, so a folder has to keep them.
+#[test]
+fn loads_why_something_is_not_known_as_it_was_saved() {
+    for kind in [ReasonKind::Unauthorized, ReasonKind::Forbidden, ReasonKind::Other] {
+        for by in [RefusedBy::Webhook, RefusedBy::Other] {
+            let reason = Reason { kind, message: "401 cannot webhook".to_owned() };
+            let refusal = Refusal { by, message: "the pod is invalid".to_owned() };
+            let facts = Facts {
+                version: Fact::Unknown(reason.clone()),
+                pods: Fact::Unknown(reason),
+                dry_run: Fact::Known(DryRun::Refused(refusal)),
+                config_map: Fact::Absent,
+                ..Facts::default()
+            };
+            let parent = folder(&[]);
+            let facts = Redacted::of(facts, &WebhookSettings::default());
+            save(&parent.path().join("saved"), &facts).unwrap();
+            assert_eq!(&loaded(&parent.path().join("saved")).unwrap(), facts.facts());
+        }
+    }
 }

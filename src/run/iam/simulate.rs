@@ -114,6 +114,8 @@ fn reason(reason: &Reason) -> Value {
     let (element, operator, key) = match &reason.element {
         Element::Principal => ("Principal", None, None),
         Element::Action => ("Action", None, None),
+        Element::Effect => ("Effect", None, None),
+        Element::Conditions => ("Condition", None, None),
         Element::Condition { operator, key } => ("Condition", Some(operator), Some(key)),
     };
     json!({

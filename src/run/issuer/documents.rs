@@ -8,10 +8,10 @@ use serde_json::Value;
 use text::shell::{Document as Quoted, FilePath, Opt, Word};
 use text::{Quotes, quoted};
 
+use super::document_folder::{self, Document, Written};
 use super::{Ended, client, read_keys};
 use crate::cli::{DocumentsArgs, HostingPlace, ReportFormat};
-use crate::document_folder::{self, Document, Written};
-use crate::live_issuer::LiveIssuer;
+use crate::evidence::live_issuer::LiveIssuer;
 use crate::run::output::{self, Lines};
 use issuer::hosting::{BucketPolicy, Hosting, Object};
 use issuer::{DISCOVERY_PATH, Discovery, IssuerUrl, Jwks};

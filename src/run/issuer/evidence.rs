@@ -6,8 +6,8 @@ use anyhow::{Context as _, bail};
 
 use super::{client, read};
 use crate::cli::LiveArgs;
-use crate::fetch::Fetcher;
-use crate::live_issuer::{self, LiveIssuer};
+use crate::evidence::live_issuer::{self, LiveIssuer};
+use crate::http_client::issuer_documents::Fetcher;
 use issuer::rollout::ApiServerFlags;
 use issuer::{Jwks, Token};
 

@@ -3,6 +3,7 @@
 //! Exit codes: 0 as asked and all well, 1 a check that failed or a refusal, 2 what
 //! can't be said: wrong arguments, input that can't be read.
 
+mod document_folder;
 mod documents;
 mod evidence;
 mod plan;

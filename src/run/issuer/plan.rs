@@ -8,13 +8,13 @@ use clap::ValueEnum as _;
 use jiff::Timestamp;
 use text::shell::Flag;
 
+use super::document_folder;
 use super::evidence::{Live, fetcher};
 use super::report::write_checks;
 use super::{Ended, read_keys};
 use crate::cli::{MigrateArgs, PlanArgs, ReportFormat, RotateArgs};
 use crate::crypto;
-use crate::document_folder;
-use crate::fetch::Fetcher;
+use crate::http_client::issuer_documents::Fetcher;
 use crate::input::{self, Limit};
 use crate::run::output::{self, Lines};
 use issuer::rollout::{

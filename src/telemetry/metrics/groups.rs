@@ -6,7 +6,7 @@ use super::labels::{
     self, Ending, EventResult, LiveLookup, LookupRejection, Path, Rejection, Reload, Verb,
 };
 use super::{Counters, Total};
-use crate::tls::managed::Operation;
+use crate::certificate_controller::Operation;
 use certificates::Cause;
 use injection::admission::Method;
 

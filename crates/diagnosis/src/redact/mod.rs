@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 
 use super::selector::LabelSelector;
 use super::webhook::LEFT_OUT;
-use super::{DryRun, Fact, Facts, FetchedDocument, Probe, WebhookSettings, entries};
+use super::{DryRun, Fact, Facts, FetchedDocument, Probe, Refusal, WebhookSettings, entries};
 use injection::identity::{
     AnnotationKeys, ConfigMapIdentities, Key, ServiceAccountReader, WarningKind,
 };
@@ -286,7 +286,7 @@ fn dry_run(dry_run: DryRun, keys: &AnnotationKeys) -> DryRun {
         DryRun::Admitted { pod, .. } => {
             DryRun::Admitted { pod: redacted_pod(&pod, keys), warnings: Vec::new() }
         }
-        DryRun::Refused(why) => DryRun::Refused(bounded(&why)),
+        DryRun::Refused(why) => DryRun::Refused(Refusal { message: bounded(&why.message), ..why }),
     }
 }
 

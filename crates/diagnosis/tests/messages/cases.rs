@@ -1,6 +1,9 @@
 //! Every way in which a check ends, by the smallest change that leads to it.
 
-use diagnosis::{DryRun, Fact, Facts, FetchedDocument, Probe, WebhookSettings};
+use diagnosis::{
+    DryRun, Fact, Facts, FetchedDocument, Probe, Reason, ReasonKind, Refusal, RefusedBy,
+    WebhookSettings,
+};
 use serde_json::{Value, json};
 
 use super::scene::{
@@ -13,7 +16,11 @@ pub(crate) type Case = (&'static str, &'static str, fn(&mut Facts, &mut WebhookS
 const OTHER_ROLE: &str = "arn:aws:iam::111122223333:role/other";
 
 fn why<T>() -> Fact<T> {
-    Fact::Unknown("REASON".to_owned())
+    Fact::Unknown("REASON".into())
+}
+
+fn denied<T>(kind: ReasonKind) -> Fact<T> {
+    Fact::Unknown(Reason { kind, message: "REASON".to_owned() })
 }
 
 fn answer(fact: &mut Fact<FetchedDocument>, answer: Result<&str, &str>) {
@@ -42,7 +49,10 @@ fn admitted(facts: &mut Facts, pod: Value) {
 }
 
 fn refused(facts: &mut Facts, why: &str) {
-    facts.dry_run = Fact::Known(DryRun::Refused(why.to_owned()));
+    facts.dry_run = Fact::Known(DryRun::Refused(Refusal {
+        by: RefusedBy::of_message(why),
+        message: why.to_owned(),
+    }));
 }
 
 fn service(facts: &mut Facts, ready_endpoints: Fact<usize>, certificate: Fact<String>) {
@@ -62,7 +72,8 @@ fn selecting(facts: &mut Facts, selector: Value) {
 pub(crate) const CASES: &[Case] = &[
     ("api-server", "it answers", |_, _| {}),
     ("api-server", "its version is not given", |f, _| f.version = Fact::NotAsked),
-    ("api-server", "the credentials are rejected", |f, _| f.version = Fact::Unknown("Unauthorized".to_owned())),
+    ("api-server", "the credentials are rejected", |f, _| f.version = denied(ReasonKind::Unauthorized)),
+    ("api-server", "a right is missing", |f, _| f.version = denied(ReasonKind::Forbidden)),
     ("api-server", "the request fails", |f, _| f.version = why()),
 
     ("webhook-registered", "an entry has the rule", |_, _| {}),

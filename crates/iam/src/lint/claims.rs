@@ -6,7 +6,7 @@ use crate::glob::is_glob;
 use crate::near::nearest;
 use crate::node::Node;
 use crate::partition::AUDIENCE;
-use crate::policy::{Condition, Effect, Statement, Text};
+use crate::policy::{Condition, Effect, Statement, Text, UNKNOWN};
 use crate::provider::ProviderArn;
 use crate::quotes::is_invisible;
 
@@ -25,7 +25,12 @@ pub(super) fn findings(statement: &Statement, principals: &[&Text]) -> Vec<Findi
     let (mut tests_sub, mut tests_aud) = (false, false);
     for condition in &statement.conditions {
         let Some(key) = Key::read(&condition.key) else {
-            found.extend(no_claim(&condition.key, principals));
+            if condition.key.is_known() {
+                found.extend(no_claim(&condition.key, principals));
+            } else {
+                // It may be any of them.
+                (tests_sub, tests_aud) = (true, true);
+            }
             continue;
         };
         found.extend(key.provider_findings(principals));
@@ -52,7 +57,8 @@ pub(super) fn findings(statement: &Statement, principals: &[&Text]) -> Vec<Findi
     let mixed = |f: &Finding| {
         matches!(f.code, Code::AudienceTestedForSubject | Code::SubjectTestedForAudience)
     };
-    if statement.effect == Effect::Allow && !found.iter().any(mixed) {
+    let all_known = statement.effect == Effect::Allow && !statement.more_conditions;
+    if all_known && !found.iter().any(mixed) {
         found.extend(untested(statement, principals, tests_sub, tests_aud));
     }
     found
@@ -66,7 +72,8 @@ fn untested(
     tests_aud: bool,
 ) -> Vec<Finding> {
     let mut found = Vec::new();
-    let Some(provider) = principals.iter().find_map(|name| provider_of(name.as_str())) else {
+    let named = principals.iter().find_map(|name| provider_of(name.as_str()));
+    let Some(provider) = named.or_else(|| provider_of_pods(statement, principals)) else {
         return found;
     };
     // Where the claim is told by another key, the key has been told already.
@@ -81,6 +88,18 @@ fn untested(
         found.push(Finding::new(Code::AudienceNotTested, statement.at, message).fixed(fix));
     }
     found
+}
+
+/// The provider of a cluster, where the principal is not known: its tokens' audience tells.
+fn provider_of_pods<'a>(statement: &'a Statement, principals: &[&Text]) -> Option<&'a str> {
+    let is_open = !principals.is_empty() && principals.iter().all(|name| name.is_unknown());
+    let keys = || statement.conditions.iter().filter(|_| is_open);
+    keys().find_map(|condition| {
+        let key = Key::read(&condition.key)?;
+        let is_ours = |value: &Text| value.is_known() && value.value == AUDIENCE;
+        let of_pods = key.claim == "aud" && condition.values.iter().any(is_ours);
+        (of_pods && !is_ci(key.provider)).then_some(key.provider)
+    })
 }
 
 /// The name in a provider's ARN, without what may be wrong with it.
@@ -108,6 +127,11 @@ pub(super) fn bare(name: &str) -> &str {
 
 impl<'a> Key<'a> {
     fn read(text: &'a Text) -> Option<Self> {
+        let known = text.known();
+        let (_, claim) = known.rsplit_once(':')?;
+        if claim.contains(UNKNOWN) {
+            return None;
+        }
         let (provider, claim) = text.value.rsplit_once(':')?;
         let service = provider.split(':').next().unwrap_or_default();
         let is_service = ["aws", "sts", "iam", "saml", "ec2", "s3"].contains(&service);
@@ -120,6 +144,14 @@ impl<'a> Key<'a> {
         let Self { provider, claim, text } = self;
         let mut found = Vec::new();
         let mended = format!("\"{}:{claim}\"", bare(provider));
+        if !text.is_known() {
+            if text.known().starts_with("https://") {
+                let message =
+                    "a condition key names the issuer without https://; no request has this key";
+                found.push(Finding::new(Code::SchemeInProvider, text.at, message).fixed(mended));
+            }
+            return found;
+        }
         if provider.contains("://") {
             let message =
                 "a condition key names the issuer without https://; no request has this key";
@@ -137,8 +169,7 @@ impl<'a> Key<'a> {
             .filter_map(|name| name.value.trim().split_once(":oidc-provider/"))
             .map(|(_, name)| name)
             .collect();
-        let is_open = |name: &str| name.contains("${") && !names.contains(&provider);
-        if names.is_empty() || is_open(provider) || names.iter().any(|name| is_open(name)) {
+        if names.is_empty() || !principals.iter().all(|name| is_name_known(name)) {
             return found;
         }
         let same = |name: &&str| name.eq_ignore_ascii_case(provider);
@@ -188,6 +219,13 @@ impl<'a> Key<'a> {
     }
 }
 
+/// Whether all of the provider's name is known.
+fn is_name_known(principal: &Text) -> bool {
+    let known = principal.known();
+    let name = known.split_once(":oidc-provider/").map_or(&*known, |(_, name)| name);
+    !name.contains(UNKNOWN)
+}
+
 /// Providers for which STS knows claims of their own.
 fn is_ci(provider: &str) -> bool {
     ["token.actions.", "gitlab", "circleci", "google", "oraclecloud", "bitbucket", "terraform"]
@@ -198,7 +236,7 @@ fn is_ci(provider: &str) -> bool {
 fn subject(condition: &Condition, key: Key<'_>, value: &Text) -> Vec<Finding> {
     let text = value.as_str();
     let mut found = shape(condition, key, value);
-    let lower = text.trim().to_ascii_lowercase();
+    let lower = value.known().trim().to_ascii_lowercase();
     if lower.starts_with("sts.") && lower.contains("amazon") {
         let message = format!(
             "{text:?} is an audience, which belongs in :aud; :sub holds {SUBJECT}NAMESPACE:NAME, so the condition never matches"
@@ -207,7 +245,7 @@ fn subject(condition: &Condition, key: Key<'_>, value: &Text) -> Vec<Finding> {
         found.push(Finding::new(Code::SubjectTestedForAudience, value.at, message).fixed(fix));
         return found;
     }
-    let is_open = value.template || text.contains("${");
+    let is_open = !value.is_known() || text.contains("${");
     let squeezed = squeezed(key, text);
     let parts: Vec<&str> = squeezed.split(':').collect();
     let is_like = Operator::parse(&condition.operator.value).is_ok_and(Operator::takes_wildcards);
@@ -265,13 +303,13 @@ fn mended_subject(text: &str) -> Option<String> {
 fn audience(condition: &Condition, key: Key<'_>, value: &Text) -> Vec<Finding> {
     let text = value.as_str();
     let mut found = shape(condition, key, value);
-    if text.trim().to_ascii_lowercase().starts_with("system:serviceaccount") {
+    if value.known().trim().to_ascii_lowercase().starts_with("system:serviceaccount") {
         let message = format!(
             "{text:?} is a subject, which belongs in :sub; :aud holds the audience ({AUDIENCE}), so the condition never matches"
         );
         let fix = format!("\"{}:sub\": {text:?}", bare(key.provider));
         found.push(Finding::new(Code::AudienceTestedForSubject, value.at, message).fixed(fix));
-    } else if let Some(message) = misspelt(text) {
+    } else if let Some(message) = misspelt(text).filter(|_| value.is_known()) {
         found.push(
             Finding::new(Code::AudienceMisspelt, value.at, message)
                 .fixed(format!("\"{AUDIENCE}\"")),
@@ -285,7 +323,7 @@ fn shape(condition: &Condition, key: Key<'_>, value: &Text) -> Vec<Finding> {
     let text = value.as_str();
     let mut found = Vec::new();
     let squeezed = squeezed(key, text);
-    if text != squeezed {
+    if text != squeezed && value.is_known() {
         let message =
             format!("{text:?} contains white space, which is compared too: no token matches");
         let fix = format!("{squeezed:?}");
@@ -293,7 +331,9 @@ fn shape(condition: &Condition, key: Key<'_>, value: &Text) -> Vec<Finding> {
     }
     let operator = &condition.operator;
     let takes = Operator::parse(&operator.value).map_or(true, Operator::takes_wildcards);
-    if is_glob(text) && !takes && operator.value.contains("String") {
+    // These two are the characters themselves.
+    let literal = value.known().replace("${*}", "").replace("${?}", "");
+    if is_glob(&literal) && !takes && operator.value.contains("String") {
         let name = if operator.value.contains("Not") { "StringNotLike" } else { "StringLike" };
         let message = format!(
             "{} compares * and ? literally, so no token matches; wildcards need {name}",

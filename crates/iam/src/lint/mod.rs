@@ -14,6 +14,7 @@ mod text;
 mod trust;
 
 use super::finding::{Code, Finding};
+use super::intrinsic::{looks_substituted, resolve, substitute};
 use super::json;
 use super::node::{Kind, Node};
 use super::place::{Position, Source};
@@ -92,11 +93,13 @@ impl Linter {
 
     /// What a text holds that is neither JSON nor YAML.
     fn search(&mut self, source: &Source) {
-        let policies = text::policies(source);
-        for policy in &policies {
+        let mut policies = text::policies(source);
+        for policy in &mut policies {
             self.findings.extend(syntax::findings(source, &policy.mistakes));
-            let template = policy.node.kind_has_template();
-            self.policy(&policy.node, guess_kind(&policy.node), template);
+            if looks_substituted(&policy.node) {
+                substitute(&mut policy.node);
+            }
+            self.policy(&policy.node, guess_kind(&policy.node));
         }
         self.findings.extend(text::lines(source, &policies, &mut self.found_something));
     }
@@ -105,47 +108,48 @@ impl Linter {
         if root.get("Resources").is_some_and(Node::is_map) {
             self.found_something = true;
             self.findings.extend(template::references(root));
-            self.walk(source, root, true);
-            return;
-        }
-        if let Some(empty) = root.get("Resources")
+        } else if let Some(empty) = root.get("Resources")
             && root.get("AWSTemplateFormatVersion").is_some()
         {
             let message = "Resources is empty: the template has lost its indentation";
             self.findings.push(Finding::new(Code::BadYaml, empty.at, message));
             self.search(source);
         }
+        let root = resolve(root);
         // A plan tells everything two or three times: before, after, planned.
         if let Some(planned) = root.get("planned_values") {
             self.found_something = true;
-            self.walk(source, planned, false);
+            self.walk(source, planned);
             return;
         }
-        self.walk(source, root, false);
+        self.walk(source, &root);
     }
 
     /// Looks for policies and what belongs to them, wherever they stand.
-    fn walk(&mut self, source: &Source, node: &Node, template: bool) {
-        if statements(node).is_some_and(|s| s.each().iter().any(Node::is_map)) {
-            self.policy(node, guess_kind(node), template);
+    fn walk(&mut self, source: &Source, node: &Node) {
+        if statements(node).is_some_and(|s| s.each().into_iter().any(Node::is_map)) {
+            self.policy(node, guess_kind(node));
             return;
         }
         if manifest::is_service_account(node) {
             self.found_something = true;
             self.findings.extend(manifest::findings(node));
         }
-        if let Some(text) = node.text() {
+        if let Kind::Text(text) | Kind::Open(text, _) = &node.kind {
             self.findings.extend(arns::in_text(text, node.at));
         }
         for item in node.items() {
-            self.walk(source, item, template);
+            self.walk(source, item);
         }
         for member in node.members() {
-            self.member(source, &member.key, &member.value, template);
+            self.member(source, &member.key, &member.value);
         }
     }
 
-    fn member(&mut self, source: &Source, key: &str, value: &Node, template: bool) {
+    fn member(&mut self, source: &Source, key: &str, value: &Node) {
+        if let Kind::Either(choices) = &value.kind {
+            return choices.iter().for_each(|choice| self.member(source, key, choice));
+        }
         let kind = match key {
             "AssumeRolePolicyDocument" | "assume_role_policy" => Some(PolicyKind::Trust),
             "PolicyDocument" | "Document" | "policy" | "Policy" | "ManagedPolicyDocument" => None,
@@ -158,29 +162,19 @@ impl Linter {
                 self.findings.extend(claims::provider_url(value));
                 return;
             }
-            _ => return self.walk(source, value, template),
+            _ => return self.walk(source, value),
         };
-        if value.is_map() && (kind.is_some() || statements(value).is_some()) {
-            let kind = kind.unwrap_or_else(|| guess_kind(value));
-            if !is_function(value) {
-                return self.policy(value, kind, template);
+        match &value.kind {
+            Kind::Map(_) if kind.is_some() || statements(value).is_some() => {
+                self.policy(value, kind.unwrap_or_else(|| guess_kind(value)));
             }
+            Kind::Text(text) | Kind::Open(text, _) => self.embedded(source, value, text, kind),
+            _ => self.walk(source, value),
         }
-        if let Some((text, holder, is_template)) = embedded_text(value) {
-            return self.embedded(source, holder, text, kind, template && is_template);
-        }
-        self.walk(source, value, template);
     }
 
     /// A policy as text in a document.
-    fn embedded(
-        &mut self,
-        source: &Source,
-        holder: &Node,
-        text: &str,
-        kind: Option<PolicyKind>,
-        template: bool,
-    ) {
+    fn embedded(&mut self, source: &Source, holder: &Node, text: &str, kind: Option<PolicyKind>) {
         let inner = inner_source(source, holder, text);
         let first = (0..inner.len()).filter_map(|i| inner.get(i)).find(|c| !c.is_whitespace());
         if first != Some('{') {
@@ -189,49 +183,13 @@ impl Linter {
         let (node, mistakes) = json::read(&inner);
         if kind.is_some() || statements(&node).is_some() {
             self.findings.extend(syntax::findings(&inner, &mistakes));
-            let kind = kind.unwrap_or_else(|| guess_kind(&node));
-            self.policy(&node, kind, template);
+            self.policy(&node, kind.unwrap_or_else(|| guess_kind(&node)));
         }
     }
 
-    fn policy(&mut self, node: &Node, kind: PolicyKind, template: bool) {
+    fn policy(&mut self, node: &Node, kind: PolicyKind) {
         self.found_something = true;
-        self.findings.extend(policy::findings(node, kind, template));
-    }
-}
-
-/// Whether the value is one of CloudFormation's functions, not a document.
-fn is_function(node: &Node) -> bool {
-    node.tag.is_some()
-        || matches!(node.members(), [only] if only.key.starts_with("Fn::") || only.key == "Ref")
-}
-
-/// The text of a value, where it stands, and whether `${}` in it is
-/// CloudFormation's: plain, under `!Sub`, or the first item of `!Sub [text, values]`.
-fn embedded_text(node: &Node) -> Option<(&str, &Node, bool)> {
-    let inner = match node.members() {
-        [only] if only.key == "Fn::Sub" => &only.value,
-        _ => node,
-    };
-    let is_sub = node.tag.as_deref() == Some("Sub") || !std::ptr::eq(inner, node);
-    match &inner.kind {
-        Kind::Text(text) => Some((text, inner, is_sub)),
-        Kind::List(items) if is_sub => {
-            items.first().and_then(|first| first.text().map(|text| (text, first, true)))
-        }
-        _ => None,
-    }
-}
-
-impl Node {
-    /// Whether its texts have placeholders of CloudFormation, by their look.
-    fn kind_has_template(&self) -> bool {
-        let own = self.text().is_some_and(|text| text.contains("${AWS::"));
-        own || self.items().iter().any(Self::kind_has_template)
-            || self
-                .members()
-                .iter()
-                .any(|m| m.key.contains("${AWS::") || m.value.kind_has_template())
+        self.findings.extend(policy::findings(node, kind));
     }
 }
 

@@ -1,10 +1,9 @@
 //! Permission policies: S3's two kinds of resources, which are mixed up the most.
 //! <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html>
 
-use super::arns;
 use crate::finding::{Code, Finding};
 use crate::glob::Pattern;
-use crate::policy::{Effect, Statement, Text};
+use crate::policy::{Effect, Statement, Text, UNKNOWN};
 
 /// What an S3 resource names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,11 +60,7 @@ pub(super) fn no_arns(statement: &Statement) -> Vec<Finding> {
     let mut found = Vec::new();
     for resource in statement.resources.iter().chain(&statement.not_resources) {
         let text = resource.as_str();
-        let is_open = resource.template || text.starts_with('$');
-        if is_open
-            || text == "*"
-            || text.starts_with("arn:")
-            || arns::placeholder(resource).is_some()
+        if !resource.is_known() || text == "*" || text.starts_with("arn:") || text.starts_with('$')
         {
             continue;
         }
@@ -105,25 +100,15 @@ fn bucket_of(arn: &str) -> &str {
 
 /// Nothing where it is none of S3's.
 fn names(resource: &Text) -> Option<Names> {
-    let text = resource.as_str();
-    if text == "*" {
+    let text = resource.known();
+    if text == "*" || text.starts_with(UNKNOWN) {
         return Some(Names::Either);
-    }
-    // `!GetAtt Bucket.Arn`, with or without a path behind it; else nobody knows.
-    if text.starts_with("${") {
-        let (inside, behind) = text.split_once('}')?;
-        return Some(match behind {
-            "" if inside.ends_with(".Arn") => return None,
-            _ => Names::Either,
-        });
     }
     let (_, name) = text.split_once(":s3:::")?;
     Some(if name.contains('/') {
         // Wildcards before the slash may stand for anything.
         Names::Objects
-    } else if name.ends_with('*')
-        || name.contains("${") && name.ends_with('}') && name.contains('.')
-    {
+    } else if name.ends_with('*') || name.contains(UNKNOWN) {
         Names::Either
     } else {
         Names::Bucket

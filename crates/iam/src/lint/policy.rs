@@ -7,17 +7,14 @@ use crate::node::{Kind, Node};
 use crate::policy::{Policy, Principals, Text};
 use crate::reader::{self, PolicyKind};
 
-pub(super) fn findings(node: &Node, kind: PolicyKind, template: bool) -> Vec<Finding> {
+pub(super) fn findings(node: &Node, kind: PolicyKind) -> Vec<Finding> {
     let mut found = Vec::new();
     let mut node = node.clone();
     // Mended first: a Version with dashes that are none would be told twice.
     mend_dashes(&mut node, &mut found);
-    let (policy, shape) = reader::read(&node, kind, template);
+    let (policy, shape) = reader::read(&node, kind);
     found.extend(shape);
     for text in texts(&policy) {
-        if !text.template {
-            found.extend(arns::placeholder(text));
-        }
         if let Some(finding) = arns::check(text) {
             found.push(finding);
         }
@@ -68,7 +65,8 @@ fn mend_dashes(node: &mut Node, found: &mut Vec<Finding>) {
                 }
             }
         }
-        Kind::Null | Kind::Bool(_) | Kind::Number(_) => {}
+        Kind::Either(items) => items.iter_mut().for_each(|item| mend_dashes(item, found)),
+        Kind::Null | Kind::Bool(_) | Kind::Number(_) | Kind::Open(..) | Kind::Unknown(_) => {}
     }
 }
 
@@ -78,7 +76,7 @@ fn texts(policy: &Policy) -> impl Iterator<Item = &Text> {
         let principals = [&statement.principals, &statement.not_principals];
         let principals = principals.into_iter().flatten().flat_map(|principals| match principals {
             Principals::Of(all) => all.as_slice(),
-            Principals::Any(_) => &[],
+            Principals::Any(_) | Principals::Unknown(_) => &[],
         });
         let conditions = statement
             .conditions
@@ -97,7 +95,7 @@ fn actions(statement: &crate::policy::Statement) -> Vec<Finding> {
     let mut found = Vec::new();
     for action in statement.actions.iter().chain(&statement.not_actions) {
         let name = action.as_str();
-        if action.template || name == "*" {
+        if !action.is_known() || name == "*" {
             continue;
         }
         if name.contains(char::is_whitespace) {

@@ -5,7 +5,7 @@ use crate::finding::{Code, Finding};
 use crate::near::nearest;
 use crate::partition;
 use crate::place::Position;
-use crate::policy::{Effect, Principals, Statement, Text};
+use crate::policy::{Effect, Principals, Statement, Text, UNKNOWN};
 use crate::provider::{BUILT_IN, ProviderArn};
 
 const WEB_IDENTITY: &str = "sts:AssumeRoleWithWebIdentity";
@@ -44,13 +44,14 @@ pub(super) fn findings(statement: &Statement) -> Vec<Finding> {
 /// One name under `Federated`.
 fn federated(name: &Text) -> Vec<Finding> {
     let mut found = Vec::new();
-    let value = name.as_str();
-    if value != value.trim() {
+    let known = name.known();
+    let value = &*known;
+    if value != value.trim() && name.is_known() {
         let message = format!("{value:?} has white space around it, so it names no provider");
         let finding = Finding::new(Code::SpaceInValue, name.at, message);
         found.push(finding.fixed(format!("{:?}", value.trim())));
     }
-    let Some(arn) = read_arn(value.trim()) else {
+    let Some(arn) = ProviderArn::read(value.trim()) else {
         found.extend(not_an_arn(name));
         return found;
     };
@@ -61,21 +62,22 @@ fn federated(name: &Text) -> Vec<Finding> {
     }
     let prefix = value.trim().strip_suffix(arn.name).unwrap_or_default();
     let mended = format!("\"{prefix}{}\"", claims::bare(arn.name));
+    // What is not known can't be written.
+    let fixed = |finding: Finding| if name.is_known() { finding.fixed(&mended) } else { finding };
     if arn.name.contains("://") {
         let message =
             "a provider's ARN has the issuer without https://; this one names no provider";
-        found.push(Finding::new(Code::SchemeInProvider, name.at, message).fixed(&mended));
+        found.push(fixed(Finding::new(Code::SchemeInProvider, name.at, message)));
     }
     if arn.name.ends_with('/') {
         let message = "the provider's name ends with a slash: correct only if the issuer in the tokens ends with one too";
-        found.push(Finding::new(Code::TrailingSlash, name.at, message).fixed(&mended));
+        found.push(fixed(Finding::new(Code::TrailingSlash, name.at, message)));
     }
     if arn.name.contains('*') {
         let message = "a principal's ARN can't have wildcards; name one provider";
         found.push(Finding::new(Code::ProviderArn, name.at, message));
     }
     if let Some(wanted) = partition::of_eks_issuer(arn.name)
-        && !arn.partition.contains('$')
         && wanted != arn.partition
         && partition::PARTITIONS.contains(&arn.partition)
     {
@@ -83,27 +85,20 @@ fn federated(name: &Text) -> Vec<Finding> {
             "the issuer's region is in the partition {wanted}, but the ARN says {}: no such provider exists",
             arn.partition
         );
-        let fix = value.replacen(arn.partition, wanted, 1);
+        let fix = name.value.replacen(arn.partition, wanted, 1);
         found.push(Finding::new(Code::Partition, name.at, message).fixed(format!("{fix:?}")));
     }
     found
 }
 
-/// With `${AWS::Partition}` and its like for parts.
-fn read_arn(value: &str) -> Option<ProviderArn<'_>> {
-    if !value.contains("${") {
-        return ProviderArn::read(value);
-    }
-    let (head, name) = value.split_once(":oidc-provider/")?;
-    let partition = head.strip_prefix("arn:")?.split(":iam:").next()?;
-    let account = head.rsplit_once("::").map_or("", |(_, account)| account);
-    Some(ProviderArn { partition, account, name })
-}
-
 fn not_an_arn(name: &Text) -> Option<Finding> {
     let value = name.as_str();
-    let is_open = name.template && value.starts_with("${");
-    if BUILT_IN.contains(&value) || value.contains(":saml-provider/") || is_open {
+    if BUILT_IN.iter().any(|known| name.may_be(known)) || value.contains(":saml-provider/") {
+        return None;
+    }
+    let known = name.known();
+    let beginning = known.split(UNKNOWN).next().unwrap_or_default();
+    if !name.is_known() && ("arn:".starts_with(beginning) || beginning.starts_with("arn:")) {
         return None;
     }
     let message = format!(
@@ -111,7 +106,7 @@ fn not_an_arn(name: &Text) -> Option<Finding> {
     );
     let finding = Finding::new(Code::ProviderArn, name.at, message);
     let bare = value.trim_start_matches("https://");
-    if value.starts_with("arn:") || !bare.contains('.') {
+    if value.starts_with("arn:") || !bare.contains('.') || !name.is_known() {
         return Some(finding);
     }
     Some(finding.fixed(format!("\"arn:aws:iam::ACCOUNT:oidc-provider/{bare}\"")))
@@ -121,6 +116,9 @@ fn not_an_arn(name: &Text) -> Option<Finding> {
 fn action_and_principal(statement: &Statement) -> Option<Finding> {
     let is = |action: &Text, wanted: &str| action.value.eq_ignore_ascii_case(wanted);
     let covers = |action: &Text| {
+        if !action.is_known() {
+            return true;
+        }
         let pattern = crate::glob::Pattern::new(&action.value.to_ascii_lowercase());
         pattern.matches(&WEB_IDENTITY.to_ascii_lowercase())
     };
@@ -146,7 +144,7 @@ fn action_and_principal(statement: &Statement) -> Option<Finding> {
     }
     if let (Some(action), Some(Principals::Of(all))) = (with_token, &statement.principals)
         && !all.is_empty()
-        && !all.iter().any(|p| p.kind.value == "Federated" || p.name.value == "*")
+        && !all.iter().any(|p| p.kind.may_be("Federated") || p.name.may_be("*"))
     {
         let kind = &all[0].kind;
         if all[0].name.value.contains("oidc") {
@@ -168,7 +166,7 @@ fn wildcard_principal(statement: &Statement) -> Option<Finding> {
     let at: Position = match &statement.principals {
         Some(Principals::Any(at)) => *at,
         Some(Principals::Of(all)) => all.iter().find(|p| p.name.value == "*")?.name.at,
-        None => return None,
+        Some(Principals::Unknown(_)) | None => return None,
     };
     (statement.effect == Effect::Allow).then(|| {
         Finding::new(

@@ -29,8 +29,12 @@ impl Value {
             Kind::Null => Self::Word("null".to_owned()),
             Kind::Bool(value) => Self::Word(value.to_string()),
             Kind::Number(text) => Self::Word(text.clone()),
-            Kind::Text(text) => Self::Text(text.clone()),
-            Kind::List(items) => Self::List(items.iter().map(Self::from_node).collect()),
+            Kind::Text(text) | Kind::Open(text, _) | Kind::Unknown(text) => {
+                Self::Text(text.clone())
+            }
+            Kind::Either(items) | Kind::List(items) => {
+                Self::List(items.iter().map(Self::from_node).collect())
+            }
             Kind::Map(members) => {
                 let member = |m: &crate::node::Member| (m.key.clone(), Self::from_node(&m.value));
                 Self::Map(members.iter().map(member).collect())

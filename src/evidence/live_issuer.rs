@@ -4,16 +4,23 @@
 use hyper::Request;
 use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
 use k8s_openapi::api::core::v1::{Pod, ServiceAccount};
-use kube::api::{ListParams, PostParams};
+use kube::api::PostParams;
 use kube::{Api, Client};
 
 use crate::api_server::Failure;
+use crate::api_server::pages::{self, ListError};
 use issuer::rollout::ApiServerFlags;
 use issuer::{DISCOVERY_PATH, Discovery, DiscoveryError, JWKS_PATH, Jwks, JwksError};
 use issuer::{Token, TokenError};
 
 /// The least that the API server grants.
 const TOKEN_LIFETIME: i64 = 600;
+
+const API_SERVER_PODS: &str =
+    "/api/v1/namespaces/kube-system/pods?labelSelector=component%3Dkube-apiserver";
+
+/// A cluster has three or five.
+const MAX_API_SERVERS: usize = 100;
 
 /// Why the API server does not say it.
 #[derive(Debug, thiserror::Error)]
@@ -37,7 +44,7 @@ pub enum LiveError {
     )]
     Request { account: String, failure: Failure },
     #[error("failed to list the kube-apiserver pods in kube-system: {0}")]
-    List(Failure),
+    List(#[from] ListError),
     #[error("failed to read the token from the API server: {0}")]
     Token(#[from] TokenError),
 }
@@ -93,17 +100,19 @@ pub async fn token(
 /// The flags of the API servers that run as static pods, as kubeadm and kind
 /// have them; none where they run otherwise.
 pub async fn api_servers(client: &Client) -> Result<Vec<ApiServerFlags>, LiveError> {
-    let pods: Api<Pod> = Api::namespaced(client.clone(), "kube-system");
-    let listed = pods.list(&ListParams::default().labels("component=kube-apiserver")).await;
-    let listed = listed.map_err(|error| LiveError::List(Failure::of(&error)))?;
-    let flags = listed.iter().map(|pod| {
+    let mut found = Vec::new();
+    let listed = pages::for_each(client, API_SERVER_PODS, |pod: Pod| {
         let containers = pod.spec.iter().flat_map(|spec| &spec.containers);
         let args = containers.flat_map(|it| it.command.iter().chain(&it.args).flatten());
         let source = format!("kube-system/{}", pod.metadata.name.as_deref().unwrap_or_default());
-        ApiServerFlags::from_args(&source, args.map(String::as_str))
+        let flags = ApiServerFlags::from_args(&source, args.map(String::as_str));
+        // Without an issuer it is something else.
+        if !flags.issuers.is_empty() && found.len() < MAX_API_SERVERS {
+            found.push(flags);
+        }
     });
-    // Without an issuer it is something else.
-    Ok(flags.filter(|flags| !flags.issuers.is_empty()).collect())
+    listed.await?;
+    Ok(found)
 }
 
 async fn get(client: &Client, path: &'static str) -> Result<String, LiveError> {

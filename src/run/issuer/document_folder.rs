@@ -9,14 +9,14 @@ use crate::input::{Limit, read_file};
 
 /// A file to be: its path below the folder, and its contents.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Document {
-    pub path: String,
-    pub contents: Vec<u8>,
+pub(super) struct Document {
+    pub(super) path: String,
+    pub(super) contents: Vec<u8>,
 }
 
 /// What became of a document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Written {
+pub(super) enum Written {
     Created,
     Replaced,
     /// It was there, byte by byte.
@@ -25,7 +25,7 @@ pub enum Written {
 
 /// Why the documents are not there.
 #[derive(Debug, thiserror::Error)]
-pub enum FolderError {
+pub(super) enum FolderError {
     #[error("failed to read {path:?}: {source}; check its permissions")]
     Read { path: PathBuf, source: io::Error },
     #[error("failed to create the folder {path:?}: {source}; choose a writable folder")]
@@ -35,7 +35,7 @@ pub enum FolderError {
 }
 
 /// The contents of a file of the folder, where it exists.
-pub fn existing(folder: &Path, path: &str) -> Result<Option<Vec<u8>>, FolderError> {
+pub(super) fn existing(folder: &Path, path: &str) -> Result<Option<Vec<u8>>, FolderError> {
     let path = folder.join(path);
     match read_file(&path, Limit::KEYS) {
         Ok(contents) => Ok(Some(contents)),
@@ -45,7 +45,7 @@ pub fn existing(folder: &Path, path: &str) -> Result<Option<Vec<u8>>, FolderErro
 }
 
 /// Writes the documents in their order, each whole or not at all.
-pub fn write(folder: &Path, documents: &[Document]) -> Result<Vec<Written>, FolderError> {
+pub(super) fn write(folder: &Path, documents: &[Document]) -> Result<Vec<Written>, FolderError> {
     documents.iter().map(|document| write_one(folder, document)).collect()
 }
 

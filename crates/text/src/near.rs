@@ -5,8 +5,9 @@
 const MOST_NAMES: usize = 1000;
 
 /// The known name that was meant: the same but for case, an `s` at the end, or
-/// a letter or two.
-pub(super) fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
+/// a letter or two. Nothing where more than a thousand are known.
+#[must_use]
+pub fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
     if known.len() > MOST_NAMES {
         return None;
     }
@@ -23,8 +24,9 @@ pub(super) fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
     (best.0 <= allowed).then_some(best.1)
 }
 
-/// Letters to insert, drop or change.
-fn distance(a: &str, b: &str) -> usize {
+/// How many letters to insert, drop or change make `b` of the first 64 letters of `a`.
+#[must_use]
+pub fn distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, x) in a.chars().take(64).enumerate() {

@@ -24,7 +24,7 @@ use diagnosis::{Entry, Probe};
 const LONGEST: usize = 1 << 20;
 
 /// Sends a review, with the entry's caBundle and within its time.
-pub(super) async fn call(entry: &Entry<'_>, url: &str, review: &[u8]) -> Probe {
+pub(crate) async fn call(entry: &Entry<'_>, url: &str, review: &[u8]) -> Probe {
     let limit = Duration::from_secs(entry.timeout_seconds());
     let Ok(url) = url.parse::<Uri>() else {
         return Probe::Unfit("the url is not valid".to_owned());

@@ -11,7 +11,6 @@ mod fair_queue;
 mod files;
 mod flights;
 mod index;
-pub mod instance_metadata;
 mod lookup;
 mod object;
 mod slots;

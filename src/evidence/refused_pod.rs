@@ -1,0 +1,119 @@
+//! What the API server says where it did not create a pod by dry run.
+
+use diagnosis::{DryRun, Fact, Refusal, RefusedBy, bounded};
+use kube::core::Status;
+
+use super::ask::reason;
+use crate::api_server::{Failure, FailureKind};
+
+/// A refusal is a fact; a call that failed, or a missing right, says nothing of
+/// the pod.
+pub(super) fn fact(error: &kube::Error) -> Fact<DryRun> {
+    match error {
+        kube::Error::Api(status) if !is_denied_right(status) => {
+            Fact::Known(DryRun::Refused(refusal(status)))
+        }
+        error => Fact::Unknown(reason(&Failure::of(error))),
+    }
+}
+
+/// The right to create pods is missing, which is no fault of the webhook's.
+/// RBAC denies the creation of pods, and names none. Admission has read the pod,
+/// and its denial names the pod; a webhook's may name nothing.
+fn is_denied_right(status: &Status) -> bool {
+    match Failure::of_status(status).kind {
+        FailureKind::Unauthorized => true,
+        FailureKind::Forbidden => {
+            let names_pod = status.details.as_ref().is_some_and(|it| !it.name.is_empty());
+            !names_pod && RefusedBy::of_message(&status.message) == RefusedBy::Other
+        }
+        _ => false,
+    }
+}
+
+/// Why a pod was refused. Of an invalid one the fields alone: the message has
+/// the values too, and another webhook may have put a secret there.
+fn refusal(status: &Status) -> Refusal {
+    Refusal { by: RefusedBy::of_message(&status.message), message: message(status) }
+}
+
+fn message(status: &Status) -> String {
+    let details = status.details.as_ref().filter(|_| status.code == 422);
+    let causes = details.map(|details| details.causes.as_slice()).unwrap_or_default();
+    if causes.is_empty() {
+        return bounded(&status.message);
+    }
+    let fields: Vec<_> =
+        causes.iter().map(|cause| format!("{} ({})", cause.field, cause.reason)).collect();
+    bounded(&format!("the pod is invalid: {}", fields.join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use diagnosis::{Reason, ReasonKind};
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn given(status: &Value) -> Fact<DryRun> {
+        let status: Status = serde_json::from_value(status.clone()).expect("a status");
+        fact(&kube::Error::Api(status.boxed()))
+    }
+
+    /// As kube-apiserver 1.37 writes them.
+    #[test]
+    fn tells_a_missing_right_from_a_refusal() {
+        let pod = json!({"name": "a", "kind": "pods"});
+        for (status, is) in [
+            (
+                json!({"code": 401, "reason": "Unauthorized", "message": "Unauthorized"}),
+                "Unauthorized",
+            ),
+            (
+                json!({"code": 403, "reason": "Forbidden", "details": {"kind": "pods"},
+                    "message": r#"pods is forbidden: User "x" cannot create resource "pods""#}),
+                "Forbidden",
+            ),
+            // Something between the program and the API server.
+            (json!({"code": 403, "message": "<html>webhook"}), "Forbidden"),
+            (
+                json!({"code": 403, "reason": "Forbidden", "details": pod,
+                    "message": r#"pods "a" is forbidden: exceeded quota: cannot create, webhook"#}),
+                "Other",
+            ),
+            (
+                json!({"code": 403, "reason": "Forbidden",
+                    "message": r#"admission webhook "x" denied the request: cannot create"#}),
+                "Webhook",
+            ),
+            (
+                json!({"code": 500, "reason": "InternalError",
+                    "message": r#"Internal error occurred: failed calling webhook "x": refused"#}),
+                "Webhook",
+            ),
+            (
+                json!({"code": 500, "reason": "InternalError", "message": "etcdserver: webhook"}),
+                "Other",
+            ),
+        ] {
+            let found = match given(&status) {
+                Fact::Known(DryRun::Refused(refusal)) => format!("{:?}", refusal.by),
+                Fact::Unknown(Reason { kind, .. }) => format!("{kind:?}"),
+                other => format!("{other:?}"),
+            };
+            assert_eq!(found, is, "{status}");
+        }
+        let unreachable = kube::Error::Service("401 cannot create: webhook".into());
+        let Fact::Unknown(reason) = fact(&unreachable) else { panic!("it was not answered") };
+        assert_eq!(reason.kind, ReasonKind::Other);
+    }
+
+    #[test]
+    fn keeps_the_fields_of_an_invalid_pod_and_who_refused_it() {
+        let status = json!({"code": 422, "message": r#"admission webhook "x" denied: SECRET"#,
+            "details": {"causes": [{"field": "spec.a", "reason": "FieldValueInvalid", "message": "SECRET"}]}});
+        let Fact::Known(DryRun::Refused(refusal)) = given(&status) else { panic!("no refusal") };
+        assert_eq!(refusal.by, RefusedBy::Webhook);
+        assert_eq!(refusal.message, "the pod is invalid: spec.a (FieldValueInvalid)");
+    }
+}
