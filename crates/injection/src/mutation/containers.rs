@@ -6,6 +6,7 @@ use serde::de::Deserializer;
 
 use super::chunks::Chunks;
 use super::env::{Env, EnvFrom, EnvItems, file};
+use super::folders::{is_odd, may_be_above};
 use super::items::items;
 use super::text::Text;
 
@@ -48,6 +49,7 @@ pub(super) struct VolumeMount<'a> {
     pub(super) mount_path: Text<'a>,
     pub(super) is_sub_path: bool,
     pub(super) read_only: bool,
+    is_odd: bool,
 }
 
 /// A container as it is written.
@@ -176,6 +178,13 @@ impl<'p> Container<'p> {
     }
 }
 
+impl VolumeMount<'_> {
+    /// Whether it is worth a look whether it is mounted above `path`.
+    pub(super) fn may_be_above(&self, path: &str) -> bool {
+        self.is_odd || may_be_above(&self.mount_path, path)
+    }
+}
+
 impl<'a> Mounts<'a> {
     /// An API server takes no mount that has no volume or no path.
     fn take(&mut self, mount: WrittenMount<'a>) {
@@ -184,7 +193,8 @@ impl<'a> Mounts<'a> {
             let is_sub_path =
                 [sub_path, sub_path_expr].iter().flatten().any(|path| !path.is_empty());
             let read_only = read_only == Some(true);
-            self.0.push(VolumeMount { name, mount_path, is_sub_path, read_only });
+            let is_odd = is_odd(&mount_path);
+            self.0.push(VolumeMount { name, mount_path, is_sub_path, read_only, is_odd });
         }
     }
 }

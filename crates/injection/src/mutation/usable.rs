@@ -5,7 +5,7 @@ use text::shortened;
 
 use super::containers::Container;
 use super::env::{Env, Value};
-use super::folders::{Place, may_be_above};
+use super::folders::Place;
 use super::plan::{EnvSource, EnvVar, Mounted};
 use super::target::{ContainerIdentity, WEB_IDENTITY};
 use super::volume::TokenVolume;
@@ -13,9 +13,13 @@ use crate::identity::{Warning, WarningKind};
 
 const ACCESS_KEY: &str = "AWS_ACCESS_KEY_ID";
 
-/// What a container can do with its identity once the patch is applied.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Usability<'p> {
+/// What a container can do with its identity once the patch is applied. Of nearly
+/// every container there is nothing to say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Usability<'p>(Option<Box<Found<'p>>>);
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Found<'p> {
     /// What its variables come to.
     variables: Option<Problem<'p>>,
     /// A mount path that something else has taken.
@@ -84,15 +88,16 @@ pub enum Problem<'p> {
 impl<'p> Usability<'p> {
     /// Why the container runs as somebody else or as nobody; nothing where it is
     /// all right, or where that is not known.
-    pub fn problems(&self) -> impl Iterator<Item = Problem<'p>> + use<'p> {
-        [self.variables, self.taken, self.own, self.obstructed].into_iter().flatten()
+    pub fn problems(&self) -> impl Iterator<Item = Problem<'p>> + use<'_, 'p> {
+        let found = self.0.iter();
+        found.flat_map(|it| [it.variables, it.taken, it.own, it.obstructed].into_iter().flatten())
     }
 
     /// The variables on which it depends and that nobody knows before the
     /// container runs: `envFrom`, optional references, a file's name that is
     /// looked up.
-    pub fn not_known(&self) -> impl Iterator<Item = &'static str> + use<> {
-        self.not_known.into_iter().flatten()
+    pub fn not_known(&self) -> impl Iterator<Item = &'static str> {
+        self.0.iter().flat_map(|found| found.not_known.into_iter().flatten())
     }
 
     /// Whether the container has a usable identity.
@@ -109,7 +114,8 @@ impl<'p> Usability<'p> {
     /// `/mutate/required` refuses a pod for.
     #[must_use]
     pub fn lacks_credentials(&self) -> Option<Problem<'p>> {
-        self.problems().find(|problem| problem.lacks_credentials()).filter(|_| !self.has_keys)
+        let found = self.0.as_ref().filter(|found| !found.has_keys);
+        found.and_then(|_| self.problems().find(Problem::lacks_credentials))
     }
 }
 
@@ -121,20 +127,22 @@ pub(super) fn usability<'p>(
     target: &ContainerIdentity<'p>,
 ) -> Usability<'p> {
     let env = container.env;
-    let mut usability = Usability {
-        taken: taken(container, mounted, target),
-        obstructed: obstructed(container, mounted, volume, target),
-        ..Usability::default()
-    };
-    if env.is_bare() {
-        return usability;
+    let path = target.mount_path.trim_end_matches('/');
+    let plain = env.is_bare()
+        && !matches!(mounted, Mounted::Taken { .. })
+        && !container.mounts().any(|mount| mount.may_be_above(path));
+    if plain {
+        return Usability::default();
     }
     let mut not_known = [None; 4];
-    usability.variables = pair(container, mounted, target, &mut not_known);
-    usability.own = own(env, target, &mut not_known);
-    usability.not_known = not_known;
-    usability.has_keys = env.value(ACCESS_KEY) == Value::Set;
-    usability
+    Usability(Some(Box::new(Found {
+        variables: pair(container, mounted, target, &mut not_known),
+        taken: taken(container, mounted, target),
+        own: own(env, target, &mut not_known),
+        obstructed: obstructed(container, mounted, volume, target),
+        has_keys: env.value(ACCESS_KEY) == Value::Set,
+        not_known,
+    })))
 }
 
 /// What the two variables come to that name the role, or the agent, and the
@@ -253,16 +261,10 @@ fn obstructed<'p>(
     if target.windows || matches!(mounted, Mounted::Taken { .. }) {
         return None;
     }
-    let path = target.mount_path.trim_end_matches('/');
-    let mut above = container
-        .mounts()
-        .filter(|mount| may_be_above(&mount.mount_path, path))
-        .filter(|mount| mount.mount_path.trim_end_matches('/') != path)
-        .peekable();
-    above.peek()?;
-    let place = Place::of(path, false);
+    let place = Place::of(target.mount_path, false);
     let parts = place.parts()?;
     let depth = |folder: &str| place.depth_of(folder, &parts).filter(|depth| *depth < parts.len());
+    let above = container.mounts().filter(|mount| mount.may_be_above(target.mount_path));
     let above = above.filter_map(|mount| Some((depth(&mount.mount_path)?, mount)));
     let (_, nearest) = above.max_by_key(|(depth, _)| *depth)?;
     let read_only = nearest.read_only || volume.is_read_only(&nearest.name);
