@@ -55,9 +55,9 @@ test: ## Run all tests on a real control plane (the first run builds it, in minu
 soak: ## Run the webhook under load with disturbances, then rotate certificates, each for MINUTES (5)
 	@scripts/setup test
 	@tests/control-plane/build.sh >/dev/null
-	SOAK_SECONDS=$$(( $(MINUTES) * 60 )) cargo test --locked --test availability nothing_is_lost -- --nocapture
-	ROTATION_SECONDS=$$(( $(MINUTES) * 60 )) cargo test --locked --test availability rotation -- --nocapture
-	cargo test --locked --test availability fell_silent -- --nocapture --ignored
+	SOAK_SECONDS=$$(( $(MINUTES) * 60 )) cargo test --locked --test alone nothing_is_lost -- --nocapture
+	ROTATION_SECONDS=$$(( $(MINUTES) * 60 )) cargo test --locked --test alone rotation -- --nocapture
+	cargo test --locked --test alone fell_silent -- --nocapture --ignored
 
 bench: ## Compare with a bare TLS server, write docs/performance.md (EFFORT=smoke, standard, full; PEER_WEBHOOK=the Go webhook)
 	@scripts/bench $(EFFORT)

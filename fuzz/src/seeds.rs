@@ -25,7 +25,7 @@ fn main() -> Result<()> {
             seeds.write("keys", &name, text.as_bytes())?;
         }
     }
-    for folder in ["tests/iam/tutorials", "deploy/examples", "deploy/base"] {
+    for folder in ["tests/offline/iam/tutorials", "deploy/examples", "deploy/base"] {
         for (name, text) in files(&repository.join(folder))? {
             seeds.write("policy", &name, text.as_bytes())?;
             seeds.write("manifest", &name, text.as_bytes())?;

@@ -20,7 +20,7 @@ use super::memory::Account;
 
 /// What a connection holds that has sent nothing, or has sent what is usual:
 /// its task, its TLS session, a buffer for TLS (4 KiB) and one for HTTP (8 KiB).
-/// Measured: see `tests/lifecycle/memory.rs`.
+/// Measured: see `tests/alone/lifecycle/memory.rs`.
 pub(super) const CONNECTION_BYTES: usize = 26 << 10;
 
 /// From so many unused bytes on, buffers hold so much more. The last step is all

@@ -1,10 +1,5 @@
-//! The webhook as users install it: what `deploy/` has, applied with kubectl, and pods that are created then.
-//!
-//! `suite` holds what an installation has to do, `Cluster` what it asks of a cluster. There are two: a control
-//! plane of the test's own, on which the webhook runs as a process with the arguments and the rights that the
-//! applied manifests give it (`Local`); and any cluster on which the webhook is installed already, where
-//! `CLUSTER_KUBECONFIG` names its kubeconfig (`Given`; `make kind-test` does that). No other variable is
-//! heeded, so that nobody's own cluster is touched by accident.
+//! What needs an API server. The modules share one control plane (`support::control_plane`), each test in
+//! namespaces of its own and with names made from them; those that stop or change it start one of their own.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -12,20 +7,19 @@
     clippy::print_stderr,
     missing_debug_implementations,
     unreachable_pub,
-    reason = "test code: a panic is how it fails"
+    reason = "test code: a panic is how a test says what went wrong, and measurements are printed"
 )]
 
 #[path = "../support/mod.rs"]
 mod support;
 
+mod api_server;
+mod certificates;
 mod chart;
-mod cluster;
-mod fields;
-mod given;
-mod kubectl;
-mod local;
-mod overlays;
-mod policy;
-mod replica;
-mod rights;
-mod suite;
+mod control_plane;
+mod deploy;
+mod doctor;
+mod inject;
+mod issuer;
+mod parity;
+mod self_hosted;

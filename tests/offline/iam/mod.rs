@@ -1,0 +1,304 @@
+//! `iam lint`, `role` and `simulate` as a user runs them: exit codes, JSON, and what a shell makes of the commands.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Value, json};
+
+const ISSUER: &str = "https://oidc.example.com/id/X";
+const ROLE: [&str; 8] = [
+    "role",
+    "--issuer=https://oidc.example.com/id/X",
+    "--namespace",
+    "demo",
+    "--service-account",
+    "app",
+    "--account-id",
+    "111122223333",
+];
+
+fn program() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pod-identity-webhook"));
+    command.arg("iam");
+    command
+}
+
+fn iam(args: &[&str]) -> Output {
+    program().args(args).output().unwrap()
+}
+
+/// With text on standard input.
+fn iam_with(args: &[&str], input: &str) -> Output {
+    let mut child = program()
+        .args(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // One that fails for its arguments does not wait for input.
+    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+    child.wait_with_output().unwrap()
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn exit(output: &Output) -> i32 {
+    output.status.code().unwrap()
+}
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/offline/iam").join(name)
+}
+
+fn role(more: &[&str]) -> String {
+    let output = iam(&[&ROLE, more].concat());
+    assert_eq!(exit(&output), 0, "{}", stderr(&output));
+    stdout(&output)
+}
+
+#[test]
+fn names_the_mistakes_of_the_tutorials() {
+    for (file, wanted, code) in [
+        (
+            "curly-permissions.json",
+            vec![("curly-quote", 2), ("odd-dash", 2), ("object-action-on-bucket", 7)],
+            1,
+        ),
+        ("trust-without-audience.json", vec![("audience-not-tested", 4)], 0),
+        (
+            "audience-for-subject.json",
+            vec![("placeholder", 7), ("audience-tested-for-subject", 12)],
+            1,
+        ),
+        (
+            "template.yaml",
+            vec![("unknown-reference", 8), ("audience-not-tested", 15), ("missing-quote", 39)],
+            1,
+        ),
+        (
+            "template-without-indentation.yaml",
+            vec![("unknown-reference", 8), ("audience-not-tested", 15), ("missing-quote", 39)],
+            1,
+        ),
+        ("short-account.sh", vec![("account-id", 4)], 1),
+        ("shell.sh", vec![("placeholder", 8)], 0),
+        ("wrong-annotation.yaml", vec![("annotation-key", 7)], 1),
+    ] {
+        let path = fixture("tutorials").join(file);
+        let output = iam(&["lint", "--output", "json", path.to_str().unwrap()]);
+        let found: Vec<Value> = serde_json::from_str(&stdout(&output)).unwrap();
+        for (word, line) in wanted {
+            let there = found.iter().any(|one| one["code"] == word && one["line"] == line);
+            assert!(there, "{word} at {line} in {file}: {found:#?}");
+        }
+        assert_eq!(exit(&output), code, "{file}: {found:#?}");
+    }
+}
+
+#[test]
+fn prints_findings_with_all_their_members() {
+    let path = fixture("tutorials/audience-for-subject.json");
+    let path = path.to_str().unwrap();
+    let found: Vec<Value> =
+        serde_json::from_str(&stdout(&iam(&["lint", "--output=json", path]))).unwrap();
+    let one = found.iter().find(|one| one["code"] == "audience-tested-for-subject").unwrap();
+    assert_eq!((&one["severity"], &one["column"]), (&json!("error"), &json!(54)));
+    assert!(one["message"].as_str().unwrap().contains("is a subject"), "{one}");
+    let key = "oidc.eks.us-east-2.amazonaws.com/id/[OIDC_ID]:sub";
+    assert_eq!(one["fix"], format!("\"{key}\": \"system:serviceaccount:demo:*\""));
+    let text = stdout(&iam(&["lint", path]));
+    assert!(text.contains(":12:54: error:") && text.contains("    fix: "), "{text}");
+}
+
+#[test]
+fn fails_for_warnings_where_asked_and_for_files_that_it_cannot_open() {
+    let warned = fixture("tutorials/trust-without-audience.json");
+    let warned = warned.to_str().unwrap();
+    assert_eq!(exit(&iam(&["lint", warned])), 0);
+    assert_eq!(exit(&iam(&["lint", "--strict", warned])), 1);
+    // The others are linted all the same.
+    let output = iam(&["lint", "no/such/file", warned]);
+    assert_eq!(exit(&output), 2);
+    assert!(stderr(&output).contains("no/such/file"), "{}", stderr(&output));
+    assert!(stdout(&output).contains("audience-not-tested"), "{}", stdout(&output));
+    assert_eq!(exit(&iam(&["lint"])), 2);
+}
+
+#[test]
+fn finds_nothing_in_what_it_writes_and_allows_whom_it_was_written_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let policy = folder.path().join("policy.json");
+    let statement = json!({
+        "Effect": "Allow",
+        "Action": ["s3:ListBucket", "s3:GetObject"],
+        "Resource": ["arn:aws:s3:::b", "arn:aws:s3:::b/*"],
+    });
+    fs::write(&policy, json!({"Version": "2012-10-17", "Statement": [statement]}).to_string())
+        .unwrap();
+    let policy = format!("--policy={}", policy.display());
+    for format in ["json", "cli", "cloudformation", "terraform"] {
+        let written = role(&["--format", format, &policy]);
+        assert!(written.contains("s3:GetObject"), "{written}");
+        let output = iam_with(&["lint", "--strict", "-"], &written);
+        assert_eq!(exit(&output), 0, "{format}\n{written}\n{}", stdout(&output));
+    }
+    let written = role(&[]);
+    for (name, wanted) in [("app", 0), ("other", 1)] {
+        let sub = format!("--sub=system:serviceaccount:demo:{name}");
+        let ask = ["simulate", "--trust-policy=-", "--issuer", ISSUER, &sub];
+        let output = iam_with(&[&ask[..], &["--aud=sts.amazonaws.com"]].concat(), &written);
+        assert_eq!(exit(&output), wanted, "{}", stdout(&output));
+    }
+}
+
+#[test]
+fn hands_hostile_text_to_the_commands_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let audience = "it's $(touch pwned) `touch pwned` \"x\" \\ ;touch pwned";
+    let script = role(&["--format=cli", "--audience", audience]);
+    // The real commands are not at hand: functions print the words that they get.
+    let words = "aws() { printf '%s\\0' \"$@\"; }; kubectl() { cat; }\n";
+    let output = Command::new("bash")
+        .args(["-euc", &format!("{words}{script}")])
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{script}\n{}", stderr(&output));
+    let printed = stdout(&output);
+    let words: Vec<&str> = printed.split('\0').collect();
+    let after =
+        |name: &str| words.iter().skip_while(|word| **word != name).nth(1).copied().unwrap();
+    assert_eq!(after("--client-id-list"), audience);
+    let trust: Value = serde_json::from_str(after("--assume-role-policy-document")).unwrap();
+    let equals = &trust["Statement"][0]["Condition"]["StringEquals"];
+    assert_eq!(equals["oidc.example.com/id/X:aud"], audience);
+    let manifest: Value = serde_saphyr::from_str(words.last().unwrap()).unwrap();
+    assert_eq!(manifest["metadata"]["annotations"]["eks.amazonaws.com/audience"], audience);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "something ran");
+}
+
+#[test]
+fn refuses_arguments_that_make_no_role() {
+    for (flag, value) in [
+        ("--issuer", "http://oidc.example.com"),
+        ("--namespace", "a b"),
+        ("--namespace", "team-*"),
+        ("--service-account", "x'; id #"),
+        ("--account-id", "1111222233"),
+        ("--partition", "aws-moon"),
+        ("--role-name", "a b"),
+        ("--thumbprint", "00"),
+        ("--policy", "no/such/file"),
+    ] {
+        // The last one of a flag counts.
+        let output = iam(&[&ROLE[..], &[flag, value]].concat());
+        assert_eq!(exit(&output), 2, "{flag} {value}: {}", stdout(&output));
+        assert!(!stderr(&output).is_empty() && output.stdout.is_empty(), "{flag} {value}");
+    }
+}
+
+#[test]
+fn says_which_condition_failed_with_both_values() {
+    let folder = tempfile::tempdir().unwrap();
+    let token = folder.path().join("token");
+    let claims = json!({
+        "iss": ISSUER, "sub": "system:serviceaccount:demo:web", "aud": ["sts.amazonaws.com"], "exp": 1,
+    });
+    let header = json!({"alg": "RS256"});
+    let parts = [header, claims].map(|part| URL_SAFE_NO_PAD.encode(part.to_string()));
+    fs::write(&token, format!("{}.{}.c2ln\n", parts[0], parts[1])).unwrap();
+    let token = format!("--token={}", token.display());
+    let ask = ["simulate", "--trust-policy=-", &token];
+    let output = iam_with(&[&ask[..], &["--output=json"]].concat(), &role(&[]));
+    assert_eq!(exit(&output), 1, "{}", stderr(&output));
+    let told: Value = serde_json::from_str(&stdout(&output)).unwrap();
+    assert_eq!(told["verdict"], "denied");
+    let reason = &told["reasons"][0];
+    assert_eq!(reason["operator"], "StringEquals");
+    assert_eq!(reason["key"], "oidc.example.com/id/X:sub");
+    assert_eq!(reason["policy"], json!(["system:serviceaccount:demo:app"]));
+    assert_eq!(reason["request"], json!(["system:serviceaccount:demo:web"]));
+    let text = stdout(&iam_with(&ask, &role(&[])));
+    let policy = "policy:  \"system:serviceaccount:demo:app\"\n";
+    let request = "request: \"system:serviceaccount:demo:web\"\n";
+    assert!(text.contains(policy) && text.contains(request), "{text}");
+}
+
+#[test]
+fn says_when_it_cannot_say() {
+    let by_address = |effect: &str| {
+        json!({
+            "Effect": effect,
+            "Principal": "*",
+            "Action": "sts:AssumeRoleWithWebIdentity",
+            "Condition": {"IpAddress": {"aws:SourceIp": "192.0.2.0/24"}},
+        })
+    };
+    let deny = json!({"Effect": "Deny", "Principal": "*", "Action": "*"});
+    let policy =
+        |statements: &Value| json!({"Version": "2012-10-17", "Statement": statements}).to_string();
+    let ask = [
+        "simulate",
+        "--trust-policy=-",
+        "--issuer",
+        ISSUER,
+        "--sub=system:serviceaccount:demo:app",
+        "--aud=sts.amazonaws.com",
+    ];
+    for (text, wanted) in [
+        (policy(&json!([by_address("Allow")])), 2),
+        (policy(&json!([by_address("Allow"), deny])), 1),
+        (policy(&json!([by_address("Deny")])), 1),
+        ("{\u{201c}Version\u{201d}: 1}".to_owned(), 2),
+        (String::new(), 2),
+    ] {
+        let output = iam_with(&ask, &text);
+        let told = format!("{}{}", stdout(&output), stderr(&output));
+        assert_eq!(exit(&output), wanted, "{text}\n{told}");
+    }
+    let nowhere = ["simulate", "--trust-policy=/no/such", "--token=/no/such"];
+    for usage in [&ask[..2], &ask[..4], &nowhere] {
+        assert_eq!(exit(&iam_with(usage, "")), 2, "{usage:?}");
+    }
+}
+
+#[test]
+fn goes_by_the_condition_keys_that_it_is_told() {
+    let statement = json!({
+        "Effect": "Allow",
+        "Principal": "*",
+        "Action": "sts:AssumeRoleWithWebIdentity",
+        "Condition": {"DateLessThan": {"aws:CurrentTime": "2026-06-01T00:00:00Z"}},
+    });
+    let policy = json!({"Version": "2012-10-17", "Statement": statement}).to_string();
+    let ask = ["simulate", "--trust-policy=-", "--issuer", ISSUER, "--sub=a", "--aud=b"];
+    for (key, wanted) in [
+        (None, 2),
+        (Some("--condition-key=aws:CurrentTime=2026-01-01T00:00:00Z"), 0),
+        (Some("--condition-key=aws:CurrentTime=2026-07-01T00:00:00Z"), 1),
+    ] {
+        let ask: Vec<&str> = ask.iter().copied().chain(key).collect();
+        assert_eq!(exit(&iam_with(&ask, &policy)), wanted, "{key:?}");
+    }
+}
+
+#[test]
+fn documents_every_code() {
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/iam.md");
+    let docs = fs::read_to_string(docs).unwrap();
+    for code in iam::Code::ALL {
+        let row = format!("| `{code}` | {} |", code.severity().word());
+        assert!(docs.contains(&row), "docs/iam.md lacks {row}");
+    }
+}

@@ -1,0 +1,17 @@
+//! What needs no control plane: the program and its commands on this machine alone.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    missing_debug_implementations,
+    unreachable_pub,
+    reason = "test code: a panic is how a test says what went wrong"
+)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod certificates_decisions;
+mod client_certificates;
+mod iam;
+mod program;
