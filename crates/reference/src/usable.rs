@@ -116,9 +116,8 @@ fn value(container: &Value, name: &str) -> Known {
         known = match from {
             Some(_) if optional && known == Known::Set => Known::Set,
             Some(_) if optional => Known::No,
-            Some(_) => Known::Set,
             None if text(&variable["value"]).is_empty() => Known::Empty,
-            None => Known::Set,
+            Some(_) | None => Known::Set,
         };
     }
     let mut prefixes = items(&container["envFrom"]).iter().map(|it| text(&it["prefix"]));

@@ -76,14 +76,13 @@ struct Variable<'a> {
 
 /// Where a value comes from. A field of the pod is always there.
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
 struct ValueFrom {
-    #[serde(default)]
-    secret_key_ref: Option<Reference>,
-    #[serde(default)]
-    config_map_key_ref: Option<Reference>,
-    #[serde(default)]
-    file_key_ref: Option<Reference>,
+    #[serde(default, rename = "secretKeyRef")]
+    secret: Option<Reference>,
+    #[serde(default, rename = "configMapKeyRef")]
+    config_map: Option<Reference>,
+    #[serde(default, rename = "fileKeyRef")]
+    file: Option<Reference>,
 }
 
 #[derive(Deserialize)]
@@ -132,7 +131,7 @@ const CREDENTIALS_MASK: u16 = (1 << CREDENTIALS) - 1;
 
 impl ValueFrom {
     fn is_optional(&self) -> bool {
-        let references = [&self.secret_key_ref, &self.config_map_key_ref, &self.file_key_ref];
+        let references = [&self.secret, &self.config_map, &self.file];
         references.into_iter().flatten().any(|reference| reference.optional == Some(true))
     }
 }
