@@ -90,8 +90,20 @@ pub struct IamLintArgs {
     #[arg(long)]
     pub strict: bool,
     /// Output format
-    #[arg(short = 'o', long, value_name = "FORMAT", value_enum, default_value_t = ReportFormat::Text)]
-    pub output: ReportFormat,
+    #[arg(short = 'o', long, value_name = "FORMAT", value_enum, default_value_t = LintFormat::Text)]
+    pub output: LintFormat,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LintFormat {
+    /// Text for people
+    Text,
+    /// One JSON document
+    Json,
+    /// SARIF 2.1.0, for GitHub code scanning and other tools
+    Sarif,
+    /// Workflow commands, which GitHub Actions shows beside the lines
+    Github,
 }
 
 /// Exit codes: 0 allowed; 1 denied; 2 not known.

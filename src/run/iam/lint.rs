@@ -1,5 +1,8 @@
 //! `iam lint`.
 
+mod github;
+mod sarif;
+
 use std::io;
 use std::path::Path;
 use std::process::ExitCode;
@@ -8,12 +11,15 @@ use anyhow::Context as _;
 use serde_json::json;
 
 use super::output;
-use crate::cli::{IamLintArgs, ReportFormat};
-use iam::{Finding, Severity, lint};
+use crate::cli::{IamLintArgs, LintFormat};
+use iam::{Finding, Position, Severity, lint};
+
+/// A finding and the file that it is in.
+type InFile<'a> = (&'a Path, Finding);
 
 pub(super) fn run(args: &IamLintArgs) -> anyhow::Result<ExitCode> {
-    let mut found: Vec<(&Path, Finding)> = Vec::new();
-    let mut unread = false;
+    let mut found: Vec<InFile<'_>> = Vec::new();
+    let mut unread: Vec<String> = Vec::new();
     for path in &args.files {
         match super::read(path) {
             Ok(text) => {
@@ -21,31 +27,34 @@ pub(super) fn run(args: &IamLintArgs) -> anyhow::Result<ExitCode> {
             }
             Err(error) => {
                 // The other files may have something to tell all the same.
-                unread = true;
+                unread.push(error.to_string());
                 output::fail(error);
             }
         }
     }
     match args.output {
-        ReportFormat::Text => text(&found),
-        ReportFormat::Json => json(&found),
+        LintFormat::Text => text(&found),
+        LintFormat::Json => json(&found),
+        LintFormat::Sarif => output::out().json(&sarif::log(&found, &unread)),
+        LintFormat::Github => github::print(&found),
     }
     .context("failed to print what was found")?;
     let worst = found.iter().map(|(_, finding)| finding.severity()).max();
     Ok(match worst {
-        _ if unread => ExitCode::from(2),
+        _ if !unread.is_empty() => ExitCode::from(2),
         Some(Severity::Error) => ExitCode::FAILURE,
         Some(Severity::Warning) if args.strict => ExitCode::FAILURE,
         _ => ExitCode::SUCCESS,
     })
 }
 
-fn text(found: &[(&Path, Finding)]) -> io::Result<()> {
+fn text(found: &[InFile<'_>]) -> io::Result<()> {
     let mut out = output::out();
     for (path, finding) in found {
-        let Finding { code, at, message, fix } = finding;
+        let Finding { code, at, message, fix, .. } = finding;
         let (path, severity) = (path.display(), finding.severity().word());
-        out.line(format_args!("{path}:{at}: {severity}: {message} [{code}]"))?;
+        let more = more(finding);
+        out.line(format_args!("{path}:{at}: {severity}: {message} [{code}]{more}"))?;
         for line in fix.iter().flat_map(|fix| fix.lines()) {
             out.line(format_args!("    fix: {line}"))?;
         }
@@ -53,7 +62,24 @@ fn text(found: &[(&Path, Finding)]) -> io::Result<()> {
     Ok(())
 }
 
-fn json(found: &[(&Path, Finding)]) -> io::Result<()> {
+/// How many more there are of a finding and where the first of them are;
+/// nothing where it is the only one.
+fn more(finding: &Finding) -> String {
+    const NAMED: usize = 3;
+    if finding.count < 2 {
+        return String::new();
+    }
+    let others = finding.count - 1;
+    let mut places: Vec<String> =
+        finding.also.iter().take(NAMED).map(ToString::to_string).collect();
+    if others > places.len() {
+        places.push("...".to_owned());
+    }
+    format!(" (and {others} more: {})", places.join(", "))
+}
+
+fn json(found: &[InFile<'_>]) -> io::Result<()> {
+    let place = |at: &Position| json!({"line": at.line, "column": at.column});
     let list: Vec<_> = found
         .iter()
         .map(|(path, finding)| {
@@ -65,8 +91,13 @@ fn json(found: &[(&Path, Finding)]) -> io::Result<()> {
                 "column": finding.at.column,
                 "message": finding.message,
                 "fix": finding.fix,
+                "count": finding.count,
+                "also": finding.also.iter().map(place).collect::<Vec<_>>(),
             })
         })
         .collect();
     output::out().json(&list)
 }
+
+#[cfg(test)]
+mod tests;

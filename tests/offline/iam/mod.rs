@@ -298,7 +298,7 @@ fn documents_every_code() {
     let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/iam.md");
     let docs = fs::read_to_string(docs).unwrap();
     for code in iam::Code::ALL {
-        let row = format!("| `{code}` | {} |", code.severity().word());
+        let row = format!("| `{code}` | {} | {} |", code.severity().word(), code.meaning());
         assert!(docs.contains(&row), "docs/iam.md lacks {row}");
     }
 }

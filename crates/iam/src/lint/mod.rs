@@ -8,6 +8,7 @@ mod claims;
 mod manifest;
 mod permissions;
 mod policy;
+mod repeats;
 mod syntax;
 mod template;
 mod text;
@@ -21,7 +22,7 @@ use super::place::{Position, Source};
 use super::reader::{PolicyKind, guess_kind, inner_source, statements};
 use super::yaml;
 
-/// The mistakes in a file, in their order.
+/// The mistakes in a file, in their order; those that say the same as one.
 #[must_use]
 pub fn lint(text: &str) -> Vec<Finding> {
     let source = Source::new(text);
@@ -37,7 +38,7 @@ pub fn lint(text: &str) -> Vec<Finding> {
     }
     findings.sort_by_key(|finding| (finding.at, finding.code));
     findings.dedup_by(|a, b| (a.at, a.code) == (b.at, b.code));
-    findings
+    repeats::merged(findings)
 }
 
 struct Linter {

@@ -178,7 +178,12 @@ fn lint_says_what_stands_in_the_file() {
             let shown = input.shown().replace('\u{a0}', "<U+00A0>");
             all.push_str(&super::indented(&shown));
             for finding in of_code {
-                writeln!(all, "{}", finding.message).unwrap();
+                let times = if finding.count > 1 {
+                    format!(" ({} times)", finding.count)
+                } else {
+                    String::new()
+                };
+                writeln!(all, "{}{times}", finding.message).unwrap();
                 for line in finding.fix.iter().flat_map(|fix| fix.lines()) {
                     writeln!(all, "fix: {line}").unwrap();
                 }

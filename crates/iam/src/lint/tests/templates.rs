@@ -27,7 +27,8 @@ fn reads_a_template_with_far_too_many_names_in_time() {
     let resources: Vec<String> = resources.collect();
     // With a guess at each name it would take minutes.
     let found = lint(&format!(r#"{{"Resources": {{{}}}}}"#, resources.join(",")));
-    assert_eq!(found.len(), 40_000);
+    assert_eq!(found.iter().map(|finding| finding.count).sum::<usize>(), 40_000);
+    assert!(found.len() < 100, "{}", found.len());
 }
 
 #[test]
