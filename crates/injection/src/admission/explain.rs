@@ -8,7 +8,7 @@ use text::Line as OneLine;
 use super::{AdmissionSettings, Candidate};
 use crate::identity::{Identity, Lookup, MAX_VALUE_BYTES, Observed};
 use crate::mutation::{
-    ContainerPlan, EnvSource, Jitter, LABEL, LABEL_VALUE, Mounted, Plan, Variables, Verdict, plan,
+    ContainerPlan, EnvSource, Jitter, LABEL, LABEL_VALUE, Mounted, Plan, Variables, Verdict,
 };
 
 /// What an admission does to a pod, line by line.
@@ -66,18 +66,19 @@ impl Candidate<'_> {
         policy: &AdmissionSettings,
         jitter: Jitter,
     ) -> Explanation {
-        let identity = match lookup.identity(&policy.defaults) {
-            Err(failed) => return Explanation::none(format!("unknown: {failed}")),
-            Ok(None) => return Explanation::none(self.why_not(lookup, policy)),
-            Ok(Some(identity)) => identity,
-        };
-        let plan = plan(self.pod, self.scope, &identity, &policy.settings, jitter);
-        let from = origin(lookup, policy);
-        let text = match &identity {
-            Identity::WebIdentity(web) => format!("role {}, from {from}", web.role_arn),
-            Identity::ContainerCredentials(_) => format!("container credentials, from {from}"),
-        };
-        Explanation { identity: text, parts: parts(&plan, policy) }
+        let explained = self.planned(lookup, policy, jitter, |identity, plan| {
+            let from = origin(lookup, policy);
+            let text = match identity {
+                Identity::WebIdentity(web) => format!("role {}, from {from}", web.role_arn),
+                Identity::ContainerCredentials(_) => format!("container credentials, from {from}"),
+            };
+            Explanation { identity: text, parts: parts(plan, policy) }
+        });
+        match explained {
+            Err(failed) => Explanation::none(format!("unknown: {failed}")),
+            Ok(None) => Explanation::none(self.why_not(lookup, policy)),
+            Ok(Some(explanation)) => explanation,
+        }
     }
 
     fn why_not(&self, lookup: &Lookup, policy: &AdmissionSettings) -> String {
