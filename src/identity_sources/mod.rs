@@ -12,6 +12,7 @@ mod files;
 mod flights;
 mod index;
 mod lookup;
+mod metrics;
 mod object;
 mod slots;
 mod stats;

@@ -1,4 +1,4 @@
-//! What the metrics, and `/debug/alpha/cache`, show.
+//! The numbers that the metrics, and `/debug/alpha/cache`, show.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

@@ -5,7 +5,7 @@ struct Rig {
     _folder: tempfile::TempDir,
     paths: PairPaths,
     resolver: Arc<CertificateResolver>,
-    stats: Arc<ReloadStats>,
+    reloads: Arc<Reloads>,
     reloader: Reloader,
 }
 
@@ -21,12 +21,12 @@ impl Rig {
         let resolver = Arc::new(CertificateResolver::new());
         let mut reloader = Reloader::new(paths.clone(), Arc::clone(&resolver));
         reloader.load().await.expect("a pair");
-        let stats = reloader.stats();
-        Self { _folder: folder, paths, resolver, stats, reloader }
+        let reloads = Arc::clone(reloader.reloads());
+        Self { _folder: folder, paths, resolver, reloads, reloader }
     }
 
     fn counts(&self) -> (u64, u64) {
-        (self.stats.succeeded(), self.stats.failed())
+        (self.reloads.loaded(), self.reloads.failed())
     }
 }
 
