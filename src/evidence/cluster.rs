@@ -33,7 +33,7 @@ const AT_ONCE: usize = 8;
 
 /// Why there is nothing to diagnose.
 #[derive(Debug, thiserror::Error)]
-pub enum GatherError {
+pub(crate) enum GatherError {
     #[error("{target} not found in namespace {namespace}")]
     NoTarget { target: ObjectName, namespace: String },
     #[error("failed to get {target}: {why}")]
@@ -41,7 +41,7 @@ pub enum GatherError {
 }
 
 /// Asks all that can be asked.
-pub struct Gatherer<'a> {
+pub(crate) struct Gatherer<'a> {
     pub client: &'a Client,
     pub fetcher: &'a Fetcher,
     pub settings: &'a WebhookSettings,
@@ -65,7 +65,7 @@ impl Gatherer<'_> {
     /// # Errors
     /// [`GatherError`] where the target is not there. An API server that does
     /// not answer is a fact.
-    pub async fn gather(&self) -> Result<Facts, GatherError> {
+    pub(crate) async fn gather(&self) -> Result<Facts, GatherError> {
         let mut facts = Facts {
             subject: Subject {
                 namespace: self.namespace.to_owned(),
@@ -259,7 +259,7 @@ impl Gatherer<'_> {
 }
 
 /// The `ConfigMap` of identities, in the webhook's namespace.
-pub async fn config_map(client: &Client, namespace: &str) -> Fact<Value> {
+pub(crate) async fn config_map(client: &Client, namespace: &str) -> Fact<Value> {
     let path = format!("/api/v1/namespaces/{namespace}/configmaps/pod-identity-webhook");
     ask::get(client, &path).await
 }

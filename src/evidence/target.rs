@@ -71,7 +71,7 @@ impl ObjectName {
 impl ObjectName {
     /// The name of a `ServiceAccount`.
     #[must_use]
-    pub fn service_account(&self) -> Option<&str> {
+    pub(crate) fn service_account(&self) -> Option<&str> {
         (self.kind == Kind::ServiceAccount).then_some(self.name.as_str())
     }
 }

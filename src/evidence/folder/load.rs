@@ -22,7 +22,7 @@ use issuer::{Jwks, Token};
 /// # Errors
 /// [`FolderError`] where there is no folder, a file in it can't be read, or it is not
 /// known what the folder is about.
-pub fn load(folder: &Path, settings: &WebhookSettings) -> Result<Facts, FolderError> {
+pub(crate) fn load(folder: &Path, settings: &WebhookSettings) -> Result<Facts, FolderError> {
     std::fs::read_dir(folder)
         .map_err(|source| FolderError::Read { path: folder.to_owned(), source })?;
     let read = Folder(folder);

@@ -14,7 +14,7 @@ const LONGEST: Limit = Limit::mebibytes(8);
 ///
 /// # Errors
 /// A file that can't be read. One that is of no use is a fact.
-pub fn printed_role(path: &Path, arn: Option<&str>) -> Result<Fact<String>, InputError> {
+pub(crate) fn printed_role(path: &Path, arn: Option<&str>) -> Result<Fact<String>, InputError> {
     printed(path, |name, text| saved::role(name, text, arn))
 }
 
@@ -22,7 +22,10 @@ pub fn printed_role(path: &Path, arn: Option<&str>) -> Result<Fact<String>, Inpu
 ///
 /// # Errors
 /// As [`printed_role`].
-pub fn printed_provider(path: &Path, issuer: Option<&str>) -> Result<Fact<Value>, InputError> {
+pub(crate) fn printed_provider(
+    path: &Path,
+    issuer: Option<&str>,
+) -> Result<Fact<Value>, InputError> {
     printed(path, |name, text| saved::provider(name, text, issuer))
 }
 

@@ -112,7 +112,10 @@ fn good() -> Vec<(&'static str, String)> {
         ),
         ("jwks.json", json!({"keys": [key]})),
         ("pods.json", json!({"items": [mutated]})),
-        ("provider.json", json!({"Url": "oidc.example.com", "ClientIDList": ["sts.amazonaws.com"]})),
+        (
+            "provider.json",
+            json!({"Url": "oidc.example.com", "ClientIDList": ["sts.amazonaws.com"]}),
+        ),
         ("role.json", json!({"Role": {"Arn": ROLE, "AssumeRolePolicyDocument": policy}})),
     ];
     files.map(|(name, value)| (name, value.to_string())).into()
@@ -177,7 +180,12 @@ fn names_the_usual_causes_where_the_api_server_can_not_call_the_webhook() {
         folder.write("dry-run.json", text).unwrap();
         let from = folder.path().to_str().unwrap();
         let said = program(&["doctor", "--from-dir", from, "-o", "json"])();
-        assert_eq!((said.exit, said.failed()), (1, vec!["dry-run".to_owned()]), "{:#}", said.report);
+        assert_eq!(
+            (said.exit, said.failed()),
+            (1, vec!["dry-run".to_owned()]),
+            "{:#}",
+            said.report
+        );
         let next = said.check("dry-run")["next"].as_str().unwrap();
         for cause in ["8443", "firewall", "NetworkPolicy", "sideEffects"] {
             assert!(next.contains(cause), "{next}");
