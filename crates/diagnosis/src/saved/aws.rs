@@ -24,11 +24,11 @@ pub fn role(name: &str, text: &str, wanted: Option<&str>) -> Result<String, Reas
         return Ok(if is_json { text.to_owned() } else { value.to_string() });
     }
     if let Some(roles) = value["Roles"].as_array() {
-        return one(name, "role", roles.iter().collect(), "Arn", wanted)
+        return one(name, "role", &roles.iter().collect::<Vec<_>>(), "Arn", wanted)
             .map(|role| json!({"Role": role}).to_string());
     }
     if let Some(roles) = terraform::resources(&value, "aws_iam_role") {
-        let role = one(name, "role", roles, "arn", wanted)?;
+        let role = one(name, "role", &roles, "arn", wanted)?;
         let (arn, policy) = (&role["arn"], &role["assume_role_policy"]);
         return Ok(json!({"Role": {"Arn": arn, "AssumeRolePolicyDocument": policy}}).to_string());
     }
@@ -47,7 +47,7 @@ pub fn provider(name: &str, text: &str, wanted: Option<&str>) -> Result<Value, R
     }
     if let Some(providers) = terraform::resources(&value, "aws_iam_openid_connect_provider") {
         let bare = wanted.map(|url| url.strip_prefix("https://").unwrap_or(url));
-        let provider = one(name, "provider", providers, "url", bare)?;
+        let provider = one(name, "provider", &providers, "url", bare)?;
         return Ok(json!({"Url": provider["url"], "ClientIDList": provider["client_id_list"]}));
     }
     let why = "has no provider: it should be what aws iam get-open-id-connect-provider prints";
@@ -58,13 +58,13 @@ pub fn provider(name: &str, text: &str, wanted: Option<&str>) -> Result<Value, R
 fn one<'v>(
     name: &str,
     what: &str,
-    all: Vec<&'v Value>,
+    all: &[&'v Value],
     member: &str,
     wanted: Option<&str>,
 ) -> Result<&'v Value, Reason> {
     let count = all.len();
     let Some(wanted) = wanted else {
-        return match all.as_slice() {
+        return match all {
             [only] => Ok(only),
             _ => Err(unusable(
                 name,
