@@ -9,7 +9,7 @@ use tracing_subscriber::fmt::{self, MakeWriter};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::Registry;
 
-pub use super::held::Held;
+pub(crate) use super::held::Held;
 use super::json_lines::JsonLines;
 use super::text_lines::TextLines;
 
@@ -31,7 +31,7 @@ pub enum Format {
 
 #[derive(Debug, thiserror::Error)]
 #[error("failed to set up logging: {0}; call this once, before anything logs")]
-pub struct LogsError(#[from] SetGlobalDefaultError);
+pub(crate) struct LogsError(#[from] SetGlobalDefaultError);
 
 /// Sends the events of this process to standard error.
 ///
@@ -39,14 +39,14 @@ pub struct LogsError(#[from] SetGlobalDefaultError);
 /// There is no queue and no writing thread behind it, which would lose the
 /// lines that matter most, the last ones before a crash or a kill: see
 /// [`Held`] for when a line leaves.
-pub fn init(settings: &LogSettings) -> Result<Held, LogsError> {
+pub(crate) fn init(settings: &LogSettings) -> Result<Held, LogsError> {
     let held = Held::new(std::io::stderr());
     tracing::subscriber::set_global_default(subscriber(settings, held.clone()))?;
     Ok(held)
 }
 
 /// The same to another writer.
-pub fn subscriber<W>(settings: &LogSettings, writer: W) -> impl Subscriber + Send + Sync
+pub(crate) fn subscriber<W>(settings: &LogSettings, writer: W) -> impl Subscriber + Send + Sync
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {

@@ -334,7 +334,11 @@ fn bookmarks(
 }
 
 /// What a watch came to after so long: how many requests there were, and how often it was made anew.
-async fn watched(every: Duration, count: u32, time: Duration) -> (usize, WatchStats) {
+async fn watched(
+    every: Duration,
+    count: u32,
+    time: Duration,
+) -> (usize, super::super::stats::WatchStats) {
     let (answer, requests) = (bookmarks(every, count), Arc::new(Mutex::new(0)));
     let counted = Arc::clone(&requests);
     let service = tower::service_fn(move |request: Request<Body>| {
