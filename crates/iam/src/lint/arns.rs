@@ -1,5 +1,6 @@
 //! ARNs, wherever they stand: partition, account, and what was left to fill in.
 
+use super::shown;
 use crate::finding::{Code, Finding};
 use crate::near::nearest;
 use crate::partition::PARTITIONS;
@@ -51,7 +52,8 @@ fn check_arn(text: &Text) -> Option<Finding> {
     let arn = text.as_str();
     if !is_open(partition) && !PARTITIONS.contains(&partition) {
         let hint = nearest(partition, &PARTITIONS);
-        let message = format!("{partition:?} is not an AWS partition ({})", PARTITIONS.join(", "));
+        let message =
+            format!("{} is not an AWS partition ({})", shown(partition), PARTITIONS.join(", "));
         let finding = Finding::new(Code::Partition, at, message);
         return Some(match hint {
             Some(meant) => finding.fixed(arn.replacen(partition, meant, 1)),
@@ -83,6 +85,6 @@ fn check_arn(text: &Text) -> Option<Finding> {
     if placeholder::is_placeholder_word(account) {
         return Some(placeholder::unfilled(account, at));
     }
-    let message = format!("the account ID {account:?} is not 12 digits");
+    let message = format!("the account ID {} is not 12 digits", shown(account));
     Some(Finding::new(Code::AccountId, at, message))
 }

@@ -3,16 +3,21 @@
 //! It never gives up on a document: what can't be parsed is mended and read
 //! on, and what can't be mended is searched for what it holds.
 
+mod actions;
 mod arns;
+mod audience;
 mod claims;
 mod manifest;
 mod permissions;
 mod policy;
+mod provider;
 mod repeats;
 mod syntax;
 mod template;
 mod text;
+mod together;
 mod trust;
+mod write;
 
 use super::finding::{Code, Finding};
 use super::intrinsic::{looks_substituted, resolve, substitute};
@@ -26,9 +31,10 @@ use super::yaml;
 #[must_use]
 pub fn lint(text: &str) -> Vec<Finding> {
     let source = Source::new(text);
-    let mut linter = Linter { findings: Vec::new(), found_something: false };
+    let mut linter = Linter::default();
     linter.file(&source);
-    let Linter { mut findings, found_something } = linter;
+    let Linter { mut findings, found_something, manifests } = linter;
+    findings.extend(manifests.finish());
     if findings.is_empty() && !found_something {
         findings.push(Finding::new(
             Code::NothingToLint,
@@ -41,10 +47,12 @@ pub fn lint(text: &str) -> Vec<Finding> {
     repeats::merged(findings)
 }
 
+#[derive(Default)]
 struct Linter {
     findings: Vec<Finding>,
     /// Whether there was anything to look at.
     found_something: bool,
+    manifests: manifest::Manifests,
 }
 
 impl Linter {
@@ -132,9 +140,12 @@ impl Linter {
             self.policy(node, guess_kind(node));
             return;
         }
-        if manifest::is_service_account(node) {
+        if self.manifests.see(node, &mut self.findings) {
             self.found_something = true;
-            self.findings.extend(manifest::findings(node));
+        }
+        if provider::is_one(node) {
+            self.found_something = true;
+            self.findings.extend(provider::findings(node));
         }
         if let Kind::Text(text) | Kind::Open(text, _) = &node.kind {
             self.findings.extend(arns::in_text(text, node.at));
@@ -154,15 +165,6 @@ impl Linter {
         let kind = match key {
             "AssumeRolePolicyDocument" | "assume_role_policy" => Some(PolicyKind::Trust),
             "PolicyDocument" | "Document" | "policy" | "Policy" | "ManagedPolicyDocument" => None,
-            "ClientIDList" | "ClientIdList" | "client_id_list" => {
-                self.found_something = true;
-                self.findings.extend(claims::client_ids(value));
-                return;
-            }
-            "Url" | "url" => {
-                self.findings.extend(claims::provider_url(value));
-                return;
-            }
             _ => return self.walk(source, value),
         };
         match &value.kind {
@@ -192,6 +194,11 @@ impl Linter {
         self.found_something = true;
         self.findings.extend(policy::findings(node, kind));
     }
+}
+
+/// A value in a message, as much of it as fits there.
+fn shown(value: &str) -> String {
+    format!("{:?}", ::text::shortened(value, 120))
 }
 
 #[cfg(test)]
