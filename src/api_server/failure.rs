@@ -292,15 +292,17 @@ mod tests {
         let refused = io::Error::new(io::ErrorKind::ConnectionRefused, "refused");
         let nested = kube::Error::Service(Box::new(kube::Error::Service(Box::new(refused))));
         assert_eq!(Failure::of(&nested).message, "refused");
+        assert_eq!(failure.kind.advice(), Some("check the API server and the network to it"));
     }
 
     #[test]
-    fn cuts_a_message_without_end() {
+    fn cuts_a_message_without_end_and_has_advice_all_the_same() {
         for long in ["word ".repeat(10_000), "\u{20ac}".repeat(10_000)] {
             let failure =
                 Failure::of_status(&Status::failure(&long, "Unauthorized").with_code(401));
             assert!(failure.message.len() <= MESSAGE_BYTES, "{}", failure.message.len());
-            assert!(failure.message.ends_with(" ..."), "{}", failure.message);
+            assert!(failure.message.ends_with(" ..."), "{failure:?}");
+            assert_eq!(failure.kind.advice(), Some("check the credentials"));
         }
         let fits = "x".repeat(MESSAGE_BYTES);
         assert_eq!(Failure::of_status(&Status::failure(&fits, "")).message, fits);

@@ -132,12 +132,6 @@ impl ServiceAccounts {
         Lookup { container_credentials, service_account, config_map_entry }
     }
 
-    /// Whether the first answers of all sources are there.
-    #[must_use]
-    pub fn is_ready(&self) -> bool {
-        self.inner.pending.borrow().is_empty()
-    }
-
     /// What is not there yet, in words.
     #[must_use]
     pub fn not_ready(&self) -> Vec<&'static str> {

@@ -103,6 +103,15 @@ mod tests {
     use crate::tls::test_pairs::{Pair, paths};
 
     #[test]
+    fn loads_a_chain_and_its_key() {
+        let pair = Pair::new();
+        let loaded =
+            parse(&paths("certs".as_ref()), pair.certificate.as_bytes(), pair.key.as_bytes());
+        let loaded = loaded.expect("a pair");
+        assert_eq!(loaded.cert.len(), 1);
+    }
+
+    #[test]
     fn keeps_the_whole_chain_in_its_order() {
         let (leaf, other) = (Pair::new(), Pair::new());
         let chain =

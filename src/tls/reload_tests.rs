@@ -1,5 +1,3 @@
-use std::path::Path;
-
 use super::*;
 use crate::tls::test_pairs::{self, paths};
 
@@ -125,8 +123,7 @@ fn tells_nothing_of_the_key_in_its_debug_output() {
 
 #[tokio::test]
 async fn names_a_file_that_is_not_there() {
-    let resolver = Arc::new(CertificateResolver::new());
-    let mut reloader = Reloader::new(paths(Path::new("nowhere")), resolver);
+    let mut reloader = Reloader::new(paths("nowhere".as_ref()), Arc::default());
     let message = reloader.load().await.expect_err("no file").to_string();
     assert!(message.contains("nowhere/tls.crt") && message.contains("--tls-cert"), "{message}");
 }
