@@ -1,6 +1,7 @@
 //! ARNs, wherever they stand: partition, account, and what was left to fill in.
 
 use super::shown;
+use super::write::text as quoted;
 use crate::finding::{Code, Finding};
 use crate::near::nearest;
 use crate::partition::PARTITIONS;
@@ -11,7 +12,9 @@ use arn::Account;
 
 /// A text that begins as an ARN.
 pub(super) fn check(text: &Text) -> Option<Finding> {
-    check_arn(text)
+    let mut finding = check_arn(text)?;
+    finding.fix = finding.fix.map(|arn| quoted(&arn));
+    Some(finding)
 }
 
 /// The ARNs of IAM and STS in other text, such as a role's in a command line.

@@ -88,7 +88,7 @@ const CASES: &[(Code, Input)] = &[
     (C::VersionUnknown, Text("{\"Version\": \"2026-01-01\", \"Statement\": […]}")),
     (C::MemberUnknown, Text("{\"Version\": \"2012-10-17\", \"Statement\": […], \"Comment\": \"\"}")),
     (C::MemberUnknown, Statement("\"Actions\": \"s3:ListBucket\"")),
-    (C::MemberUnknown, Statement("\"Principal\": {\"Federate\": \"x\"}")),
+    (C::MemberUnknown, Statement("\"Principal\": {\"Federate\": \"arn:aws:iam::111122223333:saml-provider/x\"}")),
     (C::MemberMissing, Text("{\"AssumeRolePolicyDocument\": {\"Version\": \"2012-10-17\"}}")),
     (C::MemberMissing, Text("{\"AssumeRolePolicyDocument\": {\"Version\": \"2012-10-17\", \"Statement\": []}}")),
     (C::MemberMissing, Policy("{\"Action\": \"s3:ListBucket\", \"Resource\": \"*\"}")),
@@ -178,6 +178,11 @@ const CASES: &[(Code, Input)] = &[
     (C::UnknownReference, Template("  A:\n    Type: AWS::IAM::Role\n    DependsOn: Bucket\n")),
     (C::UnknownReference, Template("  A:\n    Type: AWS::IAM::Role\n    Properties: {RoleName: !Ref Name}\n")),
 ];
+
+/// Each case's code and its whole text.
+pub(super) fn cases() -> impl Iterator<Item = (Code, String)> {
+    CASES.iter().map(|(code, input)| (*code, input.whole()))
+}
 
 #[test]
 fn lint_says_what_stands_in_the_file() {
