@@ -80,6 +80,7 @@ codes! {
     DuplicateKey "duplicate-key" Error "a key twice in one object, such as two `StringEquals`"
     BadJson "bad-json" Error "a value is missing, or a bracket is in the wrong place"
     BadYaml "bad-yaml" Error "not YAML, or a template without its indentation"
+    BadHcl "bad-hcl" Error "not HCL, nested more than 40 levels deep, or larger than 1 MiB"
     NothingToLint "nothing-to-lint" Warning "no policy, role, provider or ServiceAccount in the file"
     VersionMissing "version-missing" Warning "IAM then uses 2008-10-17, which has no policy variables"
     VersionOld "version-old" Warning "the version is 2008-10-17"
@@ -130,6 +131,7 @@ codes! {
     AnnotationUnread "annotation-unread" Warning "an annotation that looks like one for the webhook, which does not read it there or under this key"
     RoleArn "role-arn" Error "the value of the annotation is not the ARN of a role"
     UnknownReference "unknown-reference" Error "`DependsOn`, `Ref`, `GetAtt` or `Sub` names something that is not in the template"
+    KeyNotSubstituted "key-not-substituted" Error "a key of a CloudFormation template with a function or `${}` in it: keys are never substituted"
 }
 
 impl fmt::Display for Code {

@@ -6,7 +6,7 @@ use super::condition::Operator;
 use super::finding::{Code, Finding, Severity};
 use super::json::{self, Mistake};
 use super::near::nearest;
-use super::node::{Kind, Member, Node};
+use super::node::{Kind, Member, Node, all_of};
 use super::place::{Position, Source};
 use super::placeholder;
 use super::policy::{Condition, Effect, Policy, Principal, Principals, Statement, Text};
@@ -114,7 +114,9 @@ pub(super) fn statements(node: &Node) -> Option<&Node> {
     let is_statement = |node: &Node| {
         let has =
             |name| node.members().iter().any(|member| nearest(&member.key, &[name]).is_some());
-        has("Effect") && (has("Action") || has("NotAction"))
+        // Modules of Terraform have inputs like these, in lower case.
+        let is_other = node.get("actions").is_some() || node.get("resources").is_some();
+        has("Effect") && (has("Action") || has("NotAction")) && !is_other
     };
     let meant = node.members().iter().find(|member| {
         nearest(&member.key, &["Statement"]).is_some()
@@ -130,6 +132,18 @@ pub(super) fn guess_kind(node: &Node) -> PolicyKind {
         statements().any(|s| s.get("Principal").is_some() || s.get("NotPrincipal").is_some());
     let has_resource =
         statements().any(|s| s.get("Resource").is_some() || s.get("NotResource").is_some());
+    // A resource control policy denies everybody something, everywhere.
+    let denies_all = |s: &Node| {
+        let principal = s.get("Principal");
+        let names = principal.map(|p| p.get("AWS").unwrap_or(p)).map(Node::each);
+        let is_everybody = names.is_some_and(|all| all.iter().any(|it| it.text() == Some("*")));
+        is_everybody
+            && s.get("Effect").and_then(Node::text) == Some("Deny")
+            && (s.get("Resource").is_some() || s.get("NotResource").is_some())
+    };
+    if statements().next().is_some() && statements().all(denies_all) {
+        return PolicyKind::Resource;
+    }
     let assumes = statements().any(|s| {
         let actions = s.get("Action").map(Node::each).unwrap_or_default();
         actions
@@ -528,8 +542,7 @@ impl Reader {
             Kind::Bool(value) => Some(Text::new(value.to_string(), node.at)),
             Kind::Open(text, unknown) => Some(self.marked(text, unknown, node.at)),
             Kind::Unknown(shown) => {
-                let all = 0..shown.len();
-                Some(Text { value: shown.clone(), at: node.at, unknown: vec![all] })
+                Some(Text { value: shown.clone(), at: node.at, unknown: all_of(shown) })
             }
             Kind::Null | Kind::List(_) | Kind::Map(_) | Kind::Either(_) => {
                 self.report(

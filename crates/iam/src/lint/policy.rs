@@ -33,6 +33,10 @@ pub(super) fn findings(node: &Node, kind: PolicyKind) -> Vec<Finding> {
         found.extend(actions::findings(statement));
         found.extend(wildcards(statement));
     }
+    // Who fills it in may well see to the rest.
+    if found.iter().any(|finding| finding.code == Code::Placeholder) {
+        found.retain(|finding| finding.code != Code::AudienceNotTested);
+    }
     found
 }
 

@@ -41,7 +41,7 @@ pub(super) fn findings(statement: &Statement) -> Vec<Finding> {
 }
 
 /// One name under `Federated`.
-fn federated(name: &Text) -> Vec<Finding> {
+pub(super) fn federated(name: &Text) -> Vec<Finding> {
     let mut found = Vec::new();
     let known = name.known();
     let value = &*known;

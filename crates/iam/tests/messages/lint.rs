@@ -82,6 +82,8 @@ const CASES: &[(Code, Input)] = &[
     (C::BadJson, Text("{\"Version\": , \"Statement\": […]}")),
     (C::BadYaml, Text("kind: ServiceAccount\nmetadata: [\n")),
     (C::BadYaml, Text("AWSTemplateFormatVersion: \"2010-09-09\"\nResources:\nRole:\nType: AWS::IAM::Role\n")),
+    (C::BadHcl, Text("resource \"aws_iam_role\" \"x\" {\n  name = \n}\n")),
+    (C::BadHcl, Text("resource \"x\" \"y\" {\n  a = [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[\n}\n")),
     (C::NothingToLint, Text("a: b\n")),
     (C::VersionMissing, Text("{\"Statement\": […]}")),
     (C::VersionOld, Text("{\"Version\": \"2008-10-17\", \"Statement\": […]}")),
@@ -176,6 +178,7 @@ const CASES: &[(Code, Input)] = &[
     (C::AnnotationUnread, Text("kind: ServiceAccount\nmetadata:\n  annotations:\n    eks.amazonaws.com/skip-containers: proxy\n")),
     (C::RoleArn, Text("kind: ServiceAccount\nmetadata:\n  annotations:\n    eks.amazonaws.com/role-arn: role/app\n")),
     (C::UnknownReference, Template("  A:\n    Type: AWS::IAM::Role\n    DependsOn: Bucket\n")),
+    (C::KeyNotSubstituted, Template("  A:\n    Type: AWS::IAM::Role\n    Properties:\n      AssumeRolePolicyDocument:\n        Version: \"2012-10-17\"\n        Statement:\n          Effect: Allow\n          Principal: {Federated: !Ref \"AWS::StackName\"}\n          Action: sts:AssumeRoleWithWebIdentity\n          Condition: {StringEquals: {\"${AWS::Region}.example.com:sub\": system:serviceaccount:demo:app}}\n")),
     (C::UnknownReference, Template("  A:\n    Type: AWS::IAM::Role\n    Properties: {RoleName: !Ref Name}\n")),
 ];
 

@@ -57,8 +57,10 @@ fn names_what_is_wrong_with_templates_and_manifests() {
 }
 
 #[test]
-fn leaves_the_policies_of_terraforms_language_alone_where_it_fills_them_in() {
-    let policy = conditional(r#"{"StringEquals": {"${replace(p.url, "https://", "")}:sub": "x"}}"#);
+fn reads_the_policies_of_terraforms_language_where_it_fills_them_in() {
+    let policy = conditional(
+        r#"{"StringEquals": {"${replace(p.url, "https://", "")}:sub": "x", "${p}:aud": "y"}}"#,
+    );
     let text = format!(
         "resource \"aws_iam_role\" \"x\" {{\n  assume_role_policy = <<EOF\n{policy}\nEOF\n}}\n"
     );
