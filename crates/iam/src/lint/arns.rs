@@ -1,13 +1,13 @@
 //! ARNs, wherever they stand: partition, account, and what was left to fill in.
 
 use super::shown;
-use super::write::text as quoted;
 use crate::finding::{Code, Finding};
 use crate::near::nearest;
 use crate::partition::PARTITIONS;
 use crate::place::Position;
 use crate::placeholder;
 use crate::policy::{Text, UNKNOWN};
+use crate::write::text as quoted;
 use arn::Account;
 
 /// A text that begins as an ARN.
