@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use iam::{Code, Finding, Severity, lint};
+use iam::{Code, Finding, Severity, lint, lint_file};
 use serde_json::{Map, Value};
 
 /// A value of JSON, where it stands, and what is in it.
@@ -45,7 +45,7 @@ fn mended_texts_are_valid_and_end_the_finding() {
             match applied(&now, next) {
                 Ok(text) => now = text,
                 Err(why) => {
-                    failures.push(format!("{code}: {why}\n  {}", next.fix.clone().unwrap()))
+                    failures.push(format!("{code}: {why}\n  {}", next.fix.clone().unwrap()));
                 }
             }
         }
@@ -67,6 +67,90 @@ fn mended_texts_are_valid_and_end_the_finding() {
     assert!(mended > 60, "only {mended} cases have a mended text");
 }
 
+/// A policy document of Terraform; what is mended, and what its mended text stands for.
+const DOCUMENT: &str = r#"
+data "aws_iam_policy_document" "trust" {
+  statement {
+    actions = ["sts:AssumeRoleWithWebIdentity"]
+    principals {
+      type        = "Federated"
+      identifiers = ["arn:aws:iam::111122223333:oidc-provider/oidc.example.com/X"]
+    }
+    condition {
+      test     = "StringEquals"
+      variable = "oidc.example.com/X:sub"
+      values   = ["system:serviceaccount:demo:app"]
+    }
+    condition {
+      test     = "StringEquals"
+      variable = "oidc.example.com/X:aud"
+      values   = ["sts.amazonaws.com"]
+    }
+  }
+}
+"#;
+
+#[test]
+fn mended_texts_of_terraform_are_in_its_words() {
+    let block = |test: &str, variable: &str, value: &str| {
+        format!(
+            "condition {{\n      test     = \"{test}\"\n      variable = \"{variable}\"\n      values   = [\"{value}\"]\n    }}"
+        )
+    };
+    let sub = "oidc.example.com/X:sub";
+    let subject = block("StringEquals", sub, "system:serviceaccount:demo:app");
+    let audience = block("StringEquals", "oidc.example.com/X:aud", "sts.amazonaws.com");
+    let glob = block("StringEquals", sub, "system:serviceaccount:demo:*");
+    for (code, from, to, stands_for) in [
+        ("wildcard-not-expanded", &*subject, &*glob, &*glob),
+        ("subject-not-tested", &subject, "", ""),
+        ("audience-not-tested", &audience, "", ""),
+        (
+            "operator-type",
+            "StringEquals\"\n      variable = \"oidc.example.com/X:sub",
+            "ArnLike\"\n      variable = \"oidc.example.com/X:sub",
+            "\"ArnLike\"",
+        ),
+        (
+            "wrong-action",
+            "AssumeRoleWithWebIdentity",
+            "AssumeRole",
+            "actions = [\"sts:AssumeRole\"]",
+        ),
+        ("bad-action", "WebIdentity", "WebIdentities", "\"sts:AssumeRoleWithWebIdentities\""),
+        (
+            "audience-endpoint",
+            "sts.amazonaws.com",
+            "sts.eu-west-1.amazonaws.com",
+            "\"sts.eu-west-1.amazonaws.com\"",
+        ),
+        ("provider-mismatch", "X:sub", "Y:sub", "\"oidc.example.com/Y:sub\""),
+        (
+            "scheme-in-provider",
+            "\"oidc.example.com/X:sub",
+            "\"https://oidc.example.com/X:sub",
+            "\"https://oidc.example.com/X:sub\"",
+        ),
+        ("bad-effect", "actions =", "effect = \"allow\"\n    actions =", "effect = \"allow\""),
+    ] {
+        assert_eq!(lint_file("x.tf", DOCUMENT), []);
+        let bad = DOCUMENT.replacen(from, to, 1);
+        let found = lint_file("x.tf", &bad);
+        let finding = found.iter().find(|it| it.code.word() == code);
+        let fix =
+            finding.and_then(|it| it.fix.clone()).unwrap_or_else(|| panic!("{code}: {found:#?}"));
+        let mended = if stands_for.is_empty() {
+            bad.replacen("    actions =", &format!("    {fix}\n    actions ="), 1)
+        } else {
+            bad.replacen(stands_for, &fix, 1)
+        };
+        let found = lint_file("x.tf", &mended);
+        let errors: Vec<_> = found.iter().filter(|it| it.severity() == Severity::Error).collect();
+        assert!(found.iter().all(|it| it.code.word() != code), "{code}: {fix}\n{mended}");
+        assert!(errors.is_empty(), "{code}: {errors:#?}\n{mended}");
+    }
+}
+
 /// The text with the finding's mended text in its place.
 fn applied(text: &str, finding: &Finding) -> Result<String, String> {
     let fix = finding.fix.as_deref().unwrap_or_default();
@@ -81,6 +165,9 @@ fn applied(text: &str, finding: &Finding) -> Result<String, String> {
             _ => Err("the manifest has findings of its own".to_owned()),
         };
     }
+    if let Some((key, _)) = fix.split_once(":\n") {
+        return in_yaml(text, key, fix);
+    }
     let line = line_around(text, at);
     let whole = &text[line.clone()];
     let from = match finding.code.word() {
@@ -92,6 +179,29 @@ fn applied(text: &str, finding: &Finding) -> Result<String, String> {
         _ => line.start + (whole.len() - whole.trim_start().len()),
     };
     Ok(format!("{}{fix}{}", &text[..from], &text[line.end..]))
+}
+
+/// A member over several lines in the place of the one with its key.
+fn in_yaml(text: &str, key: &str, fix: &str) -> Result<String, String> {
+    let indent = |line: &str| line.len() - line.trim_start().len();
+    let mut lines: Vec<String> = Vec::new();
+    let mut inside: Option<usize> = None;
+    for line in text.lines() {
+        if inside.is_some_and(|outer| line.trim().is_empty() || indent(line) > outer) {
+            continue;
+        }
+        if line.trim_start().starts_with(&format!("{key}:")) {
+            inside = Some(indent(line));
+            lines.extend(fix.lines().map(|it| format!("{}{it}", " ".repeat(indent(line)))));
+        } else {
+            inside = None;
+            lines.push(line.to_owned());
+        }
+    }
+    if inside.is_none() && lines.len() == text.lines().count() {
+        return Err(format!("no {key} there"));
+    }
+    Ok(lines.join("\n") + "\n")
 }
 
 fn offset(text: &str, finding: &Finding) -> usize {

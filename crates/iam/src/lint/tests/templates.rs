@@ -107,9 +107,7 @@ fn tells_by_what_stands_around_a_policy_what_it_is_of() {
         format!(
             r#"{{"Resources": {{"R": {{"Type": "AWS::IAM::Role", "Properties": {{"Policies": [{{"PolicyName": "p", "PolicyDocument": {policy}}}]}}}}}}}}"#
         ),
-        format!(
-            "resource \"aws_iam_policy\" \"p\" {{\n  policy = <<EOF\n{policy}\nEOF\n}}\n"
-        ),
+        format!("resource \"aws_iam_policy\" \"p\" {{\n  policy = <<EOF\n{policy}\nEOF\n}}\n"),
     ] {
         assert_eq!(codes(&bad), ["member-misplaced"], "{bad}\n{:#?}", lint(&bad));
     }
@@ -120,7 +118,9 @@ fn tells_by_what_stands_around_a_policy_what_it_is_of() {
         format!(
             r#"{{"Resources": {{"P": {{"Type": "AWS::Logs::ResourcePolicy", "Properties": {{"PolicyName": "p", "PolicyDocument": {policy}}}}}}}}}"#
         ),
-        format!("resource \"aws_s3_bucket_policy\" \"p\" {{\n  policy = <<EOF\n{policy}\nEOF\n}}\n"),
+        format!(
+            "resource \"aws_s3_bucket_policy\" \"p\" {{\n  policy = <<EOF\n{policy}\nEOF\n}}\n"
+        ),
     ] {
         assert_eq!(codes(&good), Vec::<&str>::new(), "{good}");
     }
