@@ -40,8 +40,8 @@ impl<L: Copy> Counters<L> {
         }
     }
 
-    #[must_use]
-    pub fn get(&self, value: L) -> u64 {
+    #[cfg(test)]
+    pub(crate) fn get(&self, value: L) -> u64 {
         self.children.get((self.index)(value)).map_or(0, IntCounter::get)
     }
 }
