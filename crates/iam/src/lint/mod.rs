@@ -175,8 +175,11 @@ impl Linter {
     fn walk(&mut self, source: &Source, node: &Node) {
         if terraform::is_policy_document(node) {
             let policy = terraform::policy(node);
-            self.found_something = true;
-            for mut finding in policy::findings(&policy, guess_kind(&policy), None) {
+            let kind = guess_kind(&policy);
+            if self.is_kept(&policy, kind) {
+                return;
+            }
+            for mut finding in policy::findings(&policy, kind, None) {
                 finding.fix = finding.fix.and_then(|fix| blocks::mended(&fix));
                 self.findings.push(finding);
             }
@@ -289,12 +292,18 @@ impl Linter {
         self.findings.extend(syntax::findings(source, &mistakes));
     }
 
-    fn policy(&mut self, node: &Node, kind: PolicyKind) {
+    /// Whether policies are wanted, and not their mistakes.
+    fn is_kept(&mut self, node: &Node, kind: PolicyKind) -> bool {
         self.found_something = true;
-        if let Some(policies) = &mut self.policies {
-            if kind == PolicyKind::Trust {
-                policies.push(node.clone());
-            }
+        let Some(policies) = &mut self.policies else { return false };
+        if kind == PolicyKind::Trust {
+            policies.push(node.clone());
+        }
+        true
+    }
+
+    fn policy(&mut self, node: &Node, kind: PolicyKind) {
+        if self.is_kept(node, kind) {
             return;
         }
         for mut finding in policy::findings(node, kind, self.around.account.as_deref()) {
