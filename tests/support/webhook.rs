@@ -283,11 +283,6 @@ impl Webhook {
         let ended = self.process.wait(STOP_DEADLINE).await;
         ended.unwrap_or_else(|error| panic!("after SIGTERM: {error:#}"))
     }
-
-    /// Kills it (SIGKILL).
-    pub fn kill(&self) {
-        self.process.kill();
-    }
 }
 
 impl Drop for Webhook {

@@ -18,9 +18,10 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+use crate::balancer::Balancer;
 use crate::support::{
-    Balancer, Builder, Connection, ControlPlane, Namespace, Reviewer, Webhook, apply,
-    client_config, cluster_name, eventually, grant_shipped, pod, shipped,
+    Builder, Connection, ControlPlane, Namespace, Reviewer, Webhook, apply, client_config,
+    cluster_name, eventually, grant_shipped, pod, shipped,
 };
 
 /// Generous: nothing is measured by it.

@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
 use crate::alone;
+use crate::balancer::Balancer;
 use crate::support::{
-    Authority, Balancer, ControlPlane, Namespace, Pair, Registration, Scratch, Webhook,
-    control_plane, eventually, overlaid, pod, register,
+    Authority, ControlPlane, Namespace, Pair, Registration, Scratch, Webhook, control_plane,
+    eventually, overlaid, pod, register,
 };
 
 const ROLE: &str = "arn:aws:iam::111122223333:role/app";
