@@ -56,7 +56,7 @@ pub use self::{
     manifests::{accepted, apply, cluster_name, grant_shipped, shipped},
     namespace::{Admitted, Namespace, overlaid, pod, service_account},
     pki::{Authority, Pair},
-    poll::{eventually, poll},
+    poll::{SOON, eventually, poll},
     registration::{Registration, register, store as store_registration},
     relay::Relay,
     review::{Answer, Reviewer, post, review},

@@ -120,6 +120,8 @@ impl Builder {
             "--metrics-port=0".to_owned(),
             format!("--tls-cert={}", certificate.display()),
             format!("--tls-key={}", key.display()),
+            // What is late on a busy machine is not lost.
+            "--service-account-lookup-timeout=20s".to_owned(),
         ];
         let defaults = defaults
             .into_iter()
