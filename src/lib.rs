@@ -12,12 +12,12 @@ pub mod certificate_controller;
 pub mod cli;
 pub mod config;
 pub mod crypto;
-pub mod evidence;
+mod evidence;
 #[cfg(test)]
 mod golden_tests;
-pub mod http_client;
+mod http_client;
 pub mod identity_sources;
-pub mod input;
+mod input;
 pub mod run;
 pub mod server;
 pub mod telemetry;

@@ -7,11 +7,14 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::time::{Interval, MissedTickBehavior};
 
 use crate::input::{self, Limit};
+use crate::telemetry::metrics::{MetricsError, Registry};
 
 /// How often files are read.
 pub const INTERVAL: Duration = Duration::from_secs(1);
@@ -33,6 +36,44 @@ pub enum Change {
     /// Something is there and does not let itself be read: nothing is known
     /// about what it holds.
     Unreadable(io::Error),
+}
+
+/// How often what is in a file was taken into use, and how often refused.
+#[derive(Debug, Default)]
+pub struct Reloads {
+    loaded: AtomicU64,
+    failed: AtomicU64,
+}
+
+impl Reloads {
+    /// One reading of new content.
+    pub fn count(&self, is_good: bool) {
+        let counter = if is_good { &self.loaded } else { &self.failed };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    #[must_use]
+    pub fn loaded(&self) -> u64 {
+        self.loaded.load(Ordering::Relaxed)
+    }
+
+    #[must_use]
+    pub fn failed(&self) -> u64 {
+        self.failed.load(Ordering::Relaxed)
+    }
+
+    /// As a counter by `result`, `loaded` or `failed`.
+    pub fn register(
+        self: &Arc<Self>,
+        registry: &Registry,
+        name: &str,
+        help: &str,
+    ) -> Result<(), MetricsError> {
+        let reloads = Arc::clone(self);
+        let results = [("loaded", true), ("failed", false)];
+        let read = move |is_good| if is_good { reloads.loaded() } else { reloads.failed() };
+        registry.read_counters(name, help, "result", results, read)
+    }
 }
 
 /// Tells each state of a file once.

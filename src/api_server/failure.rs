@@ -2,7 +2,6 @@
 //! one text.
 
 use std::error::Error;
-use std::fmt;
 use std::io;
 
 use kube::core::Status;
@@ -141,15 +140,6 @@ impl Failure {
             watcher::Error::NoResourceVersion => {
                 Self { kind: FailureKind::Unreadable, message: error.to_string() }
             }
-        }
-    }
-
-    /// The message, and the next step behind it where there is a general one.
-    #[must_use]
-    pub fn with_advice(&self) -> impl fmt::Display {
-        match self.kind.advice() {
-            Some(advice) => format!("{}; {advice}", self.message),
-            None => self.message.clone(),
         }
     }
 }
@@ -302,20 +292,17 @@ mod tests {
         let refused = io::Error::new(io::ErrorKind::ConnectionRefused, "refused");
         let nested = kube::Error::Service(Box::new(kube::Error::Service(Box::new(refused))));
         assert_eq!(Failure::of(&nested).message, "refused");
-        assert_eq!(
-            failure.with_advice().to_string(),
-            "refused; check the API server and the network to it"
-        );
+        assert_eq!(failure.kind.advice(), Some("check the API server and the network to it"));
     }
 
     #[test]
-    fn cuts_a_message_without_end_and_keeps_the_advice_behind_it() {
+    fn cuts_a_message_without_end_and_has_advice_all_the_same() {
         for long in ["word ".repeat(10_000), "\u{20ac}".repeat(10_000)] {
             let failure =
                 Failure::of_status(&Status::failure(&long, "Unauthorized").with_code(401));
             assert!(failure.message.len() <= MESSAGE_BYTES, "{}", failure.message.len());
-            let text = failure.with_advice().to_string();
-            assert!(text.ends_with(" ...; check the credentials"), "{text}");
+            assert!(failure.message.ends_with(" ..."), "{failure:?}");
+            assert_eq!(failure.kind.advice(), Some("check the credentials"));
         }
         let fits = "x".repeat(MESSAGE_BYTES);
         assert_eq!(Failure::of_status(&Status::failure(&fits, "")).message, fits);

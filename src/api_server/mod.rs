@@ -6,6 +6,7 @@ pub mod client;
 pub mod clock;
 pub mod failure;
 mod kubeconfig;
+pub mod metrics;
 pub mod pages;
 mod request;
 mod transport;

@@ -57,7 +57,7 @@ pub struct ManagedCertificates {
 }
 
 /// How the watches fare.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Watches {
     pub secret: Arc<WatchState>,
     /// One for each `MutatingWebhookConfiguration`.

@@ -1,4 +1,4 @@
-//! Counts and times for whoever owns the metrics.
+//! Counts and times for the metrics.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};

@@ -32,7 +32,9 @@ pub use audit::AuditArgs;
 pub use certs::{CertsArgs, CertsCommand, CertsInitArgs};
 pub use doctor::{DoctorArgs, WebhookArgs};
 pub use documents::{CompletionArgs, ManArgs};
-pub use iam::{IamArgs, IamCommand, IamLintArgs, IamRoleArgs, IamSimulateArgs, RoleFormat};
+pub use iam::{
+    IamArgs, IamCommand, IamLintArgs, IamRoleArgs, IamSimulateArgs, LintFormat, RoleFormat,
+};
 pub use identity::{ContainerCredentialsArgs, RoleArnArgs, SettingsArgs, WebIdentityArgs};
 pub use inject::{ClusterArgs, ConfigMapArgs, InjectArgs, InjectOutput, ReadSourceArgs};
 pub use issuer::{

@@ -20,7 +20,7 @@ use diagnosis::{
     Address, DryRun, Entry, Fact, Facts, FetchedDocument, Probe, Subject, TokenFact,
     WebhookSettings, certificates, entries, probe_pod, probe_review, redacted_pod, token_audience,
 };
-use issuer::{Answer, Discovery, IssuerUrl, Jwks, Token};
+use issuer::{Discovery, IssuerUrl, Jwks, Token};
 
 /// The shortest that the API server makes: nobody keeps it.
 const TOKEN_SECONDS: u32 = 600;
@@ -33,7 +33,7 @@ const AT_ONCE: usize = 8;
 
 /// Why there is nothing to diagnose.
 #[derive(Debug, thiserror::Error)]
-pub enum GatherError {
+pub(crate) enum GatherError {
     #[error("{target} not found in namespace {namespace}")]
     NoTarget { target: ObjectName, namespace: String },
     #[error("failed to get {target}: {why}")]
@@ -41,7 +41,7 @@ pub enum GatherError {
 }
 
 /// Asks all that can be asked.
-pub struct Gatherer<'a> {
+pub(crate) struct Gatherer<'a> {
     pub client: &'a Client,
     pub fetcher: &'a Fetcher,
     pub settings: &'a WebhookSettings,
@@ -65,7 +65,7 @@ impl Gatherer<'_> {
     /// # Errors
     /// [`GatherError`] where the target is not there. An API server that does
     /// not answer is a fact.
-    pub async fn gather(&self) -> Result<Facts, GatherError> {
+    pub(crate) async fn gather(&self) -> Result<Facts, GatherError> {
         let mut facts = Facts {
             subject: Subject {
                 namespace: self.namespace.to_owned(),
@@ -223,34 +223,20 @@ impl Gatherer<'_> {
             return;
         };
         let discovery = self.fetch(&issuer.discovery_url()).await;
-        let keys_at = discovery
-            .answer
-            .as_deref()
-            .ok()
-            .and_then(|body| Discovery::parse(body.as_bytes()).ok().map(|read| read.jwks_uri));
+        let keys_at = discovery.text().and_then(|body| Discovery::parse(body.as_bytes()).ok());
+        let keys_at = keys_at.map(|read| read.jwks_uri);
         facts.discovery = Fact::Known(discovery);
         let mut published = None;
         if let Some(url) = keys_at {
             let keys = self.fetch(&url).await;
-            let body = keys.answer.as_deref().ok();
-            published = body.and_then(|body| Jwks::parse(body.as_bytes()).ok());
+            published = keys.text().and_then(|body| Jwks::parse(body.as_bytes()).ok());
             facts.jwks = Fact::Known(keys);
         }
         facts.token = Fact::Known(TokenFact::of(&token, published.as_ref(), crypto::ISSUER.verify));
     }
 
     async fn fetch(&self, url: &str) -> FetchedDocument {
-        let answer = match self.fetcher.get(url).await {
-            Ok(Answer { status: 200, body, .. }) => {
-                String::from_utf8(body).map_err(|_| "the response is not UTF-8 text".to_owned())
-            }
-            Ok(Answer { status, location: Some(to), .. }) => {
-                Err(format!("the response is {status}, a redirect to {to}"))
-            }
-            Ok(Answer { status, .. }) => Err(format!("the response is {status}")),
-            Err(failure) => Err(failure.to_string()),
-        };
-        FetchedDocument { url: url.to_owned(), answer }
+        FetchedDocument::of(url, self.fetcher.get(url).await)
     }
 
     async fn get(&self, path: &str) -> Fact<Value> {
@@ -266,7 +252,7 @@ impl Gatherer<'_> {
 }
 
 /// The `ConfigMap` of identities, in the webhook's namespace.
-pub async fn config_map(client: &Client, namespace: &str) -> Fact<Value> {
+pub(crate) async fn config_map(client: &Client, namespace: &str) -> Fact<Value> {
     let path = format!("/api/v1/namespaces/{namespace}/configmaps/pod-identity-webhook");
     ask::get(client, &path).await
 }

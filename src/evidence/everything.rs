@@ -9,7 +9,7 @@ use crate::api_server::pages;
 /// Why they are not known.
 #[derive(Debug, thiserror::Error)]
 #[error("failed to list {what}: {why}; {next_step}")]
-pub struct ListError {
+pub(crate) struct ListError {
     what: &'static str,
     why: String,
     next_step: String,
@@ -17,7 +17,7 @@ pub struct ListError {
 
 /// Shows the auditor the `ServiceAccount`s of a namespace, or of all, then the
 /// pods.
-pub async fn everything(
+pub(crate) async fn everything(
     client: &Client,
     namespace: Option<&str>,
     auditor: &mut Auditor<'_>,

@@ -24,7 +24,7 @@ const MAX_API_SERVERS: usize = 100;
 
 /// Why the API server does not say it.
 #[derive(Debug, thiserror::Error)]
-pub enum LiveError {
+pub(crate) enum LiveError {
     #[error(
         "failed to read /{path} of the API server: {failure}; {}",
         next_step(
@@ -56,13 +56,13 @@ fn next_step(failure: &Failure, right: &'static str) -> &'static str {
 
 /// The documents as the API server serves them.
 #[derive(Clone, Debug, PartialEq)]
-pub struct LiveIssuer {
+pub(crate) struct LiveIssuer {
     pub discovery: Discovery,
     pub keys: Jwks,
 }
 
 impl LiveIssuer {
-    pub async fn get(client: &Client) -> Result<Self, LiveError> {
+    pub(crate) async fn get(client: &Client) -> Result<Self, LiveError> {
         let discovery = get(client, DISCOVERY_PATH).await?;
         let keys = get(client, JWKS_PATH).await?;
         Ok(Self {
@@ -74,7 +74,7 @@ impl LiveIssuer {
 
 /// A new token for this audience, valid for some minutes. It stays in this
 /// process.
-pub async fn token(
+pub(crate) async fn token(
     client: &Client,
     namespace: &str,
     name: &str,
@@ -99,7 +99,7 @@ pub async fn token(
 
 /// The flags of the API servers that run as static pods, as kubeadm and kind
 /// have them; none where they run otherwise.
-pub async fn api_servers(client: &Client) -> Result<Vec<ApiServerFlags>, LiveError> {
+pub(crate) async fn api_servers(client: &Client) -> Result<Vec<ApiServerFlags>, LiveError> {
     let mut found = Vec::new();
     let listed = pages::for_each(client, API_SERVER_PODS, |pod: Pod| {
         let containers = pod.spec.iter().flat_map(|spec| &spec.containers);

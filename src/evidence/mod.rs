@@ -6,12 +6,12 @@ mod cluster;
 mod everything;
 mod folder;
 mod items;
-pub mod live_issuer;
+pub(crate) mod live_issuer;
 mod refused_pod;
 mod target;
 mod workload;
 
-pub use cluster::{GatherError, Gatherer, config_map};
-pub use everything::{ListError, everything};
-pub use folder::{FolderError, load, save, vacant};
-pub use target::{ObjectName, TargetError};
+pub(crate) use cluster::{Gatherer, config_map};
+pub(crate) use everything::everything;
+pub(crate) use folder::{load, save, vacant};
+pub(crate) use target::{ObjectName, TargetError};

@@ -1,37 +1,33 @@
 //! The account and partition that this EC2 instance runs in, by `IMDSv2`.
 //! <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html>
 
-use std::error::Error;
 use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable as _};
-use http_body_util::{BodyExt as _, Empty, Limited};
-use hyper::body::Bytes;
-use hyper::{Method, Request, StatusCode, Uri};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
+use bytes::Bytes;
+use hyper::{Method, Request, StatusCode};
 use serde::Deserialize;
 
+use super::client::{Client, Failure, Limits};
+use super::url::{Scheme, Url};
 use injection::identity::{Account, AccountError};
 
 /// Where it is on every instance; over IPv6 it is `http://[fd00:ec2::254]`.
-pub const ENDPOINT: &str = "http://169.254.169.254";
+pub(crate) const ENDPOINT: &str = "http://169.254.169.254";
 
 /// For one request, from its connection on. The service is on the host: it
 /// answers in milliseconds. Where it is silent (outside EC2, or with a hop limit
 /// of 1), the start is to fail within some four seconds.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(1);
+const LIMITS: Limits = Limits { time: Duration::from_secs(1), bytes: 64 * 1024 };
 const RETRIES: usize = 2;
 const FIRST_DELAY: Duration = Duration::from_millis(200);
 /// The token is used once, at once.
 const TOKEN_SECONDS: &str = "60";
-const LARGEST_ANSWER: usize = 64 * 1024;
 const NEXT_STEP: &str = "set --aws-account-id and --aws-partition outside EC2; on it, allow IMDSv2 with a hop limit of 2 for pods";
 
 /// Why the account could not be learnt.
 #[derive(Debug, thiserror::Error)]
-pub enum InstanceMetadataError {
+pub(crate) enum InstanceMetadataError {
     #[error(
         "failed to use {endpoint:?} for EC2 instance metadata: not an http:// URL with a host; correct AWS_EC2_METADATA_SERVICE_ENDPOINT"
     )]
@@ -56,7 +52,7 @@ struct IdentityDocument {
 
 /// Asks the service at `endpoint` ([`ENDPOINT`], or the value of
 /// `AWS_EC2_METADATA_SERVICE_ENDPOINT`), a few times where it fails.
-pub async fn account(endpoint: &str) -> Result<Account, InstanceMetadataError> {
+pub(crate) async fn account(endpoint: &str) -> Result<Account, InstanceMetadataError> {
     account_after(endpoint, FIRST_DELAY).await
 }
 
@@ -89,19 +85,17 @@ impl InstanceMetadataError {
 }
 
 struct Service {
-    client: Client<HttpConnector, Empty<Bytes>>,
+    client: Client,
     endpoint: String,
 }
 
 impl Service {
     fn new(endpoint: &str) -> Result<Self, InstanceMetadataError> {
-        let endpoint = endpoint.trim_end_matches('/');
-        let uri = endpoint.parse::<Uri>().ok();
-        if !uri.is_some_and(|uri| uri.scheme_str() == Some("http") && uri.host().is_some()) {
-            return Err(InstanceMetadataError::Endpoint { endpoint: endpoint.to_owned() });
+        let endpoint = endpoint.trim_end_matches('/').to_owned();
+        if Url::parse(&endpoint, Scheme::Http).is_none() {
+            return Err(InstanceMetadataError::Endpoint { endpoint });
         }
-        let client = Client::builder(TokioExecutor::new()).build(HttpConnector::new());
-        Ok(Self { client, endpoint: endpoint.to_owned() })
+        Ok(Self { client: Client::plain(), endpoint })
     }
 
     async fn document(&self) -> Result<IdentityDocument, InstanceMetadataError> {
@@ -121,30 +115,24 @@ impl Service {
         (header, value): (&str, &str),
     ) -> Result<Bytes, InstanceMetadataError> {
         let uri = format!("{}{path}", self.endpoint);
-        let failed = |why: String| InstanceMetadataError::Ask { uri: uri.clone(), why };
-        let request = Request::builder().method(method).uri(&uri).header(header, value);
-        let request = request.body(Empty::new()).map_err(|error| failed(error.to_string()))?;
-        let asking = async {
-            let answer = self.client.request(request).await;
-            let answer = answer.map_err(|error| failed(innermost(&error).to_string()))?;
-            let status = answer.status();
-            if status != StatusCode::OK {
-                return Err(InstanceMetadataError::Refused { uri: uri.clone(), status });
-            }
-            let body = Limited::new(answer.into_body(), LARGEST_ANSWER).collect().await;
-            Ok(body.map_err(|error| failed(error.to_string()))?.to_bytes())
-        };
-        let late = |_| Err(failed(format!("no response within {} s", REQUEST_TIMEOUT.as_secs())));
-        tokio::time::timeout(REQUEST_TIMEOUT, asking).await.unwrap_or_else(late)
+        let endpoint = || InstanceMetadataError::Endpoint { endpoint: self.endpoint.clone() };
+        let url = Url::parse(&uri, Scheme::Http).ok_or_else(endpoint)?;
+        let request = Request::builder().method(method).header(header, value);
+        let response = self.client.call(&url, request, Bytes::new(), LIMITS).await;
+        let response = response.map_err(|failure| {
+            let why = match failure {
+                Failure::ConnectTimeout | Failure::Timeout => {
+                    format!("no response within {} s", LIMITS.time.as_secs())
+                }
+                failure => failure.to_string(),
+            };
+            InstanceMetadataError::Ask { uri: uri.clone(), why }
+        })?;
+        match response.status {
+            StatusCode::OK => Ok(response.body),
+            status => Err(InstanceMetadataError::Refused { uri, status }),
+        }
     }
-}
-
-/// The cause of the causes: the others say where it happened.
-fn innermost<'a>(mut error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
-    while let Some(source) = error.source() {
-        error = source;
-    }
-    error
 }
 
 #[cfg(test)]

@@ -1,6 +1,9 @@
-//! Requests to servers other than the API server: an issuer's documents, a
+//! The one way to servers other than the API server. One `client`, with a
+//! deadline, a maximum of bytes and no redirects, for an issuer's documents, a
 //! webhook that is registered by URL, and EC2 instance metadata.
 
-pub mod instance_metadata;
-pub mod issuer_documents;
+mod client;
+pub(crate) mod instance_metadata;
+pub(crate) mod issuer_documents;
+mod url;
 pub(crate) mod webhook_probe;

@@ -12,6 +12,7 @@ mod files;
 mod flights;
 mod index;
 mod lookup;
+mod metrics;
 mod object;
 mod slots;
 mod stats;
@@ -28,7 +29,7 @@ use tokio::time::{Instant, timeout};
 
 pub use fair_queue::Caller;
 pub use files::FilesError;
-pub use stats::{EventStats, LiveGets, QueueStats, Stats, WatchStats};
+pub use stats::{EventStats, LiveGets, QueueStats, Stats};
 pub use tasks::{TaskEnded, Tasks};
 
 use crate::api_server::clock::ServerClock;
@@ -129,12 +130,6 @@ impl ServiceAccounts {
             self.config_map_entry(key, caller, begun).await
         };
         Lookup { container_credentials, service_account, config_map_entry }
-    }
-
-    /// Whether the first answers of all sources are there.
-    #[must_use]
-    pub fn is_ready(&self) -> bool {
-        self.inner.pending.borrow().is_empty()
     }
 
     /// What is not there yet, in words.

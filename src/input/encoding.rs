@@ -7,7 +7,7 @@ use super::Problem;
 ///
 /// # Errors
 /// Another encoding, by its mark or by where its NULs are; bytes that are no text.
-pub fn decode(mut bytes: Vec<u8>) -> Result<String, Problem> {
+pub(crate) fn decode(mut bytes: Vec<u8>) -> Result<String, Problem> {
     check_encoding(&bytes)?;
     if bytes.starts_with(b"\xef\xbb\xbf") {
         bytes.drain(..3);
@@ -24,7 +24,7 @@ pub fn decode(mut bytes: Vec<u8>) -> Result<String, Problem> {
 ///
 /// # Errors
 /// UTF-16 and UTF-32.
-pub fn check_encoding(bytes: &[u8]) -> Result<(), Problem> {
+pub(crate) fn check_encoding(bytes: &[u8]) -> Result<(), Problem> {
     let marked = match bytes {
         // UTF-32's mark begins with that of UTF-16.
         [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..] => Some("UTF-32"),

@@ -8,7 +8,7 @@ use super::Problem;
 ///
 /// # Errors
 /// More than `most` entries, wanted or not.
-pub fn list(
+pub(crate) fn list(
     folder: &Path,
     most: usize,
     wanted: impl Fn(&Path) -> bool,

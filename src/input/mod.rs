@@ -17,10 +17,10 @@ use std::path::Path;
 
 use rustix::fs::OFlags;
 
-pub use encoding::{check_encoding, decode};
-pub use error::{InputError, Problem};
-pub use folder::list;
-pub use stream::{Patience, is_interactive};
+pub(crate) use encoding::{check_encoding, decode};
+pub(crate) use error::{InputError, Problem};
+pub(crate) use folder::list;
+pub(crate) use stream::{Patience, is_interactive};
 
 /// The most bytes of one input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +49,7 @@ impl Limit {
 ///
 /// # Errors
 /// More bytes than the limit; a writer that does not come, or falls silent.
-pub fn read(path: &Path, limit: Limit) -> Result<Vec<u8>, InputError> {
+pub(crate) fn read(path: &Path, limit: Limit) -> Result<Vec<u8>, InputError> {
     read_patiently(path, limit, Patience::default())
 }
 
@@ -57,7 +57,7 @@ pub fn read(path: &Path, limit: Limit) -> Result<Vec<u8>, InputError> {
 ///
 /// # Errors
 /// As [`read`], and text in another encoding than UTF-8.
-pub fn read_text(path: &Path, limit: Limit) -> Result<String, InputError> {
+pub(crate) fn read_text(path: &Path, limit: Limit) -> Result<String, InputError> {
     decode(read(path, limit)?).map_err(|problem| InputError::of(path, problem))
 }
 
@@ -66,7 +66,7 @@ pub fn read_text(path: &Path, limit: Limit) -> Result<String, InputError> {
 /// # Errors
 /// Anything else than a regular file; more bytes than the limit. The kind of
 /// an error of the system stays.
-pub fn read_file(path: &Path, limit: Limit) -> io::Result<Vec<u8>> {
+pub(crate) fn read_file(path: &Path, limit: Limit) -> io::Result<Vec<u8>> {
     Ok(whole(&open_file(path)?, limit)?)
 }
 
@@ -74,7 +74,7 @@ pub fn read_file(path: &Path, limit: Limit) -> io::Result<Vec<u8>> {
 ///
 /// # Errors
 /// Anything else than a regular file.
-pub fn open_file(path: &Path) -> io::Result<File> {
+pub(crate) fn open_file(path: &Path) -> io::Result<File> {
     let file = open(path)?;
     if !file.metadata()?.is_file() {
         return Err(Problem::NotRegular.into());

@@ -14,7 +14,7 @@ const PIECE: usize = 64 << 10;
 
 /// How long is waited for what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Patience {
+pub(crate) struct Patience {
     /// Until some process opens a named pipe for writing.
     pub writer: Duration,
     /// Until more comes from whoever has it open.
@@ -47,7 +47,7 @@ pub(super) fn standard_input(limit: Limit, patience: Patience) -> Result<Vec<u8>
 
 /// Whether a person may be there to answer: standard input is a terminal.
 #[must_use]
-pub fn is_interactive() -> bool {
+pub(crate) fn is_interactive() -> bool {
     io::stdin().is_terminal()
 }
 

@@ -9,14 +9,14 @@ use jiff::Timestamp;
 use kube::Client;
 use tokio::sync::watch;
 
-use super::scrape;
 use crate::api_server::clock::{self, ServerClock};
 use crate::certificate_controller::{
-    ManagedCertificates, Manager, ManagerSettings, Status, certified_key,
+    self, ManagedCertificates, Manager, ManagerSettings, Status, certified_key,
 };
 use crate::config;
 use crate::server::{Condition, Readiness, Remark};
-use crate::telemetry::metrics::Metrics;
+use crate::telemetry::metrics::Registry;
+use crate::tls;
 use crate::tls::reload::Reloader;
 use crate::tls::resolver::CertificateResolver;
 use crate::watched_file;
@@ -59,7 +59,7 @@ impl Certificate {
         cluster: Option<&Cluster>,
         resolver: Arc<CertificateResolver>,
         readiness: Arc<Readiness>,
-        metrics: &Metrics,
+        registry: &Registry,
     ) -> anyhow::Result<Self> {
         let (held, _) = watch::channel(false);
         let source = match wanted {
@@ -67,7 +67,8 @@ impl Certificate {
                 let mut reloader = Reloader::new(paths.clone(), Arc::clone(&resolver));
                 reloader.load().await?;
                 held.send_replace(true);
-                scrape::reloads(metrics, reloader.stats());
+                tls::metrics::register(registry, Arc::clone(&resolver), reloader.reloads())?;
+                certificate_controller::register(registry, None)?;
                 Source::Files(Box::new(reloader), cluster.cloned())
             }
             config::Certificate::Managed { params, configurations } => {
@@ -78,7 +79,8 @@ impl Certificate {
                     configurations: configurations.clone(),
                 };
                 let (manager, outcome) = Manager::new(client.clone(), clock.clone(), settings);
-                scrape::managed(metrics, &outcome);
+                tls::metrics::register(registry, Arc::clone(&resolver), &Arc::default())?;
+                certificate_controller::register(registry, Some(&outcome))?;
                 Source::Managed(Box::new(manager), outcome, clock.clone())
             }
         };

@@ -20,7 +20,7 @@ use crate::input::{self, Limit};
 use injection::admission::{self, Admission, DecodeError, Explanation, Outcome, Triage};
 use injection::identity::{Key, Lookup, Manifests, Observed, ServiceAccountReader};
 use injection::mutation::Jitter;
-use injection::workloads::{self, Template, diff, templates, to_yaml};
+use injection::workloads::{self, PassedOver, Template, Why, diff, templates, to_yaml};
 
 /// For ever, as --request-timeout=0 says it.
 const NO_LIMIT: Duration = Duration::from_hours(24);
@@ -28,6 +28,9 @@ const NO_LIMIT: Duration = Duration::from_hours(24);
 /// The same manifest is to come out the same each time: container credentials
 /// get no random expiration here.
 const JITTER: Jitter = Jitter(0);
+
+/// How many objects one note names.
+const MOST_NAMES: usize = 10;
 
 /// What came of one pod template.
 struct Injected {
@@ -84,22 +87,12 @@ async fn inject(
             answer.with_context(|| format!("failed to read {}", template.object))?;
         injected.push(Injected { document, template, key, admission, explanation });
     }
-    for passed_over in &passed_over {
-        if passed_over.makes_pods {
-            notes.line(format_args!(
-                "note: {}: its kind is not known here, so it stays as it is; its pods are mutated \
-                 when they are created",
-                passed_over.object
-            ))?;
-        }
-    }
     if injection.output == InjectOutput::Explain {
         injected.iter().try_for_each(|injected| explain(out, injected))?;
-        for passed_over in passed_over.iter().filter(|it| !it.makes_pods) {
-            out.line(format_args!("{}: makes no pods", passed_over.object))?;
-        }
+        passed_over.iter().try_for_each(|passed_over| out.line(passed_over))?;
     } else {
         injected.iter().try_for_each(|injected| note(notes, injected))?;
+        note_passed_over(notes, &passed_over)?;
     }
     refuse(&injected)?;
     print(injection.output, out, &documents, injected)
@@ -246,6 +239,31 @@ fn note(notes: &mut Lines<impl Write>, injected: &Injected) -> anyhow::Result<()
             }
             _ => notes.line(format_args!("note: {object}: {outcome}"))?,
         }
+    }
+    Ok(())
+}
+
+/// Objects that are printed unchanged, though they may make pods. The webhook mutates those
+/// pods all the same, when they are created.
+fn note_passed_over(
+    notes: &mut Lines<impl Write>,
+    passed_over: &[PassedOver],
+) -> anyhow::Result<()> {
+    for passed_over in passed_over.iter().filter(|it| it.hints_at_pods()) {
+        notes.line(format_args!("note: {passed_over}"))?;
+    }
+    let unknown = passed_over.iter().filter(|it| it.why == Why::NoShape(None));
+    let names: Vec<&str> = unknown.map(|it| it.object.as_str()).collect();
+    let (first, more) = names.split_at(names.len().min(MOST_NAMES));
+    if !first.is_empty() {
+        let more = match more.len() {
+            0 => String::new(),
+            count => format!(" and {count} more"),
+        };
+        notes.line(format_args!(
+            "note: can't say what pods these make, as they have no pod template: {}{more}",
+            first.join(", ")
+        ))?;
     }
     Ok(())
 }

@@ -11,7 +11,6 @@ mod iam;
 mod inject;
 mod issuer;
 mod output;
-mod scrape;
 mod serve;
 mod signals;
 

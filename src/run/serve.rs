@@ -13,44 +13,40 @@ use tokio::sync::{oneshot, watch};
 
 use super::certificate::{Certificate, Cluster};
 use super::clients::Clients;
+use super::cluster;
 use super::signals::Signals;
-use super::{cluster, scrape};
-use crate::api_server::clock::ServerClock;
 use crate::api_server::watch::SILENCE;
+use crate::api_server::{self, clock::ServerClock};
 use crate::config::{Config, Source};
 use crate::identity_sources::{self, ServiceAccounts, Tasks};
 use crate::server::admissions::{self, Admissions};
 use crate::server::{
-    BodyReader, Condition, ConnectionStats, DrainLimits, Drained, Https, Limits, Readiness, admin,
-    bind, https,
+    BodyReader, Condition, ConnectionStats, DrainLimits, Drained, Https, Limits, Metrics,
+    Readiness, admin, bind, https,
 };
-use crate::telemetry::metrics::Metrics;
-use crate::tls::clients::Rejections;
+use crate::telemetry::metrics::Registry;
+use crate::tls::clients::{ClientMetrics, Rejections};
 use crate::tls::resolver::CertificateResolver;
 use crate::watched_file;
 
 /// Serves until a signal, and drains.
 pub(super) async fn serve(config: Config) -> anyhow::Result<()> {
     let mut signals = Signals::new().context("failed to listen for signals")?;
-    let metrics = Arc::new(Metrics::new()?);
+    let registry = Registry::new()?;
     let mut waiting = vec![Condition::Certificate, Condition::ServiceAccounts];
     if config.identity.watch_config_map {
         waiting.push(Condition::ConfigMap);
     }
     let readiness = Arc::new(Readiness::waiting_for(&waiting));
     // Cancel-safe: signals stay until they are taken. Nothing is served yet, so there is nothing to drain.
-    let Opened { resolver, certificate, clients, accounts, tasks } = tokio::select! {
-        opened = open(&config, &readiness, &metrics) => opened?,
+    let Opened { resolver, certificate, clients, accounts, tasks, connections, metrics } = tokio::select! {
+        opened = open(&config, &readiness, &registry) => opened?,
         signal = signals.next() => {
             tracing::info!(signal, "exiting before serving");
             return Ok(());
         }
     };
-    let connections = Arc::new(ConnectionStats::default());
-    scrape::service_accounts(&metrics, accounts.clone());
-    scrape::https(&metrics, Arc::clone(&resolver), Arc::clone(&connections));
-
-    let admin = admin_server(&config, &metrics, &readiness, &accounts)?;
+    let admin = admin_server(&config, registry, &readiness, &accounts)?;
     let admin_address = local(&admin.listener)?;
     let https = HttpsServer {
         held: certificate.held(),
@@ -107,38 +103,46 @@ pub(super) async fn serve(config: Config) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What has to be read, or asked for, before anything runs.
+/// What has to be read, or asked for, before anything runs; and all metrics
+/// registered.
 struct Opened {
     resolver: Arc<CertificateResolver>,
     certificate: Certificate,
     clients: Clients,
     accounts: ServiceAccounts,
     tasks: Tasks,
+    connections: Arc<ConnectionStats>,
+    metrics: Arc<Metrics>,
 }
 
 async fn open(
     config: &Config,
     readiness: &Arc<Readiness>,
-    metrics: &Arc<Metrics>,
+    registry: &Registry,
 ) -> anyhow::Result<Opened> {
     let cluster = cluster::client_for(&config.source).await?.map(|client| {
         let clock = ServerClock::new();
-        scrape::clock(metrics, clock.clone());
         Cluster { client: clock.observed(client), clock }
     });
     let clock = cluster.as_ref().map(|cluster| cluster.clock.clone());
+    api_server::metrics::register_clock(registry, clock.clone())?;
     let resolver = Arc::new(CertificateResolver::new());
     let certificate = Certificate::open(
         &config.https.certificate,
         cluster.as_ref(),
         Arc::clone(&resolver),
         Arc::clone(readiness),
-        metrics,
+        registry,
     )
     .await?;
-    let clients = Clients::start(config.https.clients.clone(), metrics, clock).await?;
+    let client_metrics = ClientMetrics::register(registry)?;
+    let clients = Clients::start(config.https.clients.clone(), client_metrics, clock).await?;
     let (accounts, tasks) = known_service_accounts(config, cluster).await?;
-    Ok(Opened { resolver, certificate, clients, accounts, tasks })
+    accounts.register(registry)?;
+    let connections = Arc::<ConnectionStats>::default();
+    connections.register(registry)?;
+    let metrics = Arc::new(Metrics::register(registry)?);
+    Ok(Opened { resolver, certificate, clients, accounts, tasks, connections, metrics })
 }
 
 /// All that the HTTPS server is made of, before there is a certificate.
@@ -228,7 +232,7 @@ async fn known_service_accounts(
 
 fn admin_server(
     config: &Config,
-    metrics: &Arc<Metrics>,
+    registry: Registry,
     readiness: &Arc<Readiness>,
     accounts: &ServiceAccounts,
 ) -> anyhow::Result<admin::Admin> {
@@ -242,10 +246,9 @@ fn admin_server(
         });
         extra = extra.route("/debug/alpha/cache", cache);
     }
-    let metrics = Arc::clone(metrics);
     Ok(admin::Admin {
         listener,
-        router: admin::router(move || metrics.render(), Arc::clone(readiness), extra),
+        router: admin::router(move || registry.render(), Arc::clone(readiness), extra),
         limits: Limits::for_admin(),
         stats: Arc::default(),
     })
@@ -268,3 +271,7 @@ async fn become_ready(accounts: &ServiceAccounts, readiness: &Readiness) -> Infa
 fn local(listener: &TcpListener) -> anyhow::Result<SocketAddr> {
     listener.local_addr().context("failed to get the listening address")
 }
+
+#[cfg(test)]
+#[path = "serve_tests.rs"]
+mod tests;

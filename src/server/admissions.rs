@@ -20,11 +20,12 @@ use super::bad_requests::{BadRequests, Bounded};
 use super::deadline;
 use super::record::Record;
 use super::work::{Permit, Work};
-use super::{BodyError, BodyReader, Limits, RequestBody, UnsupportedContentType, require_json};
+use super::{
+    BodyError, BodyReader, Limits, Metrics, RequestBody, UnsupportedContentType, require_json,
+};
 use text::Line;
 
 use crate::identity_sources::{Caller, ServiceAccounts};
-use crate::telemetry::metrics::Metrics;
 use injection::admission::{
     self, Admission, AdmissionSettings, DecodeError, Endpoint, Outcome, Review, Triage,
 };

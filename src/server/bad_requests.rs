@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use tracing::warn;
 
-use crate::telemetry::metrics::Metrics;
+use super::Metrics;
 use injection::admission::{Endpoint, Outcome};
 
 /// Lines that may follow each other at once.
@@ -32,7 +32,7 @@ impl BadRequests {
         let unlogged = sampler.get_or_insert_with(|| Sampler::new(now)).take(now);
         drop(sampler);
         let Some(unlogged) = unlogged else {
-            metrics.unlogged.inc();
+            metrics.unlogged();
             return;
         };
         warn!(

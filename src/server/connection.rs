@@ -26,10 +26,10 @@ use super::answer::Paced;
 use super::limits::{ANSWER_BYTES, DrainLimits, Limits};
 use super::memory::Memory;
 use super::metered_io::{Input, MeteredIo};
+use super::metrics::{Metrics, Path, Verb};
 use super::stats::Ending;
 use super::watched_io::WatchedIo;
 use crate::identity_sources::Caller;
-use crate::telemetry::metrics::{self, Metrics, Verb};
 use crate::tls::clients::Rejections;
 
 /// What all connections of a listener have in common.
@@ -199,13 +199,12 @@ impl Shared {
         request.extensions_mut().insert(caller);
         // Not as a layer of the router, which takes memory five times for one.
         let counted = self.counted.as_deref().map(|metrics| {
-            let path = metrics::Path::of(request.uri().path());
-            (metrics, Verb::of(request.method().as_str()), path)
+            (metrics, Verb::of(request.method().as_str()), Path::of(request.uri().path()))
         });
         let answered = self.router.clone().call(request).await;
         let mut response = answered.unwrap_or_else(|never| match never {});
         if let Some((metrics, verb, path)) = counted {
-            metrics.peer.request(verb, path, response.status().as_u16());
+            metrics.request(verb, path, response.status().as_u16());
         }
         // hyper closes a connection whose request was not read to its end: the client is told.
         if activity.has_unread() || self.stage.leaving.load(Ordering::Acquire) {

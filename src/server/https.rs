@@ -11,8 +11,7 @@ use tokio_rustls::TlsAcceptor;
 use super::accept::Acceptor;
 use super::connection::{Shared, Tls};
 use super::fallbacks::{alive, with_fallbacks};
-use super::{BodyReader, ConnectionStats, DrainLimits, Drained, Limits, Readiness};
-use crate::telemetry::metrics::Metrics;
+use super::{BodyReader, ConnectionStats, DrainLimits, Drained, Limits, Metrics, Readiness};
 use crate::tls::clients::Rejections;
 
 /// A listener and all it needs to serve.

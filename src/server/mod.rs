@@ -24,6 +24,7 @@ mod deadline;
 mod fallbacks;
 mod memory;
 mod metered_io;
+mod metrics;
 mod record;
 mod table;
 mod watched_io;
@@ -33,6 +34,7 @@ pub use bind::{BindError, bind};
 pub use body::{BodyError, BodyReader, RequestBody, UnsupportedContentType, require_json};
 pub use https::Https;
 pub use limits::{DrainLimits, Limits};
+pub use metrics::Metrics;
 pub use readiness::{Condition, Readiness, Remark};
 pub use stats::ConnectionStats;
 

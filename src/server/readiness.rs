@@ -104,8 +104,8 @@ impl Readiness {
         self.clock.load_full()
     }
 
-    #[must_use]
-    pub fn is_ready(&self) -> bool {
+    #[cfg(test)]
+    pub(super) fn is_ready(&self) -> bool {
         self.reasons.iter().all(|reason| reason.load().is_none())
     }
 }

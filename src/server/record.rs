@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use tracing::{info, warn};
 
-use crate::telemetry::metrics::Metrics;
+use super::Metrics;
 use injection::admission::{Admission, Endpoint, Outcome, Review};
 use injection::identity::Warning;
 use text::shortened;
@@ -88,18 +88,9 @@ impl<'a> Record<'a> {
     }
 
     fn tell(&self, subject: &Subject<'_>, admission: &Admission) {
-        let (metrics, endpoint, took) = (self.metrics, self.endpoint, self.begun.elapsed());
-        metrics.admission(endpoint, admission.outcome, took);
-        for (kind, count) in admission.warnings.counts() {
-            metrics.warnings(kind, count);
-        }
-        if let (Some(method), Outcome::Mutated) = (admission.method, admission.outcome) {
-            metrics.peer.pods.inc(method);
-        }
+        let (endpoint, took) = (self.endpoint, self.begun.elapsed());
+        self.metrics.admission(endpoint, admission, took);
         let refused = admission.refusal.is_some();
-        if refused {
-            metrics.denied.inc();
-        }
         let microseconds = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         // A macro, since a line's level is fixed where it is written.
         macro_rules! line {

@@ -1,8 +1,39 @@
-//! What happened to connections, for whoever owns the metrics.
+//! What happened to connections.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-pub use crate::telemetry::metrics::Ending;
+use crate::telemetry::metrics::{MetricsError, Registry};
+
+/// Why a connection ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// As HTTP has it, by either side.
+    Closed,
+    /// The client went away in the middle, or spoke no HTTP.
+    Failed,
+    /// No TLS handshake came about.
+    Handshake,
+    /// A limit of time was over, that of idle connections aside.
+    TimedOut,
+    /// It made room for a new one.
+    Evicted,
+}
+
+impl Ending {
+    const ALL: [Self; 5] =
+        [Self::Closed, Self::Failed, Self::Handshake, Self::TimedOut, Self::Evicted];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::Failed => "failed",
+            Self::Handshake => "handshake",
+            Self::TimedOut => "timed-out",
+            Self::Evicted => "evicted",
+        }
+    }
+}
 
 /// Counters of one listener.
 #[derive(Debug, Default)]
@@ -14,6 +45,39 @@ pub struct ConnectionStats {
 }
 
 impl ConnectionStats {
+    /// As those of the HTTPS port.
+    pub fn register(self: &Arc<Self>, registry: &Registry) -> Result<(), MetricsError> {
+        let of = |read: fn(&Self) -> u64| {
+            let stats = Arc::clone(self);
+            move || read(&stats)
+        };
+        registry.read_gauge(
+            "pod_identity_open_connections",
+            "Connections to the HTTPS port that are open now.",
+            of(Self::open),
+        )?;
+        registry.read_counter(
+            "pod_identity_connections_accepted_total",
+            "Connections accepted on the HTTPS port.",
+            of(Self::accepted),
+        )?;
+        registry.read_counter(
+            "pod_identity_connection_accept_failures_total",
+            "Times that accepting a connection on the HTTPS port failed, for example because the \
+             process had no file descriptor left.",
+            of(Self::accept_failures),
+        )?;
+        let stats = Arc::clone(self);
+        registry.read_counters(
+            "pod_identity_connections_ended_total",
+            "Connections to the HTTPS port that ended, by ending: closed normally, failed, handshake \
+             (TLS was not completed), timed-out, or evicted to make room for another.",
+            "ending",
+            Ending::ALL.map(|ending| (ending.as_str(), ending)),
+            move |ending| stats.ended(ending),
+        )
+    }
+
     #[must_use]
     pub fn accepted(&self) -> u64 {
         self.accepted.load(Ordering::Relaxed)

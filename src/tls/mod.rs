@@ -4,6 +4,7 @@
 
 pub mod clients;
 pub mod files;
+pub mod metrics;
 pub mod reload;
 pub mod resolver;
 pub mod settings;

@@ -6,35 +6,13 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use rustls::sign::CertifiedKey;
 
 use super::files::{self, FilesError, PairPaths};
 use super::resolver::CertificateResolver;
-use crate::watched_file::{self, Change, WatchedFile};
-
-/// How the reloads went, for whoever owns the metrics.
-#[derive(Debug, Default)]
-pub struct ReloadStats {
-    succeeded: AtomicU64,
-    failed: AtomicU64,
-}
-
-impl ReloadStats {
-    /// Pairs taken into use, the first one included.
-    #[must_use]
-    pub fn succeeded(&self) -> u64 {
-        self.succeeded.load(Ordering::Relaxed)
-    }
-
-    /// Contents that were refused.
-    #[must_use]
-    pub fn failed(&self) -> u64 {
-        self.failed.load(Ordering::Relaxed)
-    }
-}
+use crate::watched_file::{self, Change, Reloads, WatchedFile};
 
 /// Puts each complete and matching pair of the two files into a resolver.
 #[derive(Debug)]
@@ -43,7 +21,7 @@ pub struct Reloader {
     key: WatchedFile,
     pair: Pair,
     resolver: Arc<CertificateResolver>,
-    stats: Arc<ReloadStats>,
+    reloads: Arc<Reloads>,
 }
 
 impl Reloader {
@@ -54,13 +32,13 @@ impl Reloader {
             key: WatchedFile::new(&paths.key),
             pair: Pair::new(paths),
             resolver,
-            stats: Arc::default(),
+            reloads: Arc::default(),
         }
     }
 
     #[must_use]
-    pub fn stats(&self) -> Arc<ReloadStats> {
-        Arc::clone(&self.stats)
+    pub fn reloads(&self) -> &Arc<Reloads> {
+        &self.reloads
     }
 
     /// The first reading, whose failure the caller has to judge: it is returned
@@ -69,7 +47,7 @@ impl Reloader {
         let (certificate, key) = (self.certificate.poll().await, self.key.poll().await);
         self.pair.take(certificate, key);
         let loaded = self.pair.evaluate();
-        self.stats.count(loaded.is_ok());
+        self.reloads.count(loaded.is_ok());
         self.resolver.swap(loaded?);
         Ok(())
     }
@@ -91,7 +69,7 @@ impl Reloader {
             Decision::Wait => {}
             Decision::Swap(pair) => {
                 self.resolver.swap(pair);
-                self.stats.count(true);
+                self.reloads.count(true);
                 let not_after = self.resolver.not_after();
                 tracing::info!(
                     certificate = %certificate.display(),
@@ -101,7 +79,7 @@ impl Reloader {
                 );
             }
             Decision::Refuse(error) => {
-                self.stats.count(false);
+                self.reloads.count(false);
                 tracing::error!(
                     certificate = %certificate.display(),
                     key = %key.display(),
@@ -110,13 +88,6 @@ impl Reloader {
                 );
             }
         }
-    }
-}
-
-impl ReloadStats {
-    fn count(&self, good: bool) {
-        let counter = if good { &self.succeeded } else { &self.failed };
-        counter.fetch_add(1, Ordering::Relaxed);
     }
 }
 

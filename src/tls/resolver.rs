@@ -39,9 +39,8 @@ impl CertificateResolver {
         self.held.store(None);
     }
 
-    /// Whether there is a pair to serve with.
-    #[must_use]
-    pub fn held(&self) -> bool {
+    #[cfg(test)]
+    pub(super) fn has_pair(&self) -> bool {
         self.held.load().is_some()
     }
 
@@ -85,13 +84,13 @@ mod tests {
         let paths = paths("certs".as_ref());
         let loaded = files::parse(&paths, pair.certificate.as_bytes(), pair.key.as_bytes());
         let resolver = CertificateResolver::new();
-        assert!(!resolver.held());
+        assert!(!resolver.has_pair());
         assert_eq!(resolver.not_after(), None);
         resolver.swap(loaded.expect("a pair"));
-        assert!(resolver.held());
+        assert!(resolver.has_pair());
         // 2030-01-01T00:00:00Z
         assert_eq!(resolver.not_after(), Some(1_893_456_000));
         resolver.clear();
-        assert!(!resolver.held());
+        assert!(!resolver.has_pair());
     }
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Reason, Refusal};
-use issuer::{Jwks, Token, Verify};
+use issuer::{Answer, FetchFailure, Fetched, Jwks, Token, Verify};
 
 /// Something that was looked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -149,8 +149,24 @@ pub struct TokenFact {
 pub struct FetchedDocument {
     /// Where it was fetched from.
     pub url: String,
-    /// Its text, or why there is none.
-    pub answer: Result<String, String>,
+    /// The response, or why there is none.
+    pub answer: Result<Response, FetchFailure>,
+}
+
+/// An HTTP response with a document.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Response {
+    /// The HTTP status code.
+    pub status: u16,
+    /// The `Content-Type` header.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content_type: Option<String>,
+    /// The `Location` header of a redirect.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub location: Option<String>,
+    /// The text of the response.
+    pub body: String,
 }
 
 impl<T> Fact<T> {
@@ -187,6 +203,47 @@ impl TokenFact {
             verified: published
                 .map(|keys| keys.verify(token, verify).map_err(|error| error.to_string())),
         }
+    }
+}
+
+impl FetchedDocument {
+    /// Of what came of a request for `url`.
+    #[must_use]
+    pub fn of(url: &str, fetched: Fetched) -> Self {
+        let answer = fetched.map(|answer| Response {
+            status: answer.status,
+            content_type: answer.content_type,
+            location: answer.location,
+            body: String::from_utf8_lossy(&answer.body).into_owned(),
+        });
+        Self { url: url.to_owned(), answer }
+    }
+
+    /// Of a document that somebody saved: where it is from is not known.
+    #[must_use]
+    pub fn saved(name: &str, text: String) -> Self {
+        let content_type = Some("application/json".to_owned());
+        let answer = Ok(Response { status: 200, content_type, location: None, body: text });
+        Self { url: name.to_owned(), answer }
+    }
+
+    /// The text of the document, if there was one at the URL.
+    #[must_use]
+    pub fn text(&self) -> Option<&str> {
+        let response = self.answer.as_ref().ok().filter(|response| response.status == 200)?;
+        Some(&response.body)
+    }
+
+    /// As the checks of an issuer take it.
+    pub(crate) fn fetched(&self) -> Fetched {
+        self.answer.clone().map(|response| Answer {
+            url: self.url.clone(),
+            status: response.status,
+            content_type: response.content_type,
+            location: response.location,
+            body: response.body.into_bytes(),
+            chain: Vec::new(),
+        })
     }
 }
 

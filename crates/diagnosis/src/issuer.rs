@@ -1,7 +1,41 @@
-//! The token, and the two documents that AWS verifies it with.
+//! The token, and the two documents that AWS verifies it with: by the checks of `issuer verify`.
 
-use super::{Case, Fact, FetchedDocument, Finding};
-use issuer::{Discovery, IssuerUrl, difference};
+use std::fmt::Write as _;
+
+use super::{Case, Fact, Facts, FetchedDocument, Finding};
+use issuer::verify::{Against, check, ids};
+use issuer::{Discovery, FetchFailure, IssuerCheck, PublishedDocuments, Token, Verify};
+
+/// The checks over what is known; what the rest of them says is never looked at.
+///
+/// The time of the token is not among them: it is made for the diagnosis, not for a pod.
+pub(super) fn checks(facts: &Facts, audience: &str) -> Vec<IssuerCheck> {
+    let token = facts.token.known().map(|token| {
+        Token::of_claims(
+            (token.algorithm.clone(), token.kid.clone()),
+            token.issuer.clone(),
+            token.subject.clone(),
+            token.audiences.clone(),
+        )
+    });
+    // The signature was verified where the token was: it is a secret, which is not among the facts.
+    let verified = facts.token.known().is_some_and(|token| matches!(token.verified, Some(Ok(()))));
+    let verify: Verify = if verified { |_, _, _, _| true } else { |_, _, _, _| false };
+    let discovery = facts.discovery.known().map(FetchedDocument::fetched);
+    let named = discovery.as_ref().and_then(|fetched| fetched.as_ref().ok());
+    let named = named.and_then(|answer| Discovery::parse(&answer.body).ok());
+    let issuer = match (&token, named) {
+        (Some(token), _) => token.issuer.clone(),
+        (None, Some(document)) => document.issuer,
+        (None, None) => String::new(),
+    };
+    let published = PublishedDocuments {
+        discovery: discovery.unwrap_or(Err(FetchFailure::ReadUrl(String::new()))),
+        jwks: facts.jwks.known().map(FetchedDocument::fetched),
+    };
+    let against = Against { token: token.as_ref(), audience: Some(audience), ..Against::default() };
+    check(&issuer, &published, &against, verify)
+}
 
 impl Case<'_> {
     pub(super) fn token(&self) -> Finding {
@@ -13,13 +47,8 @@ impl Case<'_> {
         };
         let key = self.key();
         let subject = format!("system:serviceaccount:{}:{}", key.namespace, key.name);
-        let audience = self.wanted_audience();
-        if let Err(error) = IssuerUrl::parse(&token.issuer) {
-            return Finding::fail(
-                format!("AWS does not accept the token's issuer {:?}: {error}", token.issuer),
-                "start the API server with a --service-account-issuer that AWS can reach; keep the \
-                 old one as the second",
-            );
+        if let Some(failed) = self.failed(&[ids::URL]) {
+            return failed;
         }
         if token.subject != subject {
             return Finding::fail(
@@ -27,13 +56,9 @@ impl Case<'_> {
                 "use a token of this ServiceAccount",
             );
         }
-        if !token.audiences.contains(&audience) {
-            return Finding::fail(
-                format!("the token's audience is {:?}, expected {audience:?}", token.audiences),
-                "use a token with the audience of the pods' tokens",
-            );
-        }
-        Finding::pass(format!("issuer {}, audience {audience}, subject {subject}", token.issuer))
+        let audience = self.wanted_audience();
+        let seen = format!("issuer {}, audience {audience}, subject {subject}", token.issuer);
+        self.found(&[ids::URL, ids::TOKEN_AUDIENCE], seen)
     }
 
     pub(super) fn discovery(&self) -> Finding {
@@ -41,25 +66,11 @@ impl Case<'_> {
             Ok(document) => document,
             Err(finding) => return finding,
         };
-        let FetchedDocument { url, .. } = document.0;
-        let issuer = self.facts.token.known().map(|token| token.issuer.as_str());
-        match (Discovery::parse(document.1.as_bytes()), issuer) {
-            (Err(error), _) => Finding::fail(
-                format!("{url}: {error}"),
-                "publish the API server's own document: issuer documents --from-cluster",
-            ),
-            (Ok(read), Some(issuer)) => match difference(issuer, &read.issuer) {
-                None => Finding::pass(format!("{url} names the issuer {issuer}")),
-                Some(why) => Finding::fail(
-                    format!(
-                        "{url} names the issuer {:?}, but the tokens have {issuer:?}: {why}",
-                        read.issuer
-                    ),
-                    "both must be equal, byte by byte: publish documents for the tokens' issuer",
-                ),
-            },
-            (Ok(read), None) => Finding::pass(format!("{url} names the issuer {}", read.issuer)),
-        }
+        let needed = [ids::DISCOVERY_FETCH, ids::DISCOVERY, ids::ISSUER, ids::JWKS_URI];
+        let body = document.answer.as_ref().map(|response| response.body.as_str());
+        let issuer = body.ok().and_then(|body| Discovery::parse(body.as_bytes()).ok());
+        let issuer = issuer.map(|document| document.issuer).unwrap_or_default();
+        self.found(&needed, format!("{} names the issuer {issuer}", document.url))
     }
 
     pub(super) fn jwks(&self) -> Finding {
@@ -67,42 +78,51 @@ impl Case<'_> {
             Ok(document) => document,
             Err(finding) => return finding,
         };
-        let FetchedDocument { url, .. } = document.0;
+        if let Some(failed) = self.failed(&[ids::JWKS_FETCH, ids::JWKS, ids::ALGORITHMS]) {
+            return failed;
+        }
         let Some(token) = self.facts.token.known() else {
             return Finding::Unknown("there is no token to verify".to_owned());
         };
-        match &token.verified {
-            Some(Ok(())) => Finding::pass(format!(
-                "{url} has the key {}, which verifies the token",
-                token.kid.as_deref().unwrap_or_default()
-            )),
-            Some(Err(why)) => Finding::fail(
-                format!("{url}: {why}"),
-                "publish the keys that the API server signs with: issuer documents --from-cluster; \
-                 then clear any cache in front of them",
-            ),
-            None => Finding::fail(
-                format!("{url} is not a JWK set"),
-                "publish the API server's own document: issuer documents --from-cluster",
-            ),
+        if let Some(failed) = self.failed(&[ids::TOKEN_KEY]) {
+            return failed;
         }
+        if token.verified.is_none() {
+            return Finding::Unknown("the token's signature was not verified".to_owned());
+        }
+        let kid = token.kid.as_deref().unwrap_or_default();
+        let seen = format!("{} has the key {kid}, which verifies the token", document.url);
+        let needed = [ids::JWKS, ids::ALGORITHMS, ids::TOKEN_KEY, ids::TOKEN_SIGNATURE];
+        self.found(&needed, seen)
+    }
+
+    /// The first of these checks of the issuer that failed, in their order.
+    fn failed(&self, needed: &[&str]) -> Option<Finding> {
+        let failed = self.issuer.iter().find(|it| needed.contains(&it.id) && it.failed())?;
+        Some(Finding::fail(failed.found.clone(), failed.next.clone().unwrap_or_default()))
+    }
+
+    /// What these checks of the issuer come to: `seen` where none failed, with their remarks.
+    fn found(&self, needed: &[&str], mut seen: String) -> Finding {
+        if let Some(failed) = self.failed(needed) {
+            return failed;
+        }
+        let checks = self.issuer.iter().filter(|it| needed.contains(&it.id));
+        for remark in checks.flat_map(|it| &it.remarks) {
+            // Writing to a string can't fail.
+            let _ = write!(seen, "; note: {remark}");
+        }
+        Finding::pass(seen)
     }
 }
 
-/// A document that STS would get, else what comes of its lack.
+/// What came of fetching a document, else why nobody fetched it.
 fn fetched<'a>(
     fact: &'a Fact<FetchedDocument>,
     what: &str,
-) -> Result<(&'a FetchedDocument, &'a str), Finding> {
+) -> Result<&'a FetchedDocument, Finding> {
     match fact {
-        Fact::Known(fetched) => match &fetched.answer {
-            Ok(body) => Ok((fetched, body)),
-            Err(why) => Err(Finding::fail(
-                format!("{}: {why}", fetched.url),
-                "make it public at exactly this URL: STS fetches it over HTTPS with a publicly trusted \
-                 certificate, without credentials, and follows no redirect",
-            )),
-        },
+        Fact::Known(fetched) => Ok(fetched),
         Fact::Unknown(why) => Err(Finding::Unknown(why.to_string())),
         Fact::Absent | Fact::NotAsked => Err(Finding::Unknown(format!(
             "{what} was not fetched: without a token the issuer is not known"

@@ -23,13 +23,14 @@ use serde_json::Value;
 
 pub use audit::{Audit, Auditor, Lacking};
 pub use check::{Check, Finding, Report, Status};
-pub use facts::{DryRun, Fact, Facts, FetchedDocument, Probe, Subject, TokenFact};
+pub use facts::{DryRun, Fact, Facts, FetchedDocument, Probe, Response, Subject, TokenFact};
 pub use failure::{Reason, ReasonKind, Refusal, RefusedBy};
 pub use pod::{probe_pod, probe_review};
 pub use redact::{Redacted, bounded, certificates, redacted_account, redacted_pod};
 pub use selector::{LabelSelector, SelectorError};
 pub use webhook::{Address, Entry, entries};
 
+use ::issuer::IssuerCheck;
 use certificates::Crypto;
 use injection::admission::AdmissionSettings;
 use injection::identity::{
@@ -57,6 +58,8 @@ struct Case<'a> {
     entries: Vec<Entry<'a>>,
     lookup: Lookup,
     crypto: Crypto,
+    /// What `issuer verify` says of the token and the two documents.
+    issuer: Vec<IssuerCheck>,
 }
 
 /// Runs all checks. They see what may be saved and nothing else, so that a
@@ -67,7 +70,9 @@ pub fn diagnose(facts: &Redacted, settings: &WebhookSettings, crypto: Crypto) ->
     let facts = facts.facts();
     let entries = facts.webhooks.known().map(|list| entries(list, &settings.configurations));
     let lookup = lookup(facts, settings);
-    let case = Case { facts, settings, entries: entries.unwrap_or_default(), lookup, crypto };
+    let issuer = issuer::checks(facts, &token_audience(facts, settings));
+    let entries = entries.unwrap_or_default();
+    let case = Case { facts, settings, entries, lookup, crypto, issuer };
     let mut checks = Checks::default();
     checks.run("api-server", &[], || case.api_server());
     let up: &[_] = &["api-server"];

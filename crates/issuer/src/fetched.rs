@@ -1,5 +1,7 @@
 //! What came of fetching a document, as a value.
 
+use serde::{Deserialize, Serialize};
+
 use super::Discovery;
 
 /// The result of an HTTPS GET: the response, or why there is none.
@@ -23,7 +25,8 @@ pub struct Answer {
 }
 
 /// Why there is no response. Each `reason` is the text of the library that failed.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "camelCase")]
 pub enum FetchFailure {
     /// The URL can't be fetched: it is not `https`, or has no host. The value
     /// is the URL.
@@ -117,13 +120,37 @@ impl PublishedDocuments {
 }
 
 impl FetchFailure {
+    /// Applies `f` to each text of it.
+    #[must_use]
+    pub fn map(self, f: impl Fn(&str) -> String) -> Self {
+        match self {
+            Self::ReadUrl(url) => Self::ReadUrl(f(&url)),
+            Self::Resolve { host, reason } => Self::Resolve { host: f(&host), reason: f(&reason) },
+            Self::Connect { authority, reason } => {
+                Self::Connect { authority: f(&authority), reason: f(&reason) }
+            }
+            Self::UnknownAuthority { host, reason } => {
+                Self::UnknownAuthority { host: f(&host), reason: f(&reason) }
+            }
+            Self::Certificate { host, reason } => {
+                Self::Certificate { host: f(&host), reason: f(&reason) }
+            }
+            Self::Handshake { authority, reason } => {
+                Self::Handshake { authority: f(&authority), reason: f(&reason) }
+            }
+            Self::Http { url, reason } => Self::Http { url: f(&url), reason: f(&reason) },
+            Self::Timeout { url, seconds } => Self::Timeout { url: f(&url), seconds },
+            Self::TooLong { url, limit } => Self::TooLong { url: f(&url), limit },
+        }
+    }
+
     /// What to do about it, as one sentence for people.
     #[must_use]
     pub fn next(&self) -> String {
         match self {
             Self::ReadUrl(_) => "use an absolute URL that begins with https://".to_owned(),
             Self::Resolve { host, .. } => {
-                format!("make {host} resolve in public DNS, or correct the host in the issuer")
+                format!("make {host} resolve in public DNS, or correct the host")
             }
             Self::Connect { .. } => {
                 "serve the document on that port, and open the firewall to the internet: STS has no \

@@ -6,7 +6,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::key::Parameters;
-use super::{Curve, PublicKey};
+use super::{Algorithm, Curve, PublicKey};
+
+/// What a private key has besides its public one (RFC 7518, 6). `k` is a shared secret.
+pub const PRIVATE_MEMBERS: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 
 /// A key of a JWK set (RFC 7517, 4) as it was published, usable or not.
 #[derive(Clone, Debug, PartialEq)]
@@ -83,7 +86,7 @@ impl Jwk {
         }
     }
 
-    /// Whether the published key contains its private half (`d`) or a shared secret (`k`).
+    /// Whether the published key contains a part of its private half, or a shared secret.
     #[must_use]
     pub fn is_private(&self) -> bool {
         self.private
@@ -99,16 +102,40 @@ impl Jwk {
         }
     }
 
-    /// The key's name in messages: its `kid`, or `(no kid)`.
+    /// The key's name in messages: its `kid`, `(no kid)` or `(empty kid)`.
     #[must_use]
     pub fn name(&self) -> &str {
-        self.kid.as_deref().unwrap_or("(no kid)")
+        match self.kid.as_deref() {
+            None => "(no kid)",
+            Some("") => "(empty kid)",
+            Some(kid) => kid,
+        }
+    }
+
+    /// Why no token can be verified with the key, if that is so: it is broken, or is for
+    /// something else than it can be used for.
+    #[must_use]
+    pub fn flaw(&self) -> Option<String> {
+        let key = match &self.key {
+            JwkKey::Usable(key) => key,
+            JwkKey::Unusable { why, .. } => return Some(why.clone()),
+        };
+        if let Some(usage) = self.usage.as_deref().filter(|usage| *usage != "sig") {
+            return Some(format!("its use is {usage:?}; keys of tokens have \"sig\""));
+        }
+        let name = self.algorithm.as_deref()?;
+        let own = key.algorithm();
+        match Algorithm::parse(name) {
+            None => Some(format!("its alg {name:?} is not an algorithm of public keys")),
+            Some(named) if named == own || (named.is_rsa() && own.is_rsa()) => None,
+            Some(_) if own.is_rsa() => Some(format!("its alg is {name}, but it is an RSA key")),
+            Some(_) => Some(format!("its alg is {name}, but its curve is for {own}")),
+        }
     }
 
     /// Never an error: what can't be used is told where it is asked for.
     pub(super) fn read(raw: Value) -> Self {
-        // `k` is a shared secret (RFC 7518, 6).
-        let private = raw.get("d").is_some() || raw.get("k").is_some();
+        let private = PRIVATE_MEMBERS.iter().any(|member| raw.get(*member).is_some());
         match Read::deserialize(&raw) {
             Ok(read) => {
                 let key = match public_key(&read) {
@@ -170,5 +197,14 @@ fn public_key(read: &Read) -> Result<PublicKey, String> {
 
 fn bytes(name: &str, text: Option<&String>) -> Result<Vec<u8>, String> {
     let text = text.ok_or_else(|| format!("it has no {name}"))?;
-    URL_SAFE_NO_PAD.decode(text).map_err(|error| format!("{name} is not base64url: {error}"))
+    URL_SAFE_NO_PAD.decode(text).map_err(|error| {
+        let bare = text.trim_end_matches('=');
+        if bare.len() < text.len() && URL_SAFE_NO_PAD.decode(bare).is_ok() {
+            format!("{name} is padded with =, which base64url in a JWK is not")
+        } else if text.contains(['+', '/']) {
+            format!("{name} is base64 with + and /, not base64url with - and _")
+        } else {
+            format!("{name} is not base64url: {error}")
+        }
+    })
 }

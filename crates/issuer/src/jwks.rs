@@ -45,7 +45,7 @@ pub enum VerifyError {
     UnusableKey {
         /// The `kid` of the key.
         kid: String,
-        /// Why, as [`JwkKey::Unusable`] says.
+        /// Why, as [`Jwk::flaw`] says.
         why: String,
     },
     /// The token is signed with another algorithm than its key is for.
@@ -144,12 +144,9 @@ impl Jwks {
         self.kids().into_iter().filter(|kid| !other.contains(kid)).collect()
     }
 
-    /// The keys that nothing can be verified with here, and why.
-    pub fn unusable(&self) -> impl Iterator<Item = (&Jwk, &str)> {
-        self.keys.iter().filter_map(|key| match &key.key {
-            JwkKey::Unusable { why, .. } => Some((key, why.as_str())),
-            JwkKey::Usable(_) => None,
-        })
+    /// The keys that nothing can be verified with, and why: see [`Jwk::flaw`].
+    pub fn unusable(&self) -> impl Iterator<Item = (&Jwk, String)> {
+        self.keys.iter().filter_map(|key| Some((key, key.flaw()?)))
     }
 
     /// The JWS names of the keys' algorithms, sorted, each once.
@@ -170,7 +167,8 @@ impl Jwks {
     /// # Errors
     /// [`VerifyError`] if no key is found, the key can't be used, or the signature is wrong.
     pub fn verify(&self, token: &Token, verify: Verify) -> Result<(), VerifyError> {
-        let kid = token.kid.as_deref().ok_or(VerifyError::NoKeyId)?;
+        let kid = token.kid.as_deref().filter(|kid| !kid.is_empty());
+        let kid = kid.ok_or(VerifyError::NoKeyId)?;
         let algorithm = Algorithm::parse(&token.algorithm)
             .ok_or_else(|| VerifyError::UnknownAlgorithm(token.algorithm.clone()))?;
         let jwk = self.get(kid).ok_or_else(|| VerifyError::UnknownKey {
@@ -178,10 +176,10 @@ impl Jwks {
             present: self.kids(),
         })?;
         let kid = kid.to_owned();
-        let key = match &jwk.key {
-            JwkKey::Usable(key) => key,
-            JwkKey::Unusable { why, .. } => {
-                return Err(VerifyError::UnusableKey { kid, why: why.clone() });
+        let key = match (&jwk.key, jwk.flaw()) {
+            (JwkKey::Usable(key), None) => key,
+            (_, why) => {
+                return Err(VerifyError::UnusableKey { kid, why: why.unwrap_or_default() });
             }
         };
         // Without `alg` the kind of the key decides.

@@ -40,7 +40,7 @@ pub use check::{IssuerCheck, Outcome};
 pub use crypto::{Crypto, Verify};
 pub use discovery::{Discovery, DiscoveryError};
 pub use fetched::{Answer, FetchFailure, Fetched, PublishedDocuments};
-pub use jwk::{Jwk, JwkKey};
+pub use jwk::{Jwk, JwkKey, PRIVATE_MEMBERS};
 pub use jwks::{Jwks, JwksError, VerifyError};
 pub use key::{Curve, PublicKey};
 pub use pem_keys::{KeyFlaw, KeyForm, PemError, PemKey};

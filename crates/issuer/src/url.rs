@@ -2,6 +2,7 @@
 //! address second.
 
 use std::fmt;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::{DISCOVERY_PATH, JWKS_PATH};
 
@@ -165,7 +166,8 @@ impl IssuerUrl {
         }
         if self.is_private() {
             say(
-                "is a private name or address: AWS must reach it from the internet; publish it under a public name",
+                "is a private name or address: AWS must reach it from the internet; publish it under a \
+                 public name, and set that as the API server's first --service-account-issuer",
             );
         }
         remarks
@@ -202,14 +204,50 @@ pub fn difference(wanted: &str, found: &str) -> Option<String> {
     })
 }
 
+/// Ends of names that no public DNS has.
+const PRIVATE_ENDS: [&str; 11] = [
+    "corp",
+    "home",
+    "home.arpa",
+    "internal",
+    "intranet",
+    "lan",
+    "local",
+    "localdomain",
+    "localhost",
+    "private",
+    "svc",
+];
+
 fn is_private(host: &str) -> bool {
-    let numbers: Option<Vec<u8>> = host.split('.').map(|number| number.parse().ok()).collect();
-    if let Some([a, b, _, _]) = numbers.as_deref() {
-        return matches!((a, b), (10 | 127, _) | (172, 16..=31) | (192, 168) | (169, 254));
+    if let Ok(address) = host.parse::<Ipv4Addr>() {
+        return is_private_v4(address);
     }
-    let host = host.to_ascii_lowercase();
-    let ends = [".svc", ".local", ".internal", ".localhost", ".cluster.local"];
-    host == "localhost" || !host.contains('.') || ends.iter().any(|end| host.ends_with(end))
+    if let Some(address) = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+        return address.parse::<Ipv6Addr>().is_ok_and(|address| {
+            address.to_ipv4_mapped().map_or_else(|| is_private_v6(address), is_private_v4)
+        });
+    }
+    let host = host.trim_end_matches('.').to_ascii_lowercase();
+    let ends = |end: &str| host.strip_suffix(end).is_some_and(|rest| rest.ends_with('.'));
+    !host.contains('.') || PRIVATE_ENDS.iter().any(|end| ends(end))
+}
+
+fn is_private_v4(address: Ipv4Addr) -> bool {
+    // 100.64.0.0/10: shared by networks of carriers, and of clusters.
+    let shared = matches!(address.octets(), [100, 64..=127, _, _]);
+    shared
+        || address.is_private()
+        || address.is_loopback()
+        || address.is_link_local()
+        || address.is_unspecified()
+}
+
+fn is_private_v6(address: Ipv6Addr) -> bool {
+    address.is_loopback()
+        || address.is_unspecified()
+        || address.is_unique_local()
+        || address.is_unicast_link_local()
 }
 
 #[cfg(test)]
@@ -277,11 +315,23 @@ mod tests {
             ("https://kubernetes", "private"),
             ("https://10.1.2.3/x", "private"),
             ("https://172.31.2.3", "private"),
+            ("https://100.64.0.1", "private"),
+            ("https://[fd00::1]", "private"),
+            ("https://[::ffff:10.0.0.1]", "private"),
+            ("https://api.home.arpa", "private"),
+            ("https://api.prod.internal.", "private"),
         ] {
             let remarks = IssuerUrl::parse(text).expect(text).remarks();
             assert!(remarks.len() == 1 && remarks[0].contains(said), "{text}: {remarks:?}");
         }
-        for quiet in ["https://a.example/b", "https://172.32.0.1", "https://8.8.8.8"] {
+        for quiet in [
+            "https://a.example/b",
+            "https://172.32.0.1",
+            "https://8.8.8.8",
+            "https://[2600::1]",
+            "https://internal.a.example",
+            "https://myinternal.example",
+        ] {
             assert!(IssuerUrl::parse(quiet).expect(quiet).remarks().is_empty(), "{quiet}");
         }
     }

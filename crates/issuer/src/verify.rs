@@ -3,12 +3,14 @@
 use jiff::Timestamp;
 
 use super::{
-    Answer, Discovery, Fetched, IssuerCheck, IssuerUrl, Jwks, PublishedDocuments, Token, Verify,
-    VerifyError, difference,
+    Answer, Discovery, FetchFailure, Fetched, IssuerCheck, IssuerUrl, Jwks, PublishedDocuments,
+    Token, Verify, difference,
 };
+use keys::keys_check;
+use token::token_checks;
 
-/// How far clocks may be apart, in seconds. STS allows some minutes.
-const LEEWAY: i64 = 5 * 60;
+mod keys;
+mod token;
 
 /// What STS documents for `AssumeRoleWithWebIdentity`.
 const STS_ALGORITHMS: [&str; 6] = ["RS256", "RS384", "RS512", "ES256", "ES384", "ES512"];
@@ -35,6 +37,8 @@ pub mod ids {
     pub const LIVE_KEYS: &str = "api-server-keys";
     /// The token's `iss` is the issuer, byte by byte.
     pub const TOKEN_ISSUER: &str = "token-issuer";
+    /// The token is for the audience that IAM's provider has.
+    pub const TOKEN_AUDIENCE: &str = "token-audience";
     /// The key that signed the token is published.
     pub const TOKEN_KEY: &str = "token-key";
     /// The token's signature verifies.
@@ -48,6 +52,8 @@ pub mod ids {
 pub struct Against<'a> {
     /// A token of the cluster, if its checks are wanted.
     pub token: Option<&'a Token>,
+    /// The audience that the token must have, if it is known.
+    pub audience: Option<&'a str>,
     /// The keys that the API server itself publishes, if they are known.
     pub live: Option<&'a Jwks>,
     /// The current time, for the token's `exp` and `nbf`.
@@ -127,7 +133,14 @@ fn jwks_uri_check(url: &str, discovery: Option<&Discovery>) -> IssuerCheck {
         (Err(error), _) => IssuerCheck::fail(
             ids::JWKS_URI,
             format!("STS can't fetch {uri:?}: {error}"),
-            "write the documents again: issuer documents",
+            "write the documents again: issuer documents; an API server takes this URL from \
+             --service-account-jwks-uri",
+        ),
+        (Ok(keys), Ok(issuer)) if keys.is_private() && !issuer.is_private() => IssuerCheck::fail(
+            ids::JWKS_URI,
+            format!("STS can't fetch {uri}: {} is a private name or address", keys.host()),
+            "publish the keys below the issuer's URL: issuer documents; an API server publishes its \
+             own address unless --service-account-jwks-uri names another",
         ),
         (Ok(keys), Ok(issuer)) if keys.host() != issuer.host() => {
             let remark = format!(
@@ -154,27 +167,6 @@ fn jwks_checks(fetched: Option<&Fetched>) -> ([IssuerCheck; 2], Option<Jwks>) {
     // What hangs on keys that can't be right says nothing new.
     let jwks = (!check.failed()).then_some(jwks);
     ([fetch, check], jwks)
-}
-
-fn keys_check(jwks: &Jwks) -> IssuerCheck {
-    let next = "write the documents again, from the API server's keys: issuer documents";
-    if let Some(key) = jwks.keys().iter().find(|key| key.is_private()) {
-        let found = format!("the key {} is published with its private part", key.name());
-        let next = "replace the key now, since everyone who read it can sign tokens: issuer rotate";
-        return IssuerCheck::fail(ids::JWKS, found, next);
-    }
-    let kids = jwks.kids();
-    let twice = |kid: &&String| kids.iter().filter(|other| other == kid).count() > 1;
-    if let Some(kid) = kids.iter().find(twice) {
-        return IssuerCheck::fail(ids::JWKS, format!("two keys have the kid {kid}"), next);
-    }
-    let usable = jwks.keys().iter().filter(|key| key.key().is_some());
-    let usable: Vec<String> = usable.filter_map(|key| key.kid.clone()).collect();
-    if usable.is_empty() {
-        return IssuerCheck::fail(ids::JWKS, "the document has no usable key with a kid", next);
-    }
-    let unusable = jwks.unusable().map(|(key, why)| format!("the key {}: {why}", key.name()));
-    IssuerCheck::pass(ids::JWKS, format!("keys: {}", usable.join(", "))).remarking(unusable)
 }
 
 fn algorithms_check(discovery: Option<&Discovery>, jwks: Option<&Jwks>) -> IssuerCheck {
@@ -207,6 +199,15 @@ fn live_check(jwks: Option<&Jwks>, live: Option<&Jwks>) -> IssuerCheck {
         );
     };
     let missing = live.missing_in(jwks);
+    let broken =
+        jwks.unusable().find(|(key, _)| key.kid.as_ref().is_some_and(|kid| live.contains(kid)));
+    if let Some((key, why)) = broken {
+        return IssuerCheck::fail(
+            ids::LIVE_KEYS,
+            format!("the API server's key {} is published, but can't be used: {why}", key.name()),
+            "publish the API server's own JWK set: issuer documents --from-cluster",
+        );
+    }
     if missing.is_empty() {
         let more = jwks.missing_in(live).into_iter();
         let more = more.map(|kid| {
@@ -221,104 +222,6 @@ fn live_check(jwks: Option<&Jwks>, live: Option<&Jwks>) -> IssuerCheck {
         "publish them before the API server signs with them: issuer documents --from-cluster, \
          and --key for the older keys",
     )
-}
-
-fn token_checks(
-    url: &str,
-    jwks: Option<&Jwks>,
-    against: &Against<'_>,
-    verify: Verify,
-) -> Vec<IssuerCheck> {
-    let ids = [ids::TOKEN_ISSUER, ids::TOKEN_KEY, ids::TOKEN_SIGNATURE, ids::TOKEN_TIME];
-    let Some(token) = against.token else {
-        let skip = |id| IssuerCheck::skip(id, "no token; pass --token or --kubeconfig");
-        return ids.map(skip).to_vec();
-    };
-    let issuer = match difference(url, &token.issuer) {
-        None => IssuerCheck::pass(ids::TOKEN_ISSUER, "the token names this issuer"),
-        Some(how) => IssuerCheck::fail(
-            ids::TOKEN_ISSUER,
-            format!("the token's issuer is {:?}, expected {url:?}: {how}", token.issuer),
-            "set this issuer as the API server's first --service-account-issuer: issuer migrate",
-        ),
-    };
-    let mut checks = vec![issuer];
-    match jwks {
-        Some(jwks) => checks.extend(signature_checks(jwks, token, verify)),
-        None => checks.extend(
-            [ids::TOKEN_KEY, ids::TOKEN_SIGNATURE]
-                .map(|id| IssuerCheck::skip(id, needs(ids::JWKS))),
-        ),
-    }
-    checks.push(time_check(token, against.now));
-    checks
-}
-
-fn signature_checks(jwks: &Jwks, token: &Token, verify: Verify) -> [IssuerCheck; 2] {
-    let stale = "publish the API server's current keys: issuer documents";
-    let found = || {
-        IssuerCheck::pass(
-            ids::TOKEN_KEY,
-            format!("{} is published", token.kid.as_deref().unwrap_or_default()),
-        )
-    };
-    let Err(error) = jwks.verify(token, verify) else {
-        return [
-            found(),
-            IssuerCheck::pass(ids::TOKEN_SIGNATURE, "the key verifies the signature"),
-        ];
-    };
-    let told = error.to_string();
-    match error {
-        VerifyError::NoKeyId | VerifyError::UnknownKey { .. } | VerifyError::UnusableKey { .. } => {
-            [
-                IssuerCheck::fail(ids::TOKEN_KEY, told, stale),
-                IssuerCheck::skip(ids::TOKEN_SIGNATURE, needs(ids::TOKEN_KEY)),
-            ]
-        }
-        VerifyError::UnknownAlgorithm(_) => [
-            IssuerCheck::skip(ids::TOKEN_KEY, "no key has the token's algorithm"),
-            IssuerCheck::fail(
-                ids::TOKEN_SIGNATURE,
-                told,
-                "pass a token that the API server issued",
-            ),
-        ],
-        VerifyError::WrongAlgorithm { .. } | VerifyError::WrongSignature { .. } => {
-            [found(), IssuerCheck::fail(ids::TOKEN_SIGNATURE, told, stale)]
-        }
-    }
-}
-
-fn time_check(token: &Token, now: Timestamp) -> IssuerCheck {
-    let now = now.as_second();
-    let next = "get a new token, and check the clocks of the control plane";
-    if let Some(since) = token.expires.map(|expires| now - expires).filter(|since| *since >= 0) {
-        return IssuerCheck::fail(
-            ids::TOKEN_TIME,
-            format!("the token expired {since} s ago"),
-            next,
-        );
-    }
-    let begins = token.not_before.or(token.issued).map(|begins| begins - now);
-    if let Some(until) = begins.filter(|until| *until > LEEWAY) {
-        return IssuerCheck::fail(
-            ids::TOKEN_TIME,
-            format!("the token is not valid before {until} s from now"),
-            next,
-        );
-    }
-    match token.expires {
-        Some(expires) => IssuerCheck::pass(
-            ids::TOKEN_TIME,
-            format!("the token is valid for another {} s", expires - now),
-        ),
-        None => IssuerCheck::fail(
-            ids::TOKEN_TIME,
-            "the token never expires: STS rejects tokens without exp",
-            "use a projected token instead of one from a Secret",
-        ),
-    }
 }
 
 fn needs(id: &str) -> String {
@@ -341,7 +244,7 @@ fn fetch_check<'a>(
             );
         }
         Some(Err(failure)) => {
-            return (IssuerCheck::fail(id, failure.to_string(), failure.next()), None);
+            return (IssuerCheck::fail(id, failure.to_string(), next(id, failure)), None);
         }
         Some(Ok(answer)) => answer,
     };
@@ -371,6 +274,24 @@ fn fetch_check<'a>(
         ),
     };
     (IssuerCheck::fail(id, found, next), None)
+}
+
+/// What to do, and which flag sets an address that STS may not reach.
+fn next(id: &str, failure: &FetchFailure) -> String {
+    let next = failure.next();
+    let flag = match id {
+        ids::JWKS_FETCH => "--service-account-jwks-uri",
+        _ => "--service-account-issuer",
+    };
+    match failure {
+        FetchFailure::ReadUrl(_)
+        | FetchFailure::Resolve { .. }
+        | FetchFailure::Connect { .. }
+        | FetchFailure::Timeout { .. } => {
+            format!("{next}; the API server's {flag} sets this address")
+        }
+        _ => next,
+    }
 }
 
 fn no_document(id: &'static str, answer: &Answer, error: &str) -> IssuerCheck {

@@ -9,6 +9,10 @@
 use injection::identity::Identity;
 use serde_json::{Value, json};
 
+mod usable;
+
+pub use usable::{Seen, seen};
+
 const LABEL: &str = "eks.amazonaws.com/pod-identity";
 const EXPIRATION: &str = "eks.amazonaws.com/token-expiration";
 const DEFAULT_EXPIRATION: i64 = 86_400;
@@ -41,20 +45,7 @@ pub fn mutated(
     jitter: i64,
 ) -> Value {
     let mut after = pod.clone();
-    let (base, token_path, mount_path, audience) = match identity {
-        Identity::WebIdentity(web) => (
-            "aws-iam-token",
-            "token",
-            "/var/run/secrets/eks.amazonaws.com/serviceaccount",
-            web.audience,
-        ),
-        Identity::ContainerCredentials(_) => (
-            "eks-pod-identity-token",
-            "eks-pod-identity-token",
-            "/var/run/secrets/pods.eks.amazonaws.com/serviceaccount",
-            "pods.eks.amazonaws.com",
-        ),
-    };
+    let Names { base, token_path, mount_path, audience } = names_of(identity);
     let volumes = items(&pod["spec"]["volumes"]);
     let present = volumes.iter().find(|it| is_ours(it, base, token_path));
     if before.is_some() && present.is_none() {
@@ -63,25 +54,13 @@ pub fn mutated(
     let volume = present.map_or_else(|| free_name(volumes, base), |it| text(&it["name"]));
     let variables = variables(pod, identity, &format!("{mount_path}/{token_path}"));
 
-    let lists: &[&str] = match before {
-        None => &["initContainers", "containers"],
-        Some(_) => &["ephemeralContainers"],
-    };
-    let fixed = before.map(|pod| names(&pod["spec"]["ephemeralContainers"])).unwrap_or_default();
-    let (mut any, mut mounted) = (false, false);
-    for list in lists {
-        for index in 0..items(&pod["spec"][list]).len() {
-            let container = &mut after["spec"][list][index];
-            let name = text(&container["name"]);
-            let included = selection.included.as_ref().is_none_or(|it| it.contains(&name));
-            if fixed.contains(&name) || selection.skipped.contains(&name) || !included {
-                continue;
-            }
-            any = true;
-            mounted |= complete(container, &variables, &volume, mount_path);
-        }
+    let taking_part = taking_part(pod, before, selection);
+    let mut mounted = false;
+    for (list, index) in &taking_part {
+        let container = &mut after["spec"][list][index];
+        mounted |= complete(container, &variables, &volume, mount_path);
     }
-    if before.is_some() || !any {
+    if before.is_some() || taking_part.is_empty() {
         return after;
     }
     let counts_on_it = ["initContainers", "containers"].iter().any(|list| {
@@ -107,6 +86,55 @@ pub fn mutated(
         }
     }
     after
+}
+
+/// The names of an identity's volume, path and audience.
+struct Names<'a> {
+    base: &'static str,
+    token_path: &'static str,
+    mount_path: &'static str,
+    audience: &'a str,
+}
+
+fn names_of<'a>(identity: &Identity<'a>) -> Names<'a> {
+    match identity {
+        Identity::WebIdentity(web) => Names {
+            base: "aws-iam-token",
+            token_path: "token",
+            mount_path: "/var/run/secrets/eks.amazonaws.com/serviceaccount",
+            audience: web.audience,
+        },
+        Identity::ContainerCredentials(_) => Names {
+            base: "eks-pod-identity-token",
+            token_path: "eks-pod-identity-token",
+            mount_path: "/var/run/secrets/pods.eks.amazonaws.com/serviceaccount",
+            audience: "pods.eks.amazonaws.com",
+        },
+    }
+}
+
+/// The containers that take part, by their list and place in it.
+fn taking_part(
+    pod: &Value,
+    before: Option<&Value>,
+    selection: &Selection,
+) -> Vec<(&'static str, usize)> {
+    let lists: &[&str] = match before {
+        None => &["initContainers", "containers"],
+        Some(_) => &["ephemeralContainers"],
+    };
+    let fixed = before.map(|pod| names(&pod["spec"]["ephemeralContainers"])).unwrap_or_default();
+    let mut found = Vec::new();
+    for list in lists {
+        for (index, container) in items(&pod["spec"][list]).iter().enumerate() {
+            let name = text(&container["name"]);
+            let included = selection.included.as_ref().is_none_or(|it| it.contains(&name));
+            if !fixed.contains(&name) && !selection.skipped.contains(&name) && included {
+                found.push((*list, index));
+            }
+        }
+    }
+    found
 }
 
 /// A group of variables: added together where the container has none of

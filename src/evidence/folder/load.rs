@@ -18,7 +18,7 @@ use issuer::{Jwks, Token};
 ///
 /// # Errors
 /// [`FolderError`] where there is no folder, or a file in it can't be used.
-pub fn load(folder: &Path, settings: &WebhookSettings) -> Result<Facts, FolderError> {
+pub(crate) fn load(folder: &Path, settings: &WebhookSettings) -> Result<Facts, FolderError> {
     std::fs::read_dir(folder)
         .map_err(|source| FolderError::Read { path: folder.to_owned(), source })?;
     let read = Folder(folder);
@@ -129,7 +129,7 @@ impl Folder<'_> {
         match self.value(name)? {
             Fact::Known(value) if value.get("url").is_none() => {
                 let url = format!("{name}.json");
-                Ok(Fact::Known(FetchedDocument { url, answer: Ok(value.to_string()) }))
+                Ok(Fact::Known(FetchedDocument::saved(&url, value.to_string())))
             }
             _ => self.fact(name),
         }
@@ -141,7 +141,7 @@ impl Folder<'_> {
         let path = self.0.join("token.jwt");
         let token = Token::parse(&text)
             .map_err(|error| FolderError::Parse { path, why: error.to_string() })?;
-        let keys = facts.jwks.known().and_then(|fetched| fetched.answer.as_deref().ok());
+        let keys = facts.jwks.known().and_then(FetchedDocument::text);
         let keys = keys.and_then(|text| Jwks::parse(text.as_bytes()).ok());
         Ok(Fact::Known(TokenFact::of(&token, keys.as_ref(), crypto::ISSUER.verify)))
     }

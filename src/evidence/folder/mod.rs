@@ -8,12 +8,12 @@ mod save;
 use std::io;
 use std::path::PathBuf;
 
-pub use load::load;
-pub use save::{save, vacant};
+pub(crate) use load::load;
+pub(crate) use save::{save, vacant};
 
 /// Why a folder can't be used.
 #[derive(Debug, thiserror::Error)]
-pub enum FolderError {
+pub(crate) enum FolderError {
     #[error("failed to read {}: {source}", path.display())]
     Read { path: PathBuf, source: io::Error },
     #[error("failed to write {}: {source}", path.display())]

@@ -16,7 +16,7 @@ use diagnosis::{Fact, Redacted};
 ///
 /// # Errors
 /// [`FolderError::NotVacant`], or a folder that can't be read.
-pub fn vacant(folder: &Path) -> Result<(), FolderError> {
+pub(crate) fn vacant(folder: &Path) -> Result<(), FolderError> {
     let path = || folder.to_owned();
     match std::fs::read_dir(folder).map(|mut files| files.next().is_none()) {
         Ok(true) => Ok(()),
@@ -34,7 +34,7 @@ pub fn vacant(folder: &Path) -> Result<(), FolderError> {
 ///
 /// # Errors
 /// [`FolderError`] where the folder is not empty or can't be written.
-pub fn save(folder: &Path, facts: &Redacted) -> Result<Vec<PathBuf>, FolderError> {
+pub(crate) fn save(folder: &Path, facts: &Redacted) -> Result<Vec<PathBuf>, FolderError> {
     vacant(folder)?;
     let failed = |path: &Path, source| FolderError::Write { path: path.to_owned(), source };
     let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);

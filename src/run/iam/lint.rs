@@ -1,51 +1,82 @@
 //! `iam lint`.
 
+mod github;
+mod sarif;
+
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
 use serde_json::json;
 
+use super::inputs::{self, Input};
 use super::output;
-use crate::cli::{IamLintArgs, ReportFormat};
-use iam::{Finding, Severity, lint};
+use crate::cli::{IamLintArgs, LintFormat};
+use iam::{Code, Finding, Position, Severity, lint_file};
+
+/// A finding and the file that it is in.
+type InFile<'a> = (&'a Path, Finding);
+
+/// What would be understood, where nothing was.
+const UNDERSTOOD: &str = "found no policy, role, provider or ServiceAccount in any file; iam lint reads \
+    policies (JSON), CloudFormation templates, Terraform (HCL, JSON, plans), Kubernetes manifests and \
+    Markdown; to allow such files, use --allow-no-policy";
 
 pub(super) fn run(args: &IamLintArgs) -> anyhow::Result<ExitCode> {
-    let mut found: Vec<(&Path, Finding)> = Vec::new();
-    let mut unread = false;
-    for path in &args.files {
-        match super::read(path) {
+    let mut paths: Vec<(PathBuf, Vec<Finding>)> = Vec::new();
+    let mut unread: Vec<String> = Vec::new();
+    let mut understood = false;
+    for Input { path, text, is_named } in inputs::read(&args.files) {
+        match text {
             Ok(text) => {
-                found.extend(lint(&text).into_iter().map(|finding| (path.as_path(), finding)));
+                let mut findings = lint_file(&path.to_string_lossy(), &text);
+                let is_nothing = |finding: &Finding| finding.code == Code::NothingToLint;
+                understood |= !findings.iter().any(is_nothing);
+                if args.allow_no_policy || !is_named {
+                    findings.retain(|finding| !is_nothing(finding));
+                }
+                paths.push((path, findings));
             }
             Err(error) => {
                 // The other files may have something to tell all the same.
-                unread = true;
+                unread.push(error.to_string());
                 output::fail(error);
             }
         }
     }
+    let found: Vec<InFile<'_>> = paths
+        .iter()
+        .flat_map(|(path, findings)| findings.iter().map(|it| (path.as_path(), it.clone())))
+        .collect();
     match args.output {
-        ReportFormat::Text => text(&found),
-        ReportFormat::Json => json(&found),
+        LintFormat::Text => text(&found),
+        LintFormat::Json => json(&found),
+        LintFormat::Sarif => output::out().json(&sarif::log(&found, &unread)),
+        LintFormat::Github => github::print(&found),
     }
     .context("failed to print what was found")?;
-    let worst = found.iter().map(|(_, finding)| finding.severity()).max();
-    Ok(match worst {
-        _ if unread => ExitCode::from(2),
-        Some(Severity::Error) => ExitCode::FAILURE,
-        Some(Severity::Warning) if args.strict => ExitCode::FAILURE,
-        _ => ExitCode::SUCCESS,
-    })
+    let is_error = |finding: &Finding| finding.severity() == Severity::Error;
+    if found.iter().any(|(_, finding)| is_error(finding)) {
+        return Ok(ExitCode::FAILURE);
+    }
+    if !unread.is_empty() {
+        return Ok(ExitCode::from(2));
+    }
+    if !understood && !args.allow_no_policy {
+        output::fail(UNDERSTOOD);
+        return Ok(ExitCode::from(2));
+    }
+    Ok(if args.strict && !found.is_empty() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-fn text(found: &[(&Path, Finding)]) -> io::Result<()> {
+fn text(found: &[InFile<'_>]) -> io::Result<()> {
     let mut out = output::out();
     for (path, finding) in found {
-        let Finding { code, at, message, fix } = finding;
+        let Finding { code, at, message, fix, .. } = finding;
         let (path, severity) = (path.display(), finding.severity().word());
-        out.line(format_args!("{path}:{at}: {severity}: {message} [{code}]"))?;
+        let more = more(finding);
+        out.line(format_args!("{path}:{at}: {severity}: {message} [{code}]{more}"))?;
         for line in fix.iter().flat_map(|fix| fix.lines()) {
             out.line(format_args!("    fix: {line}"))?;
         }
@@ -53,7 +84,24 @@ fn text(found: &[(&Path, Finding)]) -> io::Result<()> {
     Ok(())
 }
 
-fn json(found: &[(&Path, Finding)]) -> io::Result<()> {
+/// How many more there are of a finding and where the first of them are;
+/// nothing where it is the only one.
+fn more(finding: &Finding) -> String {
+    const NAMED: usize = 3;
+    if finding.count < 2 {
+        return String::new();
+    }
+    let others = finding.count - 1;
+    let mut places: Vec<String> =
+        finding.also.iter().take(NAMED).map(ToString::to_string).collect();
+    if others > places.len() {
+        places.push("...".to_owned());
+    }
+    format!(" (and {others} more: {})", places.join(", "))
+}
+
+fn json(found: &[InFile<'_>]) -> io::Result<()> {
+    let place = |at: &Position| json!({"line": at.line, "column": at.column});
     let list: Vec<_> = found
         .iter()
         .map(|(path, finding)| {
@@ -65,8 +113,13 @@ fn json(found: &[(&Path, Finding)]) -> io::Result<()> {
                 "column": finding.at.column,
                 "message": finding.message,
                 "fix": finding.fix,
+                "count": finding.count,
+                "also": finding.also.iter().map(place).collect::<Vec<_>>(),
             })
         })
         .collect();
     output::out().json(&list)
 }
+
+#[cfg(test)]
+mod tests;

@@ -29,7 +29,12 @@ pub(super) async fn run(args: VerifyArgs) -> anyhow::Result<Ended> {
         Err(_) => args.url.clone(),
     };
     let published = fetcher.published(&discovery_url).await;
-    let against = Against { token: token.as_ref(), live: live.as_ref(), now: Timestamp::now() };
+    let against = Against {
+        token: token.as_ref(),
+        audience: Some(&args.live.audience),
+        live: live.as_ref(),
+        now: Timestamp::now(),
+    };
     let checks = check(&args.url, &published, &against, crypto::ISSUER.verify);
     let thumbprint = thumbprint(&published);
     report(&args, &checks, thumbprint.as_ref()).context("failed to print the report")?;

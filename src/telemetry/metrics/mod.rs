@@ -1,166 +1,136 @@
-//! The metrics: one owned struct, registered once.
+//! The registry that the program's parts register their metrics in, each its
+//! own. Nothing here knows what they count.
 //!
-//! Ours follow Prometheus' rules for names and begin with `pod_identity_`;
-//! beside them are those of the Go webhook that dashboards know.
+//! Names follow Prometheus' rules and begin with `pod_identity_`; `server` and
+//! `identity_sources` also have those of the Go webhook that dashboards know.
 
 mod counters;
-mod groups;
-mod labels;
-mod watches;
+mod reader;
 
 use std::fmt;
-use std::sync::{PoisonError, RwLock};
-use std::time::Duration;
 
-use prometheus::{Histogram, HistogramOpts, HistogramVec, IntCounter, Registry, TextEncoder};
+use prometheus::core::{Collector, Number};
+use prometheus::proto::MetricType;
+use prometheus::{IntCounter, IntGaugeVec, Opts, TextEncoder};
 
-use injection::admission::{Endpoint, Outcome};
-use injection::identity::WarningKind;
+pub use counters::Counters;
+use reader::Reader;
 
-pub use counters::{Counters, Total};
-pub use groups::{Accounts, Https, Managed, Peer};
-pub use labels::{
-    Ending, EventResult, LiveLookup, LookupRejection, Path, Rejection, Reload, Verb, Watched,
-};
-pub use watches::Watches;
-
-/// From 100 microseconds, as an answer from memory takes less, to the API
-/// server's longest patience for a webhook and beyond.
-const SECONDS: [f64; 16] = [
-    0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
-    10.0, 30.0,
-];
-
-/// All of them. The fields are for those who own what they tell; what is
-/// cheaper read than kept up to date is set by a hook at each scrape.
-pub struct Metrics {
-    registry: Registry,
-    hooks: RwLock<Vec<Hook>>,
-    admissions: Counters<(Endpoint, Outcome)>,
-    /// By [`Endpoint`].
-    durations: [Histogram; 2],
-    warnings: Counters<WarningKind>,
-    /// Admissions that ended in `allowed: false`.
-    pub denied: IntCounter,
-    /// Bad requests that have no line in the log.
-    pub unlogged: IntCounter,
-    pub accounts: Accounts,
-    pub watches: Watches,
-    pub https: Https,
-    pub managed: Managed,
-    pub peer: Peer,
-}
-
-type Hook = Box<dyn Fn(&Metrics) + Send + Sync>;
+/// A handle; its copies share one registry.
+#[derive(Clone)]
+pub struct Registry(prometheus::Registry);
 
 #[derive(Debug, thiserror::Error)]
 #[error("failed to register the metrics: {0}")]
 pub struct MetricsError(#[from] prometheus::Error);
 
-impl Metrics {
+impl Registry {
+    /// With the program's version and, on Linux, what the system knows of its
+    /// process.
     pub fn new() -> Result<Self, MetricsError> {
-        let registry = Registry::new();
-        groups::build_info(&registry)?;
+        let registry = prometheus::Registry::new();
         #[cfg(target_os = "linux")]
         registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
-        let durations = HistogramVec::new(
-            HistogramOpts::new(
-                "pod_identity_admission_duration_seconds",
-                "Time from a review read to its answer, by endpoint.",
-            )
-            .buckets(SECONDS.to_vec()),
-            &["endpoint"],
-        )?;
-        registry.register(Box::new(durations.clone()))?;
-        let duration =
-            |endpoint: Endpoint| durations.get_metric_with_label_values(&[endpoint.as_str()]);
-        Ok(Self {
-            hooks: RwLock::default(),
-            admissions: Counters::register(
-                &registry,
-                ("pod_identity_admissions_total", "Admissions, by endpoint and outcome."),
-                ["endpoint", "outcome"],
-                labels::endpoint_outcomes(),
-                |(endpoint, outcome)| [endpoint.as_str(), outcome.as_str()],
-                labels::index,
-            )?,
-            durations: [duration(Endpoint::Mutate)?, duration(Endpoint::Required)?],
-            warnings: Counters::register(
-                &registry,
-                ("pod_identity_admission_warnings_total", "Warnings in answers, by kind."),
-                ["kind"],
-                WarningKind::ALL,
-                |kind| [kind.as_str()],
-                labels::kind_index,
-            )?,
-            denied: groups::counter(
-                &registry,
-                "pod_identity_denied_total",
-                "Pods refused, since they must not run without identity.",
-            )?,
-            unlogged: groups::counter(
-                &registry,
-                "pod_identity_bad_requests_unlogged_total",
-                "Requests that could not be read and were not logged, as there were too many.",
-            )?,
-            accounts: Accounts::register(&registry)?,
-            watches: Watches::register(&registry)?,
-            https: Https::register(&registry)?,
-            managed: Managed::register(&registry)?,
-            peer: Peer::register(&registry)?,
-            registry,
-        })
+        let registry = Self(registry);
+        let help = "Always 1. The label has the version of this program.";
+        let info = Opts::new("pod_identity_build_info", help);
+        let info = registry.register(IntGaugeVec::new(info, &["version"]))?;
+        info.get_metric_with_label_values(&[env!("CARGO_PKG_VERSION")])?.set(1);
+        Ok(registry)
     }
 
-    /// A request that could not be read: there is no time that it took.
-    pub fn bad_request(&self, endpoint: Endpoint) {
-        self.admissions.inc((endpoint, Outcome::BadRequest));
+    /// Whatever Prometheus' crate has, as it was made.
+    pub fn register<M: Collector + Clone + 'static>(
+        &self,
+        metric: prometheus::Result<M>,
+    ) -> Result<M, MetricsError> {
+        let metric = metric?;
+        self.0.register(Box::new(metric.clone()))?;
+        Ok(metric)
     }
 
-    /// One admission: it ended so, and took so long.
-    pub fn admission(&self, endpoint: Endpoint, outcome: Outcome, took: Duration) {
-        self.admissions.inc((endpoint, outcome));
-        let [mutate, required] = &self.durations;
-        match endpoint {
-            Endpoint::Mutate => mutate.observe(took.as_secs_f64()),
-            Endpoint::Required => required.observe(took.as_secs_f64()),
+    /// A counter without labels.
+    pub fn counter(&self, name: &str, help: &str) -> Result<IntCounter, MetricsError> {
+        self.register(IntCounter::new(name, help))
+    }
+
+    /// A counter of what is counted elsewhere: `read` is asked at each scrape,
+    /// and must not wait for anything.
+    pub fn read_counter(
+        &self,
+        name: &str,
+        help: &str,
+        read: impl Fn() -> u64 + Send + Sync + 'static,
+    ) -> Result<(), MetricsError> {
+        self.read(MetricType::COUNTER, (name, help), None, move || Some(read().into_f64()))
+    }
+
+    /// The same by the values of a label.
+    pub fn read_counters<L: Copy + Send + Sync + 'static>(
+        &self,
+        name: &str,
+        help: &str,
+        label: &str,
+        values: impl IntoIterator<Item = (&'static str, L)>,
+        read: impl Fn(L) -> u64 + Clone + Send + Sync + 'static,
+    ) -> Result<(), MetricsError> {
+        for (word, value) in values {
+            let read = read.clone();
+            let read = move || Some(read(value).into_f64());
+            self.read(MetricType::COUNTER, (name, help), Some((label, word)), read)?;
         }
+        Ok(())
     }
 
-    pub fn warnings(&self, kind: WarningKind, count: u64) {
-        self.warnings.add(kind, count);
+    /// A gauge, asked for at each scrape.
+    pub fn read_gauge<N: Number>(
+        &self,
+        name: &str,
+        help: &str,
+        read: impl Fn() -> N + Send + Sync + 'static,
+    ) -> Result<(), MetricsError> {
+        self.read(MetricType::GAUGE, (name, help), None, move || Some(read().into_f64()))
     }
 
-    /// How many admissions ended so.
-    #[must_use]
-    pub fn admissions(&self, endpoint: Endpoint, outcome: Outcome) -> u64 {
-        self.admissions.get((endpoint, outcome))
+    /// One gauge of several that differ by a label. There is no series while
+    /// there is no value.
+    pub fn read_gauge_where_known(
+        &self,
+        name: &str,
+        help: &str,
+        label: (&str, &str),
+        read: impl Fn() -> Option<u64> + Send + Sync + 'static,
+    ) -> Result<(), MetricsError> {
+        let read = move || read().map(Number::into_f64);
+        self.read(MetricType::GAUGE, (name, help), Some(label), read)
     }
 
-    /// Called before each scrape is answered, to set what is not kept up to
-    /// date. It must not wait for anything.
-    pub fn on_scrape(&self, hook: impl Fn(&Self) + Send + Sync + 'static) {
-        self.hooks.write().unwrap_or_else(PoisonError::into_inner).push(Box::new(hook));
+    fn read(
+        &self,
+        kind: MetricType,
+        (name, help): (&str, &str),
+        label: Option<(&str, &str)>,
+        read: impl Fn() -> Option<f64> + Send + Sync + 'static,
+    ) -> Result<(), MetricsError> {
+        let reader = Reader::new(kind, name, help, label, Box::new(read))?;
+        Ok(self.0.register(Box::new(reader))?)
     }
 
     /// All of them in Prometheus' text format, for
     /// `Content-Type:` [`prometheus::TEXT_FORMAT`].
     #[must_use]
     pub fn render(&self) -> String {
-        for hook in self.hooks.read().unwrap_or_else(PoisonError::into_inner).iter() {
-            hook(self);
-        }
         let mut text = String::new();
         // It fails only on a family without a name or a metric, which
         // `gather` leaves out; what was written until then stands.
-        let _ = TextEncoder::new().encode_utf8(&self.registry.gather(), &mut text);
+        let _ = TextEncoder::new().encode_utf8(&self.0.gather(), &mut text);
         text
     }
 }
 
-impl fmt::Debug for Metrics {
+impl fmt::Debug for Registry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Metrics").finish_non_exhaustive()
+        f.debug_struct("Registry").finish_non_exhaustive()
     }
 }
 

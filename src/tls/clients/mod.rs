@@ -5,6 +5,7 @@
 //! <https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/#authenticate-apiservers>
 
 mod authorities;
+mod metrics;
 mod names;
 mod rejections;
 mod reload;
@@ -13,6 +14,7 @@ mod verifier;
 use std::path::PathBuf;
 
 pub use authorities::{Authorities, AuthoritiesError};
+pub use metrics::ClientMetrics;
 pub use names::AllowedNames;
 pub use rejections::Rejections;
 pub use reload::Reloader;

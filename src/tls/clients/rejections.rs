@@ -3,11 +3,11 @@
 
 use std::fmt::Display;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::telemetry::metrics::{Metrics, Rejection};
+use super::metrics::Rejection;
+use crate::telemetry::metrics::Counters;
 
 /// How long a reason is not told again, however often it comes up: strangers
 /// must not be able to fill the log.
@@ -16,21 +16,20 @@ const INTERVAL: Duration = Duration::from_secs(10);
 /// Tells them.
 #[derive(Debug)]
 pub struct Rejections {
-    metrics: Arc<Metrics>,
+    counts: Counters<Rejection>,
     started: Instant,
     /// By [`Rejection`].
     lines: [Line; Rejection::ALL.len()],
 }
 
 impl Rejections {
-    #[must_use]
-    pub fn new(metrics: Arc<Metrics>) -> Self {
-        Self { metrics, started: Instant::now(), lines: Default::default() }
+    pub(super) fn new(counts: Counters<Rejection>) -> Self {
+        Self { counts, started: Instant::now(), lines: Default::default() }
     }
 
     /// The server's part: where no certificate comes, the verifier is not asked.
     pub fn no_certificate(&self, client: Option<SocketAddr>) {
-        self.metrics.https.client_rejections.inc(Rejection::NoCertificate);
+        self.counts.inc(Rejection::NoCertificate);
         if let Some(unlogged) = self.due(Rejection::NoCertificate) {
             tracing::warn!(
                 reason = Rejection::NoCertificate.as_str(),
@@ -48,7 +47,7 @@ impl Rejections {
         subject: impl FnOnce() -> Option<String>,
         error: &dyn Display,
     ) {
-        self.metrics.https.client_rejections.inc(reason);
+        self.counts.inc(reason);
         if let Some(unlogged) = self.due(reason) {
             tracing::warn!(
                 reason = reason.as_str(),
@@ -59,6 +58,11 @@ impl Rejections {
                 "rejected client certificate"
             );
         }
+    }
+
+    #[cfg(test)]
+    pub(super) fn count(&self, reason: Rejection) -> u64 {
+        self.counts.get(reason)
     }
 
     fn due(&self, reason: Rejection) -> Option<u64> {

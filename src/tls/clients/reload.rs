@@ -4,17 +4,20 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Authorities, AuthoritiesError, ClientCertificateSettings, ClientVerifier, Rejections};
+use super::{
+    Authorities, AuthoritiesError, ClientCertificateSettings, ClientMetrics, ClientVerifier,
+    Rejections,
+};
 use crate::api_server::clock::ServerClock;
-use crate::telemetry::metrics::{Metrics, Reload};
-use crate::watched_file::{self, Change, WatchedFile};
+use crate::watched_file::{self, Change, Reloads, WatchedFile};
 
 /// Puts each good content of the file into a verifier.
 #[derive(Debug)]
 pub struct Reloader {
     file: WatchedFile,
     verifier: Arc<ClientVerifier>,
-    metrics: Arc<Metrics>,
+    rejections: Arc<Rejections>,
+    reloads: Arc<Reloads>,
     /// What was read, until it is found unchanged: a file that is being
     /// written may look like one with fewer authorities.
     news: Option<Change>,
@@ -24,22 +27,30 @@ impl Reloader {
     /// Reads the file for the first time: without authorities nobody could call.
     pub async fn start(
         settings: ClientCertificateSettings,
-        rejections: Arc<Rejections>,
-        metrics: Arc<Metrics>,
+        metrics: ClientMetrics,
         clock: Option<ServerClock>,
     ) -> Result<Self, AuthoritiesError> {
         let mut file = WatchedFile::new(settings.ca_file);
         let read = file.poll().await.unwrap_or(Change::Missing);
         let authorities = parse(&file, read);
-        count(&metrics, authorities.is_ok());
-        let verifier = ClientVerifier::new(authorities?, settings.allowed_names, rejections, clock);
-        Ok(Self { file, verifier: Arc::new(verifier), metrics, news: None })
+        let ClientMetrics { reloads, rejections } = metrics;
+        reloads.count(authorities.is_ok());
+        let rejections = Arc::new(Rejections::new(rejections));
+        let told = Arc::clone(&rejections);
+        let verifier = ClientVerifier::new(authorities?, settings.allowed_names, told, clock);
+        Ok(Self { file, verifier: Arc::new(verifier), rejections, reloads, news: None })
     }
 
     /// The verifier that it keeps up to date.
     #[must_use]
     pub fn verifier(&self) -> Arc<ClientVerifier> {
         Arc::clone(&self.verifier)
+    }
+
+    /// Where clients are told of that the verifier rejects, or never gets to see.
+    #[must_use]
+    pub fn rejections(&self) -> Arc<Rejections> {
+        Arc::clone(&self.rejections)
     }
 
     /// Follows the file until it is dropped.
@@ -62,7 +73,7 @@ impl Reloader {
 
     fn take(&mut self, change: Change) {
         let authorities = parse(&self.file, change);
-        count(&self.metrics, authorities.is_ok());
+        self.reloads.count(authorities.is_ok());
         let file = self.file.path().display();
         match authorities {
             Ok(authorities) => {
@@ -88,11 +99,6 @@ fn parse(file: &WatchedFile, change: Change) -> Result<Authorities, AuthoritiesE
     Err(AuthoritiesError::Read { path: file.path().to_owned(), source })
 }
 
-fn count(metrics: &Metrics, good: bool) {
-    let result = if good { Reload::Loaded } else { Reload::Failed };
-    metrics.https.client_ca_reloads.inc(result);
-}
-
 #[cfg(test)]
 mod tests {
     use std::path::PathBuf;
@@ -106,20 +112,12 @@ mod tests {
     struct Rig {
         _folder: tempfile::TempDir,
         path: PathBuf,
-        metrics: Arc<Metrics>,
         reloader: Reloader,
     }
 
     async fn start(path: PathBuf) -> Result<Reloader, AuthoritiesError> {
-        let metrics = Arc::new(Metrics::new().expect("metrics"));
-        let rejections = Arc::new(Rejections::new(Arc::clone(&metrics)));
-        Reloader::start(
-            ClientCertificateSettings { ca_file: path, allowed_names: None },
-            rejections,
-            metrics,
-            None,
-        )
-        .await
+        let settings = ClientCertificateSettings { ca_file: path, allowed_names: None };
+        Reloader::start(settings, ClientMetrics::unseen(), None).await
     }
 
     impl Rig {
@@ -128,8 +126,7 @@ mod tests {
             let path = folder.path().join("ca.crt");
             std::fs::write(&path, authority.pem()).expect("written");
             let reloader = start(path.clone()).await.expect("authorities");
-            let metrics = Arc::clone(&reloader.metrics);
-            Self { _folder: folder, path, metrics, reloader }
+            Self { _folder: folder, path, reloader }
         }
 
         async fn write(&mut self, text: &str) {
@@ -144,8 +141,7 @@ mod tests {
         }
 
         fn counts(&self) -> (u64, u64) {
-            let reloads = &self.metrics.https.client_ca_reloads;
-            (reloads.get(Reload::Loaded), reloads.get(Reload::Failed))
+            (self.reloader.reloads.loaded(), self.reloader.reloads.failed())
         }
     }
 

@@ -11,10 +11,10 @@ use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
 
 use super::authorities::Authorities;
+use super::metrics::Rejection;
 use super::names::{AllowedNames, Names};
 use super::rejections::Rejections;
 use crate::api_server::clock::ServerClock;
-use crate::telemetry::metrics::Rejection;
 
 /// Completes a handshake only with a client of the authorities held, and of
 /// the names allowed.
@@ -132,21 +132,21 @@ fn reason(error: &Error) -> Rejection {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::telemetry::metrics::Metrics;
+    use crate::tls::clients::metrics::ClientMetrics;
     use crate::tls::clients::test_authority::{Authority, YEAR_2030, YEAR_2040, YEAR_2050};
 
     struct Rig {
         verifier: ClientVerifier,
-        metrics: Arc<Metrics>,
+        rejections: Arc<Rejections>,
     }
 
     impl Rig {
         fn new(authority: &Authority, allowed: &str) -> Self {
-            let metrics = Arc::new(Metrics::new().expect("metrics"));
-            let rejections = Arc::new(Rejections::new(Arc::clone(&metrics)));
+            let rejections = Arc::new(Rejections::new(ClientMetrics::unseen().rejections));
+            let told = Arc::clone(&rejections);
             let allowed = AllowedNames::parse(allowed);
-            let verifier = ClientVerifier::new(authority.parsed(), allowed, rejections, None);
-            Self { verifier, metrics }
+            let verifier = ClientVerifier::new(authority.parsed(), allowed, told, None);
+            Self { verifier, rejections }
         }
 
         /// What becomes of a client in 2040.
@@ -160,7 +160,7 @@ mod tests {
         }
 
         fn rejected(&self, reason: Rejection) -> u64 {
-            self.metrics.https.client_rejections.get(reason)
+            self.rejections.count(reason)
         }
     }
 
@@ -202,8 +202,7 @@ mod tests {
         let authority = Authority::new("authority");
         let client = authority.client("api", &[]);
         let judged = |clock: ServerClock, now| {
-            let metrics = Arc::new(Metrics::new().expect("metrics"));
-            let rejections = Arc::new(Rejections::new(metrics));
+            let rejections = Arc::new(Rejections::new(ClientMetrics::unseen().rejections));
             let verifier = ClientVerifier::new(authority.parsed(), None, rejections, Some(clock));
             let now = UnixTime::since_unix_epoch(Duration::from_secs(now));
             verifier.verify_client_cert(&client, &[], now).is_ok()

@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use certificates::Certificate;
+use issuer::PRIVATE_MEMBERS;
 
 /// The most certificates of one text that are kept: a caBundle has a few.
 const MOST_CERTIFICATES: usize = 100;
@@ -20,6 +21,9 @@ pub(crate) const UNREADABLE: &str = "unreadable";
 
 /// Stands for a page that is no JSON object: an error page, say.
 const NOT_JSON: &str = "(not a JSON object)";
+
+/// Stands for the value of a private member.
+const PRIVATE: &str = "(private)";
 
 /// The certificates of a PEM text; private keys and all else stay out.
 #[must_use]
@@ -62,30 +66,58 @@ pub(super) fn address(url: &str) -> String {
     format!("{}{path}", origin(&format!("{scheme}://{rest}")))
 }
 
-/// The two members of a discovery document that are compared.
+/// The members of a discovery document that are compared.
 pub(super) fn discovery(body: &str) -> String {
+    let compared = ["issuer", "jwks_uri", "id_token_signing_alg_values_supported"];
     match serde_json::from_str(body) {
-        Ok(Value::Object(members)) => json!(only(&members, &["issuer", "jwks_uri"])).to_string(),
+        Ok(Value::Object(members)) => json!(only(&members, &compared)).to_string(),
         _ => NOT_JSON.to_owned(),
     }
 }
 
-/// The public members of the keys of a JWK set: some publish private keys.
+/// The public members of the keys of a JWK set: some publish private keys. Of private members it is
+/// kept that they are there.
 pub(super) fn jwks(body: &str) -> String {
     let Ok(Value::Object(set)) = serde_json::from_str(body) else { return NOT_JSON.to_owned() };
     let Some(keys) = set.get("keys").and_then(Value::as_array) else { return "{}".to_owned() };
     let public = ["kty", "use", "alg", "kid", "crv", "n", "e", "x", "y"];
-    let keys: Vec<_> = keys
-        .iter()
-        .map(|key| key.as_object().map(|key| only(key, &public)).unwrap_or_default())
-        .collect();
-    json!({"keys": keys}).to_string()
+    let keys = keys.iter().map(|key| {
+        let Some(key) = key.as_object() else { return kind(key) };
+        let mut kept = only(key, &public);
+        let private = PRIVATE_MEMBERS.iter().filter(|member| key.contains_key(**member));
+        kept.extend(private.map(|member| ((*member).to_owned(), PRIVATE.into())));
+        Value::Object(kept)
+    });
+    json!({"keys": keys.collect::<Vec<_>>()}).to_string()
 }
 
+/// These members: texts, lists of texts, and of other values their kind.
 fn only(members: &Map<String, Value>, names: &[&str]) -> Map<String, Value> {
-    let texts =
-        members.iter().filter(|(name, value)| names.contains(&name.as_str()) && value.is_string());
-    texts.map(|(name, value)| (name.clone(), value.clone())).collect()
+    let wanted = members.iter().filter(|(name, _)| names.contains(&name.as_str()));
+    let kept = wanted.map(|(name, value)| {
+        let kept = match value {
+            Value::String(_) => value.clone(),
+            Value::Array(items) => items
+                .iter()
+                .map(|item| if item.is_string() { item.clone() } else { kind(item) })
+                .collect(),
+            other => kind(other),
+        };
+        (name.clone(), kept)
+    });
+    kept.collect()
+}
+
+/// Another value of the same kind, which says nothing else.
+fn kind(value: &Value) -> Value {
+    match value {
+        Value::Null => Value::Null,
+        Value::Bool(_) => Value::Bool(false),
+        Value::Number(_) => Value::from(0),
+        Value::String(_) => Value::from(""),
+        Value::Array(_) => json!([]),
+        Value::Object(_) => json!({}),
+    }
 }
 
 /// What the AWS CLI printed of a role: its ARN and its trust policy. The policy
@@ -174,7 +206,9 @@ mod tests {
     fn keeps_the_public_members_of_published_documents() {
         let set =
             r#"{"keys": [{"kty": "RSA", "kid": "a", "n": "x", "e": "AQAB", "d": "hush"}, 5]}"#;
-        assert_eq!(jwks(set), r#"{"keys":[{"e":"AQAB","kid":"a","kty":"RSA","n":"x"},{}]}"#);
+        let kept = r#"{"keys":[{"d":"(private)","e":"AQAB","kid":"a","kty":"RSA","n":"x"},0]}"#;
+        assert_eq!(jwks(set), kept);
+        assert_eq!(jwks(kept), kept);
         let document = r#"{"issuer": "https://a", "jwks_uri": "https://a/k", "more": "hush"}"#;
         assert_eq!(discovery(document), r#"{"issuer":"https://a","jwks_uri":"https://a/k"}"#);
         assert!(!discovery("<html>hush").contains("hush"));

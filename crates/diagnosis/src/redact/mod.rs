@@ -14,7 +14,9 @@ use serde_json::{Map, Value, json};
 
 use super::selector::LabelSelector;
 use super::webhook::LEFT_OUT;
-use super::{DryRun, Fact, Facts, FetchedDocument, Probe, Refusal, WebhookSettings, entries};
+use super::{
+    DryRun, Fact, Facts, FetchedDocument, Probe, Refusal, Response, WebhookSettings, entries,
+};
 use injection::identity::{
     AnnotationKeys, ConfigMapIdentities, Key, ServiceAccountReader, WarningKind,
 };
@@ -291,8 +293,13 @@ fn dry_run(dry_run: DryRun, keys: &AnnotationKeys) -> DryRun {
 }
 
 fn fetched(fetched: FetchedDocument, keep: impl FnOnce(&str) -> String) -> FetchedDocument {
-    let answer = fetched.answer.map(|body| keep(&body)).map_err(|why| bounded(&why));
-    FetchedDocument { url: fetched.url, answer }
+    let answer = fetched.answer.map(|response| Response {
+        status: response.status,
+        content_type: response.content_type.as_deref().map(bounded),
+        location: response.location.as_deref().map(|to| bounded(&documents::address(to))),
+        body: keep(&response.body),
+    });
+    FetchedDocument { url: fetched.url, answer: answer.map_err(|why| why.map(bounded)) }
 }
 
 fn provider(provider: &Value) -> Value {

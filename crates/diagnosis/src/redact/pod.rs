@@ -12,19 +12,23 @@ const LEFT_OUT: &str = "(left out)";
 
 /// Variables whose values the checks read. None is a secret: a role, a path,
 /// a region, an address.
-const WITH_VALUE: [&str; 4] =
-    ["AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_REGION", CREDENTIALS_URI];
+const WITH_VALUE: [&str; 5] = [
+    "AWS_ROLE_ARN",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_REGION",
+    CREDENTIALS_URI,
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+];
 const CREDENTIALS_URI: &str = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
 
 /// Variables of which it counts whether they are there and empty.
-const BY_NAME: [&str; 8] = [
+const BY_NAME: [&str; 7] = [
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
     "AWS_SESSION_TOKEN",
     "AWS_ROLE_SESSION_NAME",
     "AWS_DEFAULT_REGION",
     "AWS_STS_REGIONAL_ENDPOINTS",
-    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
     "AWS_ENDPOINT_URL_STS",
 ];
 
@@ -39,8 +43,32 @@ const SOURCES: [&str; 5] =
     ["secretKeyRef", "configMapKeyRef", "fieldRef", "resourceFieldRef", "fileKeyRef"];
 
 /// What a volume may be; the others are of no kind that a check knows.
-const VOLUMES: [&str; 7] =
-    ["secret", "configMap", "downwardAPI", "emptyDir", "hostPath", "persistentVolumeClaim", "csi"];
+const VOLUMES: [&str; 24] = [
+    "secret",
+    "configMap",
+    "downwardAPI",
+    "image",
+    "emptyDir",
+    "hostPath",
+    "persistentVolumeClaim",
+    "csi",
+    "nfs",
+    "iscsi",
+    "fc",
+    "flexVolume",
+    "cephfs",
+    "rbd",
+    "glusterfs",
+    "cinder",
+    "quobyte",
+    "scaleIO",
+    "storageos",
+    "portworxVolume",
+    "azureDisk",
+    "azureFile",
+    "awsElasticBlockStore",
+    "gcePersistentDisk",
+];
 
 /// As much of a pod as the checks read.
 #[must_use]
@@ -74,8 +102,16 @@ fn container(container: &Value) -> Value {
     let mut kept = texts(container, &["name"]);
     let env = container["env"].as_array().into_iter().flatten().filter_map(variable);
     put(&mut kept, "env", env.collect());
+    put(&mut kept, "envFrom", each(&container["envFrom"], source));
     put(&mut kept, "volumeMounts", each(&container["volumeMounts"], mount));
     kept
+}
+
+/// Of what is taken over as a whole, which of the variables it may set.
+fn source(source: &Value) -> Value {
+    let Some(prefix) = source["prefix"].as_str() else { return json!({}) };
+    let is_of_ours = WITH_VALUE.iter().chain(&BY_NAME).any(|name| name.starts_with(prefix));
+    json!({"prefix": if is_of_ours { prefix } else { LEFT_OUT }})
 }
 
 fn variable(variable: &Value) -> Option<Value> {
@@ -132,7 +168,11 @@ fn volume(volume: &Value) -> Value {
         object.insert("projected".to_owned(), json!({"sources": sources}));
     }
     for kind in VOLUMES.into_iter().filter(|kind| volume[kind].is_object()) {
-        object.insert(kind.to_owned(), json!({}));
+        let mut source = json!({});
+        if let Some(read_only) = volume[kind]["readOnly"].as_bool() {
+            put(&mut source, "readOnly", read_only.into());
+        }
+        object.insert(kind.to_owned(), source);
     }
     kept
 }

@@ -1,13 +1,15 @@
 //! Every way in which a check ends, by the smallest change that leads to it.
 
 use diagnosis::{
-    DryRun, Fact, Facts, FetchedDocument, Probe, Reason, ReasonKind, Refusal, RefusedBy,
+    DryRun, Fact, Facts, FetchedDocument, Probe, Reason, ReasonKind, Refusal, RefusedBy, Response,
     WebhookSettings,
 };
+use issuer::FetchFailure;
 use serde_json::{Value, json};
 
 use super::scene::{
-    ISSUER, LEAF, ROLE, account, bare_pod, discovery, document, entry, pod, probed, role, token,
+    ISSUER, LEAF, ROLE, account, bare_pod, discovery, document, entry, key, pod, probed, role,
+    token,
 };
 
 /// The check, what was changed, and the change.
@@ -23,9 +25,21 @@ fn denied<T>(kind: ReasonKind) -> Fact<T> {
     Fact::Unknown(Reason { kind, message: "REASON".to_owned() })
 }
 
-fn answer(fact: &mut Fact<FetchedDocument>, answer: Result<&str, &str>) {
+fn answer(fact: &mut Fact<FetchedDocument>, change: impl FnOnce(&mut Response)) {
+    let Fact::Known(FetchedDocument { answer: Ok(response), .. }) = fact else {
+        panic!("no document")
+    };
+    change(response);
+}
+
+fn not_resolved(fact: &mut Fact<FetchedDocument>) {
     let Fact::Known(fetched) = fact else { panic!("no document") };
-    fetched.answer = answer.map(str::to_owned).map_err(str::to_owned);
+    let (host, reason) = ("oidc.example.com".to_owned(), "REASON".to_owned());
+    fetched.answer = Err(FetchFailure::Resolve { host, reason });
+}
+
+fn keys(facts: &mut Facts, keys: &Value) {
+    facts.jwks = document("/openid/v1/jwks", &json!({"keys": keys}).to_string());
 }
 
 /// What the API server notes of a change of the role's annotation.
@@ -190,16 +204,42 @@ pub(crate) const CASES: &[Case] = &[
     ("discovery", "another issuer", |f, _| {
         f.discovery = document("/.well-known/openid-configuration", &discovery(&format!("{ISSUER}/")));
     }),
-    ("discovery", "not a document", |f, _| answer(&mut f.discovery, Ok("<html>"))),
-    ("discovery", "it can't be fetched", |f, _| answer(&mut f.discovery, Err("REASON"))),
+    ("discovery", "not a document", |f, _| answer(&mut f.discovery, |it| "<html>".clone_into(&mut it.body))),
+    ("discovery", "a redirect", |f, _| answer(&mut f.discovery, |it| {
+        (it.status, it.location) = (301, Some("https://www.example.com/?hush".to_owned()));
+    })),
+    ("discovery", "not public", |f, _| answer(&mut f.discovery, |it| it.status = 403)),
+    ("discovery", "it can't be fetched", |f, _| not_resolved(&mut f.discovery)),
+    ("discovery", "the keys are at a private address", |f, _| {
+        let private = discovery(ISSUER).replace("https://oidc.example.com/cluster/openid", "https://10.0.0.5:6443/openid");
+        f.discovery = document("/.well-known/openid-configuration", &private);
+    }),
     ("discovery", "it is not known", |f, _| f.discovery = why()),
     ("discovery", "it is not given", |f, _| f.discovery = Fact::NotAsked),
 
     ("jwks", "the token verifies", |_, _| {}),
     ("jwks", "it does not", |f, _| token(f).verified = Some(Err("REASON".to_owned()))),
-    ("jwks", "not a JWK set", |f, _| token(f).verified = None),
+    ("jwks", "it is not known whether it does", |f, _| token(f).verified = None),
+    ("jwks", "another key", |f, _| token(f).kid = Some("key-2".to_owned())),
+    ("jwks", "a key twice", |f, _| keys(f, &json!([key(), key()]))),
+    ("jwks", "a private key", |f, _| {
+        let mut private = key();
+        private["d"] = "hush".into();
+        keys(f, &json!([private]));
+    }),
+    ("jwks", "an empty kid", |f, _| {
+        let mut unnamed = key();
+        unnamed["kid"] = "".into();
+        keys(f, &json!([unnamed]));
+    }),
+    ("jwks", "another algorithm", |f, _| {
+        let mut other = key();
+        other["alg"] = "RS256".into();
+        keys(f, &json!([other]));
+    }),
+    ("jwks", "not a JWK set", |f, _| answer(&mut f.jwks, |it| "<html>".clone_into(&mut it.body))),
     ("jwks", "no token", |f, _| f.token = Fact::NotAsked),
-    ("jwks", "it can't be fetched", |f, _| answer(&mut f.jwks, Err("REASON"))),
+    ("jwks", "it can't be fetched", |f, _| not_resolved(&mut f.jwks)),
     ("jwks", "it is not known", |f, _| f.jwks = why()),
     ("jwks", "it is not given", |f, _| f.jwks = Fact::NotAsked),
 

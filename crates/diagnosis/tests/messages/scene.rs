@@ -65,11 +65,11 @@ pub(crate) fn facts() -> Facts {
             subject: SUBJECT.to_owned(),
             audiences: vec![STS.to_owned()],
             kid: Some("key-1".to_owned()),
-            algorithm: "RS256".to_owned(),
+            algorithm: "ES256".to_owned(),
             verified: Some(Ok(())),
         }),
         discovery: document("/.well-known/openid-configuration", &discovery(ISSUER)),
-        jwks: document("/openid/v1/jwks", r#"{"keys": []}"#),
+        jwks: document("/openid/v1/jwks", &json!({"keys": [key()]}).to_string()),
         pods: Fact::Known(vec![pod("app-1")]),
         role: Fact::Known(role(ROLE, SUBJECT)),
         provider: Fact::Known(json!({"Url": "oidc.example.com/cluster", "ClientIDList": [STS]})),
@@ -149,11 +149,31 @@ pub(crate) fn token(facts: &mut Facts) -> &mut TokenFact {
 }
 
 pub(crate) fn document(path: &str, body: &str) -> Fact<FetchedDocument> {
-    Fact::Known(FetchedDocument { url: format!("{ISSUER}{path}"), answer: Ok(body.to_owned()) })
+    Fact::Known(FetchedDocument::saved(&format!("{ISSUER}{path}"), body.to_owned()))
 }
 
 pub(crate) fn discovery(issuer: &str) -> String {
-    json!({"issuer": issuer, "jwks_uri": format!("{ISSUER}/openid/v1/jwks")}).to_string()
+    let algorithms = ["ES256"];
+    let jwks_uri = format!("{ISSUER}/openid/v1/jwks");
+    json!({
+        "issuer": issuer,
+        "jwks_uri": jwks_uri,
+        "id_token_signing_alg_values_supported": algorithms,
+    })
+    .to_string()
+}
+
+/// The key that signs tokens.
+pub(crate) fn key() -> Value {
+    json!({
+        "use": "sig",
+        "kty": "EC",
+        "kid": "key-1",
+        "crv": "P-256",
+        "alg": "ES256",
+        "x": "tWaacTgpTUVOWj-gdrPc6uolchwFtZ_GQdDzwGFnTIU",
+        "y": "LA_53zCWo4O26n_oBFGtCiUgu2n7ECEyRv0A1_xgs5c",
+    })
 }
 
 /// What `aws iam get-role` prints.

@@ -82,13 +82,15 @@ const CASES: &[(Code, Input)] = &[
     (C::BadJson, Text("{\"Version\": , \"Statement\": […]}")),
     (C::BadYaml, Text("kind: ServiceAccount\nmetadata: [\n")),
     (C::BadYaml, Text("AWSTemplateFormatVersion: \"2010-09-09\"\nResources:\nRole:\nType: AWS::IAM::Role\n")),
+    (C::BadHcl, Text("resource \"aws_iam_role\" \"x\" {\n  name = \n}\n")),
+    (C::BadHcl, Text("resource \"x\" \"y\" {\n  a = [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[\n}\n")),
     (C::NothingToLint, Text("a: b\n")),
     (C::VersionMissing, Text("{\"Statement\": […]}")),
     (C::VersionOld, Text("{\"Version\": \"2008-10-17\", \"Statement\": […]}")),
     (C::VersionUnknown, Text("{\"Version\": \"2026-01-01\", \"Statement\": […]}")),
     (C::MemberUnknown, Text("{\"Version\": \"2012-10-17\", \"Statement\": […], \"Comment\": \"\"}")),
     (C::MemberUnknown, Statement("\"Actions\": \"s3:ListBucket\"")),
-    (C::MemberUnknown, Statement("\"Principal\": {\"Federate\": \"x\"}")),
+    (C::MemberUnknown, Statement("\"Principal\": {\"Federate\": \"arn:aws:iam::111122223333:saml-provider/x\"}")),
     (C::MemberMissing, Text("{\"AssumeRolePolicyDocument\": {\"Version\": \"2012-10-17\"}}")),
     (C::MemberMissing, Text("{\"AssumeRolePolicyDocument\": {\"Version\": \"2012-10-17\", \"Statement\": []}}")),
     (C::MemberMissing, Policy("{\"Action\": \"s3:ListBucket\", \"Resource\": \"*\"}")),
@@ -98,6 +100,7 @@ const CASES: &[(Code, Input)] = &[
     (C::MemberMissing, Statement("\"Action\": \"sts:AssumeRole\"")),
     (C::MemberTwice, Statement("\"Action\": \"s3:ListBucket\", \"NotAction\": \"s3:GetObject\", \"Resource\": \"*\"")),
     (C::MemberMisplaced, Statement("\"Principal\": \"*\", \"Action\": \"sts:AssumeRole\", \"Resource\": \"*\"")),
+    (C::MemberMisplaced, Text("{\"RoleName\": \"app\", \"PolicyName\": \"list\", \"PolicyDocument\": {\"Version\": \"2012-10-17\", \"Statement\": [{\"Effect\": \"Allow\", \"Principal\": \"*\", \"Action\": \"s3:ListBucket\", \"Resource\": \"*\"}]}}")),
     (C::NotPrincipal, Statement("\"NotPrincipal\": \"*\", \"Action\": \"sts:AssumeRole\"")),
     (C::WrongType, Text("{\"AssumeRolePolicyDocument\": {\"Version\": \"2012-10-17\", \"Statement\": [1, {}]}}")),
     (C::WrongType, Statement("\"Principal\": [\"x\"], \"Action\": \"sts:AssumeRole\"")),
@@ -113,20 +116,28 @@ const CASES: &[(Code, Input)] = &[
     (C::BadAction, Action("\"sts:AssumeRole WithWebIdentity\"")),
     (C::BadAction, Action("\"sts.AssumeRoleWithWebIdentity\"")),
     (C::BadAction, Action("\"sts:AssumeRoleWithWebIdentiy\"")),
+    (C::BadAction, Action("\"sts:AssumeRoleWithWebIdentities\"")),
+    (C::BadAction, Action("\"AssumeRoleWithWebIdentity\"")),
     (C::AudienceTestedForSubject, Condition("{\"StringEquals\": {\"oidc.example.com/X:aud\": \"system:serviceaccount:demo:app\"}}")),
     (C::SubjectTestedForAudience, Condition("{\"StringEquals\": {\"oidc.example.com/X:sub\": \"sts.amazonaws.com\"}}")),
     (C::AudienceNotTested, Condition("{\"StringEquals\": {\"oidc.example.com/X:sub\": \"system:serviceaccount:demo:app\"}}")),
     (C::SubjectNotTested, Condition("{\"StringEquals\": {\"oidc.example.com/X:aud\": \"sts.amazonaws.com\"}}")),
     (C::SubjectMalformed, Condition("{\"StringEquals\": {\"oidc.example.com/X:sub\": \"system:serviceaccount:demo/app\"}}")),
+    (C::SubjectMalformed, Condition("{\"StringEquals\": {\"oidc.example.com/X:sub\": \"system:serviceaccounts:demo:app\"}}")),
     (C::SubjectTooWide, Condition("{\"StringLike\": {\"oidc.example.com/X:sub\": \"system:serviceaccount:*\"}}")),
     (C::WildcardNotExpanded, Condition("{\"StringEquals\": {\"oidc.example.com/X:sub\": \"system:serviceaccount:demo:*\"}}")),
+    (C::WildcardLiteral, Condition("{\"StringEquals\": {\"oidc.example.com/X:sub\": \"system:serviceaccount:demo:app\", \"aws:PrincipalArn\": \"arn:aws:iam::111122223333:role/*\"}}")),
     (C::AudienceMisspelt, Condition("{\"StringEquals\": {\"oidc.example.com/X:aud\": \"sts.amazon.com\"}}")),
     (C::AudienceMisspelt, Text("{\"Url\": \"oidc.example.com/X\", \"ClientIDList\": [\"sts.amazon.com\"]}")),
+    (C::AudienceEndpoint, Condition("{\"StringEquals\": {\"oidc.example.com/X:aud\": \"sts.amazonaws.com.cn\"}}")),
+    (C::AudienceEndpoint, Text("{\"Url\": \"oidc.example.com/X\", \"ClientIDList\": [\"sts.eu-central-1.amazonaws.com\"]}")),
     (C::SpaceInValue, Condition("{\"StringEquals\": {\"oidc.example.com/X:sub\": \"system:serviceaccount:demo: app\"}}")),
     (C::SpaceInValue, Federated("arn:aws:iam::111122223333:oidc-provider/oidc.example.com/X ")),
     (C::SpaceInValue, Text("{\"Url\": \"oidc.example.com/X\", \"ClientIDList\": [\"sts.amazonaws.com \"]}")),
     (C::ProviderMismatch, Condition("{\"StringEquals\": {\"oidc.example.com/Y:sub\": \"system:serviceaccount:demo:app\"}}")),
     (C::ProviderMismatch, Condition("{\"StringEquals\": {\"arn:aws:iam::111122223333:oidc-provider/oidc.example.com/X:sub\": \"system:serviceaccount:demo:app\"}}")),
+    (C::IssuersCombined, Policy("{\"Effect\": \"Allow\", \"Principal\": {\"Federated\": [\"arn:aws:iam::111122223333:oidc-provider/oidc.example.com/X\", \"arn:aws:iam::111122223333:oidc-provider/oidc.example.com/Y\"]}, \"Action\": \"sts:AssumeRoleWithWebIdentity\", \"Condition\": {\"StringEquals\": {\"oidc.example.com/X:sub\": \"system:serviceaccount:demo:app\", \"oidc.example.com/Y:sub\": \"system:serviceaccount:demo:app\"}}}")),
+    (C::ConditionsExclude, Condition("{\"StringEquals\": {\"oidc.example.com/X:sub\": \"system:serviceaccount:demo:app\"}, \"StringLike\": {\"oidc.example.com/X:sub\": \"system:serviceaccount:other:*\"}}")),
     (C::SchemeInProvider, Condition("{\"StringEquals\": {\"https://oidc.example.com/X:sub\": \"system:serviceaccount:demo:app\"}}")),
     (C::SchemeInProvider, Federated("arn:aws:iam::111122223333:oidc-provider/https://oidc.example.com/X")),
     (C::TrailingSlash, Federated("arn:aws:iam::111122223333:oidc-provider/oidc.example.com/X/")),
@@ -134,6 +145,10 @@ const CASES: &[(Code, Input)] = &[
     (C::TrailingSlash, Text("{\"Url\": \"https://oidc.example.com/X/\", \"ClientIDList\": [\"sts.amazonaws.com\"]}")),
     (C::ProviderArn, Federated("https://oidc.example.com/X")),
     (C::ProviderArn, Federated("arn:aws:iam::111122223333:oidc-provider/oidc.example.com/*")),
+    (C::ProviderAccount, Text("{\"Role\": {\"Arn\": \"arn:aws:iam::444455556666:role/app\", \"AssumeRolePolicyDocument\": {\"Version\": \"2012-10-17\", \"Statement\": [{\"Effect\": \"Allow\", \"Principal\": {\"Federated\": \"arn:aws:iam::111122223333:oidc-provider/oidc.example.com/X\"}, \"Action\": \"sts:AssumeRoleWithWebIdentity\", \"Condition\": {\"StringEquals\": {\"oidc.example.com/X:aud\": \"sts.amazonaws.com\", \"oidc.example.com/X:sub\": \"system:serviceaccount:demo:app\"}}}]}}}")),
+    (C::ProviderUrl, Text("{\"Url\": \"http://oidc.example.com/X\", \"ClientIDList\": [\"sts.amazonaws.com\"]}")),
+    (C::Thumbprint, Text("{\"Url\": \"oidc.example.com/X\", \"ThumbprintList\": [\"9E:99:A4:8A:99:60:B1:49:26:BB:7F:3B:02:E2:2D:A2:B0:AB:72:80\"]}")),
+    (C::Thumbprint, Text("{\"Url\": \"oidc.example.com/X\", \"ThumbprintList\": [\"9e99a48a9960b14926bb7f3b02e22da2b0ab72809e99a48a9960b14926bb7f3b\"]}")),
     (C::AccountId, Federated("arn:aws:iam::1111:oidc-provider/oidc.example.com/X")),
     (C::AccountId, Federated("arn:aws:iam::account:oidc-provider/oidc.example.com/X")),
     (C::AccountId, Federated("arn:aws:iam:::oidc-provider/oidc.example.com/X")),
@@ -145,18 +160,34 @@ const CASES: &[(Code, Input)] = &[
     (C::WrongPrincipal, Statement("\"Principal\": {\"Service\": \"ec2.amazonaws.com\"}, \"Action\": \"sts:AssumeRoleWithWebIdentity\"")),
     (C::PrincipalWildcard, Statement("\"Principal\": \"*\", \"Action\": \"sts:AssumeRole\"")),
     (C::Operator, Condition("{\"StringEqual\": {\"oidc.example.com/X:sub\": \"system:serviceaccount:demo:app\"}}")),
+    (C::OperatorType, Condition("{\"ArnLike\": {\"oidc.example.com/X:sub\": \"system:serviceaccount:demo:app\"}}")),
+    (C::ForAllValues, Condition("{\"ForAllValues:StringEquals\": {\"oidc.example.com/X:sub\": \"system:serviceaccount:demo:app\"}}")),
     (C::ConditionKey, Condition("{\"StringEquals\": {\"oidc.example.com/X:subject\": \"system:serviceaccount:demo:app\"}}")),
     (C::ConditionKey, Condition("{\"StringEquals\": {\"oidc.example.com/X\": \"system:serviceaccount:demo:app\"}}")),
+    (C::ConditionKey, Condition("{\"StringEquals\": {\"sub\": \"system:serviceaccount:demo:app\"}}")),
     (C::Placeholder, Federated("arn:aws:iam::ACCOUNT_ID:oidc-provider/oidc.example.com/X")),
     (C::Placeholder, Statement("\"Action\": \"s3:ListBucket\", \"Resource\": \"arn:aws:s3:::[BUCKET]\"")),
+    (C::Placeholder, Condition("{\"StringEquals\": {\"oidc.example.com/X:sub\": \"system:serviceaccount:NAMESPACE:NAME\"}}")),
     (C::ObjectActionOnBucket, Statement("\"Action\": \"s3:GetObject\", \"Resource\": \"arn:aws:s3:::reports\"")),
     (C::BucketActionOnObjects, Statement("\"Action\": \"s3:ListBucket\", \"Resource\": \"arn:aws:s3:::reports/*\"")),
     (C::ResourceArn, Statement("\"Action\": \"s3:ListBucket\", \"Resource\": \"s3://reports\"")),
     (C::AnnotationKey, Text("kind: ServiceAccount\nmetadata:\n  annotations:\n    eks.amazon.com/role-arn: arn:aws:iam::111122223333:role/app\n")),
+    (C::AnnotationKey, Text("kind: ServiceAccount\nmetadata:\n  annotations:\n    eks.amazonaws.com/role_arn: arn:aws:iam::111122223333:role/app\n")),
+    (C::AnnotationKey, Text("kind: ServiceAccount\nmetadata:\n  annotations:\n    eks.amazonaws.com/iam-role: arn:aws:iam::111122223333:role/app\n")),
+    (C::AnnotationMisplaced, Text("kind: Pod\nmetadata:\n  annotations:\n    eks.amazonaws.com/role-arn: arn:aws:iam::111122223333:role/app\nspec:\n  serviceAccountName: app\n  containers: []\n---\nkind: ServiceAccount\nmetadata: {name: app}\n")),
+    (C::AnnotationUnread, Text("kind: Pod\nmetadata:\n  annotations:\n    eks.amazonaws.com/role-arn: arn:aws:iam::111122223333:role/app\nspec:\n  serviceAccountName: app\n  containers: []\n")),
+    (C::AnnotationUnread, Text("kind: ServiceAccount\nmetadata:\n  annotations:\n    example.com/iam-role: arn:aws:iam::111122223333:role/app\n")),
+    (C::AnnotationUnread, Text("kind: ServiceAccount\nmetadata:\n  annotations:\n    eks.amazonaws.com/skip-containers: proxy\n")),
     (C::RoleArn, Text("kind: ServiceAccount\nmetadata:\n  annotations:\n    eks.amazonaws.com/role-arn: role/app\n")),
     (C::UnknownReference, Template("  A:\n    Type: AWS::IAM::Role\n    DependsOn: Bucket\n")),
+    (C::KeyNotSubstituted, Template("  A:\n    Type: AWS::IAM::Role\n    Properties:\n      AssumeRolePolicyDocument:\n        Version: \"2012-10-17\"\n        Statement:\n          Effect: Allow\n          Principal: {Federated: !Ref \"AWS::StackName\"}\n          Action: sts:AssumeRoleWithWebIdentity\n          Condition: {StringEquals: {\"${AWS::Region}.example.com:sub\": system:serviceaccount:demo:app}}\n")),
     (C::UnknownReference, Template("  A:\n    Type: AWS::IAM::Role\n    Properties: {RoleName: !Ref Name}\n")),
 ];
+
+/// Each case's code and its whole text.
+pub(super) fn cases() -> impl Iterator<Item = (Code, String)> {
+    CASES.iter().map(|(code, input)| (*code, input.whole()))
+}
 
 #[test]
 fn lint_says_what_stands_in_the_file() {
@@ -178,7 +209,12 @@ fn lint_says_what_stands_in_the_file() {
             let shown = input.shown().replace('\u{a0}', "<U+00A0>");
             all.push_str(&super::indented(&shown));
             for finding in of_code {
-                writeln!(all, "{}", finding.message).unwrap();
+                let times = if finding.count > 1 {
+                    format!(" ({} times)", finding.count)
+                } else {
+                    String::new()
+                };
+                writeln!(all, "{}{times}", finding.message).unwrap();
                 for line in finding.fix.iter().flat_map(|fix| fix.lines()) {
                     writeln!(all, "fix: {line}").unwrap();
                 }

@@ -3,7 +3,7 @@
 
 use super::required::{Refusal, Uncovered, refuse};
 use super::{Outcome, Review, Subject};
-use crate::identity::{Defaults, Identity, Key, Lookup, Warnings};
+use crate::identity::{Defaults, Identity, Key, Lookup, LookupFailed, Warnings};
 use crate::mutation::{Jitter, MutationSettings, PatchText, Plan, Pod, Scope, Status, plan};
 
 /// The flags that decide about an admission.
@@ -122,6 +122,26 @@ impl Candidate<'_> {
             admission.require(*key, &uncovered);
         }
         admission
+    }
+}
+
+impl Candidate<'_> {
+    /// Hands the plan that [`admit`](Self::admit) makes with the same arguments to
+    /// `look`: what each container lacks, and whether it has a usable identity once
+    /// it has that. `None` where no source gives an identity.
+    ///
+    /// # Errors
+    /// [`LookupFailed`] where a source that might decide is unknown.
+    pub fn planned<R>(
+        &self,
+        lookup: &Lookup,
+        policy: &AdmissionSettings,
+        jitter: Jitter,
+        look: impl FnOnce(&Identity<'_>, &Plan<'_>) -> R,
+    ) -> Result<Option<R>, LookupFailed> {
+        let Some(identity) = lookup.identity(&policy.defaults)? else { return Ok(None) };
+        let plan = plan(self.pod, self.scope, &identity, &policy.settings, jitter);
+        Ok(Some(look(&identity, &plan)))
     }
 }
 

@@ -8,7 +8,7 @@ use text::Line as OneLine;
 use super::{AdmissionSettings, Candidate};
 use crate::identity::{Identity, Lookup, MAX_VALUE_BYTES, Observed};
 use crate::mutation::{
-    ContainerPlan, EnvSource, Jitter, LABEL, LABEL_VALUE, Mounted, Plan, Variables, Verdict, plan,
+    ContainerPlan, EnvSource, Jitter, LABEL, LABEL_VALUE, Mounted, Plan, Variables, Verdict,
 };
 
 /// What an admission does to a pod, line by line.
@@ -50,6 +50,11 @@ pub enum Mark {
     There,
     /// It is not added, and the line's `why` says why.
     NotAdded,
+    /// For this reason the container runs as somebody else, or as nobody.
+    Problem,
+    /// Whether the container has a usable identity depends on it, and nobody
+    /// knows it before the container runs.
+    NotKnown,
 }
 
 impl Candidate<'_> {
@@ -61,18 +66,19 @@ impl Candidate<'_> {
         policy: &AdmissionSettings,
         jitter: Jitter,
     ) -> Explanation {
-        let identity = match lookup.identity(&policy.defaults) {
-            Err(failed) => return Explanation::none(format!("unknown: {failed}")),
-            Ok(None) => return Explanation::none(self.why_not(lookup, policy)),
-            Ok(Some(identity)) => identity,
-        };
-        let plan = plan(self.pod, self.scope, &identity, &policy.settings, jitter);
-        let from = origin(lookup, policy);
-        let text = match &identity {
-            Identity::WebIdentity(web) => format!("role {}, from {from}", web.role_arn),
-            Identity::ContainerCredentials(_) => format!("container credentials, from {from}"),
-        };
-        Explanation { identity: text, parts: parts(&plan, policy) }
+        let explained = self.planned(lookup, policy, jitter, |identity, plan| {
+            let from = origin(lookup, policy);
+            let text = match identity {
+                Identity::WebIdentity(web) => format!("role {}, from {from}", web.role_arn),
+                Identity::ContainerCredentials(_) => format!("container credentials, from {from}"),
+            };
+            Explanation { identity: text, parts: parts(plan, policy) }
+        });
+        match explained {
+            Err(failed) => Explanation::none(format!("unknown: {failed}")),
+            Ok(None) => Explanation::none(self.why_not(lookup, policy)),
+            Ok(Some(explanation)) => explanation,
+        }
     }
 
     fn why_not(&self, lookup: &Lookup, policy: &AdmissionSettings) -> String {
@@ -99,13 +105,16 @@ impl Explanation {
 }
 
 impl Mark {
-    /// The character that a line begins with: `+` added, `=` there already, `-` not added.
+    /// The character that a line begins with: `+` added, `=` there already, `-` not added,
+    /// `!` a problem, `?` not known.
     #[must_use]
     pub fn as_char(self) -> char {
         match self {
             Self::Added => '+',
             Self::There => '=',
             Self::NotAdded => '-',
+            Self::Problem => '!',
+            Self::NotKnown => '?',
         }
     }
 }
@@ -193,6 +202,17 @@ fn lines(container: &ContainerPlan<'_>, plan: &Plan<'_>, policy: &AdmissionSetti
         }
     };
     lines.push(Line { mark, what: "mount".to_owned(), why });
+    let usability = &container.usability;
+    lines.extend(usability.problems().map(|problem| Line {
+        mark: Mark::Problem,
+        what: "identity".to_owned(),
+        why: format!("{}; {}", problem.what(), problem.advice()),
+    }));
+    lines.extend(usability.not_known().map(|variable| Line {
+        mark: Mark::NotKnown,
+        what: variable.to_owned(),
+        why: "known only when the container runs".to_owned(),
+    }));
     lines
 }
 

@@ -7,6 +7,7 @@ use text::{escaped, shortened};
 
 use super::Outcome;
 use crate::identity::Key;
+use crate::mutation::Problem;
 
 /// Why a pod is denied, and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,21 +22,24 @@ impl Refusal {
     }
 }
 
-/// The containers that would run without credentials: the first few by name.
+/// The containers that would run without credentials: the first few by name,
+/// and why.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Uncovered {
     names: Vec<String>,
+    reasons: Vec<String>,
     more: usize,
 }
 
 impl Uncovered {
     const NAMED: usize = 5;
+    const EXPLAINED: usize = 3;
 
-    pub(super) fn of<'n>(mut names: impl Iterator<Item = &'n str>) -> Self {
-        let first = names.by_ref().take(Self::NAMED);
+    pub(super) fn of<'n>(mut all: impl Iterator<Item = (&'n str, Problem<'n>)>) -> Self {
+        let first = all.by_ref().take(Self::NAMED);
         // A container's name has 63 characters at most.
-        let first = first.map(|name| shortened(name, 63)).collect();
-        Self { names: first, more: names.count() }
+        let (names, reasons) = first.map(|(name, why)| (shortened(name, 63), why.what())).unzip();
+        Self { names, reasons, more: all.count() }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -46,10 +50,18 @@ impl Uncovered {
 impl fmt::Display for Uncovered {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.names.join(", "))?;
-        match self.more {
-            0 => Ok(()),
-            more => write!(f, " and {more} more"),
+        if self.more > 0 {
+            write!(f, " and {} more", self.more)?;
         }
+        f.write_str(" would run without credentials (")?;
+        let several = self.names.len() > 1;
+        let explained = self.names.iter().zip(&self.reasons).take(Self::EXPLAINED);
+        for (place, (name, reason)) in explained.enumerate() {
+            let separator = if place == 0 { "" } else { "; " };
+            let name = if several { format!("{}: ", shortened(name, 24)) } else { String::new() };
+            write!(f, "{separator}{name}{reason}")?;
+        }
+        f.write_str(")")
     }
 }
 
@@ -74,7 +86,7 @@ pub(super) fn refuse(
         | Outcome::PatchTooLarge
         | Outcome::BadRequest => return None,
         Outcome::NoCredentials => format!(
-            "container {uncovered} would run without credentials; remove its AWS_ variables and \
+            "container {uncovered}; remove its AWS_ variables and \
              what is mounted at the token's path, or name the container in skip-containers"
         ),
         Outcome::NotConfigured => format!(
@@ -120,9 +132,12 @@ mod tests {
 
     #[test]
     fn names_the_containers_and_what_failed() {
-        let uncovered = Uncovered::of(["app", "sidecar"].into_iter());
+        let half = Problem::HalfPair { has: "A", lacks: "B" };
+        let uncovered = [("app", half), ("sidecar", Problem::EmptyValue("A"))];
+        let uncovered = Uncovered::of(uncovered.into_iter());
         let refusal = refuse(Outcome::NoCredentials, APP, &uncovered, None).expect("refused");
-        assert!(refusal.message().contains("app, sidecar"), "{refusal:?}");
+        let wanted = "container app, sidecar would run without credentials (app: A is set without B; sidecar: A is";
+        assert!(refusal.message().contains(wanted), "{refusal:?}");
         let refusal = refuse(Outcome::LookupFailed, APP, &Uncovered::default(), Some("timed out"))
             .expect("refused");
         assert!(refusal.message().contains("timed out"), "{refusal:?}");
@@ -131,7 +146,8 @@ mod tests {
     #[test]
     fn stays_short_whatever_the_names_and_the_reason() {
         let long = "x".repeat(1 << 20);
-        let uncovered = Uncovered::of(std::iter::repeat_n(long.as_str(), 10_000));
+        let taken = Problem::MountPathTaken { by: &long, has_token: false };
+        let uncovered = Uncovered::of(std::iter::repeat_n((long.as_str(), taken), 10_000));
         let refusal = refuse(Outcome::NoCredentials, APP, &uncovered, None).expect("refused");
         assert!(refusal.message().contains("… and 9995 more would run"), "{refusal:?}");
         assert!(refusal.message().len() < 1_000);

@@ -40,6 +40,14 @@ pub enum WarningKind {
     /// A container sets credentials of its own, which SDKs prefer to the
     /// injected ones.
     OwnCredentials,
+    /// A container sets one of two variables that SDKs need both.
+    HalfPair,
+    /// A container sets a variable of credentials to the empty text.
+    EmptyValue,
+    /// A container's token file lies under none of its mounts.
+    TokenFileNotMounted,
+    /// A volume that can't be written to is mounted above the token's mount path.
+    ObstructedMount,
     /// Another volume is mounted at the token's path.
     MountPathTaken,
     /// The pod's own token volume has another audience.
@@ -57,11 +65,15 @@ pub enum WarningKind {
 
 impl WarningKind {
     /// Every kind.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 14] = [
         Self::UnreadableValue,
         Self::OddRoleArn,
         Self::NearMiss,
         Self::OwnCredentials,
+        Self::HalfPair,
+        Self::EmptyValue,
+        Self::TokenFileNotMounted,
+        Self::ObstructedMount,
         Self::MountPathTaken,
         Self::OtherAudience,
         Self::OtherLabel,
@@ -78,6 +90,10 @@ impl WarningKind {
             Self::OddRoleArn => "odd-role-arn",
             Self::NearMiss => "near-miss",
             Self::OwnCredentials => "own-credentials",
+            Self::HalfPair => "half-pair",
+            Self::EmptyValue => "empty-value",
+            Self::TokenFileNotMounted => "token-file-not-mounted",
+            Self::ObstructedMount => "obstructed-mount",
             Self::MountPathTaken => "mount-path-taken",
             Self::OtherAudience => "other-audience",
             Self::OtherLabel => "other-label",

@@ -5,7 +5,8 @@ use serde::Deserialize;
 use serde::de::Deserializer;
 
 use super::chunks::Chunks;
-use super::env::{Env, EnvItems, file};
+use super::env::{Env, EnvFrom, EnvItems, file};
+use super::folders::{is_odd, may_be_above};
 use super::items::items;
 use super::text::Text;
 
@@ -47,6 +48,8 @@ pub(super) struct VolumeMount<'a> {
     pub(super) name: Text<'a>,
     pub(super) mount_path: Text<'a>,
     pub(super) is_sub_path: bool,
+    pub(super) read_only: bool,
+    is_odd: bool,
 }
 
 /// A container as it is written.
@@ -57,6 +60,8 @@ struct Written<'a> {
     name: Text<'a>,
     #[serde(borrow, default)]
     env: Option<EnvItems<'a>>,
+    #[serde(default)]
+    env_from: Option<EnvFrom>,
     #[serde(borrow, default)]
     volume_mounts: Option<Mounts<'a>>,
 }
@@ -75,6 +80,8 @@ struct WrittenMount<'a> {
     sub_path: Option<Text<'a>>,
     #[serde(borrow, default)]
     sub_path_expr: Option<Text<'a>>,
+    #[serde(default)]
+    read_only: Option<bool>,
 }
 
 impl<'a> Containers<'a> {
@@ -130,12 +137,15 @@ impl<'a> Containers<'a> {
     fn take(&mut self, container: Written<'a>) {
         let index = self.count;
         self.count += 1;
-        let Written { name, env, volume_mounts } = container;
+        let Written { name, env, env_from, volume_mounts } = container;
         let (has_env, has_mounts) = (env.is_some(), volume_mounts.is_some());
-        if name.is_empty() && !has_env && !has_mounts {
+        if name.is_empty() && !has_env && !has_mounts && env_from.is_none() {
             return;
         }
-        let EnvItems { env, files } = env.unwrap_or_default();
+        let EnvItems { mut env, files } = env.unwrap_or_default();
+        if let Some(from) = &env_from {
+            env.take_from(from);
+        }
         for (place, value) in (0..).zip(files) {
             if !value.is_empty() {
                 self.files.push((index, place, value));
@@ -154,26 +164,37 @@ impl<'p> Container<'p> {
         (begin..end).filter_map(move |place| of.mounts.get(place))
     }
 
-    /// Whether the variable, which names the token's file, has that value.
-    pub(super) fn says(&self, name: &str, value: &str) -> bool {
-        let Some(place) = file(name) else { return false };
+    /// The value of a variable that names the token's file, where it is written
+    /// down.
+    pub(super) fn file(&self, name: &str) -> Option<&'p str> {
+        let place = file(name)?;
         // Sorted by container: they came in that order.
         let (index, files) = (self.index, &self.of.files);
         let first = files.partition_point(|(of, ..)| (*of as usize) < index);
         (first..first + 2)
             .filter_map(|at| files.get(at))
-            .any(|(of, at, own)| *of as usize == index && *at as usize == place && &**own == value)
+            .find(|(of, at, _)| *of as usize == index && *at as usize == place)
+            .map(|(_, _, own)| &**own)
+    }
+}
+
+impl VolumeMount<'_> {
+    /// Whether it is worth a look whether it is mounted above `path`.
+    pub(super) fn may_be_above(&self, path: &str) -> bool {
+        self.is_odd || may_be_above(&self.mount_path, path)
     }
 }
 
 impl<'a> Mounts<'a> {
     /// An API server takes no mount that has no volume or no path.
     fn take(&mut self, mount: WrittenMount<'a>) {
-        let WrittenMount { name, mount_path, sub_path, sub_path_expr } = mount;
+        let WrittenMount { name, mount_path, sub_path, sub_path_expr, read_only } = mount;
         if !name.is_empty() && !mount_path.is_empty() {
             let is_sub_path =
                 [sub_path, sub_path_expr].iter().flatten().any(|path| !path.is_empty());
-            self.0.push(VolumeMount { name, mount_path, is_sub_path });
+            let read_only = read_only == Some(true);
+            let is_odd = is_odd(&mount_path);
+            self.0.push(VolumeMount { name, mount_path, is_sub_path, read_only, is_odd });
         }
     }
 }

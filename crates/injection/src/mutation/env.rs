@@ -1,24 +1,26 @@
 //! The environment of a container, as far as it decides about credentials.
 
 use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny};
+use serde::de::Deserializer;
 
 use super::items::items;
 use super::text::Text;
 
-/// The variables that are looked at, in the order of their bits.
+/// The variables that are looked at, in the order of their bits. The first
+/// [`CREDENTIALS`] of them decide whose credentials a container uses.
 const NAMES: [&str; 10] = [
     "AWS_ROLE_ARN",
     "AWS_WEB_IDENTITY_TOKEN_FILE",
     "AWS_CONTAINER_CREDENTIALS_FULL_URI",
     "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+    "AWS_ACCESS_KEY_ID",
     "AWS_STS_REGIONAL_ENDPOINTS",
     "AWS_DEFAULT_REGION",
     "AWS_REGION",
     "AWS_ROLE_SESSION_NAME",
-    "AWS_ACCESS_KEY_ID",
     "AWS_ENDPOINT_URL_STS",
 ];
+const CREDENTIALS: usize = 5;
 
 /// Those whose value is looked at: where the token is.
 const FILES: [&str; 2] = ["AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"];
@@ -29,6 +31,23 @@ const FILES: [&str; 2] = ["AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_AUTHORIZ
 pub(super) struct Env {
     present: u16,
     set: u16,
+    /// Of the variables of credentials: those from a reference that may be absent.
+    optional: u8,
+    /// Of the variables of credentials: those that `envFrom` may set.
+    from: u8,
+}
+
+/// The value that a variable has once the container runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Value {
+    /// Nothing sets the variable.
+    Absent,
+    /// It is there, and empty.
+    Empty,
+    /// Nobody knows before the container runs whether it has one.
+    NotKnown,
+    /// It has one, be it one that is only known later.
+    Set,
 }
 
 /// The same while it is read, with the values that are looked at.
@@ -37,6 +56,10 @@ pub(super) struct EnvItems<'a> {
     pub(super) env: Env,
     pub(super) files: [Text<'a>; 2],
 }
+
+/// The variables that a container's `envFrom` may set.
+#[derive(Debug, Default)]
+pub(super) struct EnvFrom(u8);
 
 /// An environment variable: its name decides what is added, its value only
 /// whether the container has credentials.
@@ -48,7 +71,31 @@ struct Variable<'a> {
     #[serde(borrow, default)]
     value: Option<Text<'a>>,
     #[serde(default)]
-    value_from: Option<IgnoredAny>,
+    value_from: Option<ValueFrom>,
+}
+
+/// Where a value comes from. A field of the pod is always there.
+#[derive(Deserialize)]
+struct ValueFrom {
+    #[serde(default, rename = "secretKeyRef")]
+    secret: Option<Reference>,
+    #[serde(default, rename = "configMapKeyRef")]
+    config_map: Option<Reference>,
+    #[serde(default, rename = "fileKeyRef")]
+    file: Option<Reference>,
+}
+
+#[derive(Deserialize)]
+struct Reference {
+    #[serde(default)]
+    optional: Option<bool>,
+}
+
+/// All keys of a `ConfigMap` or a Secret, each with the prefix before it.
+#[derive(Deserialize)]
+struct Source<'a> {
+    #[serde(borrow, default)]
+    prefix: Option<Text<'a>>,
 }
 
 impl Env {
@@ -56,9 +103,36 @@ impl Env {
         self.present & bit(name) != 0
     }
 
-    /// Whether it has a value, be it one that is only known later.
-    pub(super) fn is_set(self, name: &str) -> bool {
-        self.set & bit(name) != 0
+    /// Whether nothing sets a variable of credentials.
+    pub(super) fn is_bare(self) -> bool {
+        self.present & CREDENTIALS_MASK == 0 && self.from == 0
+    }
+
+    /// What a variable of credentials has. What the container sets itself wins
+    /// over `envFrom`.
+    pub(super) fn value(self, name: &str) -> Value {
+        let bit = bit(name);
+        let of_credentials = |mask: u8| u16::from(mask) & bit != 0;
+        match () {
+            () if self.set & bit != 0 => Value::Set,
+            () if of_credentials(self.optional) => Value::NotKnown,
+            () if self.present & bit != 0 => Value::Empty,
+            () if of_credentials(self.from) => Value::NotKnown,
+            () => Value::Absent,
+        }
+    }
+
+    pub(super) fn take_from(&mut self, from: &EnvFrom) {
+        self.from = from.0;
+    }
+}
+
+const CREDENTIALS_MASK: u16 = (1 << CREDENTIALS) - 1;
+
+impl ValueFrom {
+    fn is_optional(&self) -> bool {
+        let references = [&self.secret, &self.config_map, &self.file];
+        references.into_iter().flatten().any(|reference| reference.optional == Some(true))
     }
 }
 
@@ -71,10 +145,17 @@ impl<'a> EnvItems<'a> {
         let Self { env, files } = self;
         let value = variable.value.unwrap_or_default();
         env.present |= bit;
-        if variable.value_from.is_some() || !value.is_empty() {
-            env.set |= bit;
-        } else {
-            env.set &= !bit;
+        // The bits of credentials fit, the others are not asked for.
+        let of_credentials = u8::try_from(bit).unwrap_or_default();
+        match &variable.value_from {
+            // Where it is absent, what was set before stays.
+            Some(from) if from.is_optional() => env.optional |= of_credentials,
+            Some(_) => env.set |= bit,
+            None if !value.is_empty() => env.set |= bit,
+            None => {
+                env.set &= !bit;
+                env.optional &= !of_credentials;
+            }
         }
         if let Some(file) = file(&variable.name).and_then(|place| files.get_mut(place)) {
             *file = value;
@@ -82,9 +163,26 @@ impl<'a> EnvItems<'a> {
     }
 }
 
+impl EnvFrom {
+    fn take(&mut self, source: &Source<'_>) {
+        let prefix = source.prefix.as_deref().unwrap_or_default();
+        for (place, name) in NAMES.iter().take(CREDENTIALS).enumerate() {
+            if name.len() > prefix.len() && name.starts_with(prefix) {
+                self.0 |= 1 << place;
+            }
+        }
+    }
+}
+
 impl<'de: 'a, 'a> Deserialize<'de> for EnvItems<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         items(deserializer, EnvItems::<'de>::take)
+    }
+}
+
+impl<'de> Deserialize<'de> for EnvFrom {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        items::<_, Source<'de>, Self>(deserializer, |made, item| made.take(&item))
     }
 }
 

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::chunks::Chunks;
 use super::containers::ExistingEphemeralContainers;
+use super::usable::{Problem, Usability};
 use crate::identity::{Expiration, Warnings};
 
 /// The containers of a pod that a request may change.
@@ -63,7 +64,6 @@ pub enum Status {
 
 /// What one container lacks. Containers that annotations leave out have no plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "independent facts about a container")]
 pub struct ContainerPlan<'p> {
     /// The list that the container is in.
     pub list: List,
@@ -77,8 +77,8 @@ pub struct ContainerPlan<'p> {
     pub mount: bool,
     /// What the container already has at the token's mount path.
     pub mounted: Mounted<'p>,
-    /// Whether the container has credentials once the patch is applied.
-    pub covered: bool,
+    /// Whether the container has a usable identity once the patch is applied.
+    pub usability: Usability<'p>,
     pub(super) has_env: bool,
     pub(super) has_mounts: bool,
 }
@@ -220,9 +220,10 @@ impl<'p> Plan<'p> {
         self.mount_path
     }
 
-    /// The containers that take part and would run without credentials.
-    pub fn uncovered(&self) -> impl Iterator<Item = &'p str> {
-        self.containers.iter().filter(|it| !it.covered).map(|it| it.name)
+    /// The containers that take part and would run without credentials, and why.
+    pub fn uncovered(&self) -> impl Iterator<Item = (&'p str, Problem<'p>)> {
+        let containers = self.containers.iter();
+        containers.filter_map(|it| Some((it.name, it.usability.lacks_credentials()?)))
     }
 }
 

@@ -22,6 +22,7 @@ pub(super) struct ContainerIdentity<'p> {
     pub(super) session_name: bool,
     pub(super) shared: &'p Shared<'p>,
     pub(super) audience: &'p str,
+    pub(super) windows: bool,
 }
 
 impl<'p> ContainerIdentity<'p> {
@@ -49,6 +50,7 @@ impl<'p> ContainerIdentity<'p> {
                     session_name: web.session_name,
                     shared: &web.shared,
                     audience: web.audience,
+                    windows,
                 }
             }
             Identity::ContainerCredentials(container) => {
@@ -65,6 +67,7 @@ impl<'p> ContainerIdentity<'p> {
                     session_name: false,
                     shared: &container.shared,
                     audience: &names.audience,
+                    windows,
                 }
             }
         }

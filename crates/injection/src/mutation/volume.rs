@@ -1,23 +1,26 @@
 //! Which volume of the pod holds the token, or what the new one is called.
 
 use std::cell::OnceCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::fmt;
 
 use serde::Deserialize;
-use serde::de::Deserializer;
+use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 
 use super::chunks::Chunks;
 use super::items::items;
 use super::pod::Pod;
 use super::text::Text;
 
-/// The pod's volumes: their names, and the service-account tokens that they
-/// project. All else of them means nothing here.
+/// The pod's volumes: their names, the service-account tokens that they project,
+/// and which of them nobody can write to. All else of them means nothing here.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Volumes<'a> {
     names: Chunks<Text<'a>>,
     /// With the place of the volume's name, in the order of the volumes.
     tokens: Chunks<(u32, Token<'a>)>,
+    /// The places of the names of volumes that no container can write to.
+    read_only: Chunks<u32>,
 }
 
 /// A service-account token at a path of its volume.
@@ -27,12 +30,19 @@ pub(super) struct Token<'a> {
     path: Text<'a>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default)]
 struct Volume<'a> {
-    #[serde(borrow, default)]
     name: Text<'a>,
-    #[serde(borrow, default)]
     projected: Option<Projected<'a>>,
+    read_only: bool,
+}
+
+/// A source that is read-only where it says so.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Storage {
+    #[serde(default)]
+    read_only: Option<bool>,
 }
 
 #[derive(Deserialize)]
@@ -69,6 +79,9 @@ impl<'a> Volumes<'a> {
         // No review has so many.
         let place = u32::try_from(self.names.len()).unwrap_or(u32::MAX);
         self.names.push(volume.name);
+        if volume.read_only {
+            self.read_only.push(place);
+        }
         if let Some(Projected { sources: Some(Sources(tokens)) }) = volume.projected {
             tokens.into_iter().for_each(|token| self.tokens.push((place, token)));
         }
@@ -78,6 +91,47 @@ impl<'a> Volumes<'a> {
     fn tokens_at(&self, path: &str) -> impl Iterator<Item = (&str, &Token<'a>)> {
         let at = self.tokens.iter().filter(move |(_, token)| &*token.path == path);
         at.filter_map(|(place, token)| Some((&**self.names.get(*place as usize)?, token)))
+    }
+}
+
+impl<'a> Volume<'a> {
+    fn take<A: MapAccess<'a>>(&mut self, member: &str, map: &mut A) -> Result<(), A::Error> {
+        match member {
+            "name" => self.name = map.next_value()?,
+            "projected" => {
+                self.projected = map.next_value()?;
+                self.read_only |= self.projected.is_some();
+            }
+            // kubelet mounts these read-only whatever the mount says.
+            "secret" | "configMap" | "downwardAPI" | "image" => {
+                self.read_only |= map.next_value::<Option<IgnoredAny>>()?.is_some();
+            }
+            "csi"
+            | "persistentVolumeClaim"
+            | "nfs"
+            | "iscsi"
+            | "fc"
+            | "flexVolume"
+            | "cephfs"
+            | "rbd"
+            | "glusterfs"
+            | "cinder"
+            | "quobyte"
+            | "scaleIO"
+            | "storageos"
+            | "portworxVolume"
+            | "azureDisk"
+            | "azureFile"
+            | "awsElasticBlockStore"
+            | "gcePersistentDisk" => {
+                let storage = map.next_value::<Option<Storage>>()?;
+                self.read_only |= storage.is_some_and(|it| it.read_only == Some(true));
+            }
+            _ => {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -94,6 +148,28 @@ impl<'a> Sources<'a> {
 impl<'de: 'a, 'a> Deserialize<'de> for Volumes<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         items(deserializer, Volumes::<'de>::take)
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Volume<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ByMember;
+        impl<'de> Visitor<'de> for ByMember {
+            type Value = Volume<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a volume")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Volume<'de>, A::Error> {
+                let mut volume = Volume::default();
+                while let Some(member) = map.next_key::<Text<'de>>()? {
+                    volume.take(&member, &mut map)?;
+                }
+                Ok(volume)
+            }
+        }
+        deserializer.deserialize_map(ByMember)
     }
 }
 
@@ -114,6 +190,8 @@ pub(super) struct TokenVolume<'p> {
     token_path: &'p str,
     /// By name; made when the first container asks, which is rare.
     others: OnceCell<HashMap<&'p str, OtherVolume<'p>>>,
+    /// Names; made when the first container asks, which is rare.
+    read_only: OnceCell<HashSet<&'p str>>,
 }
 
 /// A volume of the pod that projects a token at the path.
@@ -135,7 +213,19 @@ impl<'p> TokenVolume<'p> {
             (None, Some(volumes)) => (free_name(volumes, base), None),
             (None, None) => (base.to_owned(), None),
         };
-        Self { name, present, volumes, base, token_path, others: OnceCell::new() }
+        let (others, read_only) = (OnceCell::new(), OnceCell::new());
+        Self { name, present, volumes, base, token_path, others, read_only }
+    }
+
+    /// Whether no container can write to the pod's volume of that name. The
+    /// token's own is projected, whether the pod has it yet or not.
+    pub(super) fn is_read_only(&self, name: &str) -> bool {
+        let names = self.read_only.get_or_init(|| {
+            let all = self.volumes.into_iter();
+            let places = all.flat_map(|all| all.read_only.iter().map(move |place| (all, *place)));
+            places.filter_map(|(all, place)| Some(&**all.names.get(place as usize)?)).collect()
+        });
+        name == self.name || names.contains(name)
     }
 
     /// What the pod's volume of that name has at the token's path.

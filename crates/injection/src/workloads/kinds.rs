@@ -1,8 +1,12 @@
-//! The kinds that have a pod template, and where it is.
+//! Where the pod templates of a manifest are: of the built-in kinds by name, of others by shape.
 
 use json_patch::jsonptr::{Pointer, PointerBuf};
 use json_patch::{AddOperation, Patch, PatchOperation};
 use serde_json::{Value, json};
+use text::shortened;
+
+use super::passed_over::{PassedOver, Why};
+use super::shape::{MAX_DEPTH, Shapes};
 
 /// The pod templates of a document, and the objects without one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -24,15 +28,8 @@ pub struct Template {
     at: PointerBuf,
 }
 
-/// An object without a pod template that is known here.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PassedOver {
-    /// The object's kind and name, for people: `Service app`.
-    pub object: String,
-    /// It looks as if it made Pods (Argo's Rollout, say). Those are mutated
-    /// when they are created; here it stays as it is.
-    pub makes_pods: bool,
-}
+/// The longest name that Kubernetes accepts. A longer one would be copied for each template.
+const MAX_NAME_CHARS: usize = 253;
 
 /// The group, the kind, and the path to the pod template.
 const KINDS: [(&str, &str, &[&str]); 10] = [
@@ -49,49 +46,119 @@ const KINDS: [(&str, &str, &[&str]); 10] = [
     ("extensions", "Deployment", &["spec", "template"]),
 ];
 
+/// The built-in kinds that make no pods, by group. Whatever is in none of these lists is
+/// searched for pod templates by shape.
+const MAKE_NO_PODS: [(&str, &[&str]); 22] = [
+    (
+        "",
+        &[
+            "Binding",
+            "ConfigMap",
+            "Endpoints",
+            "Event",
+            "LimitRange",
+            "Namespace",
+            "Node",
+            "PersistentVolume",
+            "PersistentVolumeClaim",
+            "ResourceQuota",
+            "Secret",
+            "Service",
+            "ServiceAccount",
+        ],
+    ),
+    ("admissionregistration.k8s.io", &[]),
+    ("apiextensions.k8s.io", &[]),
+    ("apiregistration.k8s.io", &[]),
+    ("apps", &["ControllerRevision"]),
+    ("authentication.k8s.io", &[]),
+    ("authorization.k8s.io", &[]),
+    ("autoscaling", &["HorizontalPodAutoscaler", "Scale"]),
+    ("certificates.k8s.io", &[]),
+    ("coordination.k8s.io", &[]),
+    ("discovery.k8s.io", &[]),
+    ("events.k8s.io", &[]),
+    ("extensions", &["Ingress", "NetworkPolicy", "PodSecurityPolicy"]),
+    ("flowcontrol.apiserver.k8s.io", &[]),
+    ("internal.apiserver.k8s.io", &[]),
+    ("networking.k8s.io", &[]),
+    ("node.k8s.io", &[]),
+    ("policy", &["Eviction", "PodDisruptionBudget", "PodSecurityPolicy"]),
+    ("rbac.authorization.k8s.io", &[]),
+    ("resource.k8s.io", &[]),
+    ("scheduling.k8s.io", &["PriorityClass"]),
+    ("storage.k8s.io", &[]),
+];
+
 /// The pod templates of a document, those in a `List` too.
 #[must_use]
 pub fn templates(document: &Value) -> Templates {
     let mut templates = Templates::default();
-    templates.take(document, Pointer::root(), None);
+    templates.take(document, Pointer::root(), None, 0);
     templates
 }
 
 impl Templates {
     /// `item_of`: the group and kind that a typed list gives its items.
-    fn take(&mut self, value: &Value, at: &Pointer, item_of: Option<(&str, &str)>) {
-        let text = |member: &str| value[member].as_str().unwrap_or_default();
-        let (group, kind) = match (text("kind"), item_of) {
-            ("", Some(of)) => of,
-            (kind, _) => (group_of(text("apiVersion")), kind),
-        };
+    fn take(&mut self, value: &Value, at: &Pointer, item_of: Option<(&str, &str)>, depth: usize) {
+        let own = group_and_kind(value);
+        let (group, kind) = item_of.filter(|_| own.1.is_empty()).unwrap_or(own);
         if let (Some(item_kind), Value::Array(items)) = (kind.strip_suffix("List"), &value["items"])
+            && depth < MAX_DEPTH
         {
             for (index, item) in items.iter().enumerate() {
                 let at = joined(at, &["items", &index.to_string()]);
-                self.take(item, &at, (!item_kind.is_empty()).then_some((group, item_kind)));
+                let item_of = (!item_kind.is_empty()).then_some((group, item_kind));
+                self.take(item, &at, item_of, depth + 1);
             }
             return;
         }
         let metadata = &value["metadata"];
         let name = metadata["name"].as_str().or_else(|| metadata["generateName"].as_str());
         let kind_or_none = if kind.is_empty() { "object without a kind" } else { kind };
-        let object = format!("{kind_or_none} {}", name.unwrap_or("without a name"));
-        let known = KINDS.iter().find(|known| (known.0, known.1) == (group, kind));
-        let path = known.map(|(_, _, path)| joined(at, path));
+        let words = [kind_or_none, name.unwrap_or("without a name")];
+        let object = words.map(|word| shortened(word, MAX_NAME_CHARS)).join(" ");
+        let namespace = metadata["namespace"].as_str();
+        let Some(path) = template_path(group, kind) else {
+            if makes_no_pods(group, kind) {
+                self.passed_over.push(PassedOver { object, why: Why::MakesNone });
+            } else {
+                self.search(value, at, group, &object, namespace);
+            }
+            return;
+        };
         // A template without a spec makes no pods; the API server refuses it.
-        match path.filter(|path| spec(value, path, at).is_some()) {
-            Some(at) => self.found.push(Template {
-                object,
-                namespace: metadata["namespace"].as_str().map(str::to_owned),
-                at,
-            }),
-            None => self.passed_over.push(PassedOver {
-                object,
-                makes_pods: known.is_none()
-                    && value.pointer("/spec/template/spec/containers").is_some(),
-            }),
+        if has_template(value, path) {
+            let namespace = namespace.map(str::to_owned);
+            self.found.push(Template { object, namespace, at: joined(at, path) });
+        } else {
+            let missing = path.iter().copied().chain(["spec"]).collect::<Vec<_>>().join(".");
+            self.passed_over.push(PassedOver { object, why: Why::NoTemplate(missing) });
         }
+    }
+
+    /// What an object of a kind that is not built in has of pod templates.
+    fn search(
+        &mut self,
+        value: &Value,
+        at: &Pointer,
+        group: &str,
+        object: &str,
+        namespace: Option<&str>,
+    ) {
+        let patterns = holds_patterns(group);
+        let shapes = if patterns { Shapes::default() } else { Shapes::of(value, namespace) };
+        let mut whys = shapes.doubts;
+        if shapes.found.is_empty() && whys.is_empty() {
+            whys.push(Why::NoShape(shapes.hint));
+        }
+        self.found.extend(shapes.found.into_iter().map(|found| Template {
+            object: format!("{object} ({})", found.path),
+            namespace: found.namespace.map(|namespace| shortened(namespace, MAX_NAME_CHARS)),
+            at: at.concat(&found.at),
+        }));
+        let passed_over = |why| PassedOver { object: object.to_owned(), why };
+        self.passed_over.extend(whys.into_iter().map(passed_over));
     }
 }
 
@@ -137,13 +204,33 @@ impl Template {
     }
 }
 
-fn spec<'v>(value: &'v Value, path: &Pointer, object_at: &Pointer) -> Option<&'v Value> {
-    let within = path.strip_prefix(object_at)?;
-    within.resolve(value).ok()?.get("spec").filter(|spec| spec.is_object())
+/// The path from an object of a built-in kind to its pod template.
+pub(super) fn template_path(group: &str, kind: &str) -> Option<&'static [&'static str]> {
+    KINDS.iter().find(|known| (known.0, known.1) == (group, kind)).map(|known| known.2)
 }
 
-fn group_of(api_version: &str) -> &str {
-    api_version.split_once('/').map_or("", |(group, _)| group)
+/// Whether the object has a pod template with a spec at `path`.
+pub(super) fn has_template(object: &Value, path: &[&str]) -> bool {
+    path.iter().fold(object, |value, member| &value[*member])["spec"].is_object()
+}
+
+/// Whether it is a built-in kind that makes no pods.
+pub(super) fn makes_no_pods(group: &str, kind: &str) -> bool {
+    // An empty list: none of the group's kinds makes pods.
+    let built_in =
+        |of: &&(&str, &[&str])| of.0 == group && (of.1.is_empty() || of.1.contains(&kind));
+    MAKE_NO_PODS.iter().any(|of| built_in(&of))
+}
+
+/// Policies have patterns of pods, to compare others with.
+fn holds_patterns(group: &str) -> bool {
+    ["kyverno.io", "gatekeeper.sh"].iter().any(|of| group.ends_with(of))
+}
+
+/// The API group and the kind that an object names.
+pub(super) fn group_and_kind(object: &Value) -> (&str, &str) {
+    let text = |member: &str| object[member].as_str().unwrap_or_default();
+    (text("apiVersion").split_once('/').map_or("", |(group, _)| group), text("kind"))
 }
 
 fn joined(at: &Pointer, tokens: &[&str]) -> PointerBuf {
@@ -202,17 +289,30 @@ mod tests {
     }
 
     #[test]
-    fn passes_over_other_kinds_of_the_same_name_and_says_which_make_pods() {
-        let mut object = json!({
-            "apiVersion": "batch.example/v1", "kind": "Job", "metadata": {"name": "a"},
-            "spec": {"template": {"spec": {"containers": []}}},
+    fn holds_no_long_name_once_for_each_template() {
+        let long = "n".repeat(100_000);
+        let template = json!({"spec": {"containers": [{"image": "a"}]}});
+        let templates_of = |names: &str| json!({names: vec![template.clone(); 1_000]});
+        let document = json!({
+            "kind": long, "metadata": {"name": long, "namespace": long},
+            "spec": [templates_of("templates"), templates_of(&long)],
         });
-        let passed_over = |object: &Value| templates(object).passed_over[0].makes_pods;
-        assert!(passed_over(&object));
-        object["spec"] = json!({});
-        assert!(!passed_over(&object));
-        object["apiVersion"] = "batch/v1".into();
-        assert!(!passed_over(&object), "a template without a spec");
+        let templates = templates(&document);
+        assert_eq!(templates.found.len(), 1_000);
+        let bytes = |it: &Template| {
+            it.object.len() + it.namespace.as_ref().map_or(0, String::len) + it.at.len()
+        };
+        assert!(templates.found.iter().map(bytes).sum::<usize>() < 1_000 * 2_000);
+        assert_eq!(templates.passed_over[0].why, Why::TooDeep);
+    }
+
+    #[test]
+    fn ends_its_search_where_an_object_has_no_end() {
+        let mut document = json!({"spec": {"containers": [{"image": "a"}]}});
+        for _ in 0..100 {
+            document = json!({"kind": "Nest", "apiVersion": "example.com/v1", "spec": document});
+        }
+        assert_eq!(templates(&document).passed_over[0].why, Why::TooDeep);
     }
 
     #[test]

@@ -5,10 +5,15 @@
 //! Pure; manifests are JSON values, so that a field that this program has
 //! never heard of comes out as it went in.
 
+#[cfg(test)]
+mod cases;
 mod kinds;
 mod manifest;
 mod output;
+mod passed_over;
+mod shape;
 
-pub use kinds::{PassedOver, Template, Templates, templates};
+pub use kinds::{Template, Templates, templates};
 pub use manifest::read;
 pub use output::{diff, to_yaml};
+pub use passed_over::{PassedOver, Why};

@@ -50,6 +50,9 @@ struct Case {
     patch: Option<Patch>,
     #[serde(default)]
     warnings: Vec<String>,
+    /// Lines of the explanation, without the spaces before and in them.
+    #[serde(default)]
+    explained: Vec<String>,
     /// What the refusal says, where there must be one.
     #[serde(default)]
     refused: Option<String>,
@@ -152,6 +155,15 @@ impl Case {
         let Triage::Lookup(candidate) = review.triage() else { return };
         let lookup = self.lookup(candidate.key, &policy);
         let explained = candidate.explain(&lookup, &policy, Jitter(self.jitter));
+        let text = explained.to_string();
+        let lines: Vec<_> =
+            text.lines().map(|it| it.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+        for wanted in &self.explained {
+            assert!(lines.contains(wanted), "the explanation lacks {wanted:?}:\n{text}");
+        }
+        let unsure = lines.iter().filter(|line| line.starts_with(['?', '!']));
+        let unsure: Vec<_> = unsure.filter(|line| !self.explained.contains(line)).collect();
+        assert!(self.explained.is_empty() || unsure.is_empty(), "not in the case: {unsure:?}");
         let parts = explained.parts.iter().flat_map(|part| &part.lines);
         let mut explained: Vec<_> = parts
             .filter(|line| line.mark == Mark::Added)

@@ -2,7 +2,8 @@
 
 use injection::admission::{Admission, AdmissionSettings, Endpoint, Outcome, Triage, decode};
 use injection::identity::{
-    AnnotationKeys, ConfigMapEntry, Lookup, Observed, ServiceAccountReader, each_container_name,
+    AnnotationKeys, ConfigMapEntry, Lookup, Observed, ServiceAccountReader, WarningKind, Warnings,
+    each_container_name,
 };
 use injection::mutation::Jitter;
 use json_patch::PatchOperation;
@@ -10,12 +11,19 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
-use reference::Selection;
+use reference::{Seen, Selection};
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
 
-const MOUNT_PATHS: [&str; 5] = [
+const MOUNT_PATHS: [&str; 12] = [
     "/data",
+    "/var",
+    "/var/run/secrets",
+    "/run/./secrets//",
+    "/run",
+    "/vault/../var/run",
+    "/vault/token",
+    r"C:\Vault",
     "/var/run/secrets/eks.amazonaws.com/serviceaccount",
     "/var/run/secrets/eks.amazonaws.com/serviceaccount/",
     "/var/run/secrets/pods.eks.amazonaws.com/serviceaccount",
@@ -43,6 +51,19 @@ const ENV_NAMES: [&str; 10] = [
     "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
 ];
 const NAMES: [&str; 4] = ["app", "sidecar", "init", "debug"];
+
+const FILES: [&str; 9] = [
+    "",
+    "/vault/token",
+    "/vault/token/x",
+    "/run/secrets/eks.amazonaws.com/serviceaccount/token",
+    "/var/run/secrets/eks.amazonaws.com/serviceaccount/token",
+    r"C:\var\run\secrets\eks.amazonaws.com\serviceaccount\token",
+    r"c:\vault\token",
+    "vault/token",
+    "$(HOME)/token",
+];
+const PREFIXES: [&str; 5] = ["", "APP_", "AWS_", "AWS_ROLE_ARN", "AWS_WEB"];
 
 /// Any JSON that a later Kubernetes might put into a pod.
 fn unknown() -> impl Strategy<Value = Value> {
@@ -104,18 +125,33 @@ fn list(item: impl Strategy<Value = Value>, max: usize) -> impl Strategy<Value =
 }
 
 fn container() -> impl Strategy<Value = Value> {
-    let variable = object(vec![
-        ("name", always(one_of(&ENV_NAMES))),
-        ("value", maybe(".{0,4}".prop_map(Value::from))),
+    let reference = object(vec![
+        ("name", maybe(one_of(&NAMES))),
+        ("optional", maybe(any::<bool>().prop_map(Value::from))),
+    ])
+    .boxed();
+    let from = object(vec![
+        ("secretKeyRef", maybe(reference.clone())),
+        ("configMapKeyRef", maybe(reference)),
     ]);
+    let value = prop_oneof![".{0,4}".prop_map(Value::from), one_of(&FILES)].boxed();
+    // The API server takes no variable that has both.
+    let literal =
+        object(vec![("name", always(one_of(&ENV_NAMES))), ("value", maybe(value))]).boxed();
+    let referring =
+        object(vec![("name", always(one_of(&ENV_NAMES))), ("valueFrom", maybe(from))]).boxed();
+    let variable = prop_oneof![3 => literal, 1 => referring];
+    let source = object(vec![("prefix", maybe(one_of(&PREFIXES)))]);
     let mount = object(vec![
         ("name", always(one_of(&VOLUME_NAMES))),
         ("mountPath", always(one_of(&MOUNT_PATHS))),
         ("subPath", maybe(one_of(&["", "token"]))),
+        ("readOnly", maybe(any::<bool>().prop_map(Value::from))),
     ]);
     object(vec![
         ("name", always(one_of(&NAMES))),
         ("env", maybe(list(variable, 4))),
+        ("envFrom", maybe(list(source, 2))),
         ("volumeMounts", maybe(list(mount, 3))),
     ])
 }
@@ -127,7 +163,14 @@ fn volume() -> impl Strategy<Value = Value> {
     ]);
     let source = object(vec![("serviceAccountToken", maybe(token))]);
     let projected = object(vec![("sources", maybe(list(source, 2)))]);
-    object(vec![("name", always(one_of(&VOLUME_NAMES))), ("projected", maybe(projected))])
+    let storage = object(vec![("readOnly", maybe(any::<bool>().prop_map(Value::from)))]);
+    let name = || ("name", always(one_of(&VOLUME_NAMES)));
+    prop_oneof![
+        4 => object(vec![name(), ("projected", maybe(projected))]),
+        1 => object(vec![name(), ("secret", maybe(object(Vec::new())))]),
+        1 => object(vec![name(), ("persistentVolumeClaim", maybe(storage))]),
+        1 => object(vec![name(), ("emptyDir", maybe(object(Vec::new())))]),
+    ]
 }
 
 fn pod() -> impl Strategy<Value = Value> {
@@ -201,18 +244,45 @@ fn review(pod: &Value) -> Vec<u8> {
 }
 
 fn admitted(pod: &Value, lookup: &Lookup, jitter: i64) -> Admission {
+    admitted_by(Endpoint::Mutate, pod, lookup, jitter)
+}
+
+fn admitted_by(endpoint: Endpoint, pod: &Value, lookup: &Lookup, jitter: i64) -> Admission {
     let body = review(pod);
     let review = decode(&body).unwrap();
     match review.triage() {
         Triage::Settled(outcome) => Admission::of(outcome),
-        Triage::Lookup(candidate) => {
-            candidate.admit(lookup, &policy(), Endpoint::Mutate, Jitter(jitter))
-        }
+        Triage::Lookup(candidate) => candidate.admit(lookup, &policy(), endpoint, Jitter(jitter)),
     }
 }
 
+/// The kinds of warning that are of a container.
+const OF_CONTAINERS: [WarningKind; 6] = [
+    WarningKind::HalfPair,
+    WarningKind::EmptyValue,
+    WarningKind::TokenFileNotMounted,
+    WarningKind::MountPathTaken,
+    WarningKind::OwnCredentials,
+    WarningKind::ObstructedMount,
+];
+
 /// What the plain reference makes of the pod.
 fn by_reference(pod: &Value, lookup: &Lookup, jitter: i64) -> Value {
+    match lookup.identity(&policy().defaults) {
+        Ok(Some(identity)) => reference::mutated(pod, None, &identity, &selection(pod), jitter),
+        _ => pod.clone(),
+    }
+}
+
+/// What it sees of the containers then.
+fn seen_by_reference(pod: &Value, lookup: &Lookup) -> Vec<Seen> {
+    match lookup.identity(&policy().defaults) {
+        Ok(Some(identity)) => reference::seen(pod, None, &identity, &selection(pod)),
+        _ => Vec::new(),
+    }
+}
+
+fn selection(pod: &Value) -> Selection {
     let policy = policy();
     let keys = &policy.settings.keys;
     let names = |key: &str| {
@@ -220,13 +290,9 @@ fn by_reference(pod: &Value, lookup: &Lookup, jitter: i64) -> Value {
         let mut names = Vec::new();
         each_container_name(key, value?, |name| names.push(name.to_owned())).ok().map(|()| names)
     };
-    let selection = Selection {
+    Selection {
         skipped: names(&keys.skip_containers).unwrap_or_default(),
         included: names(&keys.include_containers),
-    };
-    match lookup.identity(&policy.defaults) {
-        Ok(Some(identity)) => reference::mutated(pod, None, &identity, &selection, jitter),
-        _ => pod.clone(),
     }
 }
 
@@ -311,6 +377,28 @@ proptest! {
     fn does_what_the_plain_reference_does(pod in pod(), lookup in lookup(), jitter in 0..=Jitter::MAX) {
         let patched = patched(&pod, &admitted(&pod, &lookup, jitter));
         prop_assert_eq!(&patched, &by_reference(&pod, &lookup, jitter), "{}", pod);
+    }
+
+    #[test]
+    fn sees_what_the_plain_reference_sees(pod in pod(), lookup in lookup()) {
+        let seen = seen_by_reference(&pod, &lookup);
+        let mut wanted = Vec::new();
+        wanted.extend(seen.iter().flat_map(|it| &it.kinds).map(|kind| (*kind).to_owned()));
+        wanted.sort();
+        let admission = admitted(&pod, &lookup, 0);
+        let counts = admission.warnings.counts().filter(|(kind, _)| OF_CONTAINERS.contains(kind));
+        let mut reported = Vec::new();
+        for (kind, count) in counts {
+            reported.extend((0..count).map(|_| kind.as_str().to_owned()));
+        }
+        reported.sort();
+        prop_assert_eq!(reported, wanted, "{}", pod);
+        let refused = admitted_by(Endpoint::Required, &pod, &lookup, 0).outcome == Outcome::NoCredentials;
+        prop_assert_eq!(refused, seen.iter().any(|it| !it.has_credentials), "{}", pod);
+        // A second pass sees the same.
+        let again = admitted(&patched(&pod, &admission), &lookup, 0).warnings;
+        let kinds = |all: &Warnings| all.counts().filter(|(kind, _)| OF_CONTAINERS.contains(kind)).collect::<Vec<_>>();
+        prop_assert_eq!(kinds(&again), kinds(&admission.warnings), "{}", pod);
     }
 
     #[test]

@@ -49,7 +49,8 @@ fn with_jwks(body: &str) -> PublishedDocuments {
 }
 
 fn checked(published: &PublishedDocuments, token: &Token) -> Vec<IssuerCheck> {
-    let against = Against { token: Some(token), live: None, now: now() };
+    let against =
+        Against { token: Some(token), audience: Some("sts.amazonaws.com"), live: None, now: now() };
     check(ISSUER, published, &against, CRYPTO.verify)
 }
 
@@ -69,7 +70,12 @@ fn failure(checks: &[IssuerCheck], id: &str) -> String {
 fn passes_all_of_a_good_issuer() {
     let live = Jwks::from_keys(&[public(RSA)]);
     let token = good_token(ISSUER, Algorithm::Rs256);
-    let against = Against { token: Some(&token), live: Some(&live), now: now() };
+    let against = Against {
+        token: Some(&token),
+        audience: Some("sts.amazonaws.com"),
+        live: Some(&live),
+        now: now(),
+    };
     let checks = check(ISSUER, &good(), &against, CRYPTO.verify);
     assert!(checks.iter().all(|check| check.outcome == Outcome::Pass), "{checks:#?}");
     // Each check has a name of its own.
@@ -163,19 +169,25 @@ fn a_token_is_held_against_issuer_keys_and_time() {
     let made =
         |claims| Token::parse(&token(Algorithm::Rs256, Some(&kid), &claims)).expect("a token");
     for (claims, said) in [
-        (json!({ "iss": ISSUER, "sub": "s", "exp": 1_400 }), "expired 100 s ago"),
         (
-            json!({ "iss": ISSUER, "sub": "s", "exp": 9_000, "nbf": 2_500 }),
+            json!({ "iss": ISSUER, "sub": "s", "aud": "sts.amazonaws.com", "exp": 1_400 }),
+            "expired 100 s ago",
+        ),
+        (
+            json!({ "iss": ISSUER, "sub": "s", "aud": "sts.amazonaws.com", "exp": 9_000, "nbf": 2_500 }),
             "not valid before 1000 s",
         ),
-        (json!({ "iss": ISSUER, "sub": "s" }), "never expires"),
+        (json!({ "iss": ISSUER, "sub": "s", "aud": "sts.amazonaws.com" }), "never expires"),
     ] {
         let told = failure(&checked(&good(), &made(claims)), ids::TOKEN_TIME);
         assert!(told.contains(said), "{told}");
     }
 
-    let genuine =
-        token(Algorithm::Rs256, Some(&kid), &json!({ "iss": ISSUER, "sub": "s", "exp": 2_000 }));
+    let genuine = token(
+        Algorithm::Rs256,
+        Some(&kid),
+        &json!({ "iss": ISSUER, "sub": "s", "aud": "sts.amazonaws.com", "exp": 2_000 }),
+    );
     let mut forged = genuine.into_bytes();
     let last = forged.len() - 10;
     forged[last] = if forged[last] == b'A' { b'B' } else { b'A' };

@@ -59,6 +59,14 @@ fn headed(scene: &mut Scene, algorithm: &str, kid: Option<&str>) {
     scene.token = Some(Token::parse(&format!("{header}.{claims}.c2ln")).expect("a token"));
 }
 
+/// The published keys, of which there is one, changed.
+fn changed_keys(scene: &mut Scene, change: impl FnOnce(&mut Vec<serde_json::Value>)) {
+    let key = serde_json::to_value(public(RSA).to_jwk()).expect("JSON");
+    let mut keys = vec![key];
+    change(&mut keys);
+    scene.published = with_jwks(&json!({"keys": keys}).to_string());
+}
+
 fn reason() -> (String, String) {
     ("issuer.example".to_owned(), "REASON".to_owned())
 }
@@ -115,11 +123,19 @@ const CASES: &[Case] = &[
 
     (ids::JWKS_URI, "on the same host", |_| {}),
     (ids::JWKS_URI, "on another host", |s| s.published = with_discovery(|document| document.jwks_uri = "https://keys.example/x".to_owned())),
+    (ids::JWKS_URI, "a private address", |s| s.published = with_discovery(|document| document.jwks_uri = "https://10.0.0.5:6443/openid/v1/jwks".to_owned())),
+    (ids::JWKS_URI, "a private name", |s| s.published = with_discovery(|document| document.jwks_uri = "https://kubernetes.default.svc/openid/v1/jwks".to_owned())),
+    (ids::JWKS_URI, "private, as the issuer", |s| {
+        s.url = "https://10.0.0.5:6443".to_owned();
+        s.published = with_discovery(|document| document.jwks_uri = "https://10.0.0.5:6443/openid/v1/jwks".to_owned());
+    }),
     (ids::JWKS_URI, "http", |s| s.published = with_discovery(|document| document.jwks_uri = "http://issuer.example/x".to_owned())),
     (ids::JWKS_URI, "no document", |s| status(s, 404)),
 
     (ids::JWKS_FETCH, "an answer", |_| {}),
     (ids::JWKS_FETCH, "not found", |s| if let Some(Ok(answer)) = &mut s.published.jwks { answer.status = 404; }),
+    (ids::JWKS_FETCH, "no name", |s| { let (host, reason) = reason(); s.published.jwks = Some(Err(FetchFailure::Resolve { host, reason })); }),
+    (ids::JWKS_FETCH, "no connection", |s| { let (authority, reason) = reason(); s.published.jwks = Some(Err(FetchFailure::Connect { authority, reason })); }),
     (ids::JWKS_FETCH, "no address", |s| s.published.jwks = None),
 
     (ids::JWKS, "keys", |_| {}),
@@ -137,6 +153,37 @@ const CASES: &[Case] = &[
         ];
         s.published = with_jwks(&good.replace("[{", &format!("[{},{{", odd.join(","))));
     }),
+    (ids::JWKS, "a key twice", |s| changed_keys(s, |keys| keys.push(keys[0].clone()))),
+    (ids::JWKS, "a key again, with an empty kid", |s| changed_keys(s, |keys| {
+        keys.push(keys[0].clone());
+        keys[1]["kid"] = "".into();
+    })),
+    (ids::JWKS, "an empty kid", |s| changed_keys(s, |keys| keys[0]["kid"] = "".into())),
+    (ids::JWKS, "no kid", |s| changed_keys(s, |keys| { keys[0].as_object_mut().expect("a key").remove("kid"); })),
+    (ids::JWKS, "another key with its kid", |s| changed_keys(s, |keys| {
+        let other = serde_json::to_value(public(P256).to_jwk()).expect("JSON");
+        keys.push(other);
+        keys[1]["kid"] = keys[0]["kid"].clone();
+    })),
+    (ids::JWKS, "padded", |s| changed_keys(s, |keys| keys[0]["n"] = format!("{}==", keys[0]["n"].as_str().expect("text")).into())),
+    (ids::JWKS, "base64, not base64url", |s| changed_keys(s, |keys| keys[0]["n"] = "ab+/".into())),
+    (ids::JWKS, "the alg of another kind of key", |s| changed_keys(s, |keys| keys[0]["alg"] = "ES256".into())),
+    (ids::JWKS, "the alg of another curve", |s| changed_keys(s, |keys| {
+        keys[0] = serde_json::to_value(public(P256).to_jwk()).expect("JSON");
+        keys[0]["alg"] = "ES384".into();
+    })),
+    (ids::JWKS, "the alg of a shared secret", |s| changed_keys(s, |keys| keys[0]["alg"] = "HS256".into())),
+    (ids::JWKS, "for encryption", |s| changed_keys(s, |keys| keys[0]["use"] = "enc".into())),
+    (ids::JWKS, "no use", |s| changed_keys(s, |keys| { keys[0].as_object_mut().expect("a key").remove("use"); })),
+    (ids::JWKS, "no alg", |s| changed_keys(s, |keys| { keys[0].as_object_mut().expect("a key").remove("alg"); })),
+    (ids::JWKS, "a prime of a private key", |s| changed_keys(s, |keys| keys[0]["p"] = "AQAB".into())),
+    (ids::JWKS, "too many", |s| changed_keys(s, |keys| {
+        for number in 0..100 {
+            let mut key = keys[0].clone();
+            key["kid"] = format!("key-{number}").into();
+            keys.push(key);
+        }
+    })),
     (ids::JWKS, "no document", |s| s.published.jwks = None),
 
     (ids::ALGORITHMS, "all listed", |_| {}),
@@ -152,11 +199,22 @@ const CASES: &[Case] = &[
     (ids::LIVE_KEYS, "all published", |s| s.published = with_jwks(&Jwks::from_keys(&[public(RSA)]).to_json())),
     (ids::LIVE_KEYS, "more published", |s| s.published = with_jwks(&Jwks::from_keys(&[public(RSA), public(P256)]).to_json())),
     (ids::LIVE_KEYS, "not published", |s| s.published = with_jwks(&Jwks::from_keys(&[public(P256)]).to_json())),
+    (ids::LIVE_KEYS, "published, but broken", |s| changed_keys(s, |keys| {
+        let mut broken = keys[0].clone();
+        broken["n"] = "ab+/".into();
+        let other = serde_json::to_value(public(P256).to_jwk()).expect("JSON");
+        *keys = vec![broken, other];
+    })),
     (ids::LIVE_KEYS, "not asked", |s| s.live = None),
 
     (ids::TOKEN_ISSUER, "the same", |_| {}),
     (ids::TOKEN_ISSUER, "another", |s| claims(s, &json!({"iss": "https://other.example", "sub": "s", "exp": 2_000}))),
     (ids::TOKEN_ISSUER, "no token", |s| s.token = None),
+
+    (ids::TOKEN_AUDIENCE, "the same", |_| {}),
+    (ids::TOKEN_AUDIENCE, "another", |s| claims(s, &json!({"iss": ISSUER, "sub": "s", "exp": 2_000, "aud": ["https://kubernetes.default.svc", "k3s"]}))),
+    (ids::TOKEN_AUDIENCE, "none", |s| claims(s, &json!({"iss": ISSUER, "sub": "s", "exp": 2_000}))),
+    (ids::TOKEN_AUDIENCE, "no token", |s| s.token = None),
 
     (ids::TOKEN_KEY, "published", |_| {}),
     (ids::TOKEN_KEY, "not published", |s| s.published = with_jwks(&Jwks::from_keys(&[public(P256)]).to_json())),
@@ -166,6 +224,7 @@ const CASES: &[Case] = &[
         s.published = with_jwks(&keys.replace("[{", "[{\"kid\": \"odd\", \"kty\": \"OKP\"},{"));
         headed(s, "RS256", Some("odd"));
     }),
+    (ids::TOKEN_KEY, "an empty kid", |s| headed(s, "RS256", Some(""))),
     (ids::TOKEN_KEY, "another algorithm", |s| headed(s, "HS256", Some("one"))),
     (ids::TOKEN_KEY, "no keys", |s| s.published.jwks = None),
 
@@ -185,7 +244,12 @@ const CASES: &[Case] = &[
 fn verify_says_what_stands_in_the_file() {
     let ran = |scene: &Scene| {
         let Scene { url, published, token, live } = scene;
-        let against = Against { token: token.as_ref(), live: live.as_ref(), now: now() };
+        let against = Against {
+            token: token.as_ref(),
+            audience: Some("sts.amazonaws.com"),
+            live: live.as_ref(),
+            now: now(),
+        };
         check(url, published, &against, CRYPTO.verify)
     };
     let kid = public(RSA).kid().to_owned();
