@@ -196,8 +196,7 @@ impl<'a> Reader<'a> {
         }
         let value = self.value();
         // Two keys that are written alike become one, unless a directive chooses.
-        let written =
-            if self.source.has_directives() { key.clone() } else { self.source.filled(&key).0 };
+        let written = if self.has_directives { key.clone() } else { self.source.filled(&key).0 };
         if !keys.insert(written) {
             self.mistake(Code::DuplicateKey, start..here, "");
         }
