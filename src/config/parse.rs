@@ -269,8 +269,8 @@ fn sts_endpoints(
     let mut origins = AllowedStsEndpoints::default();
     let flag = "--allowed-sts-endpoint-urls";
     let mut entries = allowed.split(',').filter(|entry| !entry.trim().is_empty()).peekable();
-    if entries.peek().is_none() {
-        endpoint.iter().for_each(|endpoint| origins.allow(endpoint));
+    if let (None, Some(endpoint)) = (entries.peek(), &endpoint) {
+        origins.allow(endpoint);
     }
     for entry in entries {
         let endpoint = sts_endpoint(flag, entry, warnings)?;
