@@ -213,10 +213,9 @@ async fn known_service_accounts(
         (Source::Cluster { .. }, None) => bail!("no client for the cluster"),
     };
     let account = cluster::account(&config.identity.role_names).await?;
-    let keys = config.policy.settings.keys.clone();
     let options = identity_sources::Options {
         source,
-        reader: injection::identity::ServiceAccountReader::new(keys, account),
+        reader: config.policy.reader(account),
         namespace: config.identity.namespace.clone(),
         watch_config_map: config.identity.watch_config_map,
         container_credentials: config.identity.container_credentials_file.clone(),
