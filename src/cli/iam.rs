@@ -93,6 +93,9 @@ pub struct IamLintArgs {
     /// Exit with 0 if no file has a policy, role, provider or ServiceAccount
     #[arg(long)]
     pub allow_no_policy: bool,
+    /// Prefix of the webhook's annotations
+    #[arg(long, value_name = "PREFIX", default_value = "eks.amazonaws.com")]
+    pub annotation_prefix: String,
     /// Output format
     #[arg(short = 'o', long, value_name = "FORMAT", value_enum, default_value_t = LintFormat::Text)]
     pub output: LintFormat,

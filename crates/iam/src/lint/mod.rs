@@ -16,12 +16,15 @@ mod permissions;
 mod policy;
 mod provider;
 mod repeats;
+mod subject;
 mod surroundings;
 mod syntax;
 mod template;
 mod text;
 mod together;
 mod trust;
+
+use arn::annotation::DEFAULT_PREFIX;
 
 use super::finding::{Code, Finding};
 use super::intrinsic::{looks_substituted, resolve, substitute};
@@ -41,8 +44,23 @@ pub fn lint(text: &str) -> Vec<Finding> {
 /// without one, the text does.
 #[must_use]
 pub fn lint_file(name: &str, text: &str) -> Vec<Finding> {
+    lint_for_prefix(DEFAULT_PREFIX, name, text)
+}
+
+/// The mistakes in a file, as in [`lint_file`], for a webhook whose annotations begin with `prefix`,
+/// which is given without a slash at its end.
+#[must_use]
+pub fn lint_for_prefix(prefix: &str, name: &str, text: &str) -> Vec<Finding> {
     let source = Source::new(text);
-    let mut linter = Linter::default();
+    let mut linter = Linter {
+        findings: Vec::new(),
+        found_something: false,
+        manifests: manifest::Manifests::new(prefix),
+        around: surroundings::Surroundings::default(),
+        is_hcl: false,
+        is_loose: false,
+        depth: 0,
+    };
     linter.file(name, &source);
     let Linter { mut findings, found_something, manifests, .. } = linter;
     findings.extend(manifests.finish());
@@ -58,7 +76,6 @@ pub fn lint_file(name: &str, text: &str) -> Vec<Finding> {
     repeats::merged(findings)
 }
 
-#[derive(Default)]
 struct Linter {
     findings: Vec<Finding>,
     /// Whether there was anything to look at.
@@ -88,7 +105,12 @@ impl Linter {
             }
             self.policy(&policy.node, guess_kind(&policy.node));
         }
-        self.findings.extend(text::lines(source, &policies, &mut self.found_something));
+        self.findings.extend(text::lines(
+            source,
+            &policies,
+            &self.manifests,
+            &mut self.found_something,
+        ));
     }
 
     fn document(&mut self, source: &Source, root: &Node) {
