@@ -116,7 +116,7 @@ pub enum LintFormat {
 /// Exit codes: 0 allowed; 1 denied; 2 not known.
 #[derive(Args, Clone, Debug)]
 pub struct IamSimulateArgs {
-    /// File with the role's trust policy or the output of aws iam get-role; - for standard input
+    /// File with the role's trust policy, the output of aws iam get-role, or Terraform or CloudFormation with one trust policy; - for standard input
     #[arg(long, value_name = "FILE")]
     pub trust_policy: PathBuf,
     /// File with a ServiceAccount token, which is not verified; - for standard input

@@ -52,15 +52,7 @@ pub fn lint_file(name: &str, text: &str) -> Vec<Finding> {
 #[must_use]
 pub fn lint_for_prefix(prefix: &str, name: &str, text: &str) -> Vec<Finding> {
     let source = Source::new(text);
-    let mut linter = Linter {
-        findings: Vec::new(),
-        found_something: false,
-        manifests: manifest::Manifests::new(prefix),
-        around: surroundings::Surroundings::default(),
-        is_hcl: false,
-        is_loose: false,
-        depth: 0,
-    };
+    let mut linter = Linter::new(prefix);
     linter.file(name, &source);
     let Linter { mut findings, found_something, manifests, .. } = linter;
     findings.extend(manifests.finish());
@@ -76,6 +68,13 @@ pub fn lint_for_prefix(prefix: &str, name: &str, text: &str) -> Vec<Finding> {
     repeats::merged(findings)
 }
 
+/// The trust policies in a file that can be read without a guess.
+pub(super) fn trust_policies(name: &str, source: &Source) -> Vec<Node> {
+    let mut linter = Linter { policies: Some(Vec::new()), ..Linter::new(DEFAULT_PREFIX) };
+    linter.file(name, source);
+    linter.policies.unwrap_or_default()
+}
+
 struct Linter {
     findings: Vec<Finding>,
     /// Whether there was anything to look at.
@@ -89,16 +88,34 @@ struct Linter {
     is_loose: bool,
     /// How many texts the document is in: a manifest in a value of another, say.
     depth: usize,
+    /// The trust policies that were found, where those are wanted instead of their mistakes.
+    policies: Option<Vec<Node>>,
 }
 
 /// Documents in texts of documents in texts ...: no further.
 const DEEPEST: usize = 4;
 
 impl Linter {
+    fn new(prefix: &str) -> Self {
+        Self {
+            findings: Vec::new(),
+            found_something: false,
+            manifests: manifest::Manifests::new(prefix),
+            around: surroundings::Surroundings::default(),
+            is_hcl: false,
+            is_loose: false,
+            depth: 0,
+            policies: None,
+        }
+    }
+
     /// What a text holds that is neither JSON nor YAML.
     fn search(&mut self, source: &Source) {
         let mut policies = text::policies(source);
         for policy in &mut policies {
+            if self.policies.is_some() && !policy.mistakes.is_empty() {
+                continue;
+            }
             self.findings.extend(syntax::findings(source, &policy.mistakes));
             if looks_substituted(&policy.node) {
                 substitute(&mut policy.node);
@@ -185,8 +202,11 @@ impl Linter {
     fn walk(&mut self, source: &Source, node: &Node) {
         if terraform::is_policy_document(node) {
             let policy = terraform::policy(node);
-            self.found_something = true;
-            for mut finding in policy::findings(&policy, guess_kind(&policy), None) {
+            let kind = guess_kind(&policy);
+            if self.is_kept(&policy, kind) {
+                return;
+            }
+            for mut finding in policy::findings(&policy, kind, None) {
                 finding.fix = finding.fix.and_then(|fix| blocks::mended(&fix));
                 self.findings.push(finding);
             }
@@ -263,6 +283,9 @@ impl Linter {
             return self.text(source, holder, text);
         }
         let (node, mistakes) = json::read(&inner);
+        if self.policies.is_some() && !mistakes.is_empty() {
+            return;
+        }
         if kind.is_some() || statements(&node).is_some() {
             self.mistakes(&inner, mistakes);
             self.policy(&node, kind.unwrap_or_else(|| guess_kind(&node)));
@@ -296,8 +319,20 @@ impl Linter {
         self.findings.extend(syntax::findings(source, &mistakes));
     }
 
-    fn policy(&mut self, node: &Node, kind: PolicyKind) {
+    /// Whether policies are wanted, and not their mistakes.
+    fn is_kept(&mut self, node: &Node, kind: PolicyKind) -> bool {
         self.found_something = true;
+        let Some(policies) = &mut self.policies else { return false };
+        if kind == PolicyKind::Trust {
+            policies.push(node.clone());
+        }
+        true
+    }
+
+    fn policy(&mut self, node: &Node, kind: PolicyKind) {
+        if self.is_kept(node, kind) {
+            return;
+        }
         for mut finding in policy::findings(node, kind, self.around.account.as_deref()) {
             if self.is_hcl {
                 finding.fix = finding.fix.map(|fix| blocks::escaped(&fix));
