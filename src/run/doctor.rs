@@ -16,7 +16,6 @@ use crate::evidence::{self, Gatherer, ObjectName};
 use crate::http_client::issuer_documents::Fetcher;
 use crate::input::{self, Limit};
 use diagnosis::{DryRun, Fact, Facts, Redacted, Report, Status, WebhookSettings, diagnose};
-use injection::identity::ServiceAccountReader;
 
 /// 0: nothing is wrong; 1: a check failed; 2: it can't be said.
 const CANT_SAY: u8 = 2;
@@ -58,7 +57,7 @@ async fn examine(examination: &Examination) -> anyhow::Result<(Report, anyhow::R
     let policy = examination.policy.clone();
     let account = cluster::account(&examination.role_names).await?;
     let settings = WebhookSettings {
-        reader: ServiceAccountReader::new(policy.settings.keys.clone(), account),
+        reader: policy.reader(account),
         policy,
         configurations: examination.configurations.clone(),
     };
