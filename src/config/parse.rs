@@ -141,10 +141,10 @@ fn https(
              process's memory",
         ));
     }
-    let (min_version, told) = MinVersion::parse(args.tls_min_version.trim())?;
-    warnings.extend(told);
-    let (cipher_suites, told) = CipherSuites::parse(&args.tls_cipher_suites, min_version)?;
-    warnings.extend(told);
+    let (min_version, warning) = MinVersion::parse(args.tls_min_version.trim())?;
+    warnings.extend(warning);
+    let (cipher_suites, warning) = CipherSuites::parse(&args.tls_cipher_suites, min_version)?;
+    warnings.extend(warning);
     let clients = clients(args)?;
     Ok(Https {
         address: args.address,

@@ -1,7 +1,7 @@
 //! Text that neither parser takes: quotes to close in YAML, and what can be
 //! found in a broken template, a tutorial or a shell script line by line.
 
-use super::{arns, manifest, template};
+use super::{arns, manifest, provider, template};
 use crate::finding::{Code, Finding};
 use crate::json::{self, Mistake};
 use crate::node::Node;
@@ -99,8 +99,10 @@ pub(super) fn lines(
                 found.push(template::depends_on(name, at, &resources));
             }
         }
-        if line.contains("=arn:") || line.contains("=\"arn:") || line.contains("='arn:") {
-            found.extend(assigned(line, number, manifests));
+        if !in_policy
+            && ["=arn:", "=\"arn:", "='arn:", "--thumbprint"].iter().any(|it| line.contains(it))
+        {
+            found.extend(commands(line, number, manifests));
         }
         if let Some((key, value)) = trimmed.split_once(':')
             && let value = value.trim().trim_matches(['"', '\''])
@@ -112,15 +114,22 @@ pub(super) fn lines(
     found
 }
 
-/// `kubectl annotate serviceaccount app KEY=ARN`.
-fn assigned(line: &str, number: usize, manifests: &manifest::Manifests) -> Vec<Finding> {
+/// What commands say: `kubectl annotate serviceaccount app KEY=ARN`, `--thumbprint-list HEX`.
+fn commands(line: &str, number: usize, manifests: &manifest::Manifests) -> Vec<Finding> {
     let quotes = ['"', '\''];
     let mut found = Vec::new();
     let mut column = 1;
+    let mut in_thumbprints = false;
     for word in line.split(' ') {
+        let at = Position { line: number, column };
+        if in_thumbprints && word.len() > 30 {
+            found.extend(provider::thumbprint_text(word.trim_matches(quotes), at));
+        }
+        if word.starts_with("--") {
+            in_thumbprints = word == "--thumbprint-list";
+        }
         if let Some((key, value)) = word.split_once('=') {
             let (key, value) = (key.trim_matches(quotes), value.trim_matches(quotes));
-            let at = Position { line: number, column };
             if key.contains('/') && value.starts_with("arn:") {
                 found.extend(manifests.annotation(key, value, at));
             }
