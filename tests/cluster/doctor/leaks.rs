@@ -35,6 +35,7 @@ const KEPT: [&str; 27] = [
     "AWS_REGION",
     "AWS_ROLE_ARN",
     "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
     // Names of configurations, so that a named one is told from one that is not there.
     "foreign.metadata.name",
     // How our entry is called.
