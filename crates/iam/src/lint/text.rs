@@ -182,14 +182,26 @@ pub(super) fn close_quotes(source: &Source) -> (Option<Source>, Vec<Finding>) {
     let mut in_block: Option<usize> = None;
     let mut lines: Vec<String> = Vec::new();
     let mut found = Vec::new();
-    for (index, line) in text.lines().enumerate() {
+    let all: Vec<&str> = text.lines().collect();
+    // Up to here it is text in quotes, over several lines.
+    let mut quoted_until = 0;
+    for (index, line) in all.iter().copied().enumerate() {
+        if index < quoted_until {
+            lines.push(line.to_owned());
+            continue;
+        }
         let indent = line.len() - line.trim_start().len();
         if in_block.is_some_and(|outer| indent > outer || line.trim().is_empty()) {
             lines.push(line.to_owned());
             continue;
         }
         in_block = opens_block(line).then_some(indent);
-        if let Some((quote, column)) = open_quote(line) {
+        if let Some((quote, _)) = open_quote(line)
+            && let Some(closes) = closing_line(&all[index + 1..], quote)
+        {
+            quoted_until = index + closes + 2;
+            lines.push(line.to_owned());
+        } else if let Some((quote, column)) = open_quote(line) {
             let mended = format!("{}{quote}", line.trim_end());
             let at = Position { line: index + 1, column };
             let message = "the closing quote is missing: YAML reads all that follows as text";
@@ -204,6 +216,18 @@ pub(super) fn close_quotes(source: &Source) -> (Option<Source>, Vec<Finding>) {
     }
     let mended = Source::new(&(lines.join("\n") + "\n"));
     if yaml::read(&mended).is_ok() { (Some(mended), found) } else { (None, found) }
+}
+
+/// On which of the lines behind it text in quotes ends: the first quote there is no beginning.
+fn closing_line(lines: &[&str], quote: char) -> Option<usize> {
+    // Longer texts are written in blocks.
+    let lines = lines.iter().take(20);
+    let (index, line) = lines.enumerate().find(|(_, line)| line.contains(quote))?;
+    let (before, after) = line.split_once(quote)?;
+    let after = after.trim_start();
+    let is_beginning = before.trim_end().ends_with([':', '[', '{', ',', '-', '(', '=']);
+    let ends = after.is_empty() || after.starts_with([',', ']', '}', '#']);
+    (ends && !is_beginning).then_some(index)
 }
 
 fn opens_block(line: &str) -> bool {
