@@ -177,7 +177,7 @@ impl Linter {
                             if let Kind::Map(members) = &mut manifest.kind {
                                 members.insert(0, Member::new("kind", kind.at, kind));
                             }
-                            self.manifests.see(&manifest, &mut self.findings);
+                            self.manifests.see(&manifest, None, &mut self.findings);
                         }
                         self.walk(source, node);
                     }
@@ -219,7 +219,8 @@ impl Linter {
         if let Some(policy) = policy_of_statements(node) {
             return self.policy(&policy, guess_kind(&policy));
         }
-        if self.manifests.see(node, &mut self.findings) {
+        let namespace = self.around.namespace.as_deref();
+        if self.manifests.see(node, namespace, &mut self.findings) {
             self.found_something = true;
         }
         if provider::is_one(node) {
