@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::Uri;
-use hyper::http::uri::Scheme;
+use hyper::http::uri::{InvalidUri, Scheme};
 use kube::api::GetParams;
 use kube::client::RustlsTlsError;
 use kube::config::{
@@ -58,10 +58,12 @@ pub enum ClientError {
     )]
     NoRoots { url: String, source: Box<kube::Error> },
     #[error(
-        "failed to make a client for {server}: the kubeconfig has proxy-url {proxy}, and proxies \
-         are not supported; reach the API server directly"
+        "failed to make a client for {server}: {setting} is {proxy}, and proxies are not supported; \
+         remove the setting, and reach the API server directly"
     )]
-    Proxy { server: String, proxy: String },
+    Proxy { server: String, setting: &'static str, proxy: String },
+    #[error("failed to read {setting} as a URL; remove it, since proxies are not supported")]
+    ProxyUrl { setting: &'static str, source: InvalidUri },
     #[error(
         "failed to get credentials for {server}: the credential plugin {command} did not end \
          within {limit:?}; run it in a shell to see what it waits for"
@@ -74,6 +76,16 @@ pub enum ClientError {
 }
 
 impl ClientError {
+    /// What kube could not use: a file, or the environment.
+    fn of_use(source: KubeconfigError, file: impl FnOnce(KubeconfigError) -> Self) -> Self {
+        match source {
+            KubeconfigError::ParseProxyUrl(source) => {
+                Self::ProxyUrl { setting: proxy_setting(|it| it.is_err()), source }
+            }
+            source => file(source),
+        }
+    }
+
     /// The same, where the file is the one that a flag names.
     fn of_flag(self) -> Self {
         match self {
@@ -104,7 +116,8 @@ pub async fn of_service(
             let read = kubeconfig::read(path).map_err(ClientError::of_flag)?;
             kubeconfig::check_files(&read, None)?;
             let used = Config::from_custom_kubeconfig(read, &KubeConfigOptions::default()).await;
-            used.map_err(|source| ClientError::Use { path: path.to_owned(), source })?
+            let file = |source| ClientError::Use { path: path.to_owned(), source };
+            used.map_err(|source| ClientError::of_use(source, file))?
         }
         (None, Some(url)) => Config::new(parse(url)?),
         (None, None) => Config::incluster().map_err(ClientError::NoCluster)?,
@@ -132,7 +145,8 @@ pub async fn of_user(
     let config = match read {
         Ok(read) => {
             kubeconfig::check_files(&read, context)?;
-            Config::from_custom_kubeconfig(read, &options).await.map_err(ClientError::UseFound)?
+            let used = Config::from_custom_kubeconfig(read, &options).await;
+            used.map_err(|source| ClientError::of_use(source, ClientError::UseFound))?
         }
         // In a pod of the cluster there is none.
         Err(error) if file.is_none() && context.is_none() => {
@@ -164,7 +178,8 @@ async fn connect(config: Config, limit: RequestTimeout) -> Result<Client, Client
     let config = with_roots(config);
     let (url, names_a_ca) = (config.cluster_url.clone(), config.root_cert.is_some());
     if let Some(proxy) = &config.proxy_url {
-        return Err(ClientError::Proxy { server: server(&url), proxy: server(proxy) });
+        let setting = proxy_setting(|it| it.is_ok_and(|it| it == *proxy));
+        return Err(ClientError::Proxy { server: server(&url), setting, proxy: server(proxy) });
     }
     let namespace = config.default_namespace.clone();
     let made = match plugin(&config.auth_info) {
@@ -182,6 +197,20 @@ async fn connect(config: Config, limit: RequestTimeout) -> Result<Client, Client
     };
     let transport = made.map_err(|error| explained(error, &url, names_a_ca))?;
     Ok(Client::new(transport, namespace))
+}
+
+/// What names the proxy: kube also takes it from the environment, where the
+/// kubeconfig has none.
+fn proxy_setting(is_it: impl Fn(Result<Uri, InvalidUri>) -> bool) -> &'static str {
+    let names_it =
+        |name: &str| std::env::var(name).is_ok_and(|url| !url.is_empty() && is_it(url.parse()));
+    if names_it("HTTPS_PROXY") {
+        "HTTPS_PROXY in the environment"
+    } else if names_it("https_proxy") {
+        "https_proxy in the environment"
+    } else {
+        "proxy-url in the kubeconfig"
+    }
 }
 
 /// The command that credentials come from, where there is one, and how long it may take.
@@ -220,8 +249,11 @@ fn explained(error: kube::Error, url: &Uri, names_a_ca: bool) -> ClientError {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use std::error::Error as _;
+
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+
+    use super::*;
 
     fn at(url: &str) -> Config {
         Config::new(url.parse().unwrap())
@@ -255,5 +287,29 @@ mod tests {
         }
         // A CA that the kubeconfig names and that can't be read is another matter.
         assert!(!error(true).contains("SSL_CERT_FILE"), "{}", error(true));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn gives_up_on_a_credential_plugin_that_hangs_and_names_it() {
+        let folder = tempfile::tempdir().unwrap();
+        // Nobody writes into it until the error is there.
+        let fifo = folder.path().join("fifo");
+        let (kind, mode) = (FileType::Fifo, Mode::RUSR | Mode::WUSR);
+        mknodat(CWD, &fifo, kind, mode, 0).unwrap();
+        let mut config = at("http://127.0.0.1:1");
+        config.auth_info.exec = serde_json::from_value(serde_json::json!({
+            "apiVersion": "client.authentication.k8s.io/v1",
+            "command": "cat", "args": [fifo], "interactiveMode": "Never",
+        }))
+        .unwrap();
+        let connecting = tokio::spawn(connect(config, None));
+        // Time does not advance by itself while a thread is busy.
+        while !connecting.is_finished() {
+            tokio::time::advance(PLUGIN_TIMEOUT).await;
+        }
+        let error = connecting.await.unwrap().err().unwrap().to_string();
+        std::fs::write(&fifo, "the plugin ends").unwrap();
+        assert!(error.contains("plugin cat did not end within 60s"), "{error}");
+        assert!(error.contains("http://127.0.0.1:1"), "{error}");
     }
 }

@@ -1,10 +1,13 @@
 //! Checks of single values: what the API server or an SDK would refuse later,
 //! in every pod, is refused here, once.
 
-use injection::identity::{MAX_PREFIX_BYTES, MAX_VALUE_BYTES};
+use injection::identity::{MAX_PREFIX_BYTES, MAX_REGION_BYTES, MAX_VALUE_BYTES, is_region};
 use text::shortened;
 
 use super::ConfigError;
+
+/// Of an object: a DNS subdomain.
+const MAX_NAME_BYTES: usize = 253;
 
 /// The value itself, unless it is blank.
 pub(super) fn required(flag: &'static str, value: String) -> Result<String, ConfigError> {
@@ -23,7 +26,16 @@ pub(super) fn optional(value: String) -> Option<String> {
     (!value.trim().is_empty()).then_some(value)
 }
 
-/// The value itself, unless it has more than `max` bytes: it goes into every pod.
+/// Characters of a value at most that an error repeats.
+const ECHOED: usize = 64;
+
+/// As much of a value as an error repeats.
+pub(super) fn echoed(value: &str) -> String {
+    shortened(value, ECHOED)
+}
+
+/// The value itself, unless it has more than `max` bytes or control characters: it
+/// goes into every pod.
 pub(super) fn bounded(
     flag: &'static str,
     value: String,
@@ -31,7 +43,14 @@ pub(super) fn bounded(
     reason: &'static str,
 ) -> Result<String, ConfigError> {
     if value.len() > max {
-        return Err(refuse(flag, shortened(&value, 64), reason));
+        return Err(refuse(flag, value, reason));
+    }
+    if value.contains(char::is_control) {
+        return Err(refuse(
+            flag,
+            value,
+            "must not contain control characters, such as a line break; remove them",
+        ));
     }
     Ok(value)
 }
@@ -39,6 +58,24 @@ pub(super) fn bounded(
 /// A value that goes into patches as it is.
 pub(super) fn injected(flag: &'static str, value: String) -> Result<String, ConfigError> {
     bounded(flag, required(flag, value)?, MAX_VALUE_BYTES, "it must have at most 2048 bytes")
+}
+
+/// A region, as SDKs make it a part of a host name.
+pub(super) fn region_name(flag: &'static str, value: String) -> Result<String, ConfigError> {
+    let value = bounded(flag, value, MAX_REGION_BYTES, "a region has at most 63 bytes")?;
+    if !is_region(&value) {
+        return Err(refuse(
+            flag,
+            value,
+            "must have letters, digits and hyphens alone, such as eu-west-1",
+        ));
+    }
+    Ok(value)
+}
+
+/// The name of an object in the cluster.
+pub(super) fn object_name(flag: &'static str, value: String) -> Result<String, ConfigError> {
+    bounded(flag, required(flag, value)?, MAX_NAME_BYTES, "a name has at most 253 bytes")
 }
 
 /// A path that a container can have something mounted at.
@@ -109,5 +146,5 @@ pub(super) fn http_uri(flag: &'static str, value: String) -> Result<String, Conf
 }
 
 pub(super) fn refuse(flag: &'static str, value: String, reason: &'static str) -> ConfigError {
-    ConfigError::Value { flag, value, reason }
+    ConfigError::Value { flag, value: echoed(&value), reason }
 }

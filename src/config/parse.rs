@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::checks::{
-    annotation_prefix, bounded, http_uri, injected, label, mount_path, optional, path_in_volume,
-    refuse, required,
+    annotation_prefix, echoed, http_uri, injected, label, mount_path, object_name, optional,
+    path_in_volume, refuse, region_name, required,
 };
 use super::{
     Admin, Certificate, Config, ConfigError, Https, Identity, Lifecycle, Lookup, RoleNames, Source,
@@ -21,7 +21,7 @@ use crate::tls::files::PairPaths;
 use crate::tls::settings::{CipherSuites, MinVersion};
 use certificates::{Lifetimes, Names, Params};
 use injection::admission::AdmissionSettings;
-use injection::identity::{Account, AnnotationKeys, Defaults, Expiration, MAX_REGION_BYTES};
+use injection::identity::{Account, AnnotationKeys, Defaults, Expiration};
 use injection::mutation::{ContainerCredentialsSettings, MutationSettings};
 
 /// Five times what an API server sends. The parsed form of one review is several
@@ -100,7 +100,7 @@ fn certificate(
     let service = label("--service-name", args.service_name)?;
     let configurations = args.webhook_config_name.into_iter();
     let configurations: Vec<_> = configurations
-        .map(|name| required("--webhook-config-name", name))
+        .map(|name| object_name("--webhook-config-name", name))
         .collect::<Result<_, _>>()?;
     let lifetimes = Lifetimes::new(args.ca_lifetime, args.cert_lifetime, args.ca_overlap)?;
     let without_cluster = optional(source.service_accounts.clone()).is_some();
@@ -229,12 +229,7 @@ pub(super) fn policy(
             Expiration::MAX.seconds(),
         ));
     }
-    let region = region
-        .map(|region| {
-            let flag = "--aws-default-region";
-            bounded(flag, region, MAX_REGION_BYTES, "a region has at most 63 bytes")
-        })
-        .transpose()?;
+    let region = region.map(|value| region_name("--aws-default-region", value)).transpose()?;
     let defaults = Defaults {
         audience: injected("--token-audience", args.token_audience)?,
         token_expiration,
@@ -285,7 +280,8 @@ fn account(
     partition: &str,
     id: &str,
 ) -> Result<Account, ConfigError> {
-    Account::new(partition, id).map_err(|source| ConfigError::Account { flag, value, source })
+    let refused = |source| ConfigError::Account { flag, value: echoed(&value), source };
+    Account::new(partition, id).map_err(refused)
 }
 
 pub(super) fn container_credentials(
