@@ -13,7 +13,7 @@ use super::request::{Problem, RequestError};
 /// What kind of failure it was. What the API server says is told by its status code and its reason, never by
 /// its words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum FailureKind {
+pub(crate) enum FailureKind {
     /// 401: the API server does not know these credentials.
     Unauthorized,
     /// 403: a right is missing, or admission refused.
@@ -51,7 +51,7 @@ pub enum FailureKind {
 /// One failed call, in words for people.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
-pub struct Failure {
+pub(crate) struct Failure {
     pub kind: FailureKind,
     /// One line: the API server's own words where it had some, else what was asked of which server, and what
     /// happened to the request.
@@ -77,7 +77,7 @@ impl FailureKind {
 
     /// The next step, where there is a general one. Who knows which right is missing says so instead.
     #[must_use]
-    pub fn advice(self) -> Option<&'static str> {
+    pub(crate) fn advice(self) -> Option<&'static str> {
         match self {
             Self::Unauthorized | Self::Credentials => Some("check the credentials"),
             Self::Timeout | Self::Unreachable => Some("check the API server and the network to it"),
@@ -99,7 +99,7 @@ impl FailureKind {
 
 impl Failure {
     #[must_use]
-    pub fn of(error: &kube::Error) -> Self {
+    pub(crate) fn of(error: &kube::Error) -> Self {
         let (kind, message) = match error {
             kube::Error::Api(status) => return Self::of_status(status),
             kube::Error::Auth(_) | kube::Error::InferKubeconfig(_) => {
@@ -116,7 +116,7 @@ impl Failure {
     }
 
     #[must_use]
-    pub fn of_status(status: &Status) -> Self {
+    pub(crate) fn of_status(status: &Status) -> Self {
         let causes = status.details.iter().flat_map(|details| &details.causes);
         let terminating = causes.into_iter().any(|cause| cause.reason == "NamespaceTerminating");
         let message = if status.message.is_empty() {
@@ -131,7 +131,7 @@ impl Failure {
     }
 
     #[must_use]
-    pub fn of_watch(error: &watcher::Error) -> Self {
+    pub(crate) fn of_watch(error: &watcher::Error) -> Self {
         match error {
             watcher::Error::InitialListFailed(error)
             | watcher::Error::WatchStartFailed(error)

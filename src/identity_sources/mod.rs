@@ -28,9 +28,9 @@ use kube::Client;
 use tokio::time::{Instant, timeout};
 
 pub use fair_queue::Caller;
-pub use files::FilesError;
-pub use stats::{EventStats, LiveGets, QueueStats, Stats};
-pub use tasks::{TaskEnded, Tasks};
+pub(crate) use files::FilesError;
+pub(crate) use stats::Stats;
+pub(crate) use tasks::Tasks;
 
 use crate::api_server::clock::ServerClock;
 use crate::api_server::watch::WatchState;

@@ -19,7 +19,7 @@ pub struct PairPaths {
 
 /// Why two files are not a certificate chain and its key.
 #[derive(Debug, thiserror::Error)]
-pub enum FilesError {
+pub(crate) enum FilesError {
     #[error(
         "failed to load TLS certificate {path:?}: {source}; \
          check that its Secret is mounted there, or set --tls-cert"
@@ -57,7 +57,7 @@ pub enum FilesError {
 }
 
 /// From the bytes of both files; the paths are for the error.
-pub fn parse(
+pub(crate) fn parse(
     paths: &PairPaths,
     certificate: &[u8],
     key: &[u8],

@@ -111,6 +111,7 @@ codes! {
     SchemeInProvider "scheme-in-provider" Error "`https://` in a provider's ARN or a condition key"
     TrailingSlash "trailing-slash" Warning "a slash at the end. The issuer must have the same slash"
     ProviderArn "provider-arn" Error "a principal under `Federated` that is not the ARN of a provider"
+    ProviderAccount "provider-account" Error "the provider of another account than the role's, which STS does not use"
     ProviderUrl "provider-url" Error "the URL of a provider begins with `http://`"
     Thumbprint "thumbprint" Error "a thumbprint that does not have 40 hexadecimal digits"
     AccountId "account-id" Error "not 12 digits"

@@ -25,6 +25,7 @@ mod request;
 mod role;
 mod simulate;
 mod terraform;
+mod write;
 mod yaml;
 
 use text::near;

@@ -10,6 +10,7 @@ use super::node::{Kind, Member, Node, all_of};
 use super::place::{Position, Source};
 use super::placeholder;
 use super::policy::{Condition, Effect, Policy, Principal, Principals, Statement, Text};
+use super::write::{member, object, text as quoted};
 
 /// What a policy is attached to; it decides which members it may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -292,7 +293,7 @@ impl Reader {
             if self.kind != PolicyKind::Resource && sid.is_known() && sid.value.contains(bad) {
                 let message =
                     format!("the Sid {:?} may contain only ASCII letters and digits", sid.value);
-                let fix = format!("\"Sid\": {:?}", sid.value.replace(bad, ""));
+                let fix = member("Sid", &quoted(&sid.value.replace(bad, "")));
                 self.report(Code::BadSid, sid.at, message).fix = Some(fix);
             }
         }
@@ -306,8 +307,7 @@ impl Reader {
             let meant = nearest(key, known);
             let hint = meant.map_or(String::new(), |meant| format!("; did you mean {meant}?"));
             let message = format!("{key:?} is not a member of {of}: IAM rejects the policy{hint}");
-            self.report(Code::MemberUnknown, *key_at, message).fix =
-                meant.map(|meant| format!("{meant:?}"));
+            self.report(Code::MemberUnknown, *key_at, message).fix = meant.map(quoted);
         }
     }
 
@@ -449,7 +449,9 @@ impl Reader {
                 "Principal must be \"*\" or an object such as {{\"Federated\": \"arn:...\"}}, not {}",
                 node.kind_name()
             );
-            let fix = node.text().map(|text| format!("\"Principal\": {{\"Federated\": {text:?}}}"));
+            let fix = node
+                .text()
+                .map(|text| member("Principal", &object(&[member("Federated", &quoted(text))])));
             self.report(Code::WrongType, node.at, message).fix =
                 fix.filter(|f| f.contains("oidc-provider"));
             return None;

@@ -2,10 +2,10 @@
 //! <https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssecuritytokenservice.html>
 
 use super::shown;
-use super::write::text as quoted;
 use crate::finding::{Code, Finding};
 use crate::near::nearest;
 use crate::policy::Statement;
+use crate::write::text as quoted;
 
 pub(super) const WEB_IDENTITY: &str = "sts:AssumeRoleWithWebIdentity";
 

@@ -7,11 +7,14 @@ use crate::partition::PARTITIONS;
 use crate::place::Position;
 use crate::placeholder;
 use crate::policy::{Text, UNKNOWN};
+use crate::write::text as quoted;
 use arn::Account;
 
 /// A text that begins as an ARN.
 pub(super) fn check(text: &Text) -> Option<Finding> {
-    check_arn(text)
+    let mut finding = check_arn(text)?;
+    finding.fix = finding.fix.map(|arn| quoted(&arn));
+    Some(finding)
 }
 
 /// The ARNs of IAM and STS in other text, such as a role's in a command line.

@@ -2,7 +2,6 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::write::{list, member, object, text as quoted};
 use super::{audience, shown, together};
 use crate::condition::{Operator, Test};
 use crate::finding::{Code, Finding};
@@ -13,6 +12,7 @@ use crate::placeholder;
 use crate::policy::{Condition, Effect, Statement, Text, UNKNOWN};
 use crate::provider::ProviderArn;
 use crate::quotes::is_invisible;
+use crate::write::{list, member, object, text as quoted};
 
 const SUBJECT: &str = "system:serviceaccount:";
 

@@ -160,7 +160,11 @@ impl Linter {
     /// Terraform's language; without `named`, by its look alone.
     fn hcl(&mut self, source: &Source, named: bool) {
         match hcl::read(source) {
-            Ok(root) => self.terraform(source, &root),
+            Ok(root) => {
+                let outer = std::mem::replace(&mut self.is_hcl, true);
+                self.terraform(source, &root);
+                self.is_hcl = outer;
+            }
             Err(error) => {
                 if !named && self.yaml(source) {
                     return;

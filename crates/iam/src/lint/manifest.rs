@@ -3,12 +3,12 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::write::text as quoted;
 use super::{arns, shown};
 use crate::finding::{Code, Finding};
 use crate::node::{Kind, Member, Node};
 use crate::place::Position;
 use crate::placeholder;
+use crate::write::text as quoted;
 use arn::RoleArn;
 use arn::annotation::{DEFAULT_PREFIX, Holder, NearMiss, ROLE_ARN, Slip, near_miss, near_misses};
 

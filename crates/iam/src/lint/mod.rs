@@ -6,6 +6,7 @@
 mod actions;
 mod arns;
 mod audience;
+mod blocks;
 mod claims;
 mod files;
 mod keys;
@@ -15,12 +16,12 @@ mod permissions;
 mod policy;
 mod provider;
 mod repeats;
+mod surroundings;
 mod syntax;
 mod template;
 mod text;
 mod together;
 mod trust;
-mod write;
 
 use super::finding::{Code, Finding};
 use super::intrinsic::{looks_substituted, resolve, substitute};
@@ -63,6 +64,10 @@ struct Linter {
     /// Whether there was anything to look at.
     found_something: bool,
     manifests: manifest::Manifests,
+    /// Of what is looked at.
+    around: surroundings::Surroundings,
+    /// Whether it is written in Terraform's language.
+    is_hcl: bool,
     /// Whether directives decide which commas there are.
     is_loose: bool,
     /// How many texts the document is in: a manifest in a value of another, say.
@@ -158,7 +163,12 @@ impl Linter {
     fn walk(&mut self, source: &Source, node: &Node) {
         if terraform::is_policy_document(node) {
             let policy = terraform::policy(node);
-            return self.policy(&policy, guess_kind(&policy));
+            self.found_something = true;
+            for mut finding in policy::findings(&policy, guess_kind(&policy), None) {
+                finding.fix = finding.fix.and_then(|fix| blocks::mended(&fix));
+                self.findings.push(finding);
+            }
+            return;
         }
         if statements(node).is_some_and(|s| s.each().into_iter().any(Node::is_map)) {
             self.policy(node, guess_kind(node));
@@ -185,9 +195,15 @@ impl Linter {
         for item in node.items() {
             self.walk(source, item);
         }
+        let within = self.around.within(node);
+        let around = std::mem::replace(&mut self.around, within);
         for member in node.members() {
+            let below = self.around.below(&member.key);
+            let within = std::mem::replace(&mut self.around, below);
             self.member(source, &member.key, &member.value);
+            self.around = within;
         }
+        self.around = around;
     }
 
     fn member(&mut self, source: &Source, key: &str, value: &Node) {
@@ -204,7 +220,7 @@ impl Linter {
             | "policy"
             | "Policy"
             | "ManagedPolicyDocument"
-            | "policyDocument" => None,
+            | "policyDocument" => self.around.permissions.then_some(PolicyKind::Permissions),
             _ => return self.walk(source, value),
         };
         match &value.kind {
@@ -260,7 +276,12 @@ impl Linter {
 
     fn policy(&mut self, node: &Node, kind: PolicyKind) {
         self.found_something = true;
-        self.findings.extend(policy::findings(node, kind));
+        for mut finding in policy::findings(node, kind, self.around.account.as_deref()) {
+            if self.is_hcl {
+                finding.fix = finding.fix.map(|fix| blocks::escaped(&fix));
+            }
+            self.findings.push(finding);
+        }
     }
 }
 

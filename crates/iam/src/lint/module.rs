@@ -8,6 +8,7 @@ use crate::node::{Kind, Node};
 use crate::place::Position;
 use crate::placeholder;
 use crate::policy::Text;
+use crate::write::text as quoted;
 
 /// The inputs that hold whole subjects, and whether wildcards in them are wildcards.
 const SUBJECTS: [(&str, bool); 4] = [
@@ -47,7 +48,7 @@ pub(super) fn findings(module: &Node) -> Vec<Finding> {
                 let message = format!(
                     "{input} compares * and ? literally, so no token matches; wildcards need {other}"
                 );
-                let fix = format!("{other} = [{:?}]", text.value);
+                let fix = format!("{other} = [{}]", quoted(&text.value));
                 found.push(Finding::new(Code::WildcardNotExpanded, text.at, message).fixed(fix));
             }
             if text.is_known() && !text.value.contains(':') {

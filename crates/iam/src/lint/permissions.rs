@@ -4,10 +4,10 @@
 use std::collections::HashSet;
 
 use super::shown;
-use super::write::{list, member, text as quoted};
 use crate::finding::{Code, Finding};
 use crate::glob::Pattern;
 use crate::policy::{Effect, Statement, Text, UNKNOWN};
+use crate::write::{list, member, text as quoted};
 
 /// What an S3 resource names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

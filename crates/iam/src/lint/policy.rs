@@ -1,14 +1,15 @@
 //! One policy: its shape, its texts, and what its kind asks for.
 
-use super::write::{list, member, object, text as quoted};
 use super::{actions, arns, permissions, shown, trust};
 use crate::condition::{Operator, Test};
 use crate::finding::{Code, Finding};
 use crate::node::{Kind, Node};
 use crate::policy::{Condition, Policy, Principals, Statement, Text};
 use crate::reader::{self, PolicyKind};
+use crate::write::{list, member, object, text as quoted};
 
-pub(super) fn findings(node: &Node, kind: PolicyKind) -> Vec<Finding> {
+/// `account` is that of the role, where it is known.
+pub(super) fn findings(node: &Node, kind: PolicyKind, account: Option<&str>) -> Vec<Finding> {
     let mut found = Vec::new();
     let mut node = node.clone();
     // Mended first: a Version with dashes that are none would be told twice.
@@ -22,7 +23,10 @@ pub(super) fn findings(node: &Node, kind: PolicyKind) -> Vec<Finding> {
     }
     for statement in &policy.statements {
         match kind {
-            PolicyKind::Trust => found.extend(trust::findings(statement)),
+            PolicyKind::Trust => {
+                found.extend(trust::findings(statement));
+                found.extend(account.into_iter().flat_map(|it| trust::of_others(statement, it)));
+            }
             PolicyKind::Permissions => {
                 found.extend(permissions::no_arns(statement));
                 found.extend(permissions::findings(statement));

@@ -2,12 +2,12 @@
 //! <https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateOpenIDConnectProvider.html>
 
 use super::claims::is_ci;
-use super::write::text as quoted;
 use super::{audience, shown};
 use crate::finding::{Code, Finding};
 use crate::node::{Kind, Node};
 use crate::partition::AUDIENCE;
 use crate::placeholder;
+use crate::write::text as quoted;
 
 /// Whether it is a provider, however its members are spelled: `ClientIDList` of the AWS CLI,
 /// `ClientIdList` of CloudFormation, `client_id_list` of Terraform, `clientIDs` of ACK.

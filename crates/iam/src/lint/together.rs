@@ -4,11 +4,11 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::claims::{Key, bare};
-use super::write::{list, member, object, text};
 use crate::condition::{Operator, Test, Truth};
 use crate::finding::{Code, Finding};
 use crate::policy::{Condition, Effect, Principals, Statement, Text};
 use crate::request::Known;
+use crate::write::{list, member, object, text};
 
 /// More statements than this are not written out.
 const MOST_STATEMENTS: usize = 8;

@@ -1,13 +1,13 @@
 //! A trust policy's statement: who, what, and under which conditions.
 
 use super::actions::{self, WEB_IDENTITY};
-use super::write::{member, object, text as quoted};
 use super::{claims, shown};
 use crate::finding::{Code, Finding};
 use crate::partition;
 use crate::place::Position;
 use crate::policy::{Effect, Principals, Statement, Text, UNKNOWN};
 use crate::provider::{BUILT_IN, ProviderArn};
+use crate::write::{member, object, text as quoted};
 
 pub(super) fn findings(statement: &Statement) -> Vec<Finding> {
     let mut found = Vec::new();
@@ -36,6 +36,27 @@ pub(super) fn findings(statement: &Statement) -> Vec<Finding> {
     if statement.is_for_web_identity() {
         let names: Vec<&Text> = statement.principals_of("Federated").map(|p| &p.name).collect();
         found.extend(claims::findings(statement, &names));
+    }
+    found
+}
+
+/// Providers of other accounts than the role's.
+/// <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html>
+pub(super) fn of_others(statement: &Statement, account: &str) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for principal in statement.oidc_principals().filter(|it| it.name.is_known()) {
+        let value = principal.name.value.trim();
+        let Some(arn) = ProviderArn::read(value) else { continue };
+        if arn.account == account || arn.account.len() != 12 {
+            continue;
+        }
+        let message = format!(
+            "the provider is one of the account {}, but the role is in {account}: STS uses the providers of the role's account alone",
+            arn.account
+        );
+        let fix = value.replacen(arn.account, account, 1);
+        let finding = Finding::new(Code::ProviderAccount, principal.name.at, message);
+        found.push(finding.fixed(quoted(&fix)));
     }
     found
 }

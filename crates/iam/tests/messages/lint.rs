@@ -90,7 +90,7 @@ const CASES: &[(Code, Input)] = &[
     (C::VersionUnknown, Text("{\"Version\": \"2026-01-01\", \"Statement\": […]}")),
     (C::MemberUnknown, Text("{\"Version\": \"2012-10-17\", \"Statement\": […], \"Comment\": \"\"}")),
     (C::MemberUnknown, Statement("\"Actions\": \"s3:ListBucket\"")),
-    (C::MemberUnknown, Statement("\"Principal\": {\"Federate\": \"x\"}")),
+    (C::MemberUnknown, Statement("\"Principal\": {\"Federate\": \"arn:aws:iam::111122223333:saml-provider/x\"}")),
     (C::MemberMissing, Text("{\"AssumeRolePolicyDocument\": {\"Version\": \"2012-10-17\"}}")),
     (C::MemberMissing, Text("{\"AssumeRolePolicyDocument\": {\"Version\": \"2012-10-17\", \"Statement\": []}}")),
     (C::MemberMissing, Policy("{\"Action\": \"s3:ListBucket\", \"Resource\": \"*\"}")),
@@ -100,6 +100,7 @@ const CASES: &[(Code, Input)] = &[
     (C::MemberMissing, Statement("\"Action\": \"sts:AssumeRole\"")),
     (C::MemberTwice, Statement("\"Action\": \"s3:ListBucket\", \"NotAction\": \"s3:GetObject\", \"Resource\": \"*\"")),
     (C::MemberMisplaced, Statement("\"Principal\": \"*\", \"Action\": \"sts:AssumeRole\", \"Resource\": \"*\"")),
+    (C::MemberMisplaced, Text("{\"RoleName\": \"app\", \"PolicyName\": \"list\", \"PolicyDocument\": {\"Version\": \"2012-10-17\", \"Statement\": [{\"Effect\": \"Allow\", \"Principal\": \"*\", \"Action\": \"s3:ListBucket\", \"Resource\": \"*\"}]}}")),
     (C::NotPrincipal, Statement("\"NotPrincipal\": \"*\", \"Action\": \"sts:AssumeRole\"")),
     (C::WrongType, Text("{\"AssumeRolePolicyDocument\": {\"Version\": \"2012-10-17\", \"Statement\": [1, {}]}}")),
     (C::WrongType, Statement("\"Principal\": [\"x\"], \"Action\": \"sts:AssumeRole\"")),
@@ -144,6 +145,7 @@ const CASES: &[(Code, Input)] = &[
     (C::TrailingSlash, Text("{\"Url\": \"https://oidc.example.com/X/\", \"ClientIDList\": [\"sts.amazonaws.com\"]}")),
     (C::ProviderArn, Federated("https://oidc.example.com/X")),
     (C::ProviderArn, Federated("arn:aws:iam::111122223333:oidc-provider/oidc.example.com/*")),
+    (C::ProviderAccount, Text("{\"Role\": {\"Arn\": \"arn:aws:iam::444455556666:role/app\", \"AssumeRolePolicyDocument\": {\"Version\": \"2012-10-17\", \"Statement\": [{\"Effect\": \"Allow\", \"Principal\": {\"Federated\": \"arn:aws:iam::111122223333:oidc-provider/oidc.example.com/X\"}, \"Action\": \"sts:AssumeRoleWithWebIdentity\", \"Condition\": {\"StringEquals\": {\"oidc.example.com/X:aud\": \"sts.amazonaws.com\", \"oidc.example.com/X:sub\": \"system:serviceaccount:demo:app\"}}}]}}}")),
     (C::ProviderUrl, Text("{\"Url\": \"http://oidc.example.com/X\", \"ClientIDList\": [\"sts.amazonaws.com\"]}")),
     (C::Thumbprint, Text("{\"Url\": \"oidc.example.com/X\", \"ThumbprintList\": [\"9E:99:A4:8A:99:60:B1:49:26:BB:7F:3B:02:E2:2D:A2:B0:AB:72:80\"]}")),
     (C::Thumbprint, Text("{\"Url\": \"oidc.example.com/X\", \"ThumbprintList\": [\"9e99a48a9960b14926bb7f3b02e22da2b0ab72809e99a48a9960b14926bb7f3b\"]}")),
@@ -181,6 +183,11 @@ const CASES: &[(Code, Input)] = &[
     (C::KeyNotSubstituted, Template("  A:\n    Type: AWS::IAM::Role\n    Properties:\n      AssumeRolePolicyDocument:\n        Version: \"2012-10-17\"\n        Statement:\n          Effect: Allow\n          Principal: {Federated: !Ref \"AWS::StackName\"}\n          Action: sts:AssumeRoleWithWebIdentity\n          Condition: {StringEquals: {\"${AWS::Region}.example.com:sub\": system:serviceaccount:demo:app}}\n")),
     (C::UnknownReference, Template("  A:\n    Type: AWS::IAM::Role\n    Properties: {RoleName: !Ref Name}\n")),
 ];
+
+/// Each case's code and its whole text.
+pub(super) fn cases() -> impl Iterator<Item = (Code, String)> {
+    CASES.iter().map(|(code, input)| (*code, input.whole()))
+}
 
 #[test]
 fn lint_says_what_stands_in_the_file() {
