@@ -14,7 +14,7 @@ pub(super) fn required(flag: &'static str, value: String) -> Result<String, Conf
     if value.trim().is_empty() {
         return Err(refuse(
             flag,
-            value,
+            &value,
             "must not be empty; leave the flag out to use its default",
         ));
     }
@@ -43,12 +43,12 @@ pub(super) fn bounded(
     reason: &'static str,
 ) -> Result<String, ConfigError> {
     if value.len() > max {
-        return Err(refuse(flag, value, reason));
+        return Err(refuse(flag, &value, reason));
     }
     if value.contains(char::is_control) {
         return Err(refuse(
             flag,
-            value,
+            &value,
             "must not contain control characters, such as a line break; remove them",
         ));
     }
@@ -66,7 +66,7 @@ pub(super) fn region_name(flag: &'static str, value: String) -> Result<String, C
     if !is_region(&value) {
         return Err(refuse(
             flag,
-            value,
+            &value,
             "must have letters, digits and hyphens alone, such as eu-west-1",
         ));
     }
@@ -83,12 +83,12 @@ pub(super) fn object_name(flag: &'static str, value: String) -> Result<String, C
 pub(super) fn mount_path(flag: &'static str, value: String) -> Result<String, ConfigError> {
     let value = bounded(flag, value, MAX_VALUE_BYTES, "it must have at most 2048 bytes")?;
     if !value.starts_with('/') {
-        return Err(refuse(flag, value, "must be an absolute path; begin it with /"));
+        return Err(refuse(flag, &value, "must be an absolute path; begin it with /"));
     }
     if value.contains(':') {
         return Err(refuse(
             flag,
-            value,
+            &value,
             "must not contain a colon, which the API server rejects in mount paths",
         ));
     }
@@ -101,7 +101,7 @@ pub(super) fn path_in_volume(flag: &'static str, value: String) -> Result<String
     if value.starts_with('/') || value.split('/').any(|part| part == "..") {
         return Err(refuse(
             flag,
-            value,
+            &value,
             "must be a path inside the volume; leave out the leading / and any ..",
         ));
     }
@@ -118,7 +118,7 @@ pub(super) fn label(flag: &'static str, value: String) -> Result<String, ConfigE
     if !good {
         return Err(refuse(
             flag,
-            value,
+            &value,
             "must have 1 to 63 characters of a-z, 0-9 and -, and begin and end with a letter or digit",
         ));
     }
@@ -131,7 +131,7 @@ pub(super) fn annotation_prefix(flag: &'static str, value: String) -> Result<Str
     let value = bounded(flag, value, MAX_PREFIX_BYTES, "it must have at most 253 bytes")?;
     let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '.';
     if !value.chars().all(allowed) {
-        return Err(refuse(flag, value, "must be a domain, such as eks.amazonaws.com"));
+        return Err(refuse(flag, &value, "must be a domain, such as eks.amazonaws.com"));
     }
     Ok(value)
 }
@@ -140,11 +140,11 @@ pub(super) fn http_uri(flag: &'static str, value: String) -> Result<String, Conf
     let value = bounded(flag, value, MAX_VALUE_BYTES, "it must have at most 2048 bytes")?;
     let rest = value.strip_prefix("http://").or_else(|| value.strip_prefix("https://"));
     if rest.is_none_or(|rest| rest.is_empty() || rest.starts_with('/')) {
-        return Err(refuse(flag, value, "must be an http:// or https:// URL with a host"));
+        return Err(refuse(flag, &value, "must be an http:// or https:// URL with a host"));
     }
     Ok(value)
 }
 
-pub(super) fn refuse(flag: &'static str, value: String, reason: &'static str) -> ConfigError {
-    ConfigError::Value { flag, value: echoed(&value), reason }
+pub(super) fn refuse(flag: &'static str, value: &str, reason: &'static str) -> ConfigError {
+    ConfigError::Value { flag, value: echoed(value), reason }
 }

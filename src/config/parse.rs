@@ -127,12 +127,12 @@ fn https(
     warnings: &mut Vec<String>,
 ) -> Result<Https, ConfigError> {
     if args.max_request_bytes == 0 {
-        return Err(refuse("--max-request-bytes", "0".to_owned(), "must be above 0"));
+        return Err(refuse("--max-request-bytes", "0", "must be above 0"));
     }
     if args.max_request_bytes > MAX_REQUEST_BYTES {
         return Err(refuse(
             "--max-request-bytes",
-            args.max_request_bytes.to_string(),
+            &args.max_request_bytes.to_string(),
             "it must be at most 16Mi: an API server sends some 3 MiB, and all of them share the \
              process's memory",
         ));
@@ -159,7 +159,7 @@ fn clients(
     let allowed_names = match optional(args.client_allowed_names.clone()) {
         Some(names) => Some(AllowedNames::parse(&names).ok_or_else(|| {
             let reason = "it names nobody; leave the flag out for anybody";
-            refuse("--client-allowed-names", names, reason)
+            refuse("--client-allowed-names", &names, reason)
         })?),
         None => None,
     };
@@ -202,7 +202,7 @@ fn lookup(args: &SourceArgs, warnings: &mut Vec<String>) -> Result<Lookup, Confi
     if timeout.is_zero() {
         return Err(refuse(
             "--service-account-lookup-timeout",
-            "0".to_owned(),
+            "0",
             "must be above 0; the default is 1s",
         ));
     }
@@ -252,10 +252,10 @@ pub(super) fn role_names(
     let (id, partition) = (optional(args.aws_account_id), optional(args.aws_partition));
     // Checked by itself, so that the error names the flag that is wrong.
     if let Some(partition) = &partition {
-        account("--aws-partition", partition.clone(), partition, ANY_ACCOUNT_ID)?;
+        account("--aws-partition", partition, partition, ANY_ACCOUNT_ID)?;
     }
     if let Some(id) = &id {
-        account("--aws-account-id", id.clone(), "aws", id)?;
+        account("--aws-account-id", id, "aws", id)?;
     }
     if !args.compose_role_arn {
         if id.is_some() || partition.is_some() {
@@ -271,16 +271,16 @@ pub(super) fn role_names(
     };
     let partition =
         partition.as_deref().unwrap_or_else(|| region.map_or("aws", Account::partition_of_region));
-    account("--aws-account-id", id.clone(), partition, &id).map(RoleNames::InAccount)
+    account("--aws-account-id", &id, partition, &id).map(RoleNames::InAccount)
 }
 
 fn account(
     flag: &'static str,
-    value: String,
+    value: &str,
     partition: &str,
     id: &str,
 ) -> Result<Account, ConfigError> {
-    let refused = |source| ConfigError::Account { flag, value: echoed(&value), source };
+    let refused = |source| ConfigError::Account { flag, value: echoed(value), source };
     Account::new(partition, id).map_err(refused)
 }
 
