@@ -13,5 +13,5 @@ mod workload;
 
 pub(crate) use cluster::{Gatherer, config_map};
 pub(crate) use everything::everything;
-pub(crate) use folder::{load, save, vacant};
+pub(crate) use folder::{load, printed_provider, printed_role, save, vacant};
 pub(crate) use target::{ObjectName, TargetError};

@@ -9,7 +9,6 @@ use crate::cli::{AuditArgs, ReportFormat};
 use crate::config::{Auditing, Namespaces};
 use crate::evidence::{config_map, everything};
 use diagnosis::{Audit, Auditor, Fact, WebhookSettings};
-use injection::identity::ServiceAccountReader;
 
 /// 0: no pod lacks anything; 1: some do; 2: it can't be said.
 const CANT_SAY: u8 = 2;
@@ -37,11 +36,8 @@ pub(super) fn run(args: AuditArgs) -> ExitCode {
 async fn audit(auditing: &Auditing) -> anyhow::Result<Audit> {
     let account = cluster::account(&auditing.role_names).await?;
     let policy = auditing.policy.clone();
-    let settings = WebhookSettings {
-        reader: ServiceAccountReader::new(policy.settings.keys.clone(), account),
-        policy,
-        configurations: Vec::new(),
-    };
+    let settings =
+        WebhookSettings { reader: policy.reader(account), policy, configurations: Vec::new() };
     let (client, current) = cluster::user_client(&auditing.cluster).await?;
     let namespace = match &auditing.namespaces {
         Namespaces::All => None,

@@ -9,11 +9,14 @@ mod account;
 mod audit;
 mod aws;
 mod check;
+mod dry_run;
 mod facts;
 mod failure;
 mod issuer;
 mod pod;
 mod redact;
+mod refusal;
+pub mod saved;
 mod selector;
 mod webhook;
 
@@ -177,12 +180,15 @@ fn lookup(facts: &Facts, settings: &WebhookSettings) -> Lookup {
             Fact::Unknown(why) => identity::Observed::Unknown(why.message.as_str().into()),
             Fact::NotAsked => identity::Observed::Unknown("the ServiceAccount is not given".into()),
         },
-        config_map_entry: entries
-            .as_ref()
-            .and_then(|entries| entries.get(key))
-            .map_or(identity::Observed::Absent, |entry| {
-                identity::Observed::Known(Arc::clone(entry))
-            }),
+        config_map_entry: match &facts.config_map {
+            Fact::Unknown(why) => identity::Observed::Unknown(why.message.as_str().into()),
+            _ => entries
+                .as_ref()
+                .and_then(|entries| entries.get(key))
+                .map_or(identity::Observed::Absent, |entry| {
+                    identity::Observed::Known(Arc::clone(entry))
+                }),
+        },
     }
 }
 

@@ -1,7 +1,6 @@
 //! One broken link at a time.
 
 use std::process::Command;
-use std::time::Duration;
 
 use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
 use k8s_openapi::api::core::v1::{Secret, Service, ServiceAccount};
@@ -12,7 +11,7 @@ use serde_json::json;
 
 use super::published::{DISCOVERY, Document, JWKS};
 use super::scene::{Question, ROLE, ROLE_ARN, Scene, another_ca, program, silence};
-use crate::support::{Authority, Registration, eventually, pod};
+use crate::support::{Authority, Registration, SOON, eventually, pod};
 
 async fn names(scene: &Scene, what: &str, question: &Question, broken: &str) {
     let said = scene.ask(question).await;
@@ -110,7 +109,7 @@ async fn other_teams(scene: &Scene) {
     });
     scene.namespace.create_object::<RoleBinding>(&binding).await.unwrap();
     question.kubeconfig = scene.control_plane.kubeconfig_for("reader", &[]);
-    eventually("the rights to be in force", Duration::from_secs(10), || async {
+    eventually("the rights to be in force", SOON, || async {
         let said = scene.ask(&question).await;
         let seen = said.check("running-pod")["seen"].as_str().unwrap_or_default();
         anyhow::ensure!(seen.starts_with("its pod has"), "{:#}\n{}", said.report, said.errors);
@@ -369,7 +368,7 @@ async fn annotate(scene: &Scene, name: &str, role: &str) {
     let change = json!({"metadata": {"annotations": {ROLE_ARN: role}}});
     let accounts = scene.namespace.api::<ServiceAccount>();
     accounts.patch(name, &PatchParams::default(), &Patch::Merge(change)).await.unwrap();
-    eventually("the webhook to see it", Duration::from_secs(10), || async {
+    eventually("the webhook to see it", SOON, || async {
         let answer = scene.webhook.review(&scene.namespace, &pod("new", name)).await;
         anyhow::ensure!(answer.role().as_deref() == Some(role), "it has not");
         Ok(())

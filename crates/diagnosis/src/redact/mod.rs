@@ -121,6 +121,7 @@ fn known_annotations(metadata: &Value, keys: &AnnotationKeys) -> Map<String, Val
         token_expiration,
         region,
         role_session_name,
+        sts_endpoint_url,
         skip_containers,
         include_containers,
     } = keys;
@@ -131,6 +132,7 @@ fn known_annotations(metadata: &Value, keys: &AnnotationKeys) -> Map<String, Val
         token_expiration,
         region,
         role_session_name,
+        sts_endpoint_url,
         skip_containers,
         include_containers,
     ];
