@@ -227,7 +227,15 @@ fn config_map(map: &Value, key: Key<'_>, reader: &ServiceAccountReader) -> Value
         "metadata": texts(&map["metadata"], &["name", "namespace"]),
     });
     let config = map["data"]["config"].as_str().unwrap_or_default();
-    let all = serde_json::from_str::<Map<String, Value>>(config).unwrap_or_default();
+    let all = match serde_json::from_str::<Map<String, Value>>(config) {
+        Ok(all) => all,
+        Err(_) if config.trim().is_empty() => Map::new(),
+        // That it can't be read is what counts.
+        Err(_) => {
+            put(&mut kept, "data", json!({"config": documents::NOT_JSON}));
+            return kept;
+        }
+    };
     let parse = |entries: &Map<String, Value>| {
         // Text of a map: it can be read.
         let text = Value::Object(entries.clone()).to_string();
@@ -299,6 +307,7 @@ fn fetched(fetched: FetchedDocument, keep: impl FnOnce(&str) -> String) -> Fetch
         status: response.status,
         content_type: response.content_type.as_deref().map(bounded),
         location: response.location.as_deref().map(|to| bounded(&documents::address(to))),
+        address: response.address,
         body: keep(&response.body),
     });
     FetchedDocument { url: fetched.url, answer: answer.map_err(|why| why.map(bounded)) }

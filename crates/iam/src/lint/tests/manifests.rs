@@ -223,6 +223,12 @@ fn names_what_is_wrong_with_providers() {
         assert_eq!(named(&bad, code, fix), None, "{bad}");
         assert_eq!(codes(&bad), [code], "{bad}");
     }
+    let command = format!(
+        "#!/bin/sh\naws iam create-open-id-connect-provider --thumbprint-list {colons} --url https://keys.example.com\n"
+    );
+    assert_eq!(named(&command, "thumbprint", &mended), None);
+    let cluster = "Resources:\n  P:\n    Type: AWS::IAM::OIDCProvider\n    Properties:\n      Url: !GetAtt Cluster.OpenIdConnectIssuerUrl\n      ClientIdList: [sts.amazonaws.com.cn]\n  Cluster: {Type: AWS::EKS::Cluster}\n";
+    assert_eq!(named(cluster, "audience-endpoint", ""), None);
     for good in [
         of(PRINT),
         of(&PRINT.to_uppercase()),
