@@ -29,9 +29,9 @@ use arn::annotation::DEFAULT_PREFIX;
 use super::finding::{Code, Finding};
 use super::intrinsic::{looks_substituted, resolve, substitute};
 use super::json::{self, Mistake};
-use super::node::{Kind, Member, Node};
+use super::kind::{PolicyKind, guess_kind, guess_kind_of_any, statements};
+use super::node::{Kind, Member, Node, inner_source};
 use super::place::{Position, Source};
-use super::reader::{PolicyKind, guess_kind, guess_kind_of_any, inner_source, statements};
 use super::terraform;
 
 /// The mistakes in a text, in their order; those that say the same as one.
@@ -177,7 +177,7 @@ impl Linter {
                             if let Kind::Map(members) = &mut manifest.kind {
                                 members.insert(0, Member::new("kind", kind.at, kind));
                             }
-                            self.manifests.see(&manifest, &mut self.findings);
+                            self.manifests.see(&manifest, None, &mut self.findings);
                         }
                         self.walk(source, node);
                     }
@@ -219,7 +219,8 @@ impl Linter {
         if let Some(policy) = policy_of_statements(node) {
             return self.policy(&policy, guess_kind(&policy));
         }
-        if self.manifests.see(node, &mut self.findings) {
+        let namespace = self.around.namespace.as_deref();
+        if self.manifests.see(node, namespace, &mut self.findings) {
             self.found_something = true;
         }
         if provider::is_one(node) {
