@@ -9,10 +9,10 @@ use super::{Linter, is_comma, syntax, text};
 use crate::finding::{Code, Finding};
 use crate::holes::{self, Hole};
 use crate::json;
+use crate::kind::statements;
 use crate::node::Node;
 use crate::place::Source;
 use crate::placeholder;
-use crate::reader::statements;
 use crate::{hcl, markdown, yaml};
 
 /// What the name of a file says about it.

@@ -9,9 +9,7 @@ use crate::place::Position;
 
 /// Whether it is a template, or a resource of one.
 pub(super) fn is_template(root: &Node) -> bool {
-    ["Resources", "Properties", "AssumeRolePolicyDocument"]
-        .into_iter()
-        .any(|name| root.get(name).is_some_and(Node::is_map))
+    ["Resources", "Properties"].into_iter().any(|name| root.get(name).is_some_and(Node::is_map))
 }
 
 /// Names the keys that were meant to be filled in, which are unknown from then on.
@@ -111,7 +109,8 @@ impl Checker {
 
 /// IAM's own variables, such as `${aws:username}`, are not CloudFormation's.
 fn is_filled_in(key: &str) -> bool {
-    key.split("${").skip(1).any(|name| !name.starts_with(char::is_lowercase) || !name.contains(':'))
+    let mut names = key.split("${").skip(1).filter_map(|rest| rest.split_once('}'));
+    names.any(|(name, _)| !name.starts_with(char::is_lowercase) || !name.contains(':'))
 }
 
 /// The value as it stands in text under `Fn::Sub`.
@@ -172,5 +171,41 @@ fn substituted(node: &Node) -> Option<String> {
             Some(parts?.join(between.text()?))
         }
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Code, lint_file};
+
+    /// How often a condition's key in a template is told.
+    fn told(key: &str) -> usize {
+        let text = format!(
+            "Parameters: {{oidc: {{Type: String}}}}\nResources:\n  R:\n    Type: AWS::IAM::Role\n    Properties:\n      AssumeRolePolicyDocument:\n        Version: '2012-10-17'\n        Statement:\n        - Effect: Allow\n          Principal: {{Federated: !Ref oidc}}\n          Action: sts:AssumeRoleWithWebIdentity\n          Condition:\n            StringEquals:\n              {key}: system:serviceaccount:demo:app\n"
+        );
+        lint_file("x.yaml", &text).iter().filter(|it| it.code == Code::KeyNotSubstituted).count()
+    }
+
+    #[test]
+    fn a_key_that_was_meant_to_be_filled_in_is_told() {
+        for key in [
+            "'${oidc}:sub'",
+            "'x/${AWS::Region}:sub'",
+            "!Sub '${oidc}:sub'",
+            "!Join ['', [!Ref oidc, ':sub']]",
+            "Fn::Sub",
+            "Fn::Join",
+        ] {
+            assert_eq!(told(key), 1, "{key}");
+        }
+        for key in [
+            "x.example.com:sub",
+            "'aws:RequestTag/${aws:PrincipalTag/team}'",
+            "Fn::GetAtt",
+            "Fn::FindInMap",
+            "Fn::Transform",
+        ] {
+            assert_eq!(told(key), 0, "{key}");
+        }
     }
 }
