@@ -99,6 +99,10 @@ impl Case<'_> {
         if pods.is_empty() {
             return Finding::Nothing("no pods are running".to_owned());
         }
+        // Without it nobody knows what a pod would get.
+        if let Err(failed) = self.lookup.identity(&self.settings.policy.defaults) {
+            return Finding::Unknown(failed.to_string());
+        }
         let keys = &self.settings.policy.settings.keys;
         let account = self.facts.service_account.known();
         let written = account.and_then(|account| written(account, &keys.role_arn));
