@@ -139,11 +139,16 @@ fn value(node: &Node) -> Option<Value> {
         Kind::Map(members) => Value::Object(
             members
                 .iter()
-                .map(|member| Some((member.key.clone(), operand(&member.value)?)))
+                .map(|member| Some((literal_key(member)?, operand(&member.value)?)))
                 .collect::<Option<_>>()?,
         ),
         Kind::Open(..) | Kind::Unknown(_) | Kind::Either(_) => return None,
     })
+}
+
+/// A key that only another function gives can't be written.
+fn literal_key(member: &Member) -> Option<String> {
+    (!member.key.is_empty() && !member.adds_more()).then(|| member.key.clone())
 }
 
 /// `Fn::Sub: "KEY: VALUE"`, where an object was meant, is one; so is JSON in its text.
@@ -204,6 +209,7 @@ mod tests {
             "'x/${AWS::Region}:sub'",
             "!Sub '${oidc}:sub'",
             "!Join ['', [!Ref oidc, ':sub']]",
+            "? {Fn::Sub: '${oidc}:sub'}\n              ",
             "Fn::Sub",
             "Fn::Join",
         ] {
