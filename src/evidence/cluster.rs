@@ -9,7 +9,6 @@ use kube::Client;
 use serde_json::{Value, json};
 
 use super::ask::reason;
-use super::items::Kept;
 use super::target::{Kind, ObjectName};
 use super::{ask, refused_pod, workload};
 use crate::api_server::Failure;
@@ -138,8 +137,7 @@ impl Gatherer<'_> {
     }
 
     async fn webhook(&self, facts: &mut Facts) {
-        let path = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations";
-        facts.webhooks = self.list(path, "").await;
+        facts.webhooks = super::webhooks(self.client).await;
         let Fact::Known(list) = &facts.webhooks else { return };
         let review = probe_review(&facts.subject).unwrap_or_default();
         let found = entries(list, &self.settings.configurations);
@@ -241,13 +239,6 @@ impl Gatherer<'_> {
 
     async fn get(&self, path: &str) -> Fact<Value> {
         ask::get(self.client, path).await
-    }
-
-    /// A list of few objects, whole.
-    async fn list(&self, path: &str, query: &str) -> Fact<Value> {
-        let mut kept = Kept::default();
-        let listed = ask::list(self.client, path, query, |item| kept.push(item)).await;
-        listed.map(|()| json!({"items": kept.into_items()}))
     }
 }
 

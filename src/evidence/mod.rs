@@ -12,6 +12,6 @@ mod target;
 mod workload;
 
 pub(crate) use cluster::{Gatherer, config_map};
-pub(crate) use everything::everything;
+pub(crate) use everything::{everything, webhooks};
 pub(crate) use folder::{load, save, vacant};
 pub(crate) use target::{ObjectName, TargetError};

@@ -7,8 +7,8 @@ use anyhow::Context as _;
 use super::{cluster, completed, error_text, misused, output};
 use crate::cli::{AuditArgs, ReportFormat};
 use crate::config::{Auditing, Namespaces};
-use crate::evidence::{config_map, everything};
-use diagnosis::{Audit, Auditor, Fact, WebhookSettings};
+use crate::evidence::{config_map, everything, webhooks};
+use diagnosis::{Audit, Auditor, Fact, Sources, WebhookSettings};
 use injection::identity::ServiceAccountReader;
 
 /// 0: no pod lacks anything; 1: some do; 2: it can't be said.
@@ -25,8 +25,9 @@ pub(super) fn run(args: AuditArgs) -> ExitCode {
     let audited = completed(audit(&auditing))
         .and_then(|audit| print(&audit, auditing.output).map(|()| audit));
     match audited {
-        Ok(audit) if audit.found.is_empty() => ExitCode::SUCCESS,
-        Ok(_) => ExitCode::FAILURE,
+        Ok(audit) if audit.is_wrong() => ExitCode::FAILURE,
+        Ok(audit) if audit.is_incomplete() => ExitCode::from(CANT_SAY),
+        Ok(_) => ExitCode::SUCCESS,
         Err(error) => {
             output::fail(error_text(&error));
             ExitCode::from(CANT_SAY)
@@ -52,10 +53,9 @@ async fn audit(auditing: &Auditing) -> anyhow::Result<Audit> {
         Some(home) => config_map(&client, home).await,
         None => Fact::NotAsked,
     };
-    if let Fact::Unknown(why) = &config_map {
-        anyhow::bail!("failed to get the ConfigMap: {why}");
-    }
-    let mut auditor = Auditor::new(&config_map, &settings);
+    let webhooks = webhooks(&client).await;
+    let sources = Sources { webhooks, config_map, container_credentials: Fact::NotAsked };
+    let mut auditor = Auditor::new(&sources, &settings);
     everything(&client, namespace.map(String::as_str), &mut auditor).await?;
     Ok(auditor.finish())
 }

@@ -41,6 +41,8 @@ pub struct Facts {
     pub service_account: Fact<Value>,
     /// The `ConfigMap` of identities.
     pub config_map: Fact<Value>,
+    /// Whether the container credentials file lists the ServiceAccount.
+    pub container_credentials: Fact<bool>,
     /// How the webhook's entries were reached, by configuration and entry:
     /// `CONFIGURATION/ENTRY`, as an [`Entry`](super::Entry) displays.
     pub probes: Fact<BTreeMap<String, Probe>>,

@@ -11,24 +11,29 @@ mod aws;
 mod check;
 mod facts;
 mod failure;
+mod holding;
 mod issuer;
 mod pod;
 mod redact;
+mod registration;
 mod selector;
+mod state;
 mod webhook;
 
 use std::sync::Arc;
 
 use serde_json::Value;
 
-pub use audit::{Audit, Auditor, Lacking};
+pub use audit::{Audit, AuditedPod, Auditor, Sources};
 pub use check::{Check, Finding, Report, Status};
 pub use facts::{DryRun, Fact, Facts, FetchedDocument, Probe, Response, Subject, TokenFact};
 pub use failure::{Reason, ReasonKind, Refusal, RefusedBy};
 pub use pod::{probe_pod, probe_review};
 pub use redact::{Redacted, bounded, certificates, redacted_account, redacted_pod};
+pub use registration::Registration;
 pub use selector::{LabelSelector, SelectorError};
-pub use webhook::{Address, Entry, entries};
+pub use state::{Judgement, PodState, WouldGet, judge};
+pub use webhook::{Address, Entry, Selection, entries};
 
 use ::issuer::IssuerCheck;
 use certificates::Crypto;
@@ -165,7 +170,7 @@ fn lookup(facts: &Facts, settings: &WebhookSettings) -> Lookup {
     let key = Key { namespace, name: service_account };
     let entries = config_map_entries(&facts.config_map, settings);
     Lookup {
-        container_credentials: false,
+        container_credentials: facts.container_credentials == Fact::Known(true),
         service_account: match &facts.service_account {
             Fact::Known(account) => settings
                 .reader

@@ -29,6 +29,7 @@ pub(crate) fn load(folder: &Path, settings: &WebhookSettings) -> Result<Facts, F
         namespace: read.fact("namespace")?,
         service_account: read.fact("service-account")?,
         config_map: read.fact("config-map")?,
+        container_credentials: read.fact("container-credentials")?,
         probes: read.fact("probes")?,
         dry_run: read.dry_run()?,
         discovery: read.document("discovery")?,

@@ -59,7 +59,7 @@ pub(super) fn origin(url: &str) -> String {
 }
 
 /// A URL without user, query and fragment.
-pub(super) fn address(url: &str) -> String {
+pub(crate) fn address(url: &str) -> String {
     let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
     let rest = rest.split(['?', '#']).next().unwrap_or_default();
     let path = rest.find('/').map_or("", |at| &rest[at..]);

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value, json};
 
 use super::selector::LabelSelector;
-use super::webhook::LEFT_OUT;
+use super::webhook::{LEFT_OUT, is_shipped_condition};
 use super::{
     DryRun, Fact, Facts, FetchedDocument, Probe, Refusal, Response, WebhookSettings, entries,
 };
@@ -21,7 +21,7 @@ use injection::identity::{
     AnnotationKeys, ConfigMapIdentities, Key, ServiceAccountReader, WarningKind,
 };
 
-pub(super) use documents::UNREADABLE;
+pub(super) use documents::{UNREADABLE, address};
 pub use documents::{bounded, certificates};
 pub use pod::redacted_pod;
 
@@ -208,9 +208,13 @@ fn webhook(entry: &Value) -> Value {
         let value = read.map_or("unreadable".into(), |it| json!(it));
         put(&mut kept, selector, value);
     }
-    // Their number alone is looked at: the dry run tells what they come to.
-    let conditions = entry["matchConditions"].as_array().map_or(0, Vec::len);
-    put(&mut kept, "matchConditions", vec![json!({}); conditions].into());
+    // The dry run tells what those of others come to.
+    let conditions = entry["matchConditions"].as_array().into_iter().flatten();
+    let conditions = conditions.map(|it| match it["expression"].as_str() {
+        Some(expression) if is_shipped_condition(expression) => json!({"expression": expression}),
+        _ => json!({}),
+    });
+    put(&mut kept, "matchConditions", conditions.collect());
     if let Some(seconds) = entry["timeoutSeconds"].as_u64() {
         put(&mut kept, "timeoutSeconds", seconds.into());
     }

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{documents, known_annotations, put, text_list, texts};
-use crate::audit::SKIPPED_BY;
+use crate::registration::SKIPPED_BY;
 use injection::identity::AnnotationKeys;
 use injection::mutation::LABEL;
 
@@ -12,24 +12,25 @@ const LEFT_OUT: &str = "(left out)";
 
 /// Variables whose values the checks read. None is a secret: a role, a path,
 /// a region, an address.
-const WITH_VALUE: [&str; 5] = [
+const WITH_VALUE: [&str; 6] = [
     "AWS_ROLE_ARN",
     "AWS_WEB_IDENTITY_TOKEN_FILE",
     "AWS_REGION",
     CREDENTIALS_URI,
+    STS_ENDPOINT,
     "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
 ];
 const CREDENTIALS_URI: &str = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
+const STS_ENDPOINT: &str = "AWS_ENDPOINT_URL_STS";
 
 /// Variables of which it counts whether they are there and empty.
-const BY_NAME: [&str; 7] = [
+const BY_NAME: [&str; 6] = [
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
     "AWS_SESSION_TOKEN",
     "AWS_ROLE_SESSION_NAME",
     "AWS_DEFAULT_REGION",
     "AWS_STS_REGIONAL_ENDPOINTS",
-    "AWS_ENDPOINT_URL_STS",
 ];
 
 /// What kubelet marks its picture of a static pod with.
@@ -124,7 +125,7 @@ fn variable(variable: &Value) -> Option<Value> {
     if let Some(value) = variable["value"].as_str() {
         let value = match value {
             "" => String::new(),
-            value if name == CREDENTIALS_URI => documents::address(value),
+            value if [CREDENTIALS_URI, STS_ENDPOINT].contains(&name) => documents::address(value),
             value if with_value => value.to_owned(),
             _ => LEFT_OUT.to_owned(),
         };
