@@ -17,11 +17,11 @@ use crate::input::{self, Limit};
 use crate::telemetry::metrics::{MetricsError, Registry};
 
 /// How often files are read.
-pub const INTERVAL: Duration = Duration::from_secs(1);
+pub(crate) const INTERVAL: Duration = Duration::from_secs(1);
 
 /// Ticks at once and then every `interval`; ticks that were missed are not made up for.
 #[must_use]
-pub fn ticks(interval: Duration) -> Interval {
+pub(crate) fn ticks(interval: Duration) -> Interval {
     let mut ticks = tokio::time::interval(interval);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     ticks
@@ -29,7 +29,7 @@ pub fn ticks(interval: Duration) -> Interval {
 
 /// What is at a path now, where something else was there before.
 #[derive(Debug)]
-pub enum Change {
+pub(crate) enum Change {
     Content(Vec<u8>),
     /// Nothing is there: for an optional file as good as an empty one.
     Missing,
@@ -40,30 +40,30 @@ pub enum Change {
 
 /// How often what is in a file was taken into use, and how often refused.
 #[derive(Debug, Default)]
-pub struct Reloads {
+pub(crate) struct Reloads {
     loaded: AtomicU64,
     failed: AtomicU64,
 }
 
 impl Reloads {
     /// One reading of new content.
-    pub fn count(&self, is_good: bool) {
+    pub(crate) fn count(&self, is_good: bool) {
         let counter = if is_good { &self.loaded } else { &self.failed };
         counter.fetch_add(1, Ordering::Relaxed);
     }
 
     #[must_use]
-    pub fn loaded(&self) -> u64 {
+    pub(crate) fn loaded(&self) -> u64 {
         self.loaded.load(Ordering::Relaxed)
     }
 
     #[must_use]
-    pub fn failed(&self) -> u64 {
+    pub(crate) fn failed(&self) -> u64 {
         self.failed.load(Ordering::Relaxed)
     }
 
     /// As a counter by `result`, `loaded` or `failed`.
-    pub fn register(
+    pub(crate) fn register(
         self: &Arc<Self>,
         registry: &Registry,
         name: &str,
@@ -78,7 +78,7 @@ impl Reloads {
 
 /// Tells each state of a file once.
 #[derive(Debug)]
-pub struct WatchedFile {
+pub(crate) struct WatchedFile {
     path: PathBuf,
     told: Option<State>,
 }
@@ -93,18 +93,18 @@ enum State {
 
 impl WatchedFile {
     #[must_use]
-    pub fn new(path: impl Into<PathBuf>) -> Self {
+    pub(crate) fn new(path: impl Into<PathBuf>) -> Self {
         Self { path: path.into(), told: None }
     }
 
     #[must_use]
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
     /// Reads the file: something at the first call, then only what has changed
     /// since the last call that told something.
-    pub async fn poll(&mut self) -> Option<Change> {
+    pub(crate) async fn poll(&mut self) -> Option<Change> {
         let path = self.path.clone();
         let reading = move || input::read_file(&path, Limit::CONFIGURATION);
         let read = tokio::task::spawn_blocking(reading).await;
@@ -113,7 +113,7 @@ impl WatchedFile {
 
     /// Waits for the next change, reading at once and then every `interval`.
     /// Safe to cancel: a change that was not returned is found again.
-    pub async fn changed(&mut self, interval: Duration) -> Change {
+    pub(crate) async fn changed(&mut self, interval: Duration) -> Change {
         loop {
             if let Some(change) = self.poll().await {
                 return change;

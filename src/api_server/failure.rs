@@ -2,7 +2,6 @@
 //! one text.
 
 use std::error::Error;
-use std::fmt;
 use std::io;
 
 use kube::core::Status;
@@ -14,7 +13,7 @@ use super::request::{Problem, RequestError};
 /// What kind of failure it was. What the API server says is told by its status code and its reason, never by
 /// its words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum FailureKind {
+pub(crate) enum FailureKind {
     /// 401: the API server does not know these credentials.
     Unauthorized,
     /// 403: a right is missing, or admission refused.
@@ -52,7 +51,7 @@ pub enum FailureKind {
 /// One failed call, in words for people.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
-pub struct Failure {
+pub(crate) struct Failure {
     pub kind: FailureKind,
     /// One line: the API server's own words where it had some, else what was asked of which server, and what
     /// happened to the request.
@@ -78,7 +77,7 @@ impl FailureKind {
 
     /// The next step, where there is a general one. Who knows which right is missing says so instead.
     #[must_use]
-    pub fn advice(self) -> Option<&'static str> {
+    pub(crate) fn advice(self) -> Option<&'static str> {
         match self {
             Self::Unauthorized | Self::Credentials => Some("check the credentials"),
             Self::Timeout | Self::Unreachable => Some("check the API server and the network to it"),
@@ -100,7 +99,7 @@ impl FailureKind {
 
 impl Failure {
     #[must_use]
-    pub fn of(error: &kube::Error) -> Self {
+    pub(crate) fn of(error: &kube::Error) -> Self {
         let (kind, message) = match error {
             kube::Error::Api(status) => return Self::of_status(status),
             kube::Error::Auth(_) | kube::Error::InferKubeconfig(_) => {
@@ -117,7 +116,7 @@ impl Failure {
     }
 
     #[must_use]
-    pub fn of_status(status: &Status) -> Self {
+    pub(crate) fn of_status(status: &Status) -> Self {
         let causes = status.details.iter().flat_map(|details| &details.causes);
         let terminating = causes.into_iter().any(|cause| cause.reason == "NamespaceTerminating");
         let message = if status.message.is_empty() {
@@ -132,7 +131,7 @@ impl Failure {
     }
 
     #[must_use]
-    pub fn of_watch(error: &watcher::Error) -> Self {
+    pub(crate) fn of_watch(error: &watcher::Error) -> Self {
         match error {
             watcher::Error::InitialListFailed(error)
             | watcher::Error::WatchStartFailed(error)
@@ -141,15 +140,6 @@ impl Failure {
             watcher::Error::NoResourceVersion => {
                 Self { kind: FailureKind::Unreadable, message: error.to_string() }
             }
-        }
-    }
-
-    /// The message, and the next step behind it where there is a general one.
-    #[must_use]
-    pub fn with_advice(&self) -> impl fmt::Display {
-        match self.kind.advice() {
-            Some(advice) => format!("{}; {advice}", self.message),
-            None => self.message.clone(),
         }
     }
 }
@@ -302,20 +292,17 @@ mod tests {
         let refused = io::Error::new(io::ErrorKind::ConnectionRefused, "refused");
         let nested = kube::Error::Service(Box::new(kube::Error::Service(Box::new(refused))));
         assert_eq!(Failure::of(&nested).message, "refused");
-        assert_eq!(
-            failure.with_advice().to_string(),
-            "refused; check the API server and the network to it"
-        );
+        assert_eq!(failure.kind.advice(), Some("check the API server and the network to it"));
     }
 
     #[test]
-    fn cuts_a_message_without_end_and_keeps_the_advice_behind_it() {
+    fn cuts_a_message_without_end_and_has_advice_all_the_same() {
         for long in ["word ".repeat(10_000), "\u{20ac}".repeat(10_000)] {
             let failure =
                 Failure::of_status(&Status::failure(&long, "Unauthorized").with_code(401));
             assert!(failure.message.len() <= MESSAGE_BYTES, "{}", failure.message.len());
-            let text = failure.with_advice().to_string();
-            assert!(text.ends_with(" ...; check the credentials"), "{text}");
+            assert!(failure.message.ends_with(" ..."), "{failure:?}");
+            assert_eq!(failure.kind.advice(), Some("check the credentials"));
         }
         let fits = "x".repeat(MESSAGE_BYTES);
         assert_eq!(Failure::of_status(&Status::failure(&fits, "")).message, fits);

@@ -9,7 +9,7 @@ use crate::telemetry::metrics::{MetricsError, Registry};
 
 /// Registers how the watches of one `resource` fare: of all of them together,
 /// where there are several. Without any, the counters stay at zero.
-pub fn register_watches(
+pub(crate) fn register_watches(
     registry: &Registry,
     resource: &'static str,
     states: impl Into<Arc<[Arc<WatchState>]>>,
@@ -55,7 +55,10 @@ pub fn register_watches(
 }
 
 /// Registers the clock's offset. Without a cluster it is never known.
-pub fn register_clock(registry: &Registry, clock: Option<ServerClock>) -> Result<(), MetricsError> {
+pub(crate) fn register_clock(
+    registry: &Registry,
+    clock: Option<ServerClock>,
+) -> Result<(), MetricsError> {
     registry.read_gauge(
         "pod_identity_clock_offset_seconds",
         "The API server's clock minus this machine's, in seconds. Negative when this machine's \

@@ -4,14 +4,12 @@
 
 pub mod client;
 pub mod clock;
-pub mod failure;
+pub(crate) mod failure;
 mod kubeconfig;
-pub mod metrics;
-pub mod pages;
+pub(crate) mod metrics;
+pub(crate) mod pages;
 mod request;
 mod transport;
-pub mod watch;
+pub(crate) mod watch;
 
-pub use client::{ClientError, RequestTimeout};
-pub use failure::{Failure, FailureKind};
-pub use request::{OwnDeadline, RequestError};
+pub(crate) use failure::{Failure, FailureKind};

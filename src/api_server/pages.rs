@@ -25,7 +25,7 @@ const MAX_EMPTY_PAGES: usize = 100;
 
 /// Why a list is not complete.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ListError {
+pub(crate) enum ListError {
     #[error("{0}")]
     Failed(Failure),
     #[error("the list does not end: after {objects} objects, {why}")]
@@ -37,7 +37,7 @@ pub enum ListError {
 ///
 /// # Errors
 /// [`ListError`], where not all objects could be read; those that came before were taken.
-pub async fn for_each<T: DeserializeOwned>(
+pub(crate) async fn for_each<T: DeserializeOwned>(
     client: &Client,
     path: &str,
     mut take: impl FnMut(T),

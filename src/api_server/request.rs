@@ -23,11 +23,11 @@ pub(super) const MAX_RESPONSE: u64 = 64 << 20;
 
 /// In the extensions of a request: whoever sent it has a deadline for it, and this is the only one.
 #[derive(Clone, Copy, Debug)]
-pub struct OwnDeadline;
+pub(crate) struct OwnDeadline;
 
 /// A request that got no response, or not all of it.
 #[derive(Debug)]
-pub struct RequestError {
+pub(crate) struct RequestError {
     asked: Arc<Asked>,
     pub(super) problem: Problem,
 }

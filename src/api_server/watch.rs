@@ -35,14 +35,14 @@ const ANSWER_TIMEOUT: Duration = Duration::from_mins(1);
 const STALLED: Duration = Duration::from_mins(1);
 /// A watch that brings no event and no bookmark for this long is made anew: the API server sends a bookmark
 /// about once a minute.
-pub const SILENCE: Duration = Duration::from_secs(150);
+pub(crate) const SILENCE: Duration = Duration::from_secs(150);
 
 /// After this long without a failure, the next one counts as the first.
 const CALM: Duration = Duration::from_mins(2);
 
 /// What is watched, and the right that this takes.
 #[derive(Clone, Copy, Debug)]
-pub struct WatchedKind {
+pub(crate) struct WatchedKind {
     /// In the log: the plural of a kind, or one object.
     pub name: &'static str,
     /// Such as "get, list and watch on serviceaccounts". Without one, whoever follows tells of failures.
@@ -65,7 +65,7 @@ pub struct WatchState {
 }
 
 /// Lists and watches for ever: each failure is an item, and the next one comes after a pause that grows.
-pub fn follow<K, F>(
+pub(crate) fn follow<K, F>(
     client: Client,
     api: F,
     config: watcher::Config,
@@ -96,7 +96,7 @@ where
 }
 
 /// Follows the one object of this name: `None` while it is not there.
-pub fn follow_object<K, F>(
+pub(crate) fn follow_object<K, F>(
     client: Client,
     api: F,
     name: &str,

@@ -13,7 +13,7 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What was tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Operation {
+pub(crate) enum Operation {
     Watch,
     Get,
     Create,
@@ -24,14 +24,14 @@ pub enum Operation {
 
 /// The object that it was tried on.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum ManagedObject {
+pub(crate) enum ManagedObject {
     Secret { namespace: String, name: String },
     Configuration(String),
 }
 
 /// Why it failed.
 #[derive(Debug, thiserror::Error)]
-pub enum AccessError {
+pub(crate) enum AccessError {
     #[error(
         "not allowed to {operation} {target}: {reason}; if that right is missing, {}; or set \
          --in-cluster=false and mount a certificate for --tls-cert and --tls-key",
@@ -92,17 +92,17 @@ impl AccessError {
     }
 
     #[must_use]
-    pub fn is_forbidden(&self) -> bool {
+    pub(crate) fn is_forbidden(&self) -> bool {
         matches!(self, Self::Forbidden { .. })
     }
 }
 
 impl Operation {
-    pub const ALL: [Self; 6] =
+    pub(crate) const ALL: [Self; 6] =
         [Self::Watch, Self::Get, Self::Create, Self::Update, Self::Patch, Self::Issue];
 
     #[must_use]
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Watch => "watch",
             Self::Get => "get",

@@ -14,7 +14,7 @@ use certificates::Lifetimes;
 
 /// What was written, and what a webhook configuration needs of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Initialised {
+pub(crate) struct Initialised {
     pub authority: PathBuf,
     pub certificate: PathBuf,
     pub key: PathBuf,
@@ -26,7 +26,7 @@ pub struct Initialised {
 
 /// Why the files are not there.
 #[derive(Debug, thiserror::Error)]
-pub enum InitError {
+pub(crate) enum InitError {
     #[error(transparent)]
     Issue(#[from] IssueError),
     #[error("failed to create the folder {path:?}: {source}; choose a writable folder")]
@@ -40,7 +40,7 @@ pub enum InitError {
 /// Makes a CA and a certificate for these DNS names and IP addresses, and
 /// writes `ca.crt`, `tls.crt` and `tls.key` into the folder. Existing files are
 /// replaced only where `force` says so.
-pub fn init(
+pub(crate) fn init(
     folder: &Path,
     names: &[String],
     lifetimes: &Lifetimes,

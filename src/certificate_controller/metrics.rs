@@ -10,7 +10,7 @@ use crate::telemetry::metrics::{MetricsError, Registry};
 use certificates::Cause;
 
 /// Registers them: all zero where certificates are not managed.
-pub fn register(
+pub(crate) fn register(
     registry: &Registry,
     managed: Option<&ManagedCertificates>,
 ) -> Result<(), MetricsError> {

@@ -11,7 +11,7 @@ use certificates::Leaf;
 
 /// Why rustls can't serve a leaf. One made here it can.
 #[derive(Debug, thiserror::Error)]
-pub enum ServingError {
+pub(crate) enum ServingError {
     #[error("failed to read the private key in the Secret: {0}; issue the certificate again")]
     ReadKey(#[from] pem::Error),
     #[error(
@@ -22,7 +22,7 @@ pub enum ServingError {
 }
 
 /// The chain and the key, ready for handshakes.
-pub fn certified_key(leaf: &Leaf) -> Result<Arc<CertifiedKey>, ServingError> {
+pub(crate) fn certified_key(leaf: &Leaf) -> Result<Arc<CertifiedKey>, ServingError> {
     let chain = leaf.chain().iter().map(|link| CertificateDer::from(link.der().to_vec()));
     let key = PrivateKeyDer::from_pem_slice(leaf.key().pem().as_bytes())?;
     Ok(Arc::new(CertifiedKey::new(chain.collect(), any_supported_type(&key)?)))

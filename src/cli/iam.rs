@@ -80,15 +80,19 @@ pub enum RoleFormat {
 }
 
 /// Exit codes: 0 no errors (with --strict, no warnings either); 1 errors found;
-/// 2 a file could not be read.
+/// 2 a file could not be read, or no file has a policy, role, provider or
+/// ServiceAccount.
 #[derive(Args, Clone, Debug)]
 pub struct IamLintArgs {
-    /// Policies, CloudFormation templates, Terraform plans (JSON), output of aws iam get-role, or ServiceAccounts; - for standard input
+    /// Policies, CloudFormation templates, Terraform (HCL, JSON, plans), output of aws iam get-role, Kubernetes manifests or Markdown, or folders of them; - for standard input
     #[arg(value_name = "FILE", required = true)]
     pub files: Vec<PathBuf>,
     /// Exit with 1 for warnings, too
     #[arg(long)]
     pub strict: bool,
+    /// Exit with 0 if no file has a policy, role, provider or ServiceAccount
+    #[arg(long)]
+    pub allow_no_policy: bool,
     /// Output format
     #[arg(short = 'o', long, value_name = "FORMAT", value_enum, default_value_t = LintFormat::Text)]
     pub output: LintFormat,

@@ -28,9 +28,9 @@ use kube::Client;
 use tokio::time::{Instant, timeout};
 
 pub use fair_queue::Caller;
-pub use files::FilesError;
-pub use stats::{EventStats, LiveGets, QueueStats, Stats, WatchStats};
-pub use tasks::{TaskEnded, Tasks};
+pub(crate) use files::FilesError;
+pub(crate) use stats::Stats;
+pub(crate) use tasks::Tasks;
 
 use crate::api_server::clock::ServerClock;
 use crate::api_server::watch::WatchState;
@@ -130,12 +130,6 @@ impl ServiceAccounts {
             self.config_map_entry(key, caller, begun).await
         };
         Lookup { container_credentials, service_account, config_map_entry }
-    }
-
-    /// Whether the first answers of all sources are there.
-    #[must_use]
-    pub fn is_ready(&self) -> bool {
-        self.inner.pending.borrow().is_empty()
     }
 
     /// What is not there yet, in words.

@@ -1,8 +1,6 @@
 //! The numbers that the metrics, and `/debug/alpha/cache`, show.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -24,9 +22,6 @@ pub struct Stats {
     /// `ServiceAccounts` in memory at this moment, and those with a role.
     pub known: usize,
     pub with_role: usize,
-    pub watch: WatchStats,
-    /// All zero without `--watch-config-map`.
-    pub config_map_watch: WatchStats,
     /// Entries in force at this moment.
     pub config_map_entries: usize,
     /// Documents and entries that could not be read.
@@ -74,33 +69,6 @@ pub struct EventStats {
     pub dropped: u64,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct WatchStats {
-    pub connected: bool,
-    /// Lists after the first.
-    pub relists: u64,
-    pub failures: u64,
-    /// Times that it was made anew, since nothing came.
-    pub silences: u64,
-    /// Since the API server last sent something; since the start where it never did. None without a watch.
-    pub last_event_age: Option<Duration>,
-    pub last_failure: Option<Arc<str>>,
-}
-
-impl WatchStats {
-    #[must_use]
-    pub fn new(state: &WatchState) -> Self {
-        Self {
-            connected: state.is_connected(),
-            relists: state.relists(),
-            failures: state.failures(),
-            silences: state.silences(),
-            last_event_age: state.last_event_age(),
-            last_failure: state.last_failure(),
-        }
-    }
-}
-
 impl ServiceAccounts {
     #[must_use]
     pub fn stats(&self) -> Stats {
@@ -128,8 +96,6 @@ impl ServiceAccounts {
             },
             known,
             with_role,
-            watch: WatchStats::new(&self.inner.watch),
-            config_map_watch: WatchStats::new(&self.inner.config_map_watch),
             config_map_entries: match &**config_map.known() {
                 Known::Entries(entries) => entries.len(),
                 Known::Off | Known::Unanswered | Known::Forbidden => 0,
@@ -141,6 +107,12 @@ impl ServiceAccounts {
             files_errors: self.inner.files_errors.load(Ordering::Relaxed),
             events: self.inner.events.stats(),
         }
+    }
+
+    /// How the watch of `ServiceAccount`s fares.
+    #[must_use]
+    pub fn watch(&self) -> &WatchState {
+        &self.inner.watch
     }
 
     /// What is in memory, for people: the `ServiceAccounts` that have an
@@ -162,11 +134,13 @@ impl ServiceAccounts {
             "notReady": self.not_ready(),
             "serviceAccounts": {
                 "known": stats.known,
-                "connected": stats.watch.connected,
-                "lastFailure": stats.watch.last_failure.as_deref(),
+                "connected": self.watch().is_connected(),
+                "lastFailure": self.watch().last_failure().as_deref(),
+                "failedReloads": stats.files_errors,
                 "annotated": annotated,
             },
             "configMap": { "state": config_map, "entries": stats.config_map_entries },
+            "lookups": { "fromMemory": stats.hits, "waiting": stats.waiting },
             "containerCredentials": { "keys": stats.container_credentials_keys },
         })
     }

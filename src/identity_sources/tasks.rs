@@ -46,10 +46,6 @@ pub(super) struct Pending {
 }
 
 impl Pending {
-    pub(super) fn is_empty(self) -> bool {
-        !self.service_accounts && !self.config_map
-    }
-
     pub(super) fn words(self) -> Vec<&'static str> {
         let accounts = self.service_accounts.then_some("the first list of ServiceAccounts");
         let config_map = self.config_map.then_some("the ConfigMap's first answer");

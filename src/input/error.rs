@@ -55,19 +55,8 @@ impl InputError {
     }
 
     #[must_use]
-    pub fn problem(&self) -> &Problem {
-        &self.problem
-    }
-
-    #[must_use]
     pub fn into_problem(self) -> Problem {
         self.problem
-    }
-
-    /// Nothing is there, where that may be.
-    #[must_use]
-    pub fn is_not_found(&self) -> bool {
-        matches!(&self.problem, Problem::Io(error) if error.kind() == io::ErrorKind::NotFound)
     }
 }
 

@@ -135,7 +135,8 @@ fn refuses_folders_loops_and_what_a_server_can_not_follow() {
     }
     let missing = read_file(&folder.path().join("missing"), SMALL).expect_err("nothing");
     assert_eq!(missing.kind(), io::ErrorKind::NotFound);
-    assert!(read(&folder.path().join("missing"), SMALL).expect_err("nothing").is_not_found());
+    let missing = read(&folder.path().join("missing"), SMALL).expect_err("nothing").into_problem();
+    assert!(matches!(missing, Problem::Io(error) if error.kind() == io::ErrorKind::NotFound));
 }
 
 #[test]

@@ -52,7 +52,7 @@ fn misused(error: &impl Display) -> ExitCode {
 }
 
 fn begin_to_serve(config: Config, warnings: &[String]) -> ExitCode {
-    let ended = logs::init(&config.log).map_err(anyhow::Error::from).and_then(|log| {
+    let ended = logs::init(config.log).map_err(anyhow::Error::from).and_then(|log| {
         for warning in warnings {
             tracing::warn!(warning, "configuration warning");
         }

@@ -22,7 +22,7 @@ use super::{ConnectionStats, DrainLimits, Drained, Limits, Readiness};
 
 /// A listener and all it needs to serve.
 #[derive(Debug)]
-pub struct Admin {
+pub(crate) struct Admin {
     pub listener: TcpListener,
     pub router: Router,
     pub limits: Limits,
@@ -32,7 +32,7 @@ pub struct Admin {
 impl Admin {
     /// Serves until `shutdown` ends, which should be when the HTTPS server has
     /// drained: probes and metrics are asked for until then.
-    pub async fn serve(self, shutdown: impl Future<Output = ()>) -> Drained {
+    pub(crate) async fn serve(self, shutdown: impl Future<Output = ()>) -> Drained {
         let Self { listener, router, limits, stats } = self;
         let drain = DrainLimits::for_admin();
         let acceptor = Acceptor::new(listener, Shared::new(router, limits, &drain), stats);
@@ -57,7 +57,7 @@ async fn in_turn(State(turn): State<Arc<Semaphore>>, request: Request, next: Nex
 }
 
 /// `/metrics` from `metrics`, the probes, and the routes of `extra`.
-pub fn router(
+pub(crate) fn router(
     metrics: impl Fn() -> String + Clone + Send + Sync + 'static,
     readiness: Arc<Readiness>,
     extra: Router,

@@ -34,7 +34,7 @@ use injection::mutation::{Jitter, PatchTooLarge};
 
 /// All that answering a review takes.
 #[derive(Debug)]
-pub struct Admissions {
+pub(crate) struct Admissions {
     service_accounts: ServiceAccounts,
     policy: AdmissionSettings,
     metrics: Arc<Metrics>,
@@ -66,7 +66,7 @@ enum Unanswered {
 }
 
 /// `/mutate` and `/mutate/required`.
-pub fn router(admissions: Arc<Admissions>) -> Router {
+pub(crate) fn router(admissions: Arc<Admissions>) -> Router {
     let handler = |endpoint: Endpoint| {
         post(async move |State(admissions): State<Arc<Admissions>>, request| {
             admissions.serve(endpoint, request).await
@@ -80,7 +80,7 @@ pub fn router(admissions: Arc<Admissions>) -> Router {
 
 impl Admissions {
     #[must_use]
-    pub fn new(
+    pub(crate) fn new(
         service_accounts: ServiceAccounts,
         policy: AdmissionSettings,
         metrics: Arc<Metrics>,

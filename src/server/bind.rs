@@ -8,7 +8,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpListener;
 
 /// All addresses of both families.
-pub const ANY: IpAddr = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
+pub(crate) const ANY: IpAddr = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
 
 /// Connections that the kernel completes before they are accepted; it lowers
 /// this to its own limit (`net.core.somaxconn`, 4096).
@@ -16,7 +16,7 @@ const BACKLOG: i32 = 4096;
 
 /// Why nothing listens.
 #[derive(Debug, thiserror::Error)]
-pub enum BindError {
+pub(crate) enum BindError {
     #[error(
         "failed to listen on {address}: {source}; choose a port above 1023 with {flag}, \
          or grant the container NET_BIND_SERVICE"
@@ -34,7 +34,11 @@ pub enum BindError {
 /// Listens; port 0 takes a free one. `flag` is the one that chooses the port,
 /// for the error. [`ANY`] serves IPv4 as well, and it alone where the machine
 /// has no IPv6.
-pub fn bind(address: IpAddr, port: u16, flag: &'static str) -> Result<TcpListener, BindError> {
+pub(crate) fn bind(
+    address: IpAddr,
+    port: u16,
+    flag: &'static str,
+) -> Result<TcpListener, BindError> {
     let wanted = SocketAddr::new(address, port);
     let bound = match listen(wanted) {
         Err(error) if address == ANY && has_no_ipv6(&error) => {

@@ -30,7 +30,7 @@ const BLOCK_BYTES: usize = 64 << 10;
 
 /// Why a body could not be read.
 #[derive(Debug, thiserror::Error)]
-pub enum BodyError {
+pub(crate) enum BodyError {
     #[error(
         "failed to read the request: the body is larger than {limit} bytes; raise --max-request-bytes"
     )]
@@ -48,7 +48,7 @@ pub enum BodyError {
 
 impl BodyError {
     #[must_use]
-    pub fn status(&self) -> StatusCode {
+    pub(crate) fn status(&self) -> StatusCode {
         match self {
             Self::FitLimit { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::WaitForBody(_) | Self::MakeRoom => StatusCode::REQUEST_TIMEOUT,
@@ -65,14 +65,14 @@ impl IntoResponse for BodyError {
 
 /// Reads bodies: one for all requests, since they share its memory.
 #[derive(Clone, Debug)]
-pub struct BodyReader {
+pub(crate) struct BodyReader {
     limit: usize,
     memory: Arc<Memory>,
 }
 
 impl BodyReader {
     #[must_use]
-    pub fn new(limits: &Limits) -> Self {
+    pub(crate) fn new(limits: &Limits) -> Self {
         Self { limit: limits.body_bytes, memory: limits.request_memory() }
     }
 
@@ -81,7 +81,7 @@ impl BodyReader {
     }
 
     /// A body that says that it is too large is refused before it is read.
-    pub async fn read(
+    pub(crate) async fn read(
         &self,
         request: Request,
         deadline: Instant,
@@ -180,7 +180,7 @@ impl Drop for Share {
 
 /// A body and its share of the memory.
 #[derive(Debug)]
-pub struct RequestBody {
+pub(crate) struct RequestBody {
     pieces: Pieces,
     share: Share,
 }
@@ -216,7 +216,7 @@ impl Blocks {
 impl RequestBody {
     #[must_use]
     #[allow(clippy::len_without_is_empty, reason = "nobody asks")]
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         match &self.pieces {
             Pieces::Whole(bytes) => bytes.len(),
             Pieces::Blocks(blocks) => blocks.len,
@@ -225,7 +225,7 @@ impl RequestBody {
 
     /// In one piece. Each block is freed when it has been copied.
     #[must_use]
-    pub fn contiguous(self) -> Contiguous {
+    pub(crate) fn contiguous(self) -> Contiguous {
         let Self { pieces, share } = self;
         let bytes = match pieces {
             Pieces::Whole(bytes) => bytes,
@@ -246,7 +246,7 @@ impl RequestBody {
 
 /// A whole body in one piece, and its share of the memory.
 #[derive(Debug)]
-pub struct Contiguous {
+pub(crate) struct Contiguous {
     bytes: Bytes,
     _share: Share,
 }
@@ -290,7 +290,7 @@ fn poll_frame(
 /// A review in another type than the one that there is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("failed to read the request: the Content-Type is not application/json; send JSON")]
-pub struct UnsupportedContentType;
+pub(crate) struct UnsupportedContentType;
 
 impl IntoResponse for UnsupportedContentType {
     fn into_response(self) -> Response {
@@ -299,7 +299,7 @@ impl IntoResponse for UnsupportedContentType {
 }
 
 /// Parameters (`; charset=utf-8`) are allowed, and ignored.
-pub fn require_json(headers: &HeaderMap) -> Result<(), UnsupportedContentType> {
+pub(crate) fn require_json(headers: &HeaderMap) -> Result<(), UnsupportedContentType> {
     let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let essence = value.and_then(|value| value.split(';').next()).unwrap_or_default();
     if essence.trim().eq_ignore_ascii_case("application/json") {

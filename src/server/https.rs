@@ -16,7 +16,7 @@ use crate::tls::clients::Rejections;
 
 /// A listener and all it needs to serve.
 #[derive(Debug)]
-pub struct Https {
+pub(crate) struct Https {
     pub listener: TcpListener,
     pub router: Router,
     /// Where requests are counted.
@@ -38,7 +38,7 @@ impl Https {
     /// delay it serves on, each answer with `Connection: close`; then it stops
     /// listening, closes idle connections and gives requests in flight the
     /// drain's timeout. To drop the future cuts everything.
-    pub async fn serve(self, shutdown: impl Future<Output = ()>) -> Drained {
+    pub(crate) async fn serve(self, shutdown: impl Future<Output = ()>) -> Drained {
         let Self {
             listener,
             router,
@@ -60,7 +60,7 @@ impl Https {
 }
 
 /// The admission handlers, `/healthz`, and reasons for all else.
-pub fn router(admissions: Router) -> Router {
+pub(crate) fn router(admissions: Router) -> Router {
     let router = admissions.route("/healthz", get(alive));
     with_fallbacks(router, "/mutate, /mutate/required and /healthz")
 }

@@ -12,7 +12,7 @@ use super::metered_io::CONNECTION_BYTES;
 
 /// What one connection, and all together, may take.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Limits {
+pub(crate) struct Limits {
     /// From the accept to the end of the TLS handshake.
     pub handshake: Duration,
     /// From the accept to the first request's answer, whatever the client does
@@ -77,7 +77,7 @@ impl Limits {
     /// The largest request is what the other limits follow from: the more memory
     /// it takes to answer one, the fewer connections there is room for.
     #[must_use]
-    pub fn for_requests_of(body_bytes: usize) -> Self {
+    pub(crate) fn for_requests_of(body_bytes: usize) -> Self {
         let body_memory = if body_bytes > 8 << 20 { 8 << 20 } else { 16 << 20 };
         let work_memory = work_bytes(body_bytes);
         let mut limits = Self {
@@ -106,7 +106,7 @@ impl Limits {
 
     /// The metrics port has few clients: kubelets and a Prometheus or two.
     #[must_use]
-    pub fn for_admin() -> Self {
+    pub(crate) fn for_admin() -> Self {
         let body_memory = 1 << 20;
         Self { connections: 64, body_memory, ..Self::for_requests_of(body_memory) }
     }
@@ -137,7 +137,7 @@ pub(super) fn work_bytes(review: usize) -> usize {
 
 /// How a server ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DrainLimits {
+pub(crate) struct DrainLimits {
     /// How long requests are still served as before, while the cluster takes
     /// note that this endpoint goes.
     pub delay: Duration,
@@ -161,7 +161,7 @@ impl Default for DrainLimits {
 impl DrainLimits {
     /// The metrics port is closed last, and nobody waits for it.
     #[must_use]
-    pub fn for_admin() -> Self {
+    pub(crate) fn for_admin() -> Self {
         Self { delay: Duration::ZERO, timeout: Duration::from_secs(1), fresh: Duration::ZERO }
     }
 }

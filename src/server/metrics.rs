@@ -21,7 +21,7 @@ const METHODS: [Method; 2] = [Method::WebIdentity, Method::ContainerCredentials]
 
 /// Of the HTTPS port.
 #[derive(Debug)]
-pub struct Metrics {
+pub(crate) struct Metrics {
     admissions: Counters<(Endpoint, Outcome)>,
     /// By [`Endpoint`].
     durations: [Histogram; 2],
@@ -60,7 +60,7 @@ pub(super) enum Verb {
 }
 
 impl Metrics {
-    pub fn register(registry: &Registry) -> Result<Self, MetricsError> {
+    pub(crate) fn register(registry: &Registry) -> Result<Self, MetricsError> {
         let durations = HistogramOpts::new(
             "pod_identity_admission_duration_seconds",
             "Seconds from the last byte of a review to its response, including the lookup of the \

@@ -5,14 +5,14 @@
 //! ([`Limits`]), and at the cap the connection that has waited longest for its
 //! client makes room.
 
-pub mod admin;
-pub mod admissions;
-pub mod bind;
-pub mod body;
-pub mod https;
-pub mod limits;
-pub mod readiness;
-pub mod stats;
+pub(crate) mod admin;
+pub(crate) mod admissions;
+pub(crate) mod bind;
+pub(crate) mod body;
+pub(crate) mod https;
+pub(crate) mod limits;
+pub(crate) mod readiness;
+pub(crate) mod stats;
 
 mod accept;
 mod activity;
@@ -30,18 +30,18 @@ mod table;
 mod watched_io;
 mod work;
 
-pub use bind::{BindError, bind};
-pub use body::{BodyError, BodyReader, RequestBody, UnsupportedContentType, require_json};
-pub use https::Https;
-pub use limits::{DrainLimits, Limits};
-pub use metrics::Metrics;
-pub use readiness::{Condition, Readiness, Remark};
-pub use stats::ConnectionStats;
+pub(crate) use bind::bind;
+pub(crate) use body::{BodyError, BodyReader, RequestBody, UnsupportedContentType, require_json};
+pub(crate) use https::Https;
+pub(crate) use limits::{DrainLimits, Limits};
+pub(crate) use metrics::Metrics;
+pub(crate) use readiness::{Condition, Readiness, Remark};
+pub(crate) use stats::ConnectionStats;
 
 /// How a server ended: the requests that were in flight when it stopped
 /// listening.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Drained {
+pub(crate) struct Drained {
     pub finished: usize,
     pub cut: usize,
 }

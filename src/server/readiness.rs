@@ -7,7 +7,7 @@ use arc_swap::ArcSwapOption;
 
 /// What must hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Condition {
+pub(crate) enum Condition {
     /// A certificate is held with which clients can be served.
     Certificate,
     /// The first list of `ServiceAccounts` is complete.
@@ -18,11 +18,11 @@ pub enum Condition {
 }
 
 impl Condition {
-    pub const ALL: [Self; 4] =
+    pub(crate) const ALL: [Self; 4] =
         [Self::Certificate, Self::ServiceAccounts, Self::ConfigMap, Self::NotShuttingDown];
 
     #[must_use]
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Certificate => "certificate",
             Self::ServiceAccounts => "service-accounts",
@@ -50,14 +50,14 @@ impl fmt::Display for Condition {
 
 /// Each condition with the reason why it does not hold, or none.
 #[derive(Debug, Default)]
-pub struct Readiness {
+pub(crate) struct Readiness {
     reasons: [ArcSwapOption<String>; Condition::ALL.len()],
     clock: ArcSwapOption<Remark>,
 }
 
 /// What people are told though readiness does not depend on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Remark {
+pub(crate) struct Remark {
     pub text: String,
     /// Whether someone should see to it.
     pub is_warning: bool,
@@ -66,7 +66,7 @@ pub struct Remark {
 impl Readiness {
     /// Not ready before these have been met; the others hold from the start.
     #[must_use]
-    pub fn waiting_for(conditions: &[Condition]) -> Self {
+    pub(crate) fn waiting_for(conditions: &[Condition]) -> Self {
         let readiness = Self::default();
         for condition in conditions {
             readiness.fail(*condition, condition.first_reason());
@@ -74,38 +74,38 @@ impl Readiness {
         readiness
     }
 
-    pub fn meet(&self, condition: Condition) {
+    pub(crate) fn meet(&self, condition: Condition) {
         self.reasons[condition as usize].store(None);
     }
 
     /// The reason is one line for whoever looks at the probe.
-    pub fn fail(&self, condition: Condition, reason: impl Into<String>) {
+    pub(crate) fn fail(&self, condition: Condition, reason: impl Into<String>) {
         self.reasons[condition as usize].store(Some(Arc::new(reason.into())));
     }
 
-    pub fn begin_shutdown(&self) {
+    pub(crate) fn begin_shutdown(&self) {
         self.fail(Condition::NotShuttingDown, Condition::NotShuttingDown.first_reason());
     }
 
     #[must_use]
-    pub fn reason(&self, condition: Condition) -> Option<Arc<String>> {
+    pub(crate) fn reason(&self, condition: Condition) -> Option<Arc<String>> {
         self.reasons[condition as usize].load_full()
     }
 
     /// Remarks on this machine's clock.
-    pub fn remark_on_clock(&self, remark: Remark) {
+    pub(crate) fn remark_on_clock(&self, remark: Remark) {
         if self.clock.load().as_deref() != Some(&remark) {
             self.clock.store(Some(Arc::new(remark)));
         }
     }
 
     #[must_use]
-    pub fn clock(&self) -> Option<Arc<Remark>> {
+    pub(crate) fn clock(&self) -> Option<Arc<Remark>> {
         self.clock.load_full()
     }
 
-    #[must_use]
-    pub fn is_ready(&self) -> bool {
+    #[cfg(test)]
+    pub(super) fn is_ready(&self) -> bool {
         self.reasons.iter().all(|reason| reason.load().is_none())
     }
 }

@@ -7,7 +7,7 @@ use crate::telemetry::metrics::{MetricsError, Registry};
 
 /// Why a connection ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ending {
+pub(crate) enum Ending {
     /// As HTTP has it, by either side.
     Closed,
     /// The client went away in the middle, or spoke no HTTP.
@@ -37,7 +37,7 @@ impl Ending {
 
 /// Counters of one listener.
 #[derive(Debug, Default)]
-pub struct ConnectionStats {
+pub(crate) struct ConnectionStats {
     accepted: AtomicU64,
     accept_failures: AtomicU64,
     ended: [AtomicU64; Ending::ALL.len()],
@@ -46,7 +46,7 @@ pub struct ConnectionStats {
 
 impl ConnectionStats {
     /// As those of the HTTPS port.
-    pub fn register(self: &Arc<Self>, registry: &Registry) -> Result<(), MetricsError> {
+    pub(crate) fn register(self: &Arc<Self>, registry: &Registry) -> Result<(), MetricsError> {
         let of = |read: fn(&Self) -> u64| {
             let stats = Arc::clone(self);
             move || read(&stats)
@@ -79,23 +79,23 @@ impl ConnectionStats {
     }
 
     #[must_use]
-    pub fn accepted(&self) -> u64 {
+    pub(crate) fn accepted(&self) -> u64 {
         self.accepted.load(Ordering::Relaxed)
     }
 
     /// How often the system refused a connection, for want of files say.
     #[must_use]
-    pub fn accept_failures(&self) -> u64 {
+    pub(crate) fn accept_failures(&self) -> u64 {
         self.accept_failures.load(Ordering::Relaxed)
     }
 
     #[must_use]
-    pub fn open(&self) -> u64 {
+    pub(crate) fn open(&self) -> u64 {
         self.open.load(Ordering::Relaxed)
     }
 
     #[must_use]
-    pub fn ended(&self, ending: Ending) -> u64 {
+    pub(crate) fn ended(&self, ending: Ending) -> u64 {
         self.ended[ending as usize].load(Ordering::Relaxed)
     }
 

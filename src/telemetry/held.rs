@@ -23,7 +23,7 @@ thread_local! {
 
 /// Where lines go.
 #[derive(Clone)]
-pub struct Held(Arc<Mutex<Lines>>);
+pub(crate) struct Held(Arc<Mutex<Lines>>);
 
 struct Lines {
     held: Vec<u8>,
@@ -31,25 +31,25 @@ struct Lines {
 }
 
 impl Held {
-    pub fn new(out: impl Write + Send + 'static) -> Self {
+    pub(crate) fn new(out: impl Write + Send + 'static) -> Self {
         Self(Arc::new(Mutex::new(Lines { held: Vec::new(), out: Box::new(out) })))
     }
 
     /// For a thread that is about to sleep, and calls this each time: from now
     /// on its lines wait for that.
-    pub fn write_before_sleep(&self) {
+    pub(crate) fn write_before_sleep(&self) {
         PROMISED.set(true);
         self.write();
     }
 
     /// For a thread that ends.
-    pub fn write_before_end(&self) {
+    pub(crate) fn write_before_end(&self) {
         PROMISED.set(false);
         self.write();
     }
 
     /// Writes what any thread has said.
-    pub fn write(&self) {
+    pub(crate) fn write(&self) {
         self.lines().write();
     }
 
@@ -71,7 +71,7 @@ impl Lines {
 
 /// Takes one line.
 #[derive(Debug)]
-pub struct Line<'a> {
+pub(crate) struct Line<'a> {
     to: &'a Held,
     /// A warning may be the last thing that is said.
     urgent: bool,

@@ -9,7 +9,7 @@ use tracing_subscriber::fmt::{self, MakeWriter};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::Registry;
 
-pub use super::held::Held;
+pub(crate) use super::held::Held;
 use super::json_lines::JsonLines;
 use super::text_lines::TextLines;
 
@@ -31,7 +31,7 @@ pub enum Format {
 
 #[derive(Debug, thiserror::Error)]
 #[error("failed to set up logging: {0}; call this once, before anything logs")]
-pub struct LogsError(#[from] SetGlobalDefaultError);
+pub(crate) struct LogsError(#[from] SetGlobalDefaultError);
 
 /// Sends the events of this process to standard error.
 ///
@@ -39,14 +39,14 @@ pub struct LogsError(#[from] SetGlobalDefaultError);
 /// There is no queue and no writing thread behind it, which would lose the
 /// lines that matter most, the last ones before a crash or a kill: see
 /// [`Held`] for when a line leaves.
-pub fn init(settings: &LogSettings) -> Result<Held, LogsError> {
+pub(crate) fn init(settings: LogSettings) -> Result<Held, LogsError> {
     let held = Held::new(std::io::stderr());
     tracing::subscriber::set_global_default(subscriber(settings, held.clone()))?;
     Ok(held)
 }
 
 /// The same to another writer.
-pub fn subscriber<W>(settings: &LogSettings, writer: W) -> impl Subscriber + Send + Sync
+pub(crate) fn subscriber<W>(settings: LogSettings, writer: W) -> impl Subscriber + Send + Sync
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
@@ -54,7 +54,7 @@ where
     // every verbosity.
     let levels = Targets::new()
         .with_default(LevelFilter::WARN)
-        .with_targets(TOLD_BY_US)
+        .with_targets(LOGGED_BY_US)
         .with_target(env!("CARGO_CRATE_NAME"), level(settings.verbosity));
     // Without it, a closed standard error makes the layer report its failure
     // to standard error, which panics.
@@ -69,7 +69,7 @@ where
 /// What kube says of a failed request, a watch above all: at each attempt, with
 /// the error as a debug dump or the whole body of the answer. Our own lines say
 /// it once and with the next step. The longest name that fits counts.
-const TOLD_BY_US: [(&str, LevelFilter); 4] = [
+const LOGGED_BY_US: [(&str, LevelFilter); 4] = [
     ("kube_runtime", LevelFilter::ERROR),
     ("kube_client::client", LevelFilter::ERROR),
     ("kube_client::client::builder", LevelFilter::OFF),
@@ -111,7 +111,7 @@ mod tests {
     fn written(format: Format, verbosity: i32, events: impl FnOnce()) -> String {
         let written = Written::default();
         let writer = written.clone();
-        let subscriber = subscriber(&LogSettings { format, verbosity }, move || writer.clone());
+        let subscriber = subscriber(LogSettings { format, verbosity }, move || writer.clone());
         tracing::subscriber::with_default(subscriber, events);
         let bytes = written.0.lock().expect("not poisoned").clone();
         String::from_utf8(bytes).expect("UTF-8")

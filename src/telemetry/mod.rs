@@ -2,6 +2,6 @@
 
 mod held;
 mod json_lines;
-pub mod logs;
-pub mod metrics;
+pub(crate) mod logs;
+pub(crate) mod metrics;
 mod text_lines;

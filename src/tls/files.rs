@@ -10,8 +10,6 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 use rustls::{Error, InconsistentKeys};
 
-use crate::input::{Limit, read_file};
-
 /// Where a certificate chain and its key are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PairPaths {
@@ -21,7 +19,7 @@ pub struct PairPaths {
 
 /// Why two files are not a certificate chain and its key.
 #[derive(Debug, thiserror::Error)]
-pub enum FilesError {
+pub(crate) enum FilesError {
     #[error(
         "failed to load TLS certificate {path:?}: {source}; \
          check that its Secret is mounted there, or set --tls-cert"
@@ -58,18 +56,8 @@ pub enum FilesError {
     MatchKey { certificate: PathBuf, key: PathBuf },
 }
 
-/// Reads both files.
-pub fn load(paths: &PairPaths) -> Result<Arc<CertifiedKey>, FilesError> {
-    let certificate = read_file(&paths.certificate, Limit::KEYS).map_err(|source| {
-        FilesError::ReadCertificate { path: paths.certificate.clone(), source }
-    })?;
-    let key = read_file(&paths.key, Limit::KEYS)
-        .map_err(|source| FilesError::ReadKey { path: paths.key.clone(), source })?;
-    parse(paths, &certificate, &key)
-}
-
 /// From the bytes of both files; the paths are for the error.
-pub fn parse(
+pub(crate) fn parse(
     paths: &PairPaths,
     certificate: &[u8],
     key: &[u8],
@@ -117,10 +105,9 @@ mod tests {
     #[test]
     fn loads_a_chain_and_its_key() {
         let pair = Pair::new();
-        let folder = tempfile::tempdir().expect("a folder");
-        let paths = paths(folder.path());
-        pair.write(&paths);
-        let loaded = load(&paths).expect("a pair");
+        let loaded =
+            parse(&paths("certs".as_ref()), pair.certificate.as_bytes(), pair.key.as_bytes());
+        let loaded = loaded.expect("a pair");
         assert_eq!(loaded.cert.len(), 1);
     }
 
@@ -158,12 +145,5 @@ mod tests {
             assert!(message.starts_with("failed to "), "{message}");
             assert!(message.contains(said), "{message}");
         }
-    }
-
-    #[test]
-    fn names_a_file_that_is_not_there() {
-        let paths = paths(Path::new("nowhere"));
-        let message = load(&paths).expect_err("no file").to_string();
-        assert!(message.contains("nowhere/tls.crt") && message.contains("--tls-cert"), "{message}");
     }
 }

@@ -7,7 +7,7 @@ use crate::telemetry::metrics::{MetricsError, Registry};
 use crate::watched_file::Reloads;
 
 /// `reloads` stay at zero where the certificate does not come from files.
-pub fn register(
+pub(crate) fn register(
     registry: &Registry,
     resolver: Arc<CertificateResolver>,
     reloads: &Arc<Reloads>,

@@ -2,12 +2,12 @@
 //! authorities that can be swapped while connections are served, and the
 //! protocol's settings.
 
-pub mod clients;
-pub mod files;
-pub mod metrics;
-pub mod reload;
-pub mod resolver;
-pub mod settings;
+pub(crate) mod clients;
+pub(crate) mod files;
+pub(crate) mod metrics;
+pub(crate) mod reload;
+pub(crate) mod resolver;
+pub(crate) mod settings;
 
 #[cfg(test)]
 pub(crate) mod test_pairs;

@@ -16,7 +16,7 @@ use crate::watched_file::{self, Change, Reloads, WatchedFile};
 
 /// Puts each complete and matching pair of the two files into a resolver.
 #[derive(Debug)]
-pub struct Reloader {
+pub(crate) struct Reloader {
     certificate: WatchedFile,
     key: WatchedFile,
     pair: Pair,
@@ -26,7 +26,7 @@ pub struct Reloader {
 
 impl Reloader {
     #[must_use]
-    pub fn new(paths: PairPaths, resolver: Arc<CertificateResolver>) -> Self {
+    pub(crate) fn new(paths: PairPaths, resolver: Arc<CertificateResolver>) -> Self {
         Self {
             certificate: WatchedFile::new(&paths.certificate),
             key: WatchedFile::new(&paths.key),
@@ -37,13 +37,13 @@ impl Reloader {
     }
 
     #[must_use]
-    pub fn reloads(&self) -> &Arc<Reloads> {
+    pub(crate) fn reloads(&self) -> &Arc<Reloads> {
         &self.reloads
     }
 
     /// The first reading, whose failure the caller has to judge: it is returned
     /// and not reported.
-    pub async fn load(&mut self) -> Result<(), FilesError> {
+    pub(crate) async fn load(&mut self) -> Result<(), FilesError> {
         let (certificate, key) = (self.certificate.poll().await, self.key.poll().await);
         self.pair.take(certificate, key);
         let loaded = self.pair.evaluate();
@@ -53,7 +53,7 @@ impl Reloader {
     }
 
     /// Follows the files until it is dropped.
-    pub async fn run(mut self, interval: Duration) {
+    pub(crate) async fn run(mut self, interval: Duration) {
         let mut ticks = watched_file::ticks(interval);
         loop {
             ticks.tick().await;

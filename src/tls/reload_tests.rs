@@ -107,10 +107,10 @@ async fn returns_why_the_first_pair_can_not_be_loaded_and_takes_it_when_it_can()
     let mut reloader = Reloader::new(paths.clone(), Arc::clone(&resolver));
     let error = reloader.load().await.expect_err("no files").to_string();
     assert!(error.contains("tls.crt"), "{error}");
-    assert!(!resolver.held());
+    assert!(!resolver.has_pair());
     test_pairs::Pair::new().write(&paths);
     reloader.step().await;
-    assert!(resolver.held());
+    assert!(resolver.has_pair());
 }
 
 #[test]
@@ -119,4 +119,11 @@ fn tells_nothing_of_the_key_in_its_debug_output() {
     pair.take(None, Some(Change::Content(b"secret".into())));
     let (text, bytes) = (format!("{pair:?}"), format!("{:?}", b"secret"));
     assert!(!text.contains("secret") && !text.contains(bytes.trim_matches(['[', ']'])), "{text}");
+}
+
+#[tokio::test]
+async fn names_a_file_that_is_not_there() {
+    let mut reloader = Reloader::new(paths("nowhere".as_ref()), Arc::default());
+    let message = reloader.load().await.expect_err("no file").to_string();
+    assert!(message.contains("nowhere/tls.crt") && message.contains("--tls-cert"), "{message}");
 }

@@ -12,55 +12,55 @@ use x509_cert::time::Time;
 
 /// Holds the pair in use, from whatever source it came.
 #[derive(Debug, Default)]
-pub struct CertificateResolver {
-    held: ArcSwapOption<Held>,
+pub(crate) struct CertificateResolver {
+    current: ArcSwapOption<Current>,
 }
 
 #[derive(Debug)]
-struct Held {
+struct Current {
     pair: Arc<CertifiedKey>,
     validity: Option<RangeInclusive<u64>>,
 }
 
 impl CertificateResolver {
     #[must_use]
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::default()
     }
 
     /// New handshakes get this pair; connections that stand keep theirs.
-    pub fn swap(&self, pair: Arc<CertifiedKey>) {
+    pub(crate) fn swap(&self, pair: Arc<CertifiedKey>) {
         let validity = validity(&pair);
-        self.held.store(Some(Arc::new(Held { pair, validity })));
+        self.current.store(Some(Arc::new(Current { pair, validity })));
     }
 
     /// Refuses new handshakes until the next [`swap`](Self::swap).
-    pub fn clear(&self) {
-        self.held.store(None);
+    pub(crate) fn clear(&self) {
+        self.current.store(None);
     }
 
     /// Whether there is a pair to serve with.
-    #[must_use]
-    pub fn held(&self) -> bool {
-        self.held.load().is_some()
+    #[cfg(test)]
+    pub(super) fn has_pair(&self) -> bool {
+        self.current.load().is_some()
     }
 
-    /// When the leaf held ends, in seconds since the Unix epoch.
+    /// When the served leaf ends, in seconds since the Unix epoch.
     #[must_use]
-    pub fn not_after(&self) -> Option<u64> {
+    pub(crate) fn not_after(&self) -> Option<u64> {
         self.validity().map(|validity| *validity.end())
     }
 
-    /// From when to when the leaf held is valid, in seconds since the Unix epoch.
+    /// From when to when the served leaf is valid, in seconds since the Unix epoch.
     #[must_use]
-    pub fn validity(&self) -> Option<RangeInclusive<u64>> {
-        self.held.load().as_ref()?.validity.clone()
+    pub(crate) fn validity(&self) -> Option<RangeInclusive<u64>> {
+        self.current.load().as_ref()?.validity.clone()
     }
 }
 
 impl ResolvesServerCert for CertificateResolver {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        self.held.load().as_ref().map(|held| Arc::clone(&held.pair))
+        self.current.load().as_ref().map(|current| Arc::clone(&current.pair))
     }
 }
 
@@ -85,13 +85,13 @@ mod tests {
         let paths = paths("certs".as_ref());
         let loaded = files::parse(&paths, pair.certificate.as_bytes(), pair.key.as_bytes());
         let resolver = CertificateResolver::new();
-        assert!(!resolver.held());
+        assert!(!resolver.has_pair());
         assert_eq!(resolver.not_after(), None);
         resolver.swap(loaded.expect("a pair"));
-        assert!(resolver.held());
+        assert!(resolver.has_pair());
         // 2030-01-01T00:00:00Z
         assert_eq!(resolver.not_after(), Some(1_893_456_000));
         resolver.clear();
-        assert!(!resolver.held());
+        assert!(!resolver.has_pair());
     }
 }

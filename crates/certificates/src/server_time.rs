@@ -20,13 +20,7 @@ impl ServerTime {
     /// Nothing is known: it may be any time.
     pub const UNKNOWN: Self = Self { earliest: Timestamp::MIN, latest: Timestamp::MAX };
 
-    /// It is this very time on all API servers.
-    #[must_use]
-    pub fn exactly(time: Timestamp) -> Self {
-        Self { earliest: time, latest: time }
-    }
-
-    /// In either order.
+    /// In either order; the same twice where all API servers agree.
     #[must_use]
     pub fn between(one: Timestamp, other: Timestamp) -> Self {
         Self { earliest: one.min(other), latest: one.max(other) }

@@ -4,7 +4,7 @@
 use super::node::{Kind, Member, Node, Unknown};
 
 /// Stands in an unknown value for what has no name.
-const NAMELESS: &str = "${?}";
+pub(super) const NAMELESS: &str = "${?}";
 
 /// The document with CloudFormation's functions resolved as far as their results can be told:
 /// text, text with unknown parts, one of several, or unknown. Other documents stay as they are.

@@ -7,9 +7,12 @@
 mod condition;
 mod finding;
 mod glob;
+mod hcl;
+mod holes;
 mod intrinsic;
 mod json;
 mod lint;
+mod markdown;
 mod node;
 mod partition;
 mod place;
@@ -21,12 +24,14 @@ mod reader;
 mod request;
 mod role;
 mod simulate;
+mod terraform;
+mod write;
 mod yaml;
 
 use text::near;
 
 pub use finding::{Code, Finding, Severity};
-pub use lint::lint;
+pub use lint::{lint, lint_file};
 pub use partition::{AUDIENCE, PARTITIONS, account};
 pub use place::Position;
 pub use policy::{Condition, Effect, Policy, Principal, Principals, Statement, Text};

@@ -18,6 +18,12 @@ pub(super) struct Node {
 /// The parts of a text that are not known here, as ranges of bytes.
 pub(super) type Unknown = Vec<Range<usize>>;
 
+/// Of a text of which nothing is known.
+pub(super) fn all_of(text: &str) -> Unknown {
+    let all = 0..text.len();
+    std::iter::once(all).collect()
+}
+
 #[derive(Clone, Debug)]
 pub(super) enum Kind {
     Null,
@@ -49,6 +55,11 @@ pub(super) struct Member {
 impl Member {
     pub(super) fn new(key: impl Into<String>, key_at: Position, value: Node) -> Self {
         Self { key: key.into(), key_unknown: Vec::new(), key_at, key_tag: None, value }
+    }
+
+    /// From now on, nothing of its key is known.
+    pub(super) fn forget_key(&mut self) {
+        self.key_unknown = all_of(&self.key);
     }
 
     /// `Fn::Transform`, `Fn::ForEach`, ... and `merge()`: in their place come members.

@@ -72,6 +72,52 @@ impl Source {
         self.chars.get(range).map(|chars| chars.iter().collect()).unwrap_or_default()
     }
 
+    /// These parts behind each other, each character with its place.
+    pub(super) fn parts(&self, parts: &[Range<usize>]) -> Self {
+        let mut chars = Vec::new();
+        let mut places = Vec::new();
+        for part in parts {
+            chars.extend(self.chars.get(part.clone()).unwrap_or_default());
+            places.extend(self.places.get(part.clone()).unwrap_or_default());
+        }
+        let end = parts.last().map_or(self.end, |part| self.at(part.end));
+        Self { chars, places, end, holes: Vec::new() }
+    }
+
+    /// The same with spaces for these parts; lines stay lines.
+    pub(super) fn blanked(&self, parts: &[Range<usize>]) -> Self {
+        let mut blanked = self.clone();
+        for part in parts {
+            for c in blanked.chars.get_mut(part.clone()).unwrap_or_default() {
+                if *c != '\n' {
+                    *c = ' ';
+                }
+            }
+        }
+        blanked
+    }
+
+    /// The lines, as ranges, without their ends.
+    pub(super) fn lines(&self) -> Vec<Range<usize>> {
+        let mut lines = Vec::new();
+        let mut start = 0;
+        for (index, c) in self.chars.iter().enumerate() {
+            if *c == '\n' {
+                lines.push(start..index);
+                start = index + 1;
+            }
+        }
+        if start < self.len() {
+            lines.push(start..self.len());
+        }
+        lines
+    }
+
+    /// The first character that is no white space.
+    pub(super) fn first(&self) -> Option<char> {
+        self.chars.iter().copied().find(|c| !c.is_whitespace())
+    }
+
     /// The line around a character, as indexes, without its end.
     pub(super) fn line_around(&self, index: usize) -> Range<usize> {
         let index = index.min(self.len());
@@ -147,6 +193,11 @@ impl Source {
             }
         }
         (filled, parts)
+    }
+
+    /// Whether some of it may be there several times, or not at all: `%{ for ... }`.
+    pub(super) fn has_directives(&self) -> bool {
+        self.holes.iter().any(|hole| hole.starts_with("%{") || hole.starts_with("{%"))
     }
 
     pub(super) fn has_holes(&self) -> bool {

@@ -129,7 +129,10 @@ fn verb(text: &str, before: Option<char>) -> Option<usize> {
 /// `__ACCOUNT_ID__`, `@ACCOUNT_ID@`
 fn marked(text: &str, mark: &str) -> Option<usize> {
     let inside = text.strip_prefix(mark)?;
-    let end = inside[..inside.floor_char_boundary(80)].find(mark).filter(|end| *end > 0)?;
+    let end = inside[..inside.floor_char_boundary(80)].find(mark).filter(|end| *end > 2)?;
+    if inside[end + mark.len()..].starts_with(|c: char| c.is_ascii_alphanumeric()) {
+        return None;
+    }
     let is_name = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
     inside[..end].chars().all(is_name).then_some(2 * mark.len() + end)
 }

@@ -6,10 +6,11 @@ use super::condition::Operator;
 use super::finding::{Code, Finding, Severity};
 use super::json::{self, Mistake};
 use super::near::nearest;
-use super::node::{Kind, Member, Node};
+use super::node::{Kind, Member, Node, all_of};
 use super::place::{Position, Source};
 use super::placeholder;
 use super::policy::{Condition, Effect, Policy, Principal, Principals, Statement, Text};
+use super::write::{member, object, text as quoted};
 
 /// What a policy is attached to; it decides which members it may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,7 +115,9 @@ pub(super) fn statements(node: &Node) -> Option<&Node> {
     let is_statement = |node: &Node| {
         let has =
             |name| node.members().iter().any(|member| nearest(&member.key, &[name]).is_some());
-        has("Effect") && (has("Action") || has("NotAction"))
+        // Modules of Terraform have inputs like these, in lower case.
+        let is_other = node.get("actions").is_some() || node.get("resources").is_some();
+        has("Effect") && (has("Action") || has("NotAction")) && !is_other
     };
     let meant = node.members().iter().find(|member| {
         nearest(&member.key, &["Statement"]).is_some()
@@ -130,6 +133,18 @@ pub(super) fn guess_kind(node: &Node) -> PolicyKind {
         statements().any(|s| s.get("Principal").is_some() || s.get("NotPrincipal").is_some());
     let has_resource =
         statements().any(|s| s.get("Resource").is_some() || s.get("NotResource").is_some());
+    // A resource control policy denies everybody something, everywhere.
+    let denies_all = |s: &Node| {
+        let principal = s.get("Principal");
+        let names = principal.map(|p| p.get("AWS").unwrap_or(p)).map(Node::each);
+        let is_everybody = names.is_some_and(|all| all.iter().any(|it| it.text() == Some("*")));
+        is_everybody
+            && s.get("Effect").and_then(Node::text) == Some("Deny")
+            && (s.get("Resource").is_some() || s.get("NotResource").is_some())
+    };
+    if statements().next().is_some() && statements().all(denies_all) {
+        return PolicyKind::Resource;
+    }
     let assumes = statements().any(|s| {
         let actions = s.get("Action").map(Node::each).unwrap_or_default();
         actions
@@ -278,7 +293,7 @@ impl Reader {
             if self.kind != PolicyKind::Resource && sid.is_known() && sid.value.contains(bad) {
                 let message =
                     format!("the Sid {:?} may contain only ASCII letters and digits", sid.value);
-                let fix = format!("\"Sid\": {:?}", sid.value.replace(bad, ""));
+                let fix = member("Sid", &quoted(&sid.value.replace(bad, "")));
                 self.report(Code::BadSid, sid.at, message).fix = Some(fix);
             }
         }
@@ -292,8 +307,7 @@ impl Reader {
             let meant = nearest(key, known);
             let hint = meant.map_or(String::new(), |meant| format!("; did you mean {meant}?"));
             let message = format!("{key:?} is not a member of {of}: IAM rejects the policy{hint}");
-            self.report(Code::MemberUnknown, *key_at, message).fix =
-                meant.map(|meant| format!("{meant:?}"));
+            self.report(Code::MemberUnknown, *key_at, message).fix = meant.map(quoted);
         }
     }
 
@@ -435,7 +449,9 @@ impl Reader {
                 "Principal must be \"*\" or an object such as {{\"Federated\": \"arn:...\"}}, not {}",
                 node.kind_name()
             );
-            let fix = node.text().map(|text| format!("\"Principal\": {{\"Federated\": {text:?}}}"));
+            let fix = node
+                .text()
+                .map(|text| member("Principal", &object(&[member("Federated", &quoted(text))])));
             self.report(Code::WrongType, node.at, message).fix =
                 fix.filter(|f| f.contains("oidc-provider"));
             return None;
@@ -528,8 +544,7 @@ impl Reader {
             Kind::Bool(value) => Some(Text::new(value.to_string(), node.at)),
             Kind::Open(text, unknown) => Some(self.marked(text, unknown, node.at)),
             Kind::Unknown(shown) => {
-                let all = 0..shown.len();
-                Some(Text { value: shown.clone(), at: node.at, unknown: vec![all] })
+                Some(Text { value: shown.clone(), at: node.at, unknown: all_of(shown) })
             }
             Kind::Null | Kind::List(_) | Kind::Map(_) | Kind::Either(_) => {
                 self.report(

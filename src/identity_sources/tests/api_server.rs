@@ -101,9 +101,9 @@ async fn lists_by_pages_where_streaming_is_refused() {
     accounts.listed().await;
     accounts.config_map_answered().await;
     assert_eq!(role(&accounts.resolve(key("shop", "app"), Caller::default()).await), Some("r"));
-    let stats = accounts.stats();
-    assert_eq!((stats.watch.failures, stats.watch.relists, stats.hits), (0, 0, 1));
-    assert!(stats.watch.connected);
+    let watch = accounts.watch();
+    assert_eq!((watch.failures(), watch.relists(), accounts.stats().hits), (0, 0, 1));
+    assert!(watch.is_connected());
     let metadata_only = asked.lock().expect("no panic").len();
     assert!(metadata_only >= 2);
     running.abort();
@@ -129,14 +129,14 @@ async fn lists_again_where_the_version_has_expired() {
     let (accounts, running) = started(options(Source::Cluster(client))).await;
     accounts.listed().await;
     accounts.config_map_answered().await;
-    while accounts.stats().watch.relists == 0 || !accounts.stats().watch.connected {
+    while accounts.watch().relists() == 0 || !accounts.watch().is_connected() {
         tokio::time::sleep(SECOND).await;
     }
     assert_eq!(role(&accounts.resolve(key("shop", "app"), Caller::default()).await), Some("new"));
     let gone = accounts.resolve(key("shop", "gone"), Caller::default()).await;
     assert_eq!(gone.service_account, Observed::Absent);
     assert_eq!(accounts.stats().live_gets.not_found, 1);
-    assert_eq!(accounts.stats().watch.last_failure.as_deref(), Some("it is Expired"));
+    assert_eq!(accounts.watch().last_failure().as_deref(), Some("it is Expired"));
     running.abort();
 }
 
@@ -153,7 +153,7 @@ async fn lists_again_where_the_expired_version_is_refused_at_once() {
         Some(Answer(200, vec![list("5", &[])], false))
     });
     let (accounts, running) = started(options(Source::Cluster(client))).await;
-    while accounts.stats().watch.relists < 2 {
+    while accounts.watch().relists() < 2 {
         tokio::time::sleep(SECOND).await;
     }
     assert!(asked.lock().expect("no panic").len() < 20, "with pauses in between");
@@ -177,7 +177,7 @@ async fn does_not_wait_for_ever_for_a_connection_or_a_list_that_hangs() {
     let (accounts, running) = started(options(Source::Cluster(client))).await;
     accounts.listed().await;
     accounts.config_map_answered().await;
-    assert_eq!(accounts.stats().watch.failures, 2);
+    assert_eq!(accounts.watch().failures(), 2);
     assert!(begin.elapsed() < 150 * SECOND, "{:?}", begin.elapsed());
     running.abort();
 }
@@ -334,7 +334,7 @@ fn bookmarks(
 }
 
 /// What a watch came to after so long: how many requests there were, and how often it was made anew.
-async fn watched(every: Duration, count: u32, time: Duration) -> (usize, WatchStats) {
+async fn watched(every: Duration, count: u32, time: Duration) -> (usize, Arc<WatchState>) {
     let (answer, requests) = (bookmarks(every, count), Arc::new(Mutex::new(0)));
     let counted = Arc::clone(&requests);
     let service = tower::service_fn(move |request: Request<Body>| {
@@ -348,28 +348,28 @@ async fn watched(every: Duration, count: u32, time: Duration) -> (usize, WatchSt
     tokio::time::sleep(time).await;
     running.abort();
     let requests = *requests.lock().expect("no panic");
-    (requests, accounts.stats().watch)
+    (requests, Arc::clone(&accounts.inner.watch))
 }
 
 #[tokio::test(start_paused = true)]
 async fn makes_a_silent_watch_anew_and_counts_it() {
     let (requests, watch) = watched(SECOND, 0, 149 * SECOND).await;
-    assert_eq!((requests, watch.silences), (1, 0));
-    assert!(watch.last_event_age.expect("it is watched") >= 148 * SECOND);
+    assert_eq!((requests, watch.silences()), (1, 0));
+    assert!(watch.last_event_age().expect("it is watched") >= 148 * SECOND);
 
     let (requests, watch) = watched(SECOND, 0, 160 * SECOND).await;
-    assert_eq!((requests, watch.silences, watch.relists, watch.failures), (2, 1, 0, 0));
-    assert!(watch.connected);
-    assert!(watch.last_event_age.expect("it is watched") <= 11 * SECOND, "since it was answered");
+    assert_eq!((requests, watch.silences(), watch.relists(), watch.failures()), (2, 1, 0, 0));
+    assert!(watch.is_connected());
+    assert!(watch.last_event_age().expect("it is watched") <= 11 * SECOND, "since it was answered");
 
     // Three times in ten minutes, not in a loop.
     let (requests, watch) = watched(SECOND, 0, 600 * SECOND).await;
-    assert_eq!((requests, watch.silences), (4, 3));
+    assert_eq!((requests, watch.silences()), (4, 3));
 }
 
 #[tokio::test(start_paused = true)]
 async fn leaves_a_watch_alone_that_has_bookmarks() {
     let (requests, watch) = watched(60 * SECOND, 4, 280 * SECOND).await;
-    assert_eq!((requests, watch.silences), (1, 0));
-    assert!(watch.last_event_age.expect("it is watched") <= 41 * SECOND);
+    assert_eq!((requests, watch.silences()), (1, 0));
+    assert!(watch.last_event_age().expect("it is watched") <= 41 * SECOND);
 }

@@ -26,7 +26,7 @@ async fn answers_from_them_and_takes_their_changes() {
     write(&path, ACCOUNT).await;
     let started = ServiceAccounts::start(options(Source::Files(path.clone()))).await;
     let (accounts, tasks) = started.expect("good files");
-    assert!(accounts.is_ready());
+    assert_eq!(accounts.not_ready(), Vec::<&str>::new());
     let running = tokio::spawn(tasks.run());
 
     let app = accounts.resolve(key("shop", "app"), Caller::default()).await;

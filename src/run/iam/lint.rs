@@ -4,26 +4,39 @@ mod github;
 mod sarif;
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
 use serde_json::json;
 
+use super::inputs::{self, Input};
 use super::output;
 use crate::cli::{IamLintArgs, LintFormat};
-use iam::{Finding, Position, Severity, lint};
+use iam::{Code, Finding, Position, Severity, lint_file};
 
 /// A finding and the file that it is in.
 type InFile<'a> = (&'a Path, Finding);
 
+/// What would be understood, where nothing was.
+const UNDERSTOOD: &str = "found no policy, role, provider or ServiceAccount in any file; iam lint reads \
+    policies (JSON), CloudFormation templates, Terraform (HCL, JSON, plans), Kubernetes manifests and \
+    Markdown; to allow such files, use --allow-no-policy";
+
 pub(super) fn run(args: &IamLintArgs) -> anyhow::Result<ExitCode> {
-    let mut found: Vec<InFile<'_>> = Vec::new();
+    let mut paths: Vec<(PathBuf, Vec<Finding>)> = Vec::new();
     let mut unread: Vec<String> = Vec::new();
-    for path in &args.files {
-        match super::read(path) {
+    let mut understood = false;
+    for Input { path, text, is_named } in inputs::read(&args.files) {
+        match text {
             Ok(text) => {
-                found.extend(lint(&text).into_iter().map(|finding| (path.as_path(), finding)));
+                let mut findings = lint_file(&path.to_string_lossy(), &text);
+                let is_nothing = |finding: &Finding| finding.code == Code::NothingToLint;
+                understood |= !findings.iter().any(is_nothing);
+                if args.allow_no_policy || !is_named {
+                    findings.retain(|finding| !is_nothing(finding));
+                }
+                paths.push((path, findings));
             }
             Err(error) => {
                 // The other files may have something to tell all the same.
@@ -32,6 +45,10 @@ pub(super) fn run(args: &IamLintArgs) -> anyhow::Result<ExitCode> {
             }
         }
     }
+    let found: Vec<InFile<'_>> = paths
+        .iter()
+        .flat_map(|(path, findings)| findings.iter().map(|it| (path.as_path(), it.clone())))
+        .collect();
     match args.output {
         LintFormat::Text => text(&found),
         LintFormat::Json => json(&found),
@@ -39,13 +56,18 @@ pub(super) fn run(args: &IamLintArgs) -> anyhow::Result<ExitCode> {
         LintFormat::Github => github::print(&found),
     }
     .context("failed to print what was found")?;
-    let worst = found.iter().map(|(_, finding)| finding.severity()).max();
-    Ok(match worst {
-        _ if !unread.is_empty() => ExitCode::from(2),
-        Some(Severity::Error) => ExitCode::FAILURE,
-        Some(Severity::Warning) if args.strict => ExitCode::FAILURE,
-        _ => ExitCode::SUCCESS,
-    })
+    let is_error = |finding: &Finding| finding.severity() == Severity::Error;
+    if found.iter().any(|(_, finding)| is_error(finding)) {
+        return Ok(ExitCode::FAILURE);
+    }
+    if !unread.is_empty() {
+        return Ok(ExitCode::from(2));
+    }
+    if !understood && !args.allow_no_policy {
+        output::fail(UNDERSTOOD);
+        return Ok(ExitCode::from(2));
+    }
+    Ok(if args.strict && !found.is_empty() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 fn text(found: &[InFile<'_>]) -> io::Result<()> {

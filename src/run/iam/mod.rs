@@ -1,5 +1,6 @@
 //! `iam`: text in, text out.
 
+mod inputs;
 mod lint;
 mod role;
 mod simulate;

@@ -8,14 +8,14 @@ use super::{MetricsError, Registry};
 /// its own by an index, and each is there from the start, at zero, so that an
 /// alert can tell "never" from "gone".
 #[derive(Debug)]
-pub struct Counters<L> {
+pub(crate) struct Counters<L> {
     children: Box<[IntCounter]>,
     index: fn(L) -> usize,
 }
 
 impl<L: Copy> Counters<L> {
     /// `words` gives the labels' values, and `index` a value's place in `all`.
-    pub fn register<const N: usize>(
+    pub(crate) fn register<const N: usize>(
         registry: &Registry,
         (name, help): (&str, &str),
         labels: [&str; N],
@@ -29,19 +29,19 @@ impl<L: Copy> Counters<L> {
         Ok(Self { children: children.collect::<Result<_, _>>()?, index })
     }
 
-    pub fn inc(&self, value: L) {
+    pub(crate) fn inc(&self, value: L) {
         self.add(value, 1);
     }
 
-    pub fn add(&self, value: L, count: u64) {
+    pub(crate) fn add(&self, value: L, count: u64) {
         // There is one for every value; tests beside the enums hold them to it.
         if let Some(counter) = self.children.get((self.index)(value)) {
             counter.inc_by(count);
         }
     }
 
-    #[must_use]
-    pub fn get(&self, value: L) -> u64 {
+    #[cfg(test)]
+    pub(crate) fn get(&self, value: L) -> u64 {
         self.children.get((self.index)(value)).map_or(0, IntCounter::get)
     }
 }

@@ -13,7 +13,7 @@ use prometheus::core::{Collector, Number};
 use prometheus::proto::MetricType;
 use prometheus::{IntCounter, IntGaugeVec, Opts, TextEncoder};
 
-pub use counters::Counters;
+pub(crate) use counters::Counters;
 use reader::Reader;
 
 /// A handle; its copies share one registry.

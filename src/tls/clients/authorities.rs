@@ -13,7 +13,7 @@ use rustls::server::danger::ClientCertVerifier;
 
 /// Why a file has no authorities that can be used.
 #[derive(Debug, thiserror::Error)]
-pub enum AuthoritiesError {
+pub(crate) enum AuthoritiesError {
     #[error(
         "failed to read --client-ca-file {path:?}: {source}; \
          check that its ConfigMap or Secret is mounted there"
@@ -37,7 +37,7 @@ pub enum AuthoritiesError {
 /// Verifies that a client's certificate was signed by one of them, is valid
 /// now and is meant for clients.
 #[derive(Debug)]
-pub struct Authorities {
+pub(crate) struct Authorities {
     pub(super) verifier: Arc<dyn ClientCertVerifier>,
     count: usize,
 }
@@ -47,7 +47,7 @@ impl Authorities {
     ///
     /// The provider is named, so that nothing depends on which one the process
     /// has installed.
-    pub fn parse(path: &Path, bytes: &[u8]) -> Result<Self, AuthoritiesError> {
+    pub(crate) fn parse(path: &Path, bytes: &[u8]) -> Result<Self, AuthoritiesError> {
         let mut roots = RootCertStore::empty();
         for (index, certificate) in CertificateDer::pem_slice_iter(bytes).enumerate() {
             let certificate = certificate
@@ -69,7 +69,7 @@ impl Authorities {
 
     /// How many certificates the file has.
     #[must_use]
-    pub fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.count
     }
 }

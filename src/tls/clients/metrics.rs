@@ -41,13 +41,13 @@ impl Rejection {
 
 /// All at zero where no client needs a certificate.
 #[derive(Debug)]
-pub struct ClientMetrics {
+pub(crate) struct ClientMetrics {
     pub(super) reloads: Arc<Reloads>,
     pub(super) rejections: Counters<Rejection>,
 }
 
 impl ClientMetrics {
-    pub fn register(registry: &Registry) -> Result<Self, MetricsError> {
+    pub(crate) fn register(registry: &Registry) -> Result<Self, MetricsError> {
         let reloads = Arc::<Reloads>::default();
         reloads.register(
             registry,

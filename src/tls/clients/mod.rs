@@ -13,12 +13,12 @@ mod verifier;
 
 use std::path::PathBuf;
 
-pub use authorities::{Authorities, AuthoritiesError};
-pub use metrics::ClientMetrics;
-pub use names::AllowedNames;
-pub use rejections::Rejections;
-pub use reload::Reloader;
-pub use verifier::ClientVerifier;
+pub(crate) use authorities::{Authorities, AuthoritiesError};
+pub(crate) use metrics::ClientMetrics;
+pub(crate) use names::AllowedNames;
+pub(crate) use rejections::Rejections;
+pub(crate) use reload::Reloader;
+pub(crate) use verifier::ClientVerifier;
 
 /// What a client needs.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -15,7 +15,7 @@ const INTERVAL: Duration = Duration::from_secs(10);
 
 /// Tells them.
 #[derive(Debug)]
-pub struct Rejections {
+pub(crate) struct Rejections {
     counts: Counters<Rejection>,
     started: Instant,
     /// By [`Rejection`].
@@ -28,7 +28,7 @@ impl Rejections {
     }
 
     /// The server's part: where no certificate comes, the verifier is not asked.
-    pub fn no_certificate(&self, client: Option<SocketAddr>) {
+    pub(crate) fn no_certificate(&self, client: Option<SocketAddr>) {
         self.counts.inc(Rejection::NoCertificate);
         if let Some(unlogged) = self.due(Rejection::NoCertificate) {
             tracing::warn!(

@@ -13,7 +13,7 @@ use crate::watched_file::{self, Change, Reloads, WatchedFile};
 
 /// Puts each good content of the file into a verifier.
 #[derive(Debug)]
-pub struct Reloader {
+pub(crate) struct Reloader {
     file: WatchedFile,
     verifier: Arc<ClientVerifier>,
     rejections: Arc<Rejections>,
@@ -25,7 +25,7 @@ pub struct Reloader {
 
 impl Reloader {
     /// Reads the file for the first time: without authorities nobody could call.
-    pub async fn start(
+    pub(crate) async fn start(
         settings: ClientCertificateSettings,
         metrics: ClientMetrics,
         clock: Option<ServerClock>,
@@ -43,18 +43,18 @@ impl Reloader {
 
     /// The verifier that it keeps up to date.
     #[must_use]
-    pub fn verifier(&self) -> Arc<ClientVerifier> {
+    pub(crate) fn verifier(&self) -> Arc<ClientVerifier> {
         Arc::clone(&self.verifier)
     }
 
     /// Where clients are told of that the verifier rejects, or never gets to see.
     #[must_use]
-    pub fn rejections(&self) -> Arc<Rejections> {
+    pub(crate) fn rejections(&self) -> Arc<Rejections> {
         Arc::clone(&self.rejections)
     }
 
     /// Follows the file until it is dropped.
-    pub async fn run(mut self, interval: Duration) {
+    pub(crate) async fn run(mut self, interval: Duration) {
         let mut ticks = watched_file::ticks(interval);
         loop {
             ticks.tick().await;

@@ -19,7 +19,7 @@ use crate::api_server::clock::ServerClock;
 /// Completes a handshake only with a client of the authorities held, and of
 /// the names allowed.
 #[derive(Debug)]
-pub struct ClientVerifier {
+pub(crate) struct ClientVerifier {
     authorities: ArcSwap<Authorities>,
     allowed: Option<AllowedNames>,
     rejections: Arc<Rejections>,
@@ -30,7 +30,7 @@ impl ClientVerifier {
     /// Certificates are judged by `clock` where the time is known: the client
     /// that counts is the API server. Else by this machine's.
     #[must_use]
-    pub fn new(
+    pub(crate) fn new(
         authorities: Authorities,
         allowed: Option<AllowedNames>,
         rejections: Arc<Rejections>,
@@ -41,7 +41,7 @@ impl ClientVerifier {
 
     /// New handshakes are judged by these; connections that stand are not
     /// judged again.
-    pub fn swap(&self, authorities: Authorities) {
+    pub(crate) fn swap(&self, authorities: Authorities) {
         self.authorities.store(Arc::new(authorities));
     }
 

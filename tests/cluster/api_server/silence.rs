@@ -41,7 +41,7 @@ async fn makes_a_watch_anew_whose_connection_died_and_misses_nothing() {
     accounts.listed().await;
     relay.fall_silent();
     relay.serve_new();
-    let before = accounts.stats().watch.silences;
+    let before = accounts.watch().silences();
 
     let other = "arn:aws:iam::111122223333:role/other";
     let annotation = json!({"metadata": {"annotations": {ROLE_ARN: other}}});
@@ -54,8 +54,8 @@ async fn makes_a_watch_anew_whose_connection_died_and_misses_nothing() {
         Ok(())
     })
     .await;
-    let watch = accounts.stats().watch;
-    assert!(watch.silences > before, "{watch:?}");
-    assert_eq!((watch.failures, watch.relists), (0, 0), "{watch:?}");
+    let watch = accounts.watch();
+    assert!(watch.silences() > before, "{watch:?}");
+    assert_eq!((watch.failures(), watch.relists()), (0, 0), "{watch:?}");
     running.abort();
 }

@@ -159,7 +159,7 @@ fn puts_back_what_it_remembers_and_else_makes_new() {
     };
     let change = |now, view: &SecretView, memory: &Memory, params: &Params| {
         decide(
-            ServerTime::exactly(at(now)),
+            ServerTime::between(at(now), at(now)),
             view,
             &all_of(&held),
             memory,

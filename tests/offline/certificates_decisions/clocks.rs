@@ -195,7 +195,7 @@ fn mislead(world: &mut World, replica: usize, skew: i64) {
     for _ in 0..5 {
         world.now += 1;
         world.see_all(replica);
-        let own = ServerTime::exactly(at(world.now + skew));
+        let own = ServerTime::between(at(world.now + skew), at(world.now + skew));
         world.tick_at(replica, own);
     }
 }

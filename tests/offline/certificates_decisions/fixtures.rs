@@ -112,7 +112,7 @@ pub fn decision(
     published: &PublishedBundles,
     memory: &Memory,
 ) -> Decision {
-    decision_at(ServerTime::exactly(at(now)), secret, published, memory)
+    decision_at(ServerTime::between(at(now), at(now)), secret, published, memory)
 }
 
 pub fn decision_at(

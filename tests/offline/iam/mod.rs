@@ -136,6 +136,61 @@ fn fails_for_warnings_where_asked_and_for_files_that_it_cannot_open() {
 }
 
 #[test]
+fn nothing_understood_is_neither_success_nor_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let other = file("other.yaml", "a: b\n");
+    let policy = fixture("tutorials/trust-without-audience.json");
+    let policy = policy.to_str().unwrap();
+    let error = file("broken.tf", "resource \"x\" \"y\" {\n");
+    for (arguments, code) in [
+        (vec![other.as_str()], 2),
+        (vec!["--allow-no-policy", &other], 0),
+        (vec!["--allow-no-policy", "--strict", &other], 0),
+        (vec![&other, policy], 0),
+        (vec![&other, &error], 1),
+        (vec!["no/such/file", &error], 1),
+        (vec!["no/such/file", policy], 2),
+    ] {
+        let output = iam(&[&["lint"], &arguments[..]].concat());
+        assert_eq!(exit(&output), code, "{arguments:?}: {}{}", stdout(&output), stderr(&output));
+    }
+    let told = stderr(&iam(&["lint", &other]));
+    assert!(told.contains("Terraform") && told.contains("--allow-no-policy"), "{told}");
+}
+
+#[test]
+fn reads_what_is_in_a_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let put = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    };
+    let policy = "{\"Version\": \"2012-10-18\", \"Statement\": [{\"Effect\": \"Allow\", \"Action\": \"s3:ListBucket\", \"Resource\": \"*\"}]}";
+    put("b/role.json", policy);
+    put(
+        "a/main.tf",
+        &format!("resource \"aws_iam_policy\" \"x\" {{\n  policy = <<E\n{policy}\nE\n}}\n"),
+    );
+    put("notes.txt", policy);
+    put(".git/role.json", policy);
+    put("values.yaml", "a: b\n");
+    let output = iam(&["lint", "--output=json", folder.path().to_str().unwrap()]);
+    let found: Vec<Value> = serde_json::from_str(&stdout(&output)).unwrap();
+    let files: Vec<_> = found
+        .iter()
+        .map(|one| one["file"].as_str().unwrap().rsplit('/').next().unwrap().to_owned())
+        .collect();
+    assert_eq!(files, ["main.tf", "role.json"], "{found:#?}");
+    assert_eq!((found[0]["line"].as_u64(), exit(&output)), (Some(3), 1));
+}
+
+#[test]
 fn finds_nothing_in_what_it_writes_and_allows_whom_it_was_written_for() {
     let folder = tempfile::tempdir().unwrap();
     let policy = folder.path().join("policy.json");

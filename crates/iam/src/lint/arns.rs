@@ -1,16 +1,20 @@
 //! ARNs, wherever they stand: partition, account, and what was left to fill in.
 
+use super::shown;
 use crate::finding::{Code, Finding};
 use crate::near::nearest;
 use crate::partition::PARTITIONS;
 use crate::place::Position;
 use crate::placeholder;
 use crate::policy::{Text, UNKNOWN};
+use crate::write::text as quoted;
 use arn::Account;
 
 /// A text that begins as an ARN.
 pub(super) fn check(text: &Text) -> Option<Finding> {
-    check_arn(text)
+    let mut finding = check_arn(text)?;
+    finding.fix = finding.fix.map(|arn| quoted(&arn));
+    Some(finding)
 }
 
 /// The ARNs of IAM and STS in other text, such as a role's in a command line.
@@ -51,7 +55,8 @@ fn check_arn(text: &Text) -> Option<Finding> {
     let arn = text.as_str();
     if !is_open(partition) && !PARTITIONS.contains(&partition) {
         let hint = nearest(partition, &PARTITIONS);
-        let message = format!("{partition:?} is not an AWS partition ({})", PARTITIONS.join(", "));
+        let message =
+            format!("{} is not an AWS partition ({})", shown(partition), PARTITIONS.join(", "));
         let finding = Finding::new(Code::Partition, at, message);
         return Some(match hint {
             Some(meant) => finding.fixed(arn.replacen(partition, meant, 1)),
@@ -83,6 +88,6 @@ fn check_arn(text: &Text) -> Option<Finding> {
     if placeholder::is_placeholder_word(account) {
         return Some(placeholder::unfilled(account, at));
     }
-    let message = format!("the account ID {account:?} is not 12 digits");
+    let message = format!("the account ID {} is not 12 digits", shown(account));
     Some(Finding::new(Code::AccountId, at, message))
 }

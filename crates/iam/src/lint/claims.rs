@@ -1,27 +1,58 @@
 //! The conditions on a token's claims: whose key, which claim, which value.
 
-use crate::condition::Operator;
+use std::collections::{HashMap, HashSet};
+
+use super::{audience, shown, together};
+use crate::condition::{Operator, Test};
 use crate::finding::{Code, Finding};
 use crate::glob::is_glob;
 use crate::near::nearest;
-use crate::node::Node;
 use crate::partition::AUDIENCE;
+use crate::placeholder;
 use crate::policy::{Condition, Effect, Statement, Text, UNKNOWN};
 use crate::provider::ProviderArn;
 use crate::quotes::is_invisible;
+use crate::write::{list, member, object, text as quoted};
 
 const SUBJECT: &str = "system:serviceaccount:";
 
 /// A condition key of a provider, taken apart.
 #[derive(Clone, Copy)]
-struct Key<'a> {
-    provider: &'a str,
-    claim: &'a str,
+pub(super) struct Key<'a> {
+    pub(super) provider: &'a str,
+    pub(super) claim: &'a str,
     text: &'a Text,
+}
+
+/// The providers that the statement is about.
+struct Names<'a> {
+    first: Option<&'a str>,
+    /// In lower case.
+    exact: HashSet<String>,
+    /// Without what may be wrong with them.
+    bare: HashMap<String, &'a str>,
+    all_known: bool,
+}
+
+impl<'a> Names<'a> {
+    fn new(principals: &[&'a Text]) -> Self {
+        let names = || {
+            let names =
+                principals.iter().map(|name| name.value.trim().split_once(":oidc-provider/"));
+            names.flatten().map(|(_, name)| name)
+        };
+        Self {
+            first: names().next(),
+            exact: names().map(str::to_ascii_lowercase).collect(),
+            bare: names().map(|name| (bare(name).to_ascii_lowercase(), name)).collect(),
+            all_known: principals.iter().all(|name| is_name_known(name)),
+        }
+    }
 }
 
 pub(super) fn findings(statement: &Statement, principals: &[&Text]) -> Vec<Finding> {
     let mut found = Vec::new();
+    let names = Names::new(principals);
     let (mut tests_sub, mut tests_aud) = (false, false);
     for condition in &statement.conditions {
         let Some(key) = Key::read(&condition.key) else {
@@ -33,21 +64,18 @@ pub(super) fn findings(statement: &Statement, principals: &[&Text]) -> Vec<Findi
             }
             continue;
         };
-        found.extend(key.provider_findings(principals));
-        // An operator that is none has been told already.
-        let holds = Operator::parse(&condition.operator.value).map_or(true, |op| !op.is_negated());
+        found.extend(key.provider_findings(&names));
+        // An operator that is none has been told already. `Null` says that there is a claim.
+        let holds = Operator::parse(&condition.operator.value)
+            .map_or(true, |op| !op.is_negated() && op.test != Test::Null);
         match key.claim.to_ascii_lowercase().as_str() {
             "sub" => {
                 tests_sub |= holds;
-                for value in &condition.values {
-                    found.extend(subject(condition, key, value));
-                }
+                found.extend(subjects(condition, key));
             }
             "aud" => {
                 tests_aud |= holds;
-                for value in &condition.values {
-                    found.extend(audience(condition, key, value));
-                }
+                found.extend(audiences(condition, key));
             }
             "amr" | "azp" | "oaud" | "email" | "app_id" | "id" | "user_id" => {}
             _ => found.extend(key.claim_finding(principals)),
@@ -61,6 +89,7 @@ pub(super) fn findings(statement: &Statement, principals: &[&Text]) -> Vec<Findi
     if all_known && !found.iter().any(mixed) {
         found.extend(untested(statement, principals, tests_sub, tests_aud));
     }
+    found.extend(together::findings(statement));
     found
 }
 
@@ -79,12 +108,15 @@ fn untested(
     // Where the claim is told by another key, the key has been told already.
     if !tests_sub {
         let message = "no condition on :sub: every ServiceAccount in the cluster, in any namespace, can assume this role";
-        let fix = format!("\"StringEquals\": {{\"{provider}:sub\": \"{SUBJECT}NAMESPACE:NAME\"}}");
+        let claim =
+            member(&format!("{provider}:sub"), &quoted(&format!("{SUBJECT}NAMESPACE:NAME")));
+        let fix = member("StringEquals", &object(&[claim]));
         found.push(Finding::new(Code::SubjectNotTested, statement.at, message).fixed(fix));
     }
     if !tests_aud {
         let message = "no condition on :aud: STS compares the audience with the provider's client IDs only, so a token for any of them is accepted";
-        let fix = format!("\"StringEquals\": {{\"{provider}:aud\": \"{AUDIENCE}\"}}");
+        let claim = member(&format!("{provider}:aud"), &quoted(AUDIENCE));
+        let fix = member("StringEquals", &object(&[claim]));
         found.push(Finding::new(Code::AudienceNotTested, statement.at, message).fixed(fix));
     }
     found
@@ -108,14 +140,22 @@ fn provider_of(arn: &str) -> Option<&str> {
     Some(bare(name))
 }
 
-/// The provider alone, where one of its claims was meant.
+/// The provider alone, where one of its claims was meant, or a claim alone.
 fn no_claim(key: &Text, principals: &[&Text]) -> Option<Finding> {
-    let provider = principals
-        .iter()
-        .find_map(|name| provider_of(name.as_str()))
-        .filter(|name| name.eq_ignore_ascii_case(bare(&key.value)))?;
-    let message = format!("{:?} names a provider without a claim; add :sub or :aud", key.value);
-    let fix = format!("\"{provider}:sub\"");
+    let provider = principals.iter().find_map(|name| provider_of(name.as_str()))?;
+    if provider.eq_ignore_ascii_case(bare(&key.value)) {
+        let message =
+            format!("{} names a provider without a claim; add :sub or :aud", shown(key.as_str()));
+        let fix = quoted(&format!("{provider}:sub"));
+        return Some(Finding::new(Code::ConditionKey, key.at, message).fixed(fix));
+    }
+    let claim = key.value.trim_matches(':').to_ascii_lowercase();
+    if !["sub", "aud", "amr"].contains(&claim.as_str()) {
+        return None;
+    }
+    let message =
+        format!("{} is a claim without its provider; no request has this key", shown(key.as_str()));
+    let fix = quoted(&format!("{provider}:{claim}"));
     Some(Finding::new(Code::ConditionKey, key.at, message).fixed(fix))
 }
 
@@ -126,7 +166,7 @@ pub(super) fn bare(name: &str) -> &str {
 }
 
 impl<'a> Key<'a> {
-    fn read(text: &'a Text) -> Option<Self> {
+    pub(super) fn read(text: &'a Text) -> Option<Self> {
         let known = text.known();
         let (_, claim) = known.rsplit_once(':')?;
         if claim.contains(UNKNOWN) {
@@ -140,10 +180,10 @@ impl<'a> Key<'a> {
     }
 
     /// Whether the key is of the provider that the statement is about.
-    fn provider_findings(self, principals: &[&Text]) -> Vec<Finding> {
+    fn provider_findings(self, names: &Names<'_>) -> Vec<Finding> {
         let Self { provider, claim, text } = self;
         let mut found = Vec::new();
-        let mended = format!("\"{}:{claim}\"", bare(provider));
+        let mended = quoted(&format!("{}:{claim}", bare(provider)));
         if !text.is_known() {
             if text.known().starts_with("https://") {
                 let message =
@@ -160,38 +200,32 @@ impl<'a> Key<'a> {
         }
         if let Some(arn) = ProviderArn::read(provider) {
             let message = "a condition key begins with the provider's name, not with its ARN; no request has this key";
-            let fix = format!("\"{}:{claim}\"", arn.name);
+            let fix = quoted(&format!("{}:{claim}", arn.name));
             found.push(Finding::new(Code::ProviderMismatch, text.at, message).fixed(fix));
             return found;
         }
-        let names: Vec<&str> = principals
-            .iter()
-            .filter_map(|name| name.value.trim().split_once(":oidc-provider/"))
-            .map(|(_, name)| name)
-            .collect();
-        if names.is_empty() || !principals.iter().all(|name| is_name_known(name)) {
+        let Some(first) = names.first.filter(|_| names.all_known) else { return found };
+        if names.exact.contains(&provider.to_ascii_lowercase()) {
             return found;
         }
-        let same = |name: &&str| name.eq_ignore_ascii_case(provider);
-        if names.iter().any(same) {
-            return found;
-        }
-        let close = names.iter().find(|name| bare(name).eq_ignore_ascii_case(bare(provider)));
-        if let Some(name) = close {
+        if let Some(name) = names.bare.get(&bare(provider).to_ascii_lowercase()) {
             // The ARN's scheme is told there; here it is the slash.
             if provider.ends_with('/') != name.ends_with('/') && !name.contains("://") {
                 let message = format!(
-                    "the key names the provider {provider:?}, but the principal {name:?}: they must be identical, including slashes"
+                    "the key names the provider {}, but the principal {}: they must be identical, including slashes",
+                    shown(provider),
+                    shown(name)
                 );
                 found.push(Finding::new(Code::TrailingSlash, text.at, message).fixed(mended));
             }
             return found;
         }
         let message = format!(
-            "the key names the provider {provider:?}, but the principal {:?}: no request has both, so the condition never matches",
-            names[0]
+            "the key names the provider {}, but the principal {}: no request has both, so the condition never matches",
+            shown(provider),
+            shown(first)
         );
-        let fix = format!("\"{}:{claim}\"", bare(names[0]));
+        let fix = quoted(&format!("{}:{claim}", bare(first)));
         found.push(Finding::new(Code::ProviderMismatch, text.at, message).fixed(fix));
         found
     }
@@ -204,7 +238,8 @@ impl<'a> Key<'a> {
             return None;
         }
         let message = format!(
-            "STS uses only sub, aud and amr of a cluster's token; a condition on {claim:?} never matches"
+            "STS uses only sub, aud and amr of a cluster's token; a condition on {} never matches",
+            shown(claim)
         );
         let finding = Finding::new(Code::ConditionKey, text.at, message);
         let meant = match claim.to_ascii_lowercase().as_str() {
@@ -213,7 +248,7 @@ impl<'a> Key<'a> {
             other => nearest(other, &["sub", "aud"]),
         };
         Some(match meant {
-            Some(meant) => finding.fixed(format!("\"{provider}:{meant}\"")),
+            Some(meant) => finding.fixed(quoted(&format!("{provider}:{meant}"))),
             None => finding,
         })
     }
@@ -227,53 +262,92 @@ fn is_name_known(principal: &Text) -> bool {
 }
 
 /// Providers for which STS knows claims of their own.
-fn is_ci(provider: &str) -> bool {
+pub(super) fn is_ci(provider: &str) -> bool {
     ["token.actions.", "gitlab", "circleci", "google", "oraclecloud", "bitbucket", "terraform"]
         .iter()
         .any(|name| provider.contains(name))
 }
 
-fn subject(condition: &Condition, key: Key<'_>, value: &Text) -> Vec<Finding> {
-    let text = value.as_str();
-    let mut found = shape(condition, key, value);
-    let lower = value.known().trim().to_ascii_lowercase();
-    if lower.starts_with("sts.") && lower.contains("amazon") {
+fn subjects(condition: &Condition, key: Key<'_>) -> Vec<Finding> {
+    let mut found = shape(condition, key);
+    let is_audience = |value: &&Text| {
+        let lower = value.known().trim().to_ascii_lowercase();
+        lower.starts_with("sts.") && lower.contains("amazon")
+    };
+    if let Some(value) = condition.values.iter().find(is_audience) {
         let message = format!(
-            "{text:?} is an audience, which belongs in :aud; :sub holds {SUBJECT}NAMESPACE:NAME, so the condition never matches"
+            "{} is an audience, which belongs in :aud; :sub holds {SUBJECT}NAMESPACE:NAME, so the condition never matches",
+            shown(value.as_str())
         );
-        let fix = format!("\"{}:aud\": {text:?}", bare(key.provider));
+        let fix = under_claim(condition, key, "aud");
         found.push(Finding::new(Code::SubjectTestedForAudience, value.at, message).fixed(fix));
         return found;
     }
-    let is_open = !value.is_known() || text.contains("${");
-    let squeezed = squeezed(key, text);
-    let parts: Vec<&str> = squeezed.split(':').collect();
     let is_like = Operator::parse(&condition.operator.value).is_ok_and(Operator::takes_wildcards);
+    found.extend(condition.values.iter().filter_map(|value| subject(is_like, key, value)));
+    found
+}
+
+fn subject(is_like: bool, key: Key<'_>, value: &Text) -> Option<Finding> {
+    let text = value.as_str();
     if is_like
         && matches!(
             text,
             "*" | "system:*" | "system:serviceaccount:*" | "system:serviceaccount:*:*"
         )
     {
-        let message = format!("{text:?} lets every ServiceAccount in the cluster assume this role");
-        let fix = format!("\"{SUBJECT}NAMESPACE:*\"");
-        found.push(Finding::new(Code::SubjectTooWide, value.at, message).fixed(fix));
-    } else if is_attempt(&lower, key.provider) && !is_open {
-        let is_right = squeezed.starts_with(SUBJECT)
-            && (parts.len() == 4 || (is_glob(text) && parts.len() <= 4))
-            && parts[2..].iter().all(|part| is_name(part));
-        if !is_right {
-            let message = format!(
-                "{text:?} is not a ServiceAccount's subject: it must be exactly {SUBJECT}NAMESPACE:NAME"
-            );
-            let finding = Finding::new(Code::SubjectMalformed, value.at, message);
-            found.push(match mended_subject(&squeezed) {
-                Some(mended) => finding.fixed(format!("\"{mended}\"")),
-                None => finding,
-            });
-        }
+        let message =
+            format!("{} lets every ServiceAccount in the cluster assume this role", shown(text));
+        let fix = quoted(&format!("{SUBJECT}NAMESPACE:*"));
+        return Some(Finding::new(Code::SubjectTooWide, value.at, message).fixed(fix));
     }
-    found
+    let is_open = !value.is_known() || text.contains("${");
+    let lower = text.trim().to_ascii_lowercase();
+    if is_open || !is_attempt(&lower, key.provider) {
+        return None;
+    }
+    let squeezed = squeezed(key, text);
+    let parts: Vec<&str> = squeezed.split(':').collect();
+    let is_whole =
+        squeezed.starts_with(SUBJECT) && (parts.len() == 4 || (is_glob(text) && parts.len() <= 4));
+    if is_whole && let Some(part) = parts[2..].iter().find(|part| is_shouted(part)) {
+        return Some(placeholder::unfilled(part, value.at));
+    }
+    if is_whole && parts[2..].iter().all(|part| is_name(part)) {
+        return None;
+    }
+    let message = format!(
+        "{} is not a ServiceAccount's subject: it must be exactly {SUBJECT}NAMESPACE:NAME",
+        shown(text)
+    );
+    let finding = Finding::new(Code::SubjectMalformed, value.at, message);
+    Some(match mended_subject(&squeezed) {
+        Some(mended) => finding.fixed(quoted(&mended)),
+        None => finding,
+    })
+}
+
+/// `NAMESPACE`, which no namespace can be called.
+fn is_shouted(part: &str) -> bool {
+    part.starts_with(|c: char| c.is_ascii_uppercase())
+        && part.chars().all(|c| c.is_ascii_uppercase() || "_-".contains(c))
+}
+
+/// The condition with its values under another claim.
+fn under_claim(condition: &Condition, key: Key<'_>, claim: &str) -> String {
+    let values: Vec<&str> = condition.values.iter().map(|it| it.value.trim()).collect();
+    let claim = member(&format!("{}:{claim}", bare(key.provider)), &list(&values));
+    let operator = condition.operator.as_str();
+    let takes = Operator::parse(operator).map_or(true, Operator::takes_wildcards);
+    if values.iter().any(|value| is_glob(value)) && !takes {
+        return member(like(operator), &object(&[claim]));
+    }
+    claim
+}
+
+/// The operator that takes wildcards in the place of one that does not.
+fn like(operator: &str) -> &'static str {
+    if operator.contains("Not") { "StringNotLike" } else { "StringLike" }
 }
 
 /// Whether it was meant to be a `ServiceAccount`'s: other providers have
@@ -300,55 +374,98 @@ fn mended_subject(text: &str) -> Option<String> {
         .then(|| format!("{SUBJECT}{namespace}:{name}"))
 }
 
-fn audience(condition: &Condition, key: Key<'_>, value: &Text) -> Vec<Finding> {
-    let text = value.as_str();
-    let mut found = shape(condition, key, value);
-    if value.known().trim().to_ascii_lowercase().starts_with("system:serviceaccount") {
+fn audiences(condition: &Condition, key: Key<'_>) -> Vec<Finding> {
+    let mut found = shape(condition, key);
+    let is_subject = |value: &&Text| {
+        value.known().trim().to_ascii_lowercase().starts_with("system:serviceaccount")
+    };
+    if let Some(value) = condition.values.iter().find(is_subject) {
         let message = format!(
-            "{text:?} is a subject, which belongs in :sub; :aud holds the audience ({AUDIENCE}), so the condition never matches"
+            "{} is a subject, which belongs in :sub; :aud holds the audience ({AUDIENCE}), so the condition never matches",
+            shown(value.as_str())
         );
-        let fix = format!("\"{}:sub\": {text:?}", bare(key.provider));
+        let fix = under_claim(condition, key, "sub");
         found.push(Finding::new(Code::AudienceTestedForSubject, value.at, message).fixed(fix));
-    } else if let Some(message) = misspelt(text).filter(|_| value.is_known()) {
-        found.push(
-            Finding::new(Code::AudienceMisspelt, value.at, message)
-                .fixed(format!("\"{AUDIENCE}\"")),
-        );
+        return found;
+    }
+    // Any of the values will do, and others than pods may have hosts of STS.
+    let operator = Operator::parse(&condition.operator.value);
+    let may_pass = |value: &Text| !value.is_known() || value.value == AUDIENCE;
+    let passes = is_ci(key.provider)
+        || operator.is_ok_and(Operator::is_negated)
+        || condition.values.iter().any(may_pass);
+    for value in condition.values.iter().filter(|value| value.is_known()) {
+        if let Some((code, message)) = audience::slip(value.as_str())
+            && !(code == Code::AudienceEndpoint && passes)
+        {
+            found.push(Finding::new(code, value.at, message).fixed(quoted(AUDIENCE)));
+        }
     }
     found
 }
 
-/// White space and wildcards that are none.
-fn shape(condition: &Condition, key: Key<'_>, value: &Text) -> Vec<Finding> {
-    let text = value.as_str();
+/// White space, wildcards that are none, and operators that never match a claim.
+fn shape(condition: &Condition, key: Key<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
-    let squeezed = squeezed(key, text);
-    if text != squeezed && value.is_known() {
-        let message =
-            format!("{text:?} contains white space, which is compared too: no token matches");
-        let fix = format!("{squeezed:?}");
-        found.push(Finding::new(Code::SpaceInValue, value.at, message).fixed(fix));
+    for value in condition.values.iter().filter(|value| value.is_known()) {
+        let squeezed = squeezed(key, value.as_str());
+        if value.value != squeezed {
+            let message = format!(
+                "{} contains white space, which is compared too: no token matches",
+                shown(value.as_str())
+            );
+            let finding = Finding::new(Code::SpaceInValue, value.at, message);
+            found.push(finding.fixed(quoted(&squeezed)));
+        }
     }
-    let operator = &condition.operator;
-    let takes = Operator::parse(&operator.value).map_or(true, Operator::takes_wildcards);
+    found.extend(operator_of_claim(condition, key));
+    let operator = condition.operator.as_str();
+    let takes = Operator::parse(operator).map_or(true, Operator::takes_wildcards);
     // These two are the characters themselves.
-    let literal = value.known().replace("${*}", "").replace("${?}", "");
-    if is_glob(&literal) && !takes && operator.value.contains("String") {
-        let name = if operator.value.contains("Not") { "StringNotLike" } else { "StringLike" };
+    let is_literal =
+        |value: &&Text| is_glob(&value.known().replace("${*}", "").replace("${?}", ""));
+    if !takes
+        && operator.contains("String")
+        && let Some(value) = condition.values.iter().find(is_literal)
+    {
+        let name = like(operator);
         let message = format!(
-            "{} compares * and ? literally, so no token matches; wildcards need {name}",
-            operator.value
+            "{operator} compares * and ? literally, so no token matches; wildcards need {name}"
         );
         // All of the key's values: two conditions on it would both have to hold.
         let values: Vec<&str> = condition.values.iter().map(Text::as_str).collect();
-        let values = match values.as_slice() {
-            [one] => format!("{one:?}"),
-            all => format!("{all:?}"),
-        };
-        let fix = format!("\"{name}\": {{\"{}:{}\": {values}}}", bare(key.provider), key.claim);
+        let claim = member(&format!("{}:{}", bare(key.provider), key.claim), &list(&values));
+        let fix = member(name, &object(&[claim]));
         found.push(Finding::new(Code::WildcardNotExpanded, value.at, message).fixed(fix));
     }
     found
+}
+
+/// `:sub` and `:aud` are one text each.
+fn operator_of_claim(condition: &Condition, key: Key<'_>) -> Option<Finding> {
+    let Text { value: name, at, .. } = &condition.operator;
+    let operator = Operator::parse(name).ok()?;
+    let is_glob = condition.values.iter().any(|value| is_glob(value.as_str()));
+    if !matches!(operator.test, Test::Equals | Test::EqualsIgnoreCase | Test::Like | Test::Null) {
+        let meant = match (operator.is_negated(), is_glob) {
+            (false, false) => "StringEquals",
+            (false, true) => "StringLike",
+            (true, false) => "StringNotEquals",
+            (true, true) => "StringNotLike",
+        };
+        let message = format!(
+            "{name} does not compare text, and :{} is text: the condition never matches; use {meant}",
+            key.claim
+        );
+        return Some(Finding::new(Code::OperatorType, *at, message).fixed(quoted(meant)));
+    }
+    let plain = name.strip_prefix("ForAllValues:")?;
+    let message = format!(
+        "ForAllValues also holds where the request has no {}:{}; that key has one value, which {plain} compares",
+        bare(key.provider),
+        key.claim
+    );
+    Some(Finding::new(Code::ForAllValues, *at, message).fixed(quoted(plain)))
 }
 
 /// Without the white space that was not meant: none belongs into a subject,
@@ -360,56 +477,4 @@ fn squeezed(key: Key<'_>, text: &str) -> String {
     } else {
         text.trim_matches(is_space).to_owned()
     }
-}
-
-/// An audience that is nearly the one everybody uses.
-fn misspelt(text: &str) -> Option<String> {
-    let trimmed = text.trim();
-    let bare = trimmed.trim_start_matches("https://").trim_end_matches('/');
-    let is_right = [AUDIENCE, "sts.amazonaws.com.cn", "amazonaws.com"].contains(&trimmed);
-    let is_near = nearest(bare, &[AUDIENCE]).is_some()
-        || [
-            "sts.amazon.com",
-            "sts.aws.com",
-            "sts.aws.amazon.com",
-            "sts.amazonaws.cn",
-            "sts.amazoneaws.com",
-        ]
-        .contains(&bare);
-    (!is_right && is_near).then(|| {
-        format!("{text:?} looks like a misspelling of {AUDIENCE}, the audience that AWS SDKs and this webhook use")
-    })
-}
-
-/// A provider's client IDs: the audiences that it takes.
-pub(super) fn client_ids(list: &Node) -> Vec<Finding> {
-    let mut found = Vec::new();
-    for node in list.each() {
-        let Some(text) = node.text() else { continue };
-        if text != text.trim() {
-            let message = format!(
-                "the client ID {text:?} has white space around it, which is compared too: no token matches"
-            );
-            found.push(
-                Finding::new(Code::SpaceInValue, node.at, message)
-                    .fixed(format!("{:?}", text.trim())),
-            );
-        }
-        if let Some(message) = misspelt(text) {
-            found.push(
-                Finding::new(Code::AudienceMisspelt, node.at, message)
-                    .fixed(format!("\"{AUDIENCE}\"")),
-            );
-        }
-    }
-    found
-}
-
-/// A provider's URL: the issuer of the tokens, to the letter.
-pub(super) fn provider_url(node: &Node) -> Option<Finding> {
-    let text = node.text().filter(|text| text.contains("oidc") && !text.contains("${"))?;
-    let bare = text.strip_suffix('/')?;
-    let message =
-        "the URL ends with a slash: correct only if the issuer in the tokens ends with one too";
-    Some(Finding::new(Code::TrailingSlash, node.at, message).fixed(format!("{bare:?}")))
 }

@@ -1,78 +1,261 @@
-//! A `ServiceAccount`'s annotations: keys that nearly are the webhook's.
+//! Annotations in manifests: keys that nearly are the webhook's, and those that
+//! stand where it does not read them.
 
-use super::arns;
+use std::collections::{HashMap, HashSet};
+
+use super::{arns, shown};
 use crate::finding::{Code, Finding};
-use crate::near::nearest;
-use crate::node::{Kind, Node};
+use crate::node::{Kind, Member, Node};
 use crate::place::Position;
+use crate::placeholder;
+use crate::write::text as quoted;
 use arn::RoleArn;
+use arn::annotation::{DEFAULT_PREFIX, Holder, NearMiss, ROLE_ARN, Slip, near_miss, near_misses};
 
-const DOMAIN: &str = "eks.amazonaws.com";
-const NAMES: [&str; 6] = [
-    "role-arn",
-    "audience",
-    "sts-regional-endpoints",
-    "token-expiration",
-    "region",
-    "role-session-name",
-];
-
-pub(super) fn is_service_account(node: &Node) -> bool {
-    node.get("kind").and_then(Node::text) == Some("ServiceAccount")
+/// What the manifests of a file say of `ServiceAccounts`, and what hangs on it.
+#[derive(Default)]
+pub(super) struct Manifests {
+    /// Those that there are, and those with a role, by namespace and name.
+    accounts: HashSet<Account>,
+    with_role: HashSet<Account>,
+    /// Annotations of pods that belong on their `ServiceAccount`.
+    misplaced: Vec<Misplaced>,
+    /// Where the annotations begin whose holder is known.
+    seen: HashSet<Position>,
 }
 
-pub(super) fn findings(node: &Node) -> Vec<Finding> {
-    let annotations =
-        node.find(&["metadata", "annotations"]).map(Node::members).unwrap_or_default();
+/// A namespace, where it is said, and a name.
+type Account = (Option<String>, String);
+
+struct Misplaced {
+    account: Account,
+    key: String,
+    name: &'static str,
+    at: Position,
+    /// What it says; nothing where it is only misspelt.
+    value: Option<String>,
+}
+
+impl Manifests {
+    /// Whether the node is of interest here, with what is wrong with it by itself.
+    /// A node comes before what is in it.
+    pub(super) fn see(&mut self, node: &Node, found: &mut Vec<Finding>) -> bool {
+        let annotations = |node: &'_ Node| {
+            let node = node.get("metadata").unwrap_or(node);
+            node.get("annotations").cloned()
+        };
+        if node.get("kind").and_then(Node::text) == Some("ServiceAccount") {
+            self.service_account(node);
+            if let Some(annotations) = annotations(node) {
+                found.extend(self.on_service_account(&annotations));
+            }
+            return true;
+        }
+        for Member { key, value, .. } in node.members() {
+            // Helm's values, Crossplane's runtime configurations.
+            match letters(key).as_str() {
+                "serviceaccount" | "serviceaccounttemplate" => {
+                    if let Some(annotations) = annotations(value) {
+                        found.extend(self.on_service_account(&annotations));
+                    }
+                }
+                "serviceaccountannotations" => found.extend(self.on_service_account(value)),
+                "podannotations" => self.on_pod(value, &(None, String::new())),
+                "annotations" if !self.seen.contains(&value.at) => {
+                    let all = misses(Holder::ServiceAccount, value.members()).into_iter();
+                    let all = all.filter(|(_, miss)| miss.slip == Slip::Misspelt);
+                    found.extend(all.map(|(it, miss)| misspelt(&it.key, miss.name, it.key_at)));
+                }
+                _ => {}
+            }
+        }
+        if let Some(spec) = node.get("spec").filter(|spec| is_pod_spec(spec))
+            && let Some(annotations) = annotations(node)
+        {
+            let names = ["serviceAccountName", "serviceAccount"];
+            let name = names.iter().find_map(|key| spec.get(key).and_then(Node::text));
+            let namespace = node.find(&["metadata", "namespace"]).and_then(Node::text);
+            let account = (namespace.map(str::to_owned), name.unwrap_or("default").to_owned());
+            self.on_pod(&annotations, &account);
+        }
+        false
+    }
+
+    fn service_account(&mut self, node: &Node) {
+        let metadata = |name| node.find(&["metadata", name]).and_then(Node::text);
+        let Some(name) = metadata("name") else { return };
+        let account = (metadata("namespace").map(str::to_owned), name.to_owned());
+        let members = node.find(&["metadata", "annotations"]).map(Node::members);
+        let key = format!("{DEFAULT_PREFIX}/{ROLE_ARN}");
+        let is_blank = |value: &Node| value.text().is_some_and(|text| text.trim().is_empty());
+        let gives_role = |it: &Member| it.key == key && !is_blank(&it.value);
+        if members.unwrap_or_default().iter().any(gives_role) {
+            self.with_role.insert(account.clone());
+        }
+        self.accounts.insert(account);
+    }
+
+    fn on_service_account(&mut self, annotations: &Node) -> Vec<Finding> {
+        self.seen.insert(annotations.at);
+        let members = annotations.members();
+        let misses = misses(Holder::ServiceAccount, members).into_iter();
+        let mut found: Vec<Finding> =
+            misses.map(|(it, miss)| of_service_account(&it.key, miss, it.key_at)).collect();
+        let prefixed = |name| members.iter().filter(move |it| it.key.ends_with(name));
+        found.extend(prefixed("/role-arn").filter_map(|it| role_arn(&it.value)));
+        found
+    }
+
+    fn on_pod(&mut self, annotations: &Node, account: &Account) {
+        self.seen.insert(annotations.at);
+        for (member, NearMiss { name, slip }) in misses(Holder::Pod, annotations.members()) {
+            let value = member.value.text().unwrap_or_default().to_owned();
+            self.misplaced.push(Misplaced {
+                account: account.clone(),
+                key: member.key.clone(),
+                name,
+                at: member.key_at,
+                value: (slip == Slip::WrongObject).then_some(value),
+            });
+        }
+    }
+
+    /// What is wrong with pods, now that all their `ServiceAccounts` are known.
+    pub(super) fn finish(self) -> Vec<Finding> {
+        let Self { accounts, with_role, misplaced, .. } = self;
+        let names = |all: HashSet<Account>| {
+            let mut names: HashMap<String, Vec<Option<String>>> = HashMap::new();
+            for (namespace, name) in all {
+                names.entry(name).or_default().push(namespace);
+            }
+            names
+        };
+        let (accounts, with_role) = (names(accounts), names(with_role));
+        let has = |all: &HashMap<String, Vec<Option<String>>>, (namespace, name): &Account| {
+            all.get(name).is_some_and(|namespaces| {
+                // Where one of both is not said, nobody knows better.
+                namespaces.iter().any(|it| it.is_none() || namespace.is_none() || it == namespace)
+            })
+        };
+        let one = |it: Misplaced| {
+            let is_role = it.name == ROLE_ARN;
+            if is_role && has(&with_role, &it.account) {
+                return None;
+            }
+            let is_there = has(&accounts, &it.account);
+            Some(it.finding(is_role && is_there))
+        };
+        misplaced.into_iter().filter_map(one).collect()
+    }
+}
+
+impl Misplaced {
+    fn finding(self, has_no_role: bool) -> Finding {
+        let Self { account: (_, account), key, name, at, value } = self;
+        let wanted = format!("{DEFAULT_PREFIX}/{name}");
+        let Some(value) = value else {
+            return misspelt(&key, name, at);
+        };
+        let code = if has_no_role { Code::AnnotationMisplaced } else { Code::AnnotationUnread };
+        let owner = if account.is_empty() { String::new() } else { format!(" {account}") };
+        let message = format!(
+            "the webhook does not read {} on a Pod: {name} belongs on its ServiceAccount{owner}",
+            shown(&key)
+        );
+        let account = if account.is_empty() { "NAME" } else { &account };
+        let fix = format!(
+            "kind: ServiceAccount\nmetadata:\n  name: {}\n  annotations:\n    {wanted}: {}",
+            quoted(account),
+            quoted(&value)
+        );
+        Finding::new(code, at, message).fixed(fix)
+    }
+}
+
+fn letters(key: &str) -> String {
+    let letters = key.chars().take(32).filter(char::is_ascii_alphanumeric);
+    letters.map(|c| c.to_ascii_lowercase()).collect()
+}
+
+/// By its shape: a template of a kind that nobody has heard of is one too.
+fn is_pod_spec(spec: &Node) -> bool {
+    spec.get("containers").is_some_and(|it| !matches!(it.kind, Kind::Map(_) | Kind::Text(_)))
+}
+
+fn misses(holder: Holder, annotations: &[Member]) -> Vec<(&Member, NearMiss)> {
+    // What is not known may be the ARN of a role, and nobody can say.
+    let pairs = annotations.iter().map(|it| (it.key.as_str(), it.value.text().unwrap_or("?")));
+    let mut misses: Vec<(&str, NearMiss)> = near_misses(DEFAULT_PREFIX, holder, pairs).collect();
+    misses.reverse();
     let mut found = Vec::new();
     for member in annotations {
-        found.extend(annotation(&member.key, member.key_at));
-        if member.key.ends_with("/role-arn") {
-            found.extend(role_arn(&member.value));
+        if misses.last().is_some_and(|(key, _)| *key == member.key)
+            && let Some((_, miss)) = misses.pop()
+        {
+            found.push((member, miss));
         }
     }
     found
 }
 
-/// A key that was meant to be one of the webhook's.
-pub(super) fn annotation(key: &str, at: Position) -> Option<Finding> {
-    let (domain, name) = key.split_once('/').unwrap_or((DOMAIN, key));
-    let letters = |text: &str| {
-        let letters = text.chars().filter(char::is_ascii_alphanumeric);
-        letters.map(|c| c.to_ascii_lowercase()).collect::<String>()
-    };
-    let meant = NAMES.iter().find(|wanted| letters(wanted) == letters(name));
-    let meant = meant.copied().or_else(|| nearest(name, &NAMES))?;
-    // Others have annotations of these names, under domains of their own.
-    let is_near = domain == DOMAIN
-        || nearest(domain, &[DOMAIN]).is_some()
-        || [
-            "eks.amazon.com",
-            "eks.aws.com",
-            "amazonaws.com",
-            "eks.amazonaws.com.cn",
-            "eks.aws.amazon.com",
-            "iam.amazonaws.com",
-        ]
-        .contains(&domain);
-    let wanted = format!("{DOMAIN}/{meant}");
-    if key == wanted || !is_near || (!key.contains('/') && meant != "role-arn") {
-        return None;
+fn of_service_account(key: &str, miss: NearMiss, at: Position) -> Finding {
+    match miss.slip {
+        Slip::Misspelt => misspelt(key, miss.name, at),
+        Slip::OtherKey if is_amazons(key) => misspelt(key, miss.name, at),
+        Slip::OtherKey => {
+            let message = format!(
+                "the webhook does not read the role's ARN under {}; did you mean {DEFAULT_PREFIX}/{}?",
+                shown(key),
+                miss.name
+            );
+            let fix = format!("{DEFAULT_PREFIX}/{}", miss.name);
+            Finding::new(Code::AnnotationUnread, at, message).fixed(fix)
+        }
+        Slip::WrongObject => {
+            let message = format!(
+                "the webhook does not read {} on a ServiceAccount: {} belongs on the Pod",
+                shown(key),
+                miss.name
+            );
+            Finding::new(Code::AnnotationUnread, at, message)
+        }
     }
-    let message = format!("the webhook ignores the annotation {key:?}; did you mean {wanted}?");
-    Some(Finding::new(Code::AnnotationKey, at, message).fixed(wanted))
 }
 
-fn role_arn(value: &Node) -> Vec<Finding> {
-    let Kind::Text(text) = &value.kind else { return Vec::new() };
-    let found = arns::in_text(text, value.at);
-    let is_open = text.contains(['$', '[', '<', '{']);
-    let odd = RoleArn::read(text, None).is_some_and(|arn| !arn.looks_like_iam());
-    if odd && found.is_empty() && !is_open {
-        let message =
-            format!("{text:?} is not the ARN of a role (arn:PARTITION:iam::ACCOUNT:role/NAME)");
-        return vec![Finding::new(Code::RoleArn, value.at, message)];
-    }
+/// Under such a domain nobody else reads the ARN of a role.
+fn is_amazons(key: &str) -> bool {
+    let domain = key.split_once('/').map_or("amazonaws.com", |(domain, _)| domain);
+    ["amazonaws.com", "amazonaws.com.cn", "amazon.com", "aws.com"]
+        .iter()
+        .any(|suffix| domain.ends_with(suffix))
+}
+
+fn misspelt(key: &str, name: &str, at: Position) -> Finding {
+    let wanted = format!("{DEFAULT_PREFIX}/{name}");
+    let message =
+        format!("the webhook ignores the annotation {}; did you mean {wanted}?", shown(key));
+    Finding::new(Code::AnnotationKey, at, message).fixed(wanted)
+}
+
+/// A key with the ARN of a role, in a text that is no manifest.
+pub(super) fn annotation(key: &str, value: &str, at: Position) -> Option<Finding> {
+    let miss = near_miss(DEFAULT_PREFIX, Holder::ServiceAccount, key, value)?;
+    // Elsewhere than in annotations other keys may have the ARN of a role.
+    (miss.slip == Slip::Misspelt || (key.contains('/') && is_amazons(key)))
+        .then(|| of_service_account(key, miss, at))
+}
+
+fn role_arn(value: &Node) -> Option<Finding> {
+    let Kind::Text(text) = &value.kind else { return None };
     // The walk tells what is wrong with the ARN itself.
-    Vec::new()
+    let is_told = !arns::in_text(text, value.at).is_empty();
+    let is_open = !placeholder::parts(text).is_empty();
+    let odd = RoleArn::read(text, None).is_some_and(|arn| !arn.looks_like_iam());
+    (odd && !is_told && !is_open).then(|| {
+        let message = format!(
+            "{} is not the ARN of a role (arn:PARTITION:iam::ACCOUNT:role/NAME)",
+            shown(text)
+        );
+        Finding::new(Code::RoleArn, value.at, message)
+    })
 }

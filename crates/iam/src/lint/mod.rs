@@ -3,32 +3,49 @@
 //! It never gives up on a document: what can't be parsed is mended and read
 //! on, and what can't be mended is searched for what it holds.
 
+mod actions;
 mod arns;
+mod audience;
+mod blocks;
 mod claims;
+mod files;
+mod keys;
 mod manifest;
+mod module;
 mod permissions;
 mod policy;
+mod provider;
 mod repeats;
+mod surroundings;
 mod syntax;
 mod template;
 mod text;
+mod together;
 mod trust;
 
 use super::finding::{Code, Finding};
 use super::intrinsic::{looks_substituted, resolve, substitute};
-use super::json;
-use super::node::{Kind, Node};
+use super::json::{self, Mistake};
+use super::node::{Kind, Member, Node};
 use super::place::{Position, Source};
 use super::reader::{PolicyKind, guess_kind, inner_source, statements};
-use super::yaml;
+use super::terraform;
 
-/// The mistakes in a file, in their order; those that say the same as one.
+/// The mistakes in a text, in their order; those that say the same as one.
 #[must_use]
 pub fn lint(text: &str) -> Vec<Finding> {
+    lint_file("", text)
+}
+
+/// The mistakes in a file, in their order. What its name ends with says what it is written in;
+/// without one, the text does.
+#[must_use]
+pub fn lint_file(name: &str, text: &str) -> Vec<Finding> {
     let source = Source::new(text);
-    let mut linter = Linter { findings: Vec::new(), found_something: false };
-    linter.file(&source);
-    let Linter { mut findings, found_something } = linter;
+    let mut linter = Linter::default();
+    linter.file(name, &source);
+    let Linter { mut findings, found_something, manifests, .. } = linter;
+    findings.extend(manifests.finish());
     if findings.is_empty() && !found_something {
         findings.push(Finding::new(
             Code::NothingToLint,
@@ -41,57 +58,26 @@ pub fn lint(text: &str) -> Vec<Finding> {
     repeats::merged(findings)
 }
 
+#[derive(Default)]
 struct Linter {
     findings: Vec<Finding>,
     /// Whether there was anything to look at.
     found_something: bool,
+    manifests: manifest::Manifests,
+    /// Of what is looked at.
+    around: surroundings::Surroundings,
+    /// Whether it is written in Terraform's language.
+    is_hcl: bool,
+    /// Whether directives decide which commas there are.
+    is_loose: bool,
+    /// How many texts the document is in: a manifest in a value of another, say.
+    depth: usize,
 }
 
-impl Linter {
-    fn file(&mut self, source: &Source) {
-        let first = (0..source.len()).filter_map(|i| source.get(i)).find(|c| !c.is_whitespace());
-        if matches!(first, Some('{' | '[')) {
-            let (node, mistakes) = json::read(source);
-            self.findings.extend(syntax::findings(source, &mistakes));
-            self.document(source, &node);
-            return;
-        }
-        let (readable, mistakes) = text::close_quotes(source);
-        let readable = readable.as_ref().unwrap_or(source);
-        match yaml::read(readable) {
-            Ok(documents)
-                if documents.iter().any(|node| node.is_map() || !node.items().is_empty()) =>
-            {
-                self.findings.extend(mistakes);
-                for node in &documents {
-                    self.document(readable, node);
-                }
-            }
-            Ok(_) => self.search(source),
-            Err(error) => {
-                // Prose with a policy in it was never meant to be YAML.
-                let is_yaml = text::looks_like_yaml(source);
-                let text = source.text(0..source.len());
-                let lines: Vec<&str> = text.lines().collect();
-                let is_member = |mistake: &Finding| {
-                    mistake
-                        .at
-                        .line
-                        .checked_sub(1)
-                        .and_then(|n| lines.get(n))
-                        .is_some_and(|l| text::is_member(l))
-                };
-                self.findings
-                    .extend(mistakes.into_iter().filter(|mistake| is_yaml || is_member(mistake)));
-                if is_yaml {
-                    let message = format!("not valid YAML: {}", error.reason);
-                    self.findings.push(Finding::new(Code::BadYaml, error.at, message));
-                }
-                self.search(source);
-            }
-        }
-    }
+/// Documents in texts of documents in texts ...: no further.
+const DEEPEST: usize = 4;
 
+impl Linter {
     /// What a text holds that is neither JSON nor YAML.
     fn search(&mut self, source: &Source) {
         let mut policies = text::policies(source);
@@ -116,35 +102,108 @@ impl Linter {
             self.findings.push(Finding::new(Code::BadYaml, empty.at, message));
             self.search(source);
         }
-        let root = resolve(root);
+        let mut root = root.clone();
+        if keys::is_template(&root) {
+            self.findings.extend(keys::check(&mut root, source.first() == Some('{')));
+        }
+        let root = resolve(&root);
         // A plan tells everything two or three times: before, after, planned.
         if let Some(planned) = root.get("planned_values") {
             self.found_something = true;
             self.walk(source, planned);
             return;
         }
+        if terraform::is_json_configuration(&root) {
+            return self.terraform(source, &terraform::interpolated(&root));
+        }
         self.walk(source, &root);
+    }
+
+    /// A configuration of Terraform: resources and modules by their kind.
+    fn terraform(&mut self, source: &Source, root: &Node) {
+        for section in root.members() {
+            for node in section.value.each() {
+                match section.key.as_str() {
+                    "module" => node.members().iter().for_each(|it| self.module(source, &it.value)),
+                    "resource" => {
+                        let of_kind = |m: &&Member| {
+                            m.key.starts_with("kubernetes_") && m.key.contains("service_account")
+                        };
+                        let accounts = node.members().iter().filter(of_kind);
+                        for account in accounts.flat_map(|m| m.value.members()) {
+                            self.found_something = true;
+                            let kind = Kind::Text("ServiceAccount".to_owned());
+                            let kind = Node { kind, ..account.value.clone() };
+                            let mut manifest = account.value.clone();
+                            if let Kind::Map(members) = &mut manifest.kind {
+                                members.insert(0, Member::new("kind", kind.at, kind));
+                            }
+                            self.manifests.see(&manifest, &mut self.findings);
+                        }
+                        self.walk(source, node);
+                    }
+                    _ => self.walk(source, node),
+                }
+            }
+        }
+    }
+
+    fn module(&mut self, source: &Source, body: &Node) {
+        for body in body.each() {
+            if module::is_known(body) {
+                let found = module::findings(body);
+                self.found_something |= !found.is_empty() || body.get("oidc_providers").is_some();
+                self.findings.extend(found);
+            }
+            self.walk(source, body);
+        }
     }
 
     /// Looks for policies and what belongs to them, wherever they stand.
     fn walk(&mut self, source: &Source, node: &Node) {
+        if terraform::is_policy_document(node) {
+            let policy = terraform::policy(node);
+            self.found_something = true;
+            for mut finding in policy::findings(&policy, guess_kind(&policy), None) {
+                finding.fix = finding.fix.and_then(|fix| blocks::mended(&fix));
+                self.findings.push(finding);
+            }
+            return;
+        }
         if statements(node).is_some_and(|s| s.each().into_iter().any(Node::is_map)) {
             self.policy(node, guess_kind(node));
             return;
         }
-        if manifest::is_service_account(node) {
+        if let Some(policy) = policy_of_statements(node) {
+            return self.policy(&policy, guess_kind(&policy));
+        }
+        if self.manifests.see(node, &mut self.findings) {
             self.found_something = true;
-            self.findings.extend(manifest::findings(node));
+        }
+        if provider::is_one(node) {
+            self.found_something = true;
+            self.findings.extend(provider::findings(node));
         }
         if let Kind::Text(text) | Kind::Open(text, _) = &node.kind {
-            self.findings.extend(arns::in_text(text, node.at));
+            self.text(source, node, text);
+        }
+        if let Kind::Either(choices) = &node.kind {
+            for choice in choices {
+                self.walk(source, choice);
+            }
         }
         for item in node.items() {
             self.walk(source, item);
         }
+        let within = self.around.within(node);
+        let around = std::mem::replace(&mut self.around, within);
         for member in node.members() {
+            let below = self.around.below(&member.key);
+            let within = std::mem::replace(&mut self.around, below);
             self.member(source, &member.key, &member.value);
+            self.around = within;
         }
+        self.around = around;
     }
 
     fn member(&mut self, source: &Source, key: &str, value: &Node) {
@@ -152,17 +211,16 @@ impl Linter {
             return choices.iter().for_each(|choice| self.member(source, key, choice));
         }
         let kind = match key {
-            "AssumeRolePolicyDocument" | "assume_role_policy" => Some(PolicyKind::Trust),
-            "PolicyDocument" | "Document" | "policy" | "Policy" | "ManagedPolicyDocument" => None,
-            "ClientIDList" | "ClientIdList" | "client_id_list" => {
-                self.found_something = true;
-                self.findings.extend(claims::client_ids(value));
-                return;
-            }
-            "Url" | "url" => {
-                self.findings.extend(claims::provider_url(value));
-                return;
-            }
+            "AssumeRolePolicyDocument"
+            | "assume_role_policy"
+            | "assumeRolePolicyDocument"
+            | "assumeRolePolicy" => Some(PolicyKind::Trust),
+            "PolicyDocument"
+            | "Document"
+            | "policy"
+            | "Policy"
+            | "ManagedPolicyDocument"
+            | "policyDocument" => self.around.permissions.then_some(PolicyKind::Permissions),
             _ => return self.walk(source, value),
         };
         match &value.kind {
@@ -170,28 +228,92 @@ impl Linter {
                 self.policy(value, kind.unwrap_or_else(|| guess_kind(value)));
             }
             Kind::Text(text) | Kind::Open(text, _) => self.embedded(source, value, text, kind),
+            // There is one, elsewhere.
+            Kind::Unknown(_) => self.found_something |= kind.is_some(),
             _ => self.walk(source, value),
         }
     }
 
-    /// A policy as text in a document.
+    /// A policy as text in a document, whatever is wrong with it.
     fn embedded(&mut self, source: &Source, holder: &Node, text: &str, kind: Option<PolicyKind>) {
         let inner = inner_source(source, holder, text);
-        let first = (0..inner.len()).filter_map(|i| inner.get(i)).find(|c| !c.is_whitespace());
-        if first != Some('{') {
-            return self.findings.extend(arns::in_text(text, holder.at));
+        if inner.first() != Some('{') {
+            return self.text(source, holder, text);
         }
         let (node, mistakes) = json::read(&inner);
         if kind.is_some() || statements(&node).is_some() {
-            self.findings.extend(syntax::findings(&inner, &mistakes));
+            self.mistakes(&inner, mistakes);
             self.policy(&node, kind.unwrap_or_else(|| guess_kind(&node)));
         }
     }
 
+    /// Any text of a document: a document itself, where it has a word of one.
+    fn text(&mut self, source: &Source, holder: &Node, text: &str) {
+        const WORDS: [&str; 6] =
+            ["Statement", "\"Effect\"", "Effect:", "role-arn", "ServiceAccount", "aws_iam_"];
+        let is_document = self.depth < DEEPEST
+            && text.contains(['\n', '{'])
+            && WORDS.iter().any(|word| text.contains(word));
+        if is_document {
+            self.depth += 1;
+            let inner = inner_source(source, holder, text);
+            let read = self.inner_document(&inner);
+            self.depth -= 1;
+            if read {
+                return;
+            }
+        }
+        self.findings.extend(arns::in_text(text, holder.at));
+    }
+
+    /// Mistakes of JSON, but for those that may be none once a template is filled in.
+    fn mistakes(&mut self, source: &Source, mut mistakes: Vec<Mistake>) {
+        if self.is_loose || source.has_directives() {
+            mistakes.retain(|mistake| !is_comma(mistake));
+        }
+        self.findings.extend(syntax::findings(source, &mistakes));
+    }
+
     fn policy(&mut self, node: &Node, kind: PolicyKind) {
         self.found_something = true;
-        self.findings.extend(policy::findings(node, kind));
+        for mut finding in policy::findings(node, kind, self.around.account.as_deref()) {
+            if self.is_hcl {
+                finding.fix = finding.fix.map(|fix| blocks::escaped(&fix));
+            }
+            self.findings.push(finding);
+        }
     }
+}
+
+/// One too many, or one that is missing.
+fn is_comma(mistake: &Mistake) -> bool {
+    matches!(mistake.code, Code::TrailingComma | Code::MissingComma)
+}
+
+/// The policy that a list of statements would be, as kOps and CAPA take them.
+fn policy_of_statements(node: &Node) -> Option<Node> {
+    let is_statement = |node: &Node| {
+        let effect = node.get("Effect").is_some_and(|effect| {
+            effect.is_unknown() || matches!(effect.text(), Some("Allow" | "Deny"))
+        });
+        effect && (node.get("Action").is_some() || node.get("NotAction").is_some())
+    };
+    let items = node.items();
+    let all = items.iter().all(|item| is_statement(item) || item.is_unknown());
+    if !all || !items.iter().any(is_statement) {
+        return None;
+    }
+    let version = Node { kind: Kind::Text("2012-10-17".to_owned()), ..node.clone() };
+    let members = vec![
+        Member::new("Version", node.at, version),
+        Member::new("Statement", node.at, node.clone()),
+    ];
+    Some(Node { kind: Kind::Map(members), ..node.clone() })
+}
+
+/// A value in a message, as much of it as fits there.
+fn shown(value: &str) -> String {
+    format!("{:?}", ::text::shortened(value, 120))
 }
 
 #[cfg(test)]

@@ -1,9 +1,13 @@
 //! Permission policies: S3's two kinds of resources, which are mixed up the most.
 //! <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html>
 
+use std::collections::HashSet;
+
+use super::shown;
 use crate::finding::{Code, Finding};
 use crate::glob::Pattern;
 use crate::policy::{Effect, Statement, Text, UNKNOWN};
+use crate::write::{list, member, text as quoted};
 
 /// What an S3 resource names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,13 +68,14 @@ pub(super) fn no_arns(statement: &Statement) -> Vec<Finding> {
         {
             continue;
         }
-        let message = format!("{text:?} is neither an ARN nor \"*\": IAM rejects the policy");
+        let message =
+            format!("{} is neither an ARN nor \"*\": IAM rejects the policy", shown(text));
         let finding = Finding::new(Code::ResourceArn, resource.at, message);
         let meant =
             text.trim().strip_prefix("s3://").map(|bucket| format!("arn:aws:s3:::{bucket}"));
         let meant = meant.or_else(|| text.trim().starts_with("arn:").then(|| text.trim().into()));
         found.push(match meant {
-            Some(meant) => finding.fixed(format!("{meant:?}")),
+            Some(meant) => finding.fixed(quoted(&meant)),
             None => finding,
         });
     }
@@ -80,18 +85,17 @@ pub(super) fn no_arns(statement: &Statement) -> Vec<Finding> {
 /// The resources that it takes, with those that are there or in their place.
 fn fixed(resources: &[(&Text, Names)], keep: bool, mend: impl Fn(&str) -> String) -> String {
     let mut arns: Vec<String> = Vec::new();
+    let mut there = HashSet::new();
     for (text, _) in resources {
         let mended = mend(text.as_str());
         for arn in keep.then(|| text.value.clone()).into_iter().chain([mended]) {
-            if !arns.contains(&arn) {
+            if there.insert(arn.clone()) {
                 arns.push(arn);
             }
         }
     }
-    match arns.as_slice() {
-        [one] => format!("\"Resource\": {one:?}"),
-        many => format!("\"Resource\": {many:?}"),
-    }
+    let arns: Vec<&str> = arns.iter().map(String::as_str).collect();
+    member("Resource", &list(&arns))
 }
 
 fn bucket_of(arn: &str) -> &str {

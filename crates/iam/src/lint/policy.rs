@@ -1,13 +1,15 @@
 //! One policy: its shape, its texts, and what its kind asks for.
 
-use super::{arns, permissions, trust};
+use super::{actions, arns, permissions, shown, trust};
+use crate::condition::{Operator, Test};
 use crate::finding::{Code, Finding};
-use crate::near::nearest;
 use crate::node::{Kind, Node};
-use crate::policy::{Policy, Principals, Text};
+use crate::policy::{Condition, Policy, Principals, Statement, Text};
 use crate::reader::{self, PolicyKind};
+use crate::write::{list, member, object, text as quoted};
 
-pub(super) fn findings(node: &Node, kind: PolicyKind) -> Vec<Finding> {
+/// `account` is that of the role, where it is known.
+pub(super) fn findings(node: &Node, kind: PolicyKind, account: Option<&str>) -> Vec<Finding> {
     let mut found = Vec::new();
     let mut node = node.clone();
     // Mended first: a Version with dashes that are none would be told twice.
@@ -21,7 +23,10 @@ pub(super) fn findings(node: &Node, kind: PolicyKind) -> Vec<Finding> {
     }
     for statement in &policy.statements {
         match kind {
-            PolicyKind::Trust => found.extend(trust::findings(statement)),
+            PolicyKind::Trust => {
+                found.extend(trust::findings(statement));
+                found.extend(account.into_iter().flat_map(|it| trust::of_others(statement, it)));
+            }
             PolicyKind::Permissions => {
                 found.extend(permissions::no_arns(statement));
                 found.extend(permissions::findings(statement));
@@ -29,7 +34,12 @@ pub(super) fn findings(node: &Node, kind: PolicyKind) -> Vec<Finding> {
             // Those of some services have resources of their own making.
             PolicyKind::Resource => found.extend(permissions::findings(statement)),
         }
-        found.extend(actions(statement));
+        found.extend(actions::findings(statement));
+        found.extend(wildcards(statement));
+    }
+    // Who fills it in may well see to the rest.
+    if found.iter().any(|finding| finding.code == Code::Placeholder) {
+        found.retain(|finding| finding.code != Code::AudienceNotTested);
     }
     found
 }
@@ -48,9 +58,10 @@ fn mend_dashes(node: &mut Node, found: &mut Vec<Finding>) {
         if text.contains(is_odd_dash) {
             let mended = straight(text);
             let message = format!(
-                "{text:?} contains a dash instead of a hyphen (-), probably copied from a web page or a word processor"
+                "{} contains a dash instead of a hyphen (-), probably copied from a web page or a word processor",
+                shown(text)
             );
-            found.push(Finding::new(Code::OddDash, at, message).fixed(format!("{mended:?}")));
+            found.push(Finding::new(Code::OddDash, at, message).fixed(quoted(&mended)));
             *text = mended;
         }
     };
@@ -90,36 +101,28 @@ fn texts(policy: &Policy) -> impl Iterator<Item = &Text> {
     })
 }
 
-fn actions(statement: &crate::policy::Statement) -> Vec<Finding> {
-    const WEB_IDENTITY: &str = "sts:AssumeRoleWithWebIdentity";
+/// `*` in keys that are no claims: literal, and rarely meant to be.
+fn wildcards(statement: &Statement) -> Vec<Finding> {
     let mut found = Vec::new();
-    for action in statement.actions.iter().chain(&statement.not_actions) {
-        let name = action.as_str();
-        if !action.is_known() || name == "*" {
+    for condition in &statement.conditions {
+        let Condition { operator, key, values } = condition;
+        // A claim's key begins with a host, and is told with its claim.
+        let service = key.value.split(':').next().unwrap_or_default();
+        let is_claim = !key.is_known() || service.contains(['.', '/']);
+        let is_equals = Operator::parse(operator.as_str()).is_ok_and(|it| it.test == Test::Equals);
+        let is_literal = |value: &&Text| value.known().replace("${*}", "").contains('*');
+        if is_claim || !is_equals {
             continue;
         }
-        if name.contains(char::is_whitespace) {
-            let message = format!("{name:?} contains white space, so it names no action");
-            let fix = format!("{:?}", name.replace(char::is_whitespace, ""));
-            found.push(Finding::new(Code::BadAction, action.at, message).fixed(fix));
-        } else if !name.contains(':') {
-            let message =
-                format!("{name:?} is not an action; write SERVICE:NAME, such as {WEB_IDENTITY}");
-            let finding = Finding::new(Code::BadAction, action.at, message);
-            let meant = name.replacen('.', ":", 1);
-            found.push(if meant.contains(':') {
-                finding.fixed(format!("{meant:?}"))
-            } else {
-                finding
-            });
-        } else if let Some(meant) = nearest(name, &[WEB_IDENTITY])
-            && !name.eq_ignore_ascii_case(meant)
-        {
-            let message = format!("{name:?} is not an action of STS; did you mean {meant}?");
-            found.push(
-                Finding::new(Code::BadAction, action.at, message).fixed(format!("{meant:?}")),
-            );
-        }
+        let Some(value) = values.iter().find(is_literal) else { continue };
+        let like = operator.value.replacen("Equals", "Like", 1);
+        let message = format!(
+            "{operator} compares * literally; wildcards need {like}",
+            operator = operator.value
+        );
+        let values: Vec<&str> = values.iter().map(Text::as_str).collect();
+        let fix = member(&like, &object(&[member(key.as_str(), &list(&values))]));
+        found.push(Finding::new(Code::WildcardLiteral, value.at, message).fixed(fix));
     }
     found
 }

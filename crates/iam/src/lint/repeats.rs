@@ -6,6 +6,10 @@ use crate::finding::{Code, Finding};
 
 /// So many of the other places are named.
 const MOST_PLACES: usize = 8;
+/// A message of more characters is cut, and a longer mended text is left out: lines of generated
+/// files may have megabytes.
+const LONGEST_MESSAGE: usize = 1000;
+const LONGEST_FIX: usize = 8 * 1024;
 /// So many findings of a code that differ in their words are told one by one.
 const MOST_OF_A_CODE: usize = 20;
 
@@ -16,7 +20,7 @@ pub(super) fn merged(findings: Vec<Finding>) -> Vec<Finding> {
     let mut same: HashMap<(Code, String), usize> = HashMap::new();
     // How many of a code there are, and which one takes up the others.
     let mut of_code: HashMap<Code, (usize, usize)> = HashMap::new();
-    for finding in findings {
+    for finding in findings.into_iter().map(bounded) {
         let key = (finding.code, finding.message.clone());
         let told = same.get(&key).copied().or_else(|| {
             let (count, last) = of_code.get(&finding.code)?;
@@ -38,6 +42,12 @@ pub(super) fn merged(findings: Vec<Finding>) -> Vec<Finding> {
     merged
 }
 
+fn bounded(finding: Finding) -> Finding {
+    let message = text::shortened(&finding.message, LONGEST_MESSAGE);
+    let fix = finding.fix.filter(|fix| fix.len() <= LONGEST_FIX);
+    Finding { message, fix, ..finding }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -53,6 +63,13 @@ mod tests {
         let told: Vec<_> = all.iter().map(|it| (it.at.line, it.count, it.also.len())).collect();
         assert_eq!(told, [(1, 3, 2), (2, 1, 0)]);
         assert_eq!(all[0].also[1].line, 4);
+    }
+
+    #[test]
+    fn says_no_more_than_somebody_reads() {
+        let long = "x".repeat(1_000_000);
+        let all = merged(vec![finding(1, &long).fixed(&long)]);
+        assert_eq!((all[0].message.chars().count(), &all[0].fix), (LONGEST_MESSAGE, &None));
     }
 
     #[test]

@@ -23,7 +23,7 @@ pub(super) fn findings(source: &Source, mistakes: &[Mistake]) -> Vec<Finding> {
 }
 
 fn message(source: &Source, mistake: &Mistake) -> String {
-    let found = source.text(mistake.span.clone());
+    let found = source.filled(&source.text(mistake.span.clone())).0;
     let found = text::shortened(found.trim(), 40);
     match mistake.code {
         Code::CurlyQuote => {
@@ -68,5 +68,5 @@ fn mended_line(source: &Source, mistakes: &[Mistake], index: usize) -> String {
         }
     }
     mended.push_str(&source.text(next..line.end));
-    crate::lint::policy::straight(mended.trim())
+    crate::lint::policy::straight(source.filled(mended.trim()).0.trim())
 }

@@ -99,9 +99,10 @@ pub(super) fn lines(
             }
         }
         if let Some((key, value)) = trimmed.split_once(':')
-            && value.trim_start().starts_with("arn:")
+            && let value = value.trim().trim_matches(['"', '\''])
+            && value.starts_with("arn:")
         {
-            found.extend(manifest::annotation(key.trim_matches(['"', '\'']), at));
+            found.extend(manifest::annotation(key.trim_matches(['"', '\'']), value, at));
         }
     }
     found

@@ -1,14 +1,13 @@
 //! A trust policy's statement: who, what, and under which conditions.
 
-use super::claims;
+use super::actions::{self, WEB_IDENTITY};
+use super::{claims, shown};
 use crate::finding::{Code, Finding};
-use crate::near::nearest;
 use crate::partition;
 use crate::place::Position;
 use crate::policy::{Effect, Principals, Statement, Text, UNKNOWN};
 use crate::provider::{BUILT_IN, ProviderArn};
-
-const WEB_IDENTITY: &str = "sts:AssumeRoleWithWebIdentity";
+use crate::write::{member, object, text as quoted};
 
 pub(super) fn findings(statement: &Statement) -> Vec<Finding> {
     let mut found = Vec::new();
@@ -25,7 +24,7 @@ pub(super) fn findings(statement: &Statement) -> Vec<Finding> {
                 let message = format!(
                     "an OpenID Connect provider belongs under Federated; under {kind} it matches nobody"
                 );
-                let fix = format!("\"Principal\": {{\"Federated\": {name:?}}}");
+                let fix = member("Principal", &object(&[member("Federated", &quoted(name))]));
                 found.push(
                     Finding::new(Code::WrongPrincipal, principal.kind.at, message).fixed(fix),
                 );
@@ -41,15 +40,37 @@ pub(super) fn findings(statement: &Statement) -> Vec<Finding> {
     found
 }
 
+/// Providers of other accounts than the role's.
+/// <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html>
+pub(super) fn of_others(statement: &Statement, account: &str) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for principal in statement.oidc_principals().filter(|it| it.name.is_known()) {
+        let value = principal.name.value.trim();
+        let Some(arn) = ProviderArn::read(value) else { continue };
+        if arn.account == account || arn.account.len() != 12 {
+            continue;
+        }
+        let message = format!(
+            "the provider is one of the account {}, but the role is in {account}: STS uses the providers of the role's account alone",
+            arn.account
+        );
+        let fix = value.replacen(arn.account, account, 1);
+        let finding = Finding::new(Code::ProviderAccount, principal.name.at, message);
+        found.push(finding.fixed(quoted(&fix)));
+    }
+    found
+}
+
 /// One name under `Federated`.
-fn federated(name: &Text) -> Vec<Finding> {
+pub(super) fn federated(name: &Text) -> Vec<Finding> {
     let mut found = Vec::new();
     let known = name.known();
     let value = &*known;
     if value != value.trim() && name.is_known() {
-        let message = format!("{value:?} has white space around it, so it names no provider");
+        let message =
+            format!("{} has white space around it, so it names no provider", shown(value));
         let finding = Finding::new(Code::SpaceInValue, name.at, message);
-        found.push(finding.fixed(format!("{:?}", value.trim())));
+        found.push(finding.fixed(quoted(value.trim())));
     }
     let Some(arn) = ProviderArn::read(value.trim()) else {
         found.extend(not_an_arn(name));
@@ -86,7 +107,7 @@ fn federated(name: &Text) -> Vec<Finding> {
             arn.partition
         );
         let fix = name.value.replacen(arn.partition, wanted, 1);
-        found.push(Finding::new(Code::Partition, name.at, message).fixed(format!("{fix:?}")));
+        found.push(Finding::new(Code::Partition, name.at, message).fixed(quoted(&fix)));
     }
     found
 }
@@ -102,14 +123,17 @@ fn not_an_arn(name: &Text) -> Option<Finding> {
         return None;
     }
     let message = format!(
-        "{value:?} is not the ARN of a provider (arn:PARTITION:iam::ACCOUNT:oidc-provider/HOST/PATH)"
+        "{} is not the ARN of a provider (arn:PARTITION:iam::ACCOUNT:oidc-provider/HOST/PATH)",
+        shown(value)
     );
     let finding = Finding::new(Code::ProviderArn, name.at, message);
     let bare = value.trim_start_matches("https://");
     if value.starts_with("arn:") || !bare.contains('.') || !name.is_known() {
         return Some(finding);
     }
-    Some(finding.fixed(format!("\"arn:aws:iam::ACCOUNT:oidc-provider/{bare}\"")))
+    let partition = partition::of_eks_issuer(bare).unwrap_or("aws");
+    let arn = format!("arn:{partition}:iam::ACCOUNT_ID:oidc-provider/{}", claims::bare(bare));
+    Some(finding.fixed(quoted(&arn)))
 }
 
 /// A provider can only be asked with a token, and a token only for a provider.
@@ -129,17 +153,17 @@ fn action_and_principal(statement: &Statement) -> Option<Finding> {
     if provider.is_some() && !statement.actions.is_empty() && !statement.actions.iter().any(covers)
     {
         let first = &statement.actions[0];
-        if nearest(first.as_str(), &[WEB_IDENTITY]).is_some() {
+        if actions::meant(first.as_str()).is_some() {
             // Told as a misspelt action.
             return None;
         }
         let message = format!(
             "a pod with a token calls {WEB_IDENTITY}, which {} does not allow",
-            first.value
+            ::text::shortened(first.as_str(), 120)
         );
         return Some(
             Finding::new(Code::WrongAction, first.at, message)
-                .fixed(format!("\"Action\": \"{WEB_IDENTITY}\"")),
+                .fixed(member("Action", &quoted(WEB_IDENTITY))),
         );
     }
     if let (Some(action), Some(Principals::Of(all))) = (with_token, &statement.principals)
@@ -155,8 +179,8 @@ fn action_and_principal(statement: &Statement) -> Option<Finding> {
             "{} is called without AWS credentials, so the principal must be the provider, under Federated instead of {}",
             action.value, kind.value
         );
-        let fix =
-            "\"Principal\": {\"Federated\": \"arn:aws:iam::ACCOUNT:oidc-provider/HOST/PATH\"}";
+        let provider = quoted("arn:aws:iam::ACCOUNT_ID:oidc-provider/HOST/PATH");
+        let fix = member("Principal", &object(&[member("Federated", &provider)]));
         return Some(Finding::new(Code::WrongPrincipal, kind.at, message).fixed(fix));
     }
     None

@@ -13,6 +13,7 @@
 )]
 
 mod lint;
+mod mended;
 mod role;
 mod simulate;
 

@@ -23,7 +23,10 @@ fn found() -> Vec<InFile<'static>> {
         ("-", "nothing: here\n"),
     ];
     let of = |(path, text): (&'static str, &str)| {
-        lint(text).into_iter().map(move |finding| (Path::new(path), finding)).collect::<Vec<_>>()
+        lint_file(path, text)
+            .into_iter()
+            .map(move |finding| (Path::new(path), finding))
+            .collect::<Vec<_>>()
     };
     files.into_iter().flat_map(of).collect()
 }

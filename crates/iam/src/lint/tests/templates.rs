@@ -57,8 +57,10 @@ fn names_what_is_wrong_with_templates_and_manifests() {
 }
 
 #[test]
-fn leaves_the_policies_of_terraforms_language_alone_where_it_fills_them_in() {
-    let policy = conditional(r#"{"StringEquals": {"${replace(p.url, "https://", "")}:sub": "x"}}"#);
+fn reads_the_policies_of_terraforms_language_where_it_fills_them_in() {
+    let policy = conditional(
+        r#"{"StringEquals": {"${replace(p.url, "https://", "")}:sub": "x", "${p}:aud": "y"}}"#,
+    );
     let text = format!(
         "resource \"aws_iam_role\" \"x\" {{\n  assume_role_policy = <<EOF\n{policy}\nEOF\n}}\n"
     );
@@ -89,4 +91,50 @@ fn keeps_the_places_of_embedded_policies() {
     let version =
         lint(&role).into_iter().find(|f| f.code == Code::VersionUnknown).expect("a finding");
     assert_eq!(version.at.line, 2);
+}
+
+#[test]
+fn tells_by_what_stands_around_a_policy_what_it_is_of() {
+    let policy = r#"{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": "*", "Action": "s3:ListBucket", "Resource": "*"}]}"#;
+    for bad in [
+        format!(r#"{{"RoleName": "r", "PolicyName": "p", "PolicyDocument": {policy}}}"#),
+        format!(
+            r#"{{"PolicyVersion": {{"Document": {policy}, "VersionId": "v1", "IsDefaultVersion": true}}}}"#
+        ),
+        format!(
+            r#"{{"Resources": {{"P": {{"Type": "AWS::IAM::ManagedPolicy", "Properties": {{"PolicyDocument": {policy}}}}}}}}}"#
+        ),
+        format!(
+            r#"{{"Resources": {{"R": {{"Type": "AWS::IAM::Role", "Properties": {{"Policies": [{{"PolicyName": "p", "PolicyDocument": {policy}}}]}}}}}}}}"#
+        ),
+        format!("resource \"aws_iam_policy\" \"p\" {{\n  policy = <<EOF\n{policy}\nEOF\n}}\n"),
+    ] {
+        assert_eq!(codes(&bad), ["member-misplaced"], "{bad}\n{:#?}", lint(&bad));
+    }
+    for good in [
+        format!(
+            r#"{{"Resources": {{"P": {{"Type": "AWS::S3::BucketPolicy", "Properties": {{"Bucket": "b", "PolicyDocument": {policy}}}}}}}}}"#
+        ),
+        format!(
+            r#"{{"Resources": {{"P": {{"Type": "AWS::Logs::ResourcePolicy", "Properties": {{"PolicyName": "p", "PolicyDocument": {policy}}}}}}}}}"#
+        ),
+        format!(
+            "resource \"aws_s3_bucket_policy\" \"p\" {{\n  policy = <<EOF\n{policy}\nEOF\n}}\n"
+        ),
+    ] {
+        assert_eq!(codes(&good), Vec::<&str>::new(), "{good}");
+    }
+}
+
+#[test]
+fn names_a_provider_of_another_account_than_the_roles() {
+    let trust = conditional(&format!(r#"{{"StringEquals": {{{AUD}, {SUB}}}}}"#));
+    let role = |account: &str| {
+        format!(
+            r#"{{"Role": {{"Arn": "arn:aws:iam::{account}:role/x", "AssumeRolePolicyDocument": {trust}}}}}"#
+        )
+    };
+    let mended = PROVIDER.replace("111122223333", "444455556666");
+    assert_eq!(named(&role("444455556666"), "provider-account", &mended), None);
+    assert_eq!(lint(&role("111122223333")), []);
 }

@@ -1,0 +1,112 @@
+use super::*;
+
+#[test]
+fn deep_nesting_is_an_error_with_its_place() {
+    for piece in
+        ["[", "{a=", "(", "f(", "a[", "\"${", "[for a in ", "{for a in ", "b {\n", "[\"${{a=(!f("]
+    {
+        let text = format!("a = {}", piece.repeat(50_000));
+        let error = read(&Source::new(&text)).expect_err(piece);
+        assert!(error.reason.contains("nested more than"), "{piece}: {}", error.reason);
+    }
+    for piece in ["!", "-", "a ? b : ", "a ? ", "1 + "] {
+        read(&Source::new(&format!("a = {}1", piece.repeat(50_000)))).expect_err(piece);
+    }
+    for piece in ["%{ if a }", "%{ for a in b }", "${"] {
+        read(&Source::new(&format!("a = <<E\n{}\nE\n", piece.repeat(50_000)))).expect_err(piece);
+    }
+}
+
+#[test]
+fn takes_what_is_as_deep_as_the_maximum() {
+    for (open, close) in [("[", "]"), ("{a=", "}"), ("[for x in ", ": x]"), ("f(", ")")] {
+        let text = format!("a = {}1{}", open.repeat(38), close.repeat(38));
+        assert!(read(&Source::new(&text)).is_ok(), "{open}");
+    }
+}
+
+#[test]
+fn an_object_or_a_file_has_a_maximum() {
+    let members: Vec<String> = (0..3000).map(|n| format!("k{n} = 1\n")).collect();
+    let members = members.concat();
+    let error = read(&Source::new(&format!("a = {{\n{members}}}"))).expect_err("too many");
+    assert!(error.reason.contains("2000 members"), "{}", error.reason);
+    let error = read(&Source::new(&"#".repeat((1 << 20) + 1))).expect_err("too large");
+    assert!(error.reason.contains("maximum for HCL"), "{}", error.reason);
+}
+
+#[test]
+fn what_is_between_quotes_and_in_comments_is_no_nesting() {
+    let brackets = "[{(".repeat(30);
+    for text in [
+        format!("a = \"{brackets}\"\n"),
+        format!("# {brackets}\n// {brackets}\n/* {brackets} */\na = 1\n"),
+        format!("a = <<-EOF\n  {brackets} $${{ EOFX\n  EOF\nb = 1\n"),
+        format!("a = f(<<EOF\n{brackets}\nEOF\n, \"${{b[\"c\"]}} {brackets}\")\n"),
+    ] {
+        assert!(read(&Source::new(&text)).is_ok(), "{text}");
+    }
+}
+
+#[test]
+fn keeps_what_is_known_and_its_places() {
+    let text = "resource \"x\" \"y\" {\n  a = \"n\u{e9}-${var.b}\"\n  c = [\"k\", d.e]\n  dynamic \"f\" {\n    content {\n      g = 1\n    }\n  }\n}\n";
+    let root = read(&Source::new(text)).expect("HCL");
+    let body = root.find(&["resource", "x", "y"]).expect("the resource");
+    let a = body.get("a").expect("a");
+    assert_eq!(a.at, Position { line: 2, column: 7 });
+    assert!(
+        matches!(&a.kind, Kind::Open(text, unknown) if text == "n\u{e9}-${var.b}" && unknown.first() == Some(&(4..12)))
+    );
+    let c = body.get("c").expect("c");
+    assert_eq!(c.items()[1].at, Position { line: 3, column: 13 });
+    assert!(matches!(&c.items()[1].kind, Kind::Unknown(shown) if shown == "d.e"));
+    assert!(matches!(&body.get("f").expect("f").kind, Kind::Either(items) if items.len() == 1));
+}
+
+#[test]
+fn functions_that_only_change_the_form_are_known() {
+    let kind = |value: &str| {
+        let root = read(&Source::new(&format!("a = {value}\n"))).expect(value);
+        root.get("a").expect("a").kind.clone()
+    };
+    let shown = |value: &str| match kind(value) {
+        Kind::Text(text) => format!("text {text}"),
+        Kind::Open(text, unknown) => format!("open {text} {unknown:?}"),
+        Kind::Unknown(text) => format!("unknown {text}"),
+        Kind::List(items) => format!("list {}", items.len()),
+        Kind::Map(members) => {
+            let keys: Vec<_> = members.iter().map(|member| member.key.clone()).collect();
+            format!("map {}", keys.join(","))
+        }
+        Kind::Either(items) => format!("one of {}", items.len()),
+        other => format!("{other:?}"),
+    };
+    for (value, wanted) in [
+        ("jsonencode({ A = 1 })", "map A"),
+        ("\"${jsonencode({ A = 1 })}\"", "map A"),
+        ("toset([\"a\"])", "list 1"),
+        ("concat([\"a\"], [\"b\", \"c\"], var.d)", "list 4"),
+        ("flatten([[\"a\"], [\"b\"]])", "list 2"),
+        ("merge({ A = 1, B = 2 }, { B = 3 })", "map A,B"),
+        ("merge({ A = 1 }, var.b)", "map A,"),
+        ("join(\":\", [\"a\", \"b\"])", "text a:b"),
+        ("join(\":\", [\"a\", var.b])", "open a:${var.b} [2..10]"),
+        ("join(\":\", var.b)", "unknown join(\":\", var.b)"),
+        ("format(\"a:%s:100%%\", var.b)", "open a:%s:100% [2..4]"),
+        ("var.a ? \"b\" : \"c\"", "one of 2"),
+        ("var.a ? \"b\" : null", "one of 1"),
+        ("[for s in var.s : \"x:${s}\"]", "list 1"),
+        ("{ for s in var.s : s => 1 }", "unknown { for s in var.s : s => 1 }"),
+        ("templatefile(\"a\", {})", "unknown templatefile(\"a\", {})"),
+        ("provider::x::jsonencode({})", "unknown provider::x::jsonencode({})"),
+        ("\"$${aws:username}\"", "text ${aws:username}"),
+        ("local.a", "unknown local.a"),
+        ("(\"a\")", "text a"),
+        ("<<-E\n    a\n      b\n    E\n", "text a\n  b\n"),
+        ("-1", "Number(\"-1\")"),
+        ("null", "Null"),
+    ] {
+        assert_eq!(shown(value), wanted, "{value}");
+    }
+}

@@ -1,0 +1,107 @@
+//! Actions: their shape, and those of STS that a pod's token needs.
+//! <https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssecuritytokenservice.html>
+
+use super::shown;
+use crate::finding::{Code, Finding};
+use crate::near::nearest;
+use crate::policy::Statement;
+use crate::write::text as quoted;
+
+pub(super) const WEB_IDENTITY: &str = "sts:AssumeRoleWithWebIdentity";
+
+/// Those of STS that a role's trust policy may have.
+const OF_TRUST: [&str; 7] = [
+    "sts:AssumeRole",
+    "sts:AssumeRoleWithSAML",
+    WEB_IDENTITY,
+    "sts:AssumeRoot",
+    "sts:SetContext",
+    "sts:SetSourceIdentity",
+    "sts:TagSession",
+];
+
+pub(super) fn findings(statement: &Statement) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for action in statement.actions.iter().chain(&statement.not_actions) {
+        let name = action.as_str();
+        if !action.is_known() || name == "*" {
+            continue;
+        }
+        let message = if name.contains(char::is_whitespace) {
+            format!("{} contains white space, so it names no action", shown(name))
+        } else if !name.contains(':') {
+            format!("{} is not an action; write SERVICE:NAME, such as {WEB_IDENTITY}", shown(name))
+        } else if let Some(meant) = meant(name) {
+            format!("{} is not an action of STS; did you mean {meant}?", shown(name))
+        } else {
+            continue;
+        };
+        let finding = Finding::new(Code::BadAction, action.at, message);
+        found.push(match mended(name) {
+            Some(mended) => finding.fixed(quoted(&mended)),
+            None => finding,
+        });
+    }
+    found
+}
+
+fn mended(name: &str) -> Option<String> {
+    let dense = name.replace(char::is_whitespace, "");
+    if let Some(meant) = meant(&dense) {
+        return Some(meant.to_owned());
+    }
+    let mended = if dense.contains(':') { dense } else { dense.replacen('.', ":", 1) };
+    mended.contains(':').then_some(mended)
+}
+
+/// The action of a trust policy that this was to be; nothing where it is one.
+pub(super) fn meant(name: &str) -> Option<&'static str> {
+    let is_action = OF_TRUST.iter().any(|known| known.eq_ignore_ascii_case(name));
+    if is_action || name.contains(['*', '?']) || name.len() > 128 {
+        return None;
+    }
+    let lower = name.to_ascii_lowercase();
+    let (service, action) = lower.split_once([':', '.']).unwrap_or(("", &lower));
+    // Whatever has the words was meant to be it, whoever's action it is said to be.
+    let says_web_identity = action.contains("webident")
+        || (action.starts_with("assumerole")
+            && ["oidc", "openid", "jwt", "federat"].iter().any(|word| action.contains(word)));
+    if says_web_identity {
+        // A call of STS that needs no role.
+        return (action != "getwebidentitytoken").then_some(WEB_IDENTITY);
+    }
+    let is_sts = service.is_empty() || nearest(service, &["sts"]).is_some();
+    nearest(&format!("sts:{action}"), &OF_TRUST).filter(|_| is_sts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn knows_what_was_meant() {
+        for (name, wanted) in [
+            ("sts:AssumeRoleWithWebIdentities", Some(WEB_IDENTITY)),
+            ("sts:AssumeRoleWithWebIdentiy", Some(WEB_IDENTITY)),
+            ("sts:AssumeRoleWebIdentity", Some(WEB_IDENTITY)),
+            ("sts:AssumeRoleWithOIDC", Some(WEB_IDENTITY)),
+            ("iam:AssumeRoleWithWebIdentity", Some(WEB_IDENTITY)),
+            ("AssumeRoleWithWebIdentity", Some(WEB_IDENTITY)),
+            ("sts.AssumeRoleWithWebIdentity", Some(WEB_IDENTITY)),
+            ("st:AssumeRoleWithWebIdentity", Some(WEB_IDENTITY)),
+            ("sts:AssumeRoles", Some("sts:AssumeRole")),
+            ("sts:TagSessions", Some("sts:TagSession")),
+            ("sts:assumeRoleWithSAML", None),
+            ("STS:assumerolewithwebidentity", None),
+            ("sts:AssumeRole*", None),
+            ("sts:GetCallerIdentity", None),
+            ("sts:GetSessionToken", None),
+            ("sts:GetWebIdentityToken", None),
+            ("s3:GetObject", None),
+            ("sns:Publish", None),
+            ("cognito-identity:GetId", None),
+        ] {
+            assert_eq!(meant(name), wanted, "{name}");
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! Keys of CloudFormation's templates: text as it stands, never substituted.
+
+use serde_json::Value;
+
+use crate::finding::{Code, Finding};
+use crate::intrinsic::{NAMELESS, function};
+use crate::node::{Kind, Member, Node};
+use crate::place::Position;
+
+/// Whether it is a template, or a resource of one.
+pub(super) fn is_template(root: &Node) -> bool {
+    ["Resources", "Properties", "AssumeRolePolicyDocument"]
+        .into_iter()
+        .any(|name| root.get(name).is_some_and(Node::is_map))
+}
+
+/// Names the keys that were meant to be filled in, which are unknown from then on.
+pub(super) fn check(root: &mut Node, is_json: bool) -> Vec<Finding> {
+    let mut checker = Checker { is_json, found: Vec::new(), loops: Vec::new() };
+    checker.node(root, None);
+    checker.found
+}
+
+struct Checker {
+    is_json: bool,
+    found: Vec<Finding>,
+    /// The names that `Fn::ForEach` around has: those are substituted in keys too.
+    loops: Vec<String>,
+}
+
+impl Checker {
+    /// `fix` is the document around, as it should be.
+    fn node(&mut self, node: &mut Node, fix: Option<&str>) {
+        match &mut node.kind {
+            Kind::List(items) => items.iter_mut().for_each(|item| self.node(item, fix)),
+            Kind::Map(members) => {
+                for member in members {
+                    self.member(member, fix);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn member(&mut self, member: &mut Member, fix: Option<&str>) {
+        let looped = match (member.key.starts_with("Fn::ForEach::"), member.value.items()) {
+            (true, [name, ..]) => name.text().map(str::to_owned),
+            _ => None,
+        };
+        let is_loop = looped.is_some();
+        self.loops.extend(looped);
+        if member.key_tag.is_some() {
+            self.told(member.key_at, fix);
+            member.forget_key();
+        }
+        let is_document = member.key.ends_with("PolicyDocument") && member.value.is_map();
+        let own = if is_document { self.mended(&member.key, &member.value) } else { None };
+        let fix = own.as_deref().or(fix);
+        if member.key == "Condition" && member.value.is_map() {
+            self.conditions(&mut member.value, fix);
+        } else {
+            self.node(&mut member.value, fix);
+        }
+        if is_loop {
+            self.loops.pop();
+        }
+    }
+
+    /// The operators of a statement.
+    fn conditions(&mut self, node: &mut Node, fix: Option<&str>) {
+        let Kind::Map(operators) = &mut node.kind else { return };
+        for operator in operators {
+            if let Some(("Sub" | "Join", argument)) = function(&operator.value) {
+                self.told(argument.at, fix);
+                operator.value.kind = Kind::Unknown(NAMELESS.to_owned());
+                operator.value.tag = None;
+            }
+            let Kind::Map(members) = &mut operator.value.kind else { continue };
+            for member in members {
+                let is_looped = self.loops.iter().any(|name| member.key.contains(name.as_str()));
+                if member.key_tag.is_some() || (is_filled_in(&member.key) && !is_looped) {
+                    self.told(member.key_at, fix);
+                    member.forget_key();
+                }
+            }
+        }
+    }
+
+    fn told(&mut self, at: Position, fix: Option<&str>) {
+        let message = "CloudFormation does not substitute in keys, and a key can't be a function: \
+                       write the whole policy as JSON text under Fn::Sub";
+        let finding = Finding::new(Code::KeyNotSubstituted, at, message);
+        self.found.push(match fix {
+            Some(fix) => finding.fixed(fix),
+            None => finding,
+        });
+    }
+
+    /// The whole document as JSON under `Fn::Sub`; nothing where it has what only other
+    /// functions give.
+    fn mended(&self, key: &str, document: &Node) -> Option<String> {
+        let json = value(document)?;
+        if self.is_json {
+            return Some(format!("{key:?}: {{\"Fn::Sub\": {}}}", Value::String(json.to_string())));
+        }
+        let text = serde_json::to_string_pretty(&json).ok()?;
+        let lines: Vec<String> = text.lines().map(|line| format!("    {line}")).collect();
+        Some(format!("{key}:\n  Fn::Sub: |\n{}", lines.join("\n")))
+    }
+}
+
+/// IAM's own variables, such as `${aws:username}`, are not CloudFormation's.
+fn is_filled_in(key: &str) -> bool {
+    key.split("${").skip(1).any(|name| !name.starts_with(char::is_lowercase) || !name.contains(':'))
+}
+
+/// The value as it stands in text under `Fn::Sub`.
+fn value(node: &Node) -> Option<Value> {
+    if function(node).is_some() {
+        return substituted(node).map(Value::String);
+    }
+    Some(match &node.kind {
+        Kind::Null => Value::Null,
+        Kind::Bool(value) => Value::Bool(*value),
+        Kind::Number(text) => serde_json::from_str(text).ok()?,
+        // IAM's own variables.
+        Kind::Text(text) => Value::String(text.replace("${", "${!")),
+        Kind::List(items) => Value::Array(items.iter().map(value).collect::<Option<_>>()?),
+        Kind::Map(members) => Value::Object(
+            members
+                .iter()
+                .map(|member| Some((member.key.clone(), operand(&member.value)?)))
+                .collect::<Option<_>>()?,
+        ),
+        Kind::Open(..) | Kind::Unknown(_) | Kind::Either(_) => return None,
+    })
+}
+
+/// `Fn::Sub: "KEY: VALUE"`, where an object was meant, is one.
+fn operand(node: &Node) -> Option<Value> {
+    if let Some(("Sub", argument)) = function(node)
+        && let Some((key, text)) = argument.text().and_then(|text| text.split_once(": "))
+    {
+        let members = [(key.trim().to_owned(), Value::String(text.trim().to_owned()))];
+        return Some(Value::Object(members.into_iter().collect()));
+    }
+    value(node)
+}
+
+/// What a function gives, as text under `Fn::Sub` has it.
+fn substituted(node: &Node) -> Option<String> {
+    let (name, argument) = function(node)?;
+    match (name, argument.items()) {
+        ("Ref", _) => argument.text().map(|name| format!("${{{name}}}")),
+        ("GetAtt", []) => argument.text().map(|name| format!("${{{name}}}")),
+        ("GetAtt", parts) => {
+            let parts: Option<Vec<_>> = parts.iter().map(Node::text).collect();
+            Some(format!("${{{}}}", parts?.join(".")))
+        }
+        ("Sub", []) => argument.text().map(str::to_owned),
+        ("Join", [between, parts]) => {
+            let part = |part: &Node| {
+                let literal = part.text().filter(|_| part.tag.is_none());
+                literal.map(|text| text.replace("${", "${!")).or_else(|| substituted(part))
+            };
+            let parts: Option<Vec<String>> = parts.items().iter().map(part).collect();
+            Some(parts?.join(between.text()?))
+        }
+        _ => None,
+    }
+}

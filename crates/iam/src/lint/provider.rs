@@ -1,0 +1,125 @@
+//! A provider: its URL, its client IDs, its thumbprints.
+//! <https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateOpenIDConnectProvider.html>
+
+use super::claims::is_ci;
+use super::{audience, shown};
+use crate::finding::{Code, Finding};
+use crate::node::{Kind, Node};
+use crate::partition::AUDIENCE;
+use crate::placeholder;
+use crate::write::text as quoted;
+
+/// Whether it is a provider, however its members are spelled: `ClientIDList` of the AWS CLI,
+/// `ClientIdList` of CloudFormation, `client_id_list` of Terraform, `clientIDs` of ACK.
+pub(super) fn is_one(node: &Node) -> bool {
+    let members = node.members().iter().filter(|member| !member.key.is_empty());
+    let (mut clients, mut url, mut thumbprints) = (0, 0, 0);
+    for member in members {
+        match letters(&member.key).as_str() {
+            "clientidlist" | "thumbprintlist" => return true,
+            "clientids" => clients += 1,
+            "thumbprints" => thumbprints += 1,
+            "url" => url += 1,
+            _ => {}
+        }
+    }
+    url * (clients + thumbprints) > 0
+}
+
+pub(super) fn findings(node: &Node) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let of = |names: &[&str]| {
+        let member = node.members().iter().find(|m| names.contains(&letters(&m.key).as_str()));
+        member.map(|member| &member.value)
+    };
+    let url = of(&["url"]);
+    found.extend(url.and_then(self::url));
+    if let Some(list) = of(&["clientidlist", "clientids"]) {
+        let others = url.is_some_and(|url| url.text().is_none_or(is_ci));
+        found.extend(client_ids(list, others));
+    }
+    let thumbprints = of(&["thumbprintlist", "thumbprints"]).map(Node::each).unwrap_or_default();
+    found.extend(thumbprints.into_iter().filter_map(thumbprint));
+    found
+}
+
+fn letters(key: &str) -> String {
+    let letters = key.chars().take(32).filter(char::is_ascii_alphanumeric);
+    letters.map(|c| c.to_ascii_lowercase()).collect()
+}
+
+/// The audiences that the provider takes. Tokens of `others` than pods may have hosts of STS.
+fn client_ids(list: &Node, others: bool) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let all = list.each();
+    let is_right = all.iter().any(|node| node.text().is_none_or(|text| text == AUDIENCE));
+    for node in all {
+        let Some(text) = node.text() else { continue };
+        if text != text.trim() {
+            let message = format!(
+                "the client ID {} has white space around it, which is compared too: no token matches",
+                shown(text)
+            );
+            let finding = Finding::new(Code::SpaceInValue, node.at, message);
+            found.push(finding.fixed(quoted(text.trim())));
+        }
+        if let Some((code, message)) = audience::slip(text)
+            && !(code == Code::AudienceEndpoint && (is_right || others))
+        {
+            found.push(Finding::new(code, node.at, message).fixed(quoted(AUDIENCE)));
+        }
+    }
+    found
+}
+
+/// The issuer of the tokens, to the letter.
+fn url(node: &Node) -> Option<Finding> {
+    let text = node.text()?;
+    if let Some(rest) = text.strip_prefix("http://") {
+        let message = "a provider's URL begins with https://: IAM rejects the provider";
+        let fix = quoted(&format!("https://{rest}"));
+        return Some(Finding::new(Code::ProviderUrl, node.at, message).fixed(fix));
+    }
+    let bare = text.strip_suffix('/')?;
+    let message =
+        "the URL ends with a slash: correct only if the issuer in the tokens ends with one too";
+    Some(Finding::new(Code::TrailingSlash, node.at, message).fixed(quoted(bare)))
+}
+
+/// The SHA-1 digest of a certificate of the issuer's authority.
+fn thumbprint(node: &Node) -> Option<Finding> {
+    let (Kind::Text(text) | Kind::Number(text)) = &node.kind else { return None };
+    if is_thumbprint(text) {
+        return None;
+    }
+    if let Some(part) = placeholder::parts(text).into_iter().next() {
+        return Some(placeholder::unfilled(&text[part], node.at));
+    }
+    if text.contains("EXAMPLE") {
+        return Some(placeholder::unfilled(text, node.at));
+    }
+    // As `openssl x509 -fingerprint` prints it, and certificate viewers.
+    let behind = text.rsplit('=').next().unwrap_or_default();
+    let mended: String =
+        behind.chars().filter(|c| !c.is_whitespace() && !":-".contains(*c)).collect();
+    let mended = mended.to_ascii_lowercase();
+    let why = match mended.len() {
+        64 if is_hex(&mended) => "; this is a SHA-256 digest",
+        _ if is_thumbprint(&mended) => ", without separators",
+        _ => "",
+    };
+    let message = format!(
+        "{} is not a thumbprint: that is a certificate's SHA-1 digest, exactly 40 hexadecimal digits{why}",
+        shown(text)
+    );
+    let finding = Finding::new(Code::Thumbprint, node.at, message);
+    Some(if is_thumbprint(&mended) { finding.fixed(quoted(&mended)) } else { finding })
+}
+
+fn is_thumbprint(text: &str) -> bool {
+    text.len() == 40 && is_hex(text)
+}
+
+fn is_hex(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}

@@ -1,0 +1,203 @@
+//! Annotations, and providers.
+
+use super::*;
+
+const ARN: &str = "arn:aws:iam::111122223333:role/a";
+
+fn service_account(annotation: &str) -> String {
+    format!(
+        "kind: ServiceAccount\nmetadata:\n  name: a\n  namespace: demo\n  annotations:\n    {annotation}\n"
+    )
+}
+
+/// A Deployment whose pods have the annotation and run as `a`.
+fn deployment(annotation: &str) -> String {
+    format!(
+        "kind: Deployment\nmetadata: {{name: d, namespace: demo}}\nspec:\n  template:\n    metadata:\n      annotations:\n        {annotation}\n    spec:\n      serviceAccountName: a\n      containers: [{{name: c}}]\n"
+    )
+}
+
+#[test]
+fn names_annotations_that_the_webhook_does_not_read() {
+    let on_pod = format!("eks.amazonaws.com/role-arn: {ARN}");
+    for (bad, code, fix) in [
+        (
+            service_account(&format!("eks.amazon.com/role-arn: {ARN}")),
+            "annotation-key",
+            "eks.amazonaws.com/role-arn",
+        ),
+        (
+            service_account(&format!("eks.amazonaws.com/role_arn: {ARN}")),
+            "annotation-key",
+            "eks.amazonaws.com/role-arn",
+        ),
+        (
+            service_account(&format!("eks.amazonaws.com/role: {ARN}")),
+            "annotation-key",
+            "eks.amazonaws.com/role-arn",
+        ),
+        (
+            service_account(&format!("eks.amazonaws.com/iam-role: {ARN}")),
+            "annotation-key",
+            "eks.amazonaws.com/role-arn",
+        ),
+        (
+            service_account(&format!("irsa.amazonaws.com/role-arn: {ARN}")),
+            "annotation-key",
+            "eks.amazonaws.com/role-arn",
+        ),
+        (
+            service_account(&format!("example.com/iam-role: {ARN}")),
+            "annotation-unread",
+            "eks.amazonaws.com/role-arn",
+        ),
+        (service_account("eks.amazonaws.com/skip-containers: a"), "annotation-unread", ""),
+        (deployment(&on_pod), "annotation-unread", ARN),
+        (
+            format!("{}---\n{}", deployment(&on_pod), service_account("a: b")),
+            "annotation-misplaced",
+            ARN,
+        ),
+        (
+            format!(
+                "{}---\n{}",
+                service_account("eks.amazonaws.com/role-arn: \"\""),
+                deployment(&on_pod)
+            ),
+            "annotation-misplaced",
+            ARN,
+        ),
+        (
+            deployment("eks.amazonaws.com/skip-container: a"),
+            "annotation-key",
+            "eks.amazonaws.com/skip-containers",
+        ),
+        // Helm's values, and what makes ServiceAccounts.
+        (
+            format!(
+                "serviceAccount:\n  create: true\n  annotations:\n    eks.amazonaws.com/role_arn: {ARN}\n"
+            ),
+            "annotation-key",
+            "",
+        ),
+        (
+            format!("serviceAccountAnnotations:\n  eks.amazonaws.com/rolearn: {ARN}\n"),
+            "annotation-key",
+            "",
+        ),
+        (
+            format!("podAnnotations:\n  eks.amazonaws.com/role-arn: {ARN}\n"),
+            "annotation-unread",
+            ARN,
+        ),
+        (
+            format!(
+                "kind: DeploymentRuntimeConfig\nspec:\n  serviceAccountTemplate:\n    metadata:\n      annotations:\n        eks.amazon.com/role-arn: {ARN}\n"
+            ),
+            "annotation-key",
+            "",
+        ),
+        (
+            format!("kind: Something\nspec:\n  annotations:\n    eks.amazon.com/role-arn: {ARN}\n"),
+            "annotation-key",
+            "",
+        ),
+        (
+            format!(
+                "kind: List\nitems:\n- kind: ServiceAccount\n  metadata: {{annotations: {{eks.amazonaws.com/roleArn: \"{ARN}\"}}}}\n"
+            ),
+            "annotation-key",
+            "",
+        ),
+    ] {
+        assert_eq!(named(&bad, code, fix), None, "{bad}");
+        assert_eq!(codes(&bad), [code], "{bad}");
+    }
+}
+
+#[test]
+fn leaves_annotations_alone_that_do_no_harm() {
+    let right = service_account(&format!("eks.amazonaws.com/role-arn: {ARN}"));
+    let on_pod = deployment(&format!("eks.amazonaws.com/role-arn: {ARN}"));
+    for good in [
+        format!("{on_pod}---\n{right}"),
+        format!("{right}---\n{on_pod}"),
+        service_account(&format!("eks.amazonaws.com/role-arn: {ARN}\n    example.com/role: {ARN}")),
+        service_account(&format!(
+            "eks.amazonaws.com/role-arn: {ARN}\n    eks.amazonaws.com/role_arn: {ARN}"
+        )),
+        service_account(
+            "eks.amazonaws.com/role-arn: ${role}\n    eks.amazonaws.com/sts-endpoint-url: https://sts.example.com",
+        ),
+        format!("{right}---\n{}", deployment(&format!("iam.amazonaws.com/role: {ARN}"))),
+        format!("{right}---\n{}", deployment("eks.amazonaws.com/skip-containers: a")),
+    ] {
+        assert_eq!(lint(&good), [], "{good}");
+    }
+}
+
+#[test]
+fn names_what_is_wrong_with_providers() {
+    const PRINT: &str = "9e99a48a9960b14926bb7f3b02e22da2b0ab7280";
+    let colons = "9E:99:A4:8A:99:60:B1:49:26:BB:7F:3B:02:E2:2D:A2:B0:AB:72:80";
+    let mended = format!("\"{PRINT}\"");
+    let of = |print: &str| {
+        format!(
+            r#"{{"Url": "keys.example.com/one", "ClientIDList": ["sts.amazonaws.com"], "ThumbprintList": ["{print}"]}}"#
+        )
+    };
+    for (bad, code, fix) in [
+        (of(colons), "thumbprint", mended.as_str()),
+        (of(&format!("sha1 Fingerprint={colons}")), "thumbprint", &mended),
+        (of(&PRINT[1..]), "thumbprint", ""),
+        (of(&format!("{PRINT}{}", &PRINT[..24])), "thumbprint", ""),
+        (of("g".repeat(40).as_str()), "thumbprint", ""),
+        (of("c3768084dfb3d2b68b7897bf5f565da8eEXAMPLE"), "placeholder", ""),
+        (of("${thumbprint}"), "placeholder", ""),
+        (
+            format!(
+                "Resources:\n  P:\n    Type: AWS::IAM::OIDCProvider\n    Properties:\n      Url: https://keys.example.com/one\n      ClientIdList: [sts.amazonaws.com]\n      ThumbprintList: [\"{colons}\"]\n"
+            ),
+            "thumbprint",
+            &mended,
+        ),
+        (
+            format!(
+                r#"{{"planned_values": {{"root_module": {{"resources": [{{"type": "aws_iam_openid_connect_provider", "values": {{"url": "https://keys.example.com/one", "client_id_list": ["sts.amazonaws.com"], "thumbprint_list": ["{colons}"]}}}}]}}}}}}"#
+            ),
+            "thumbprint",
+            &mended,
+        ),
+        (
+            format!(
+                "kind: OpenIDConnectProvider\nspec:\n  url: https://keys.example.com/one\n  clientIDs: [sts.amazonaws.com]\n  thumbprints: [\"{colons}\"]\n"
+            ),
+            "thumbprint",
+            &mended,
+        ),
+        (
+            r#"{"Url": "keys.example.com/one", "ClientIDList": ["sts.amazonaws.com.cn"]}"#
+                .to_owned(),
+            "audience-endpoint",
+            "\"sts.amazonaws.com\"",
+        ),
+        (
+            r#"{"Url": "http://keys.example.com/one", "ClientIDList": ["sts.amazonaws.com"]}"#
+                .to_owned(),
+            "provider-url",
+            "https://keys.example.com/one",
+        ),
+    ] {
+        assert_eq!(named(&bad, code, fix), None, "{bad}");
+        assert_eq!(codes(&bad), [code], "{bad}");
+    }
+    for good in [
+        of(PRINT),
+        of(&PRINT.to_uppercase()),
+        r#"{"Url": "token.actions.githubusercontent.com", "ClientIDList": ["sts.amazonaws.com.cn"]}"#.to_owned(),
+        r#"{"Url": "keys.example.com/one", "ClientIDList": ["sts.amazonaws.com", "sts.amazonaws.com.cn"]}"#.to_owned(),
+        "Resources:\n  P:\n    Type: AWS::IAM::OIDCProvider\n    Properties:\n      Url: !Ref Url\n      ClientIdList: [sts.amazonaws.com]\n      ThumbprintList: [!Ref Print]\nParameters: {Url: {}, Print: {}}\n".to_owned(),
+    ] {
+        assert_eq!(lint(&good), [], "{good}");
+    }
+}
