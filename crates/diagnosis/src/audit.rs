@@ -222,9 +222,9 @@ fn text(object: &Value, member: &str) -> String {
 
 /// The name of a pod's `ServiceAccount`.
 pub(super) fn account_name(pod: &Value) -> String {
-    let names = ["serviceAccountName", "serviceAccount"].map(|name| pod["spec"][name].as_str());
-    let named = names.into_iter().flatten().find(|name| !name.is_empty());
-    named.unwrap_or("default").to_owned()
+    let mut members = ["serviceAccountName", "serviceAccount"].into_iter();
+    let account = members.find_map(|it| pod["spec"][it].as_str().filter(|name| !name.is_empty()));
+    account.unwrap_or("default").to_owned()
 }
 
 pub(super) fn has_ended(pod: &Value) -> bool {

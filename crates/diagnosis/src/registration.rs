@@ -147,7 +147,8 @@ impl Selectors {
                     }
                     Some(None) => {}
                     None => {
-                        unknown = Some(format!("the labels of namespace {namespace} are not known"))
+                        unknown =
+                            Some(format!("the labels of namespace {namespace} are not known"));
                     }
                 }
             }

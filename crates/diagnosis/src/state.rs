@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::holding::{Held, Holding, volumes};
 use super::pod::review;
-use super::redact::{address, bounded};
+use super::redact::{bounded, endpoint};
 use super::webhook::Selection;
 use injection::admission::{AdmissionSettings, Triage, decode};
 use injection::identity::{Identity, Lookup};
@@ -151,13 +151,18 @@ fn foreign(pod: &Value) -> Option<Judgement> {
     let uri = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
     let mut found = holdings.filter_map(|it| {
         let name = [ROLE, uri].into_iter().find(|name| it.has(name))?;
-        Some((it.name().to_owned(), name, it.literal(name).unwrap_or("a value").to_owned()))
+        let value = match it.literal(name) {
+            None => String::new(),
+            Some(value) if name == ROLE => format!(" {value}"),
+            Some(value) => format!(" {}", endpoint(value)),
+        };
+        Some((it.name().to_owned(), name, value))
     });
     let (container, name, value) = found.next()?;
     Some(Judgement {
         state: PodState::Foreign,
         why: bounded(&format!(
-            "container {container} has {name} {value}, and its ServiceAccount has no role"
+            "container {container} has {name}{value}, and its ServiceAccount has no role"
         )),
         next: String::new(),
     })
@@ -217,14 +222,14 @@ impl Look<'_> {
             0 => String::new(),
             more => format!("; and {more} more"),
         };
-        let stale = matches!(
+        let is_dated = matches!(
             state,
             PodState::Missing
                 | PodState::StaleRole
                 | PodState::StaleToken
                 | PodState::StaleEndpoint
         );
-        let when = if stale { self.when() } else { String::new() };
+        let when = if is_dated { self.when() } else { String::new() };
         let advice = of_state.iter().find_map(|it| it.advice);
         let next = match (state, advice) {
             (PodState::Fine | PodState::Foreign, _) => String::new(),
@@ -280,14 +285,14 @@ impl Look<'_> {
             .collect();
         let held = self.held(plan, &holding);
         let mut lacks: Vec<_> = self.plan.env(plan).map(|it| it.name).collect();
-        let needs_mount = self.verdict(plan) == Verdict::Added || held == Some(Held::NotMounted);
+        let needs_mount = verdict(plan) == Verdict::Added || held == Some(Held::NotMounted);
         if plan.mount && needs_mount {
             lacks.push("the token's mount");
         }
         if !lacks.is_empty() {
             found.push(is(PodState::Missing, format!("{name} lacks {}", lacks.join(", ")), None));
         }
-        if self.verdict(plan) != Verdict::Added {
+        if verdict(plan) != Verdict::Added {
             found.extend(self.role(&name, &holding));
             found.extend(self.token(&name, held));
             let pair = self.plan.variables(Variables::Credentials);
@@ -300,10 +305,6 @@ impl Look<'_> {
         }
         found.extend(self.endpoint(&name, &holding));
         found
-    }
-
-    fn verdict(&self, plan: &ContainerPlan<'_>) -> Verdict {
-        plan.verdicts[Variables::Credentials as usize]
     }
 
     /// The pair that the webhook gave it before it was to get container credentials.
@@ -330,6 +331,7 @@ impl Look<'_> {
             return None;
         }
         let (state, what) = if wanted.name != ROLE {
+            let own = endpoint(own);
             (
                 PodState::StaleEndpoint,
                 format!("{name} has {} {own}, but would get {value}", wanted.name),
@@ -346,7 +348,7 @@ impl Look<'_> {
 
     /// The token behind the container's own variable.
     fn held<'h>(&self, plan: &ContainerPlan<'_>, holding: &Holding<'h>) -> Option<Held<'h>> {
-        if self.verdict(plan) == Verdict::Added {
+        if verdict(plan) == Verdict::Added {
             return None;
         }
         let file = self.plan.variables(Variables::Credentials).last()?;
@@ -384,9 +386,15 @@ impl Look<'_> {
         if value.is_empty() || is_same(ENDPOINT, own, value) {
             return None;
         }
+        let own = endpoint(own);
         let what = format!("{name} has {ENDPOINT} {own}, but would get {value}");
         Some(Found { state: PodState::StaleEndpoint, what, advice: None })
     }
+}
+
+/// Whether the credentials variables would be added.
+fn verdict(plan: &ContainerPlan<'_>) -> Verdict {
+    plan.verdicts[Variables::Credentials as usize]
 }
 
 /// Addresses are kept without what may be a secret in them.
@@ -394,7 +402,7 @@ fn is_same(variable: &str, own: &str, wanted: &str) -> bool {
     if variable == ROLE {
         return own == wanted;
     }
-    let bare = |url: &str| address(url).trim_end_matches('/').to_owned();
+    let bare = |url: &str| endpoint(url).trim_end_matches('/').to_owned();
     bare(own) == bare(wanted)
 }
 

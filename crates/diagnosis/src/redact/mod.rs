@@ -21,7 +21,7 @@ use injection::identity::{
     AnnotationKeys, ConfigMapIdentities, Key, ServiceAccountReader, WarningKind,
 };
 
-pub(super) use documents::{UNREADABLE, address};
+pub(super) use documents::{UNREADABLE, endpoint};
 pub use documents::{bounded, certificates};
 pub use pod::redacted_pod;
 

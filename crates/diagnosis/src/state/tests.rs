@@ -1,5 +1,7 @@
 //! One pod each, and what it comes to.
 
+#![allow(clippy::needless_pass_by_value, reason = "tables are easier to read so")]
+
 use serde_json::{Value, json};
 
 use super::*;

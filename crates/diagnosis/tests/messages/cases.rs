@@ -349,7 +349,7 @@ pub(crate) const PODS: &[(&str, PodChange)] = &[
         env(pod)[1]["value"] = OTHER_ROLE.into();
     }),
     ("not-known", |pod| {
-        env(pod)[1] = json!({"name": "AWS_ROLE_ARN", "valueFrom": {"secretKeyRef": {}}})
+        env(pod)[1] = json!({"name": "AWS_ROLE_ARN", "valueFrom": {"secretKeyRef": {}}});
     }),
 ];
 
