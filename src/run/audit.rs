@@ -4,12 +4,12 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 
+use super::installation::{InUse, container_credentials, in_use};
 use super::{cluster, completed, error_text, misused, output};
 use crate::cli::{AuditArgs, ReportFormat};
 use crate::config::{Auditing, Namespaces};
-use crate::evidence::{config_map, everything, webhooks};
-use diagnosis::{Audit, Auditor, Fact, Sources, WebhookSettings};
-use injection::identity::ServiceAccountReader;
+use crate::evidence::{config_map, everything, installed, webhooks};
+use diagnosis::{Audit, Auditor, Fact, Sources, flags_not_known};
 
 /// 0: no pod lacks anything; 1: some do; 2: it can't be said.
 const CANT_SAY: u8 = 2;
@@ -36,26 +36,26 @@ pub(super) fn run(args: AuditArgs) -> ExitCode {
 }
 
 async fn audit(auditing: &Auditing) -> anyhow::Result<Audit> {
-    let account = cluster::account(&auditing.role_names).await?;
-    let policy = auditing.policy.clone();
-    let settings = WebhookSettings {
-        reader: ServiceAccountReader::new(policy.settings.keys.clone(), account),
-        policy,
-        configurations: Vec::new(),
-    };
     let (client, current) = cluster::user_client(&auditing.cluster).await?;
     let namespace = match &auditing.namespaces {
         Namespaces::All => None,
         Namespaces::One(name) => Some(name),
         Namespaces::Current => Some(&current),
     };
-    let config_map = match &auditing.config_map_in {
+    let (user, configurations) = (&auditing.installation, &auditing.configurations);
+    let webhooks = webhooks(&client).await;
+    let installed = installed(&client, &webhooks, configurations).await;
+    let InUse { installation, settings } = in_use(user, configurations, &installed.flags).await?;
+    let config_map = match &installation.config_map_in {
         Some(home) => config_map(&client, home).await,
         None => Fact::NotAsked,
     };
-    let webhooks = webhooks(&client).await;
-    let sources = Sources { webhooks, config_map, container_credentials: Fact::NotAsked };
+    let container_credentials = container_credentials(user, installed.container_credentials)?;
+    let sources = Sources { webhooks, config_map, container_credentials };
     let mut auditor = Auditor::new(&sources, &settings);
+    if let Fact::Unknown(why) = &installed.flags {
+        auditor.note(flags_not_known(why));
+    }
     everything(&client, namespace.map(String::as_str), &mut auditor).await?;
     Ok(auditor.finish())
 }

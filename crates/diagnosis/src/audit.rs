@@ -98,8 +98,8 @@ impl<'a> Auditor<'a> {
             audit: Audit::default(),
             registration,
         };
-        let notes: Vec<_> = auditor.registration.assumed().map(str::to_owned).into_iter().collect();
-        auditor.audit.notes = notes;
+        let assumed = auditor.registration.assumed().map(str::to_owned);
+        auditor.audit.notes = settings.notes.iter().cloned().chain(assumed).collect();
         if let Fact::Unknown(why) = &sources.config_map {
             auditor.not_known(format!(
                 "failed to get the webhook's ConfigMap: {why}; its roles are not known"

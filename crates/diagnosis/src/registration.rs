@@ -115,6 +115,12 @@ pub(super) fn text_labels(labels: &Value) -> BTreeMap<String, String> {
     labels.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect()
 }
 
+/// Whether an object's labels have all of these, as a Service selects.
+#[must_use]
+pub fn has_labels(labels: &Value, wanted: &BTreeMap<String, String>) -> bool {
+    wanted.iter().all(|(key, value)| labels[key].as_str() == Some(value))
+}
+
 impl Selectors {
     fn of(entry: &Entry<'_>) -> Self {
         let [namespace, pod] =

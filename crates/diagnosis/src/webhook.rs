@@ -57,7 +57,7 @@ const NOT_A_MIRROR_POD: &str = "!has(object.metadata.annotations) || \
 pub(super) const LEFT_OUT: &str = "leftOut";
 
 /// What its names have in them, in every installation known.
-const MARKS: [&str; 2] = ["pod-identity", "iam-for-pods"];
+pub(super) const MARKS: [&str; 2] = ["pod-identity", "iam-for-pods"];
 
 /// The entries of this webhook, by the names of their configurations, else by
 /// what they look like.

@@ -8,9 +8,11 @@ use serde_json::Value;
 
 use super::{FolderError, file};
 use crate::crypto;
+use crate::evidence::installed::flags_of;
 use crate::evidence::items::Kept;
 use diagnosis::{
-    DryRun, Fact, Facts, FetchedDocument, Reason, TokenFact, WebhookSettings, redacted_pod,
+    DryRun, Fact, Facts, FetchedDocument, Reason, TokenFact, WebhookFlags, WebhookSettings,
+    redacted_pod,
 };
 use issuer::{Jwks, Token};
 
@@ -28,6 +30,7 @@ pub(crate) fn load(folder: &Path, settings: &WebhookSettings) -> Result<Facts, F
         webhooks: read.fact("webhooks")?,
         namespace: read.fact("namespace")?,
         service_account: read.fact("service-account")?,
+        webhook_flags: saved_flags(folder)?,
         config_map: read.fact("config-map")?,
         container_credentials: read.fact("container-credentials")?,
         probes: read.fact("probes")?,
@@ -41,6 +44,26 @@ pub(crate) fn load(folder: &Path, settings: &WebhookSettings) -> Result<Facts, F
     };
     let token = read.token(&facts)?;
     Ok(Facts { token, ..facts })
+}
+
+/// The flags of the webhook, as saved, or its Deployment that `kubectl get -o json` printed: how the
+/// rest is read may depend on them.
+///
+/// # Errors
+/// [`FolderError`] where a file can't be used.
+pub(crate) fn saved_flags(folder: &Path) -> Result<Fact<WebhookFlags>, FolderError> {
+    let read = Folder(folder);
+    match read.value("webhook-deployment")? {
+        Fact::Known(workload) => {
+            let text = |of: &Value| of.as_str().unwrap_or_default().to_owned();
+            let kind = text(&workload["kind"]).to_ascii_lowercase();
+            let [name, namespace] = ["name", "namespace"].map(|it| text(&workload["metadata"][it]));
+            Ok(flags_of(format!("{kind}/{name} in namespace {namespace}"), &workload))
+        }
+        Fact::Absent => Ok(Fact::Absent),
+        Fact::Unknown(why) => Ok(Fact::Unknown(why)),
+        Fact::NotAsked => read.fact("webhook-flags"),
+    }
 }
 
 struct Folder<'a>(&'a Path);

@@ -8,7 +8,7 @@ mod save;
 use std::io;
 use std::path::PathBuf;
 
-pub(crate) use load::load;
+pub(crate) use load::{load, saved_flags};
 pub(crate) use save::{save, vacant};
 
 /// Why a folder can't be used.

@@ -15,7 +15,8 @@ use serde_json::{Map, Value, json};
 use super::selector::LabelSelector;
 use super::webhook::{LEFT_OUT, is_shipped_condition};
 use super::{
-    DryRun, Fact, Facts, FetchedDocument, Probe, Refusal, Response, WebhookSettings, entries,
+    CHECKED_FLAGS, DryRun, Fact, Facts, FetchedDocument, Probe, Refusal, Response, WebhookFlags,
+    WebhookSettings, entries,
 };
 use injection::identity::{
     AnnotationKeys, ConfigMapIdentities, Key, ServiceAccountReader, WarningKind,
@@ -49,6 +50,7 @@ impl Redacted {
             service_account: facts
                 .service_account
                 .map(|it| redacted_account(&it, keys, &settings.reader)),
+            webhook_flags: facts.webhook_flags.map(webhook_flags),
             config_map: facts.config_map.map(|it| config_map(&it, key, &settings.reader)),
             dry_run: facts.dry_run.map(|it| dry_run(it, keys)),
             discovery: facts.discovery.map(|it| fetched(it, documents::discovery)),
@@ -219,6 +221,18 @@ fn webhook(entry: &Value) -> Value {
         put(&mut kept, "timeoutSeconds", seconds.into());
     }
     kept
+}
+
+/// Of the webhook's flags those that a check reads.
+fn webhook_flags(flags: WebhookFlags) -> WebhookFlags {
+    let WebhookFlags { of, flags, not_known } = flags;
+    let checked = flags.into_iter().filter(|(name, _)| CHECKED_FLAGS.contains(&name.as_str()));
+    let kept = checked.map(|(name, value)| match name.as_str() {
+        "container-credentials-full-uri" => (name, documents::endpoint(&value)),
+        _ => (name, value),
+    });
+    let not_known = not_known.iter().map(|it| bounded(it)).collect();
+    WebhookFlags { of: bounded(&of), flags: kept.collect(), not_known }
 }
 
 /// Of the `ConfigMap` the one entry that counts for this `ServiceAccount`.

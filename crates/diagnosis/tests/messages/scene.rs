@@ -55,6 +55,7 @@ pub(crate) fn facts() -> Facts {
         namespace: Fact::Known(json!({"metadata": {"name": "demo", "labels": {}}})),
         service_account: Fact::Known(account(&json!({"eks.amazonaws.com/role-arn": ROLE}))),
         config_map: Fact::NotAsked,
+        webhook_flags: Fact::NotAsked,
         container_credentials: Fact::NotAsked,
         probes: probed(Probe::Service {
             ready_endpoints: Fact::Known(2),
