@@ -93,6 +93,9 @@ pub struct IamLintArgs {
     /// Exit with 0 if no file has a policy, role, provider or ServiceAccount
     #[arg(long)]
     pub allow_no_policy: bool,
+    /// Prefix of the webhook's annotations
+    #[arg(long, value_name = "PREFIX", default_value = "eks.amazonaws.com")]
+    pub annotation_prefix: String,
     /// Output format
     #[arg(short = 'o', long, value_name = "FORMAT", value_enum, default_value_t = LintFormat::Text)]
     pub output: LintFormat,
@@ -113,7 +116,7 @@ pub enum LintFormat {
 /// Exit codes: 0 allowed; 1 denied; 2 not known.
 #[derive(Args, Clone, Debug)]
 pub struct IamSimulateArgs {
-    /// File with the role's trust policy or the output of aws iam get-role; - for standard input
+    /// File with the role's trust policy, the output of aws iam get-role, or Terraform or CloudFormation with one trust policy; - for standard input
     #[arg(long, value_name = "FILE")]
     pub trust_policy: PathBuf,
     /// File with a ServiceAccount token, which is not verified; - for standard input

@@ -16,8 +16,9 @@ use crate::crypto;
 use crate::http_client::issuer_documents::Fetcher;
 use crate::http_client::webhook_probe;
 use diagnosis::{
-    Address, DryRun, Entry, Fact, Facts, FetchedDocument, Probe, Subject, TokenFact, WebhookFlags,
-    WebhookSettings, certificates, entries, probe_pod, probe_review, redacted_pod, token_audience,
+    Address, DryRun, Entry, Fact, Facts, FetchedDocument, Probe, ReasonKind, Subject, TokenFact,
+    WebhookFlags, WebhookSettings, certificates, entries, probe_pod, probe_review, redacted_pod,
+    token_audience,
 };
 use injection::identity::{ContainerCredentialsKeys, Key};
 use issuer::{Discovery, IssuerUrl, Jwks, Token};
@@ -90,7 +91,13 @@ impl Gatherer<'_> {
         if self.target.kind == Kind::ServiceAccount {
             facts.subject.service_account.clone_from(&self.target.name);
         }
-        if !matches!(facts.version, Fact::Known(_)) {
+        // Who may not ask for the version may still ask for the rest.
+        let answers = match &facts.version {
+            Fact::Known(_) => true,
+            Fact::Unknown(why) => why.kind == ReasonKind::Forbidden,
+            Fact::Absent | Fact::NotAsked => false,
+        };
+        if !answers {
             return Ok(facts);
         }
         self.subject(&mut facts).await?;
@@ -106,7 +113,8 @@ impl Gatherer<'_> {
             facts.config_map = config_map(self.client, home).await;
         }
         self.webhook(&mut facts).await;
-        if matches!(facts.service_account, Fact::Known(_)) {
+        // Who may not read it may still create pods and tokens of it.
+        if facts.service_account != Fact::Absent {
             facts.dry_run = self.dry_run(&facts.subject).await;
             self.issuer(&mut facts, &account_path).await;
         }

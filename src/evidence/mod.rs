@@ -14,6 +14,6 @@ mod workload;
 
 pub(crate) use cluster::{Gatherer, config_map, version};
 pub(crate) use everything::{everything, webhooks};
-pub(crate) use folder::{load, save, saved_flags, vacant};
+pub(crate) use folder::{load, printed_provider, printed_role, save, saved_flags, vacant};
 pub(crate) use installed::{installed, keys};
 pub(crate) use target::{ObjectName, TargetError};

@@ -2,6 +2,7 @@
 
 use diagnosis::{DryRun, Fact, Refusal, RefusedBy, bounded};
 use kube::core::Status;
+use kube::core::response::StatusDetails;
 
 use super::ask::reason;
 use crate::api_server::{Failure, FailureKind};
@@ -10,11 +11,35 @@ use crate::api_server::{Failure, FailureKind};
 /// the pod.
 pub(super) fn fact(error: &kube::Error) -> Fact<DryRun> {
     match error {
-        kube::Error::Api(status) if !is_denied_right(status) => {
-            Fact::Known(DryRun::Refused(refusal(status)))
-        }
+        kube::Error::Api(status) => of_status(status),
         error => Fact::Unknown(reason(&Failure::of(error))),
     }
+}
+
+/// Of the API server's answer.
+pub(super) fn of_status(status: &Status) -> Fact<DryRun> {
+    if is_denied_right(status) {
+        return Fact::Unknown(reason(&Failure::of_status(status)));
+    }
+    Fact::Known(DryRun::Refused(refusal(status)))
+}
+
+/// Of what kubectl printed of the answer: its reason and its message.
+pub(super) fn of_message(reason: &str, message: &str) -> Fact<DryRun> {
+    let mut status = Status::failure(message, reason);
+    // The name of the pod that admission has read stands in the message.
+    let name = message.strip_prefix("pods \"").and_then(|rest| rest.split('"').next());
+    if let Some(name) = name {
+        status = status.with_details(StatusDetails {
+            name: name.to_owned(),
+            group: String::new(),
+            kind: "pods".to_owned(),
+            uid: String::new(),
+            causes: Vec::new(),
+            retry_after_seconds: 0,
+        });
+    }
+    of_status(&status)
 }
 
 /// The right to create pods is missing, which is no fault of the webhook's.
@@ -106,6 +131,17 @@ mod tests {
         let unreachable = kube::Error::Service("401 cannot create: webhook".into());
         let Fact::Unknown(reason) = fact(&unreachable) else { panic!("it was not answered") };
         assert_eq!(reason.kind, ReasonKind::Other);
+    }
+
+    #[test]
+    fn tells_a_missing_right_from_a_refusal_in_what_kubectl_printed() {
+        let quota = r#"pods "a" is forbidden: exceeded quota: all"#;
+        let Fact::Known(DryRun::Refused(refusal)) = of_message("Forbidden", quota) else {
+            panic!("no refusal")
+        };
+        assert_eq!(refusal.message, quota);
+        let right = r#"pods is forbidden: User "x" cannot create resource "pods""#;
+        assert!(matches!(of_message("Forbidden", right), Fact::Unknown(_)));
     }
 
     #[test]

@@ -68,6 +68,14 @@ impl ObjectName {
     }
 }
 
+impl ObjectName {
+    /// The name of a `ServiceAccount`.
+    #[must_use]
+    pub(crate) fn service_account(&self) -> Option<&str> {
+        (self.kind == Kind::ServiceAccount).then_some(self.name.as_str())
+    }
+}
+
 impl FromStr for ObjectName {
     type Err = TargetError;
 

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use jiff::Timestamp;
 
 use super::installation::{InUse, container_credentials, in_use};
@@ -13,10 +13,12 @@ use crate::api_server::clock::ServerClock;
 use crate::cli::{DoctorArgs, ReportFormat};
 use crate::config::{Evidence, Examination, UserCluster};
 use crate::crypto;
-use crate::evidence::{self, Gatherer};
+use crate::evidence::{self, Gatherer, ObjectName};
 use crate::http_client::issuer_documents::Fetcher;
 use crate::input::{self, Limit};
-use diagnosis::{Fact, Facts, Redacted, Report, Status, Subject, WebhookSettings, diagnose};
+use diagnosis::{
+    DryRun, Fact, Facts, Redacted, Report, Status, Subject, WebhookSettings, diagnose,
+};
 use injection::identity::Key;
 
 /// 0: nothing is wrong; 1: a check failed; 2: it can't be said.
@@ -67,12 +69,14 @@ async fn examine(examination: &Examination) -> anyhow::Result<(Report, anyhow::R
         }
     };
     if let Some(path) = &examination.role_json {
-        facts.role = Fact::Known(read(path)?);
+        let key = &settings.policy.settings.keys.role_arn;
+        let account = facts.service_account.known();
+        let arn = account.and_then(|it| it["metadata"]["annotations"][key].as_str());
+        facts.role = evidence::printed_role(path, arn)?;
     }
     if let Some(path) = &examination.provider_json {
-        let json = serde_json::from_str(&read(path)?);
-        let json = json.with_context(|| format!("failed to read {} as JSON", path.display()))?;
-        facts.provider = Fact::Known(json);
+        let issuer = facts.token.known().map(|token| token.issuer.as_str());
+        facts.provider = evidence::printed_provider(path, issuer)?;
     }
     let facts = Redacted::of(facts, &settings);
     let saved = match &examination.evidence {
@@ -167,13 +171,32 @@ fn loaded(
     let text = |of: &Fact<serde_json::Value>, member: &str| {
         of.known().and_then(|it| it["metadata"][member].as_str()).map(str::to_owned)
     };
+    let token = facts.token.known().map(|token| token.subject.clone()).unwrap_or_default();
+    let token = token.strip_prefix("system:serviceaccount:").and_then(|it| it.split_once(':'));
+    let pod = match &facts.dry_run {
+        Fact::Known(DryRun::Admitted { pod, .. }) => Some(pod.clone()),
+        _ => None,
+    };
+    let target = examination.target.as_ref().and_then(ObjectName::service_account);
     if by_hand && subject.service_account.is_empty() {
-        subject.service_account = text(&facts.service_account, "name").context(
-            "service-account.json is missing in the folder; write it with kubectl get serviceaccount NAME -o json",
-        )?;
+        // What is of no use does not keep the others from telling.
+        let named = text(&facts.service_account, "name")
+            .or_else(|| target.map(str::to_owned))
+            .or_else(|| Some(pod.as_ref()?["spec"]["serviceAccountName"].as_str()?.to_owned()))
+            .or_else(|| Some(token?.1.to_owned()));
+        subject.service_account = match (named, &facts.service_account) {
+            (Some(named), _) => named,
+            (None, Fact::Unknown(why)) => bail!("{}: {why}", folder.display()),
+            (None, _) => bail!(
+                "service-account.json is missing in the folder; write it with kubectl get serviceaccount NAME -o json"
+            ),
+        };
     }
     if subject.namespace.is_empty() {
-        subject.namespace = text(&facts.service_account, "namespace").unwrap_or_default();
+        subject.namespace = text(&facts.service_account, "namespace")
+            .or_else(|| Some(pod.as_ref()?["metadata"]["namespace"].as_str()?.to_owned()))
+            .or_else(|| Some(token?.0.to_owned()))
+            .unwrap_or_default();
     }
     if subject.object.is_empty() {
         subject.object = format!("serviceaccount/{}", subject.service_account);

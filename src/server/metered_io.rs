@@ -81,6 +81,11 @@ impl MeteredIo {
         {
             self.idle = Some(look.word());
             self.unused = 0;
+            // The end of a handshake stands in line for what comes behind it, and is through without that. Nobody
+            // would look after the line in its place.
+            if std::mem::take(&mut self.waiting) {
+                self.input.account.leave_line();
+            }
             let buffers = self.input.buffers.swap(0, Ordering::Relaxed);
             if buffers > 0 {
                 self.input.account.give(buffers);

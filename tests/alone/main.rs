@@ -15,6 +15,7 @@
 mod support;
 
 mod availability;
+mod balancer;
 mod burst;
 mod lifecycle;
 

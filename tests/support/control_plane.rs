@@ -239,11 +239,6 @@ impl ControlPlane {
         self.start_api_server().await;
     }
 
-    /// The key of the tokens, unless `api_server_args` name another; `.key` is private, `.pem` public.
-    pub fn service_account_key(&self, extension: &str) -> PathBuf {
-        self.setup.scratch.path().join("service-accounts").with_extension(extension)
-    }
-
     pub fn kill_etcd(&self) {
         self.etcd.kill();
     }

@@ -1,12 +1,13 @@
 //! What the integration tests stand on: a real control plane (`ControlPlane`), our program as a
 //! process (`Webhook`), and its registration with that control plane.
 //!
-//! Use it from a test crate with `mod support;`. Everything here panics where it can't go on: it runs
-//! in tests alone, and a panic is how a test says what went wrong.
+//! A test program has it as a module, for cargo compiles each program by itself. What one program alone needs is
+//! beside its tests. Everything here panics where it can't go on: it runs in tests alone, and a panic is how a test
+//! says what went wrong.
 #![allow(
     dead_code,
     unused_imports,
-    reason = "each integration test crate compiles this module anew and uses its own part of it"
+    reason = "each test program, `make demo` and `make bench` use a part of it; `git grep` finds what none does"
 )]
 #![allow(
     unreachable_pub,
@@ -21,7 +22,6 @@
 )]
 
 mod audit;
-mod balancer;
 mod components;
 mod control_plane;
 mod fake_clock;
@@ -29,7 +29,6 @@ mod footprint;
 mod from_file;
 mod helm;
 mod http;
-mod in_the_wild;
 mod injector;
 mod keeper;
 mod kubeconfig;
@@ -41,30 +40,26 @@ mod registration;
 mod relay;
 mod review;
 mod scratch;
-mod transport;
 mod webhook;
 
 pub use self::{
     audit::Call,
-    balancer::Balancer,
     components::{free_port, kubectl},
     control_plane::{ControlPlane, Options, control_plane},
     footprint::raise_open_files,
     from_file::{ACCOUNTS, accounts, from_file},
     helm::{Helm, chart},
     http::{Connection, Dialer, Reply, client_config, get},
-    in_the_wild::in_the_wild,
     injector::Injector,
     keeper::{Process, process_is_gone},
     kubeconfig::kubeconfig_with_token,
     manifests::{accepted, apply, cluster_name, grant_shipped, shipped},
     namespace::{Admitted, Namespace, overlaid, pod, service_account},
     pki::{Authority, Pair},
-    poll::{eventually, poll},
+    poll::{SOON, eventually, poll},
     registration::{Registration, register, store as store_registration},
     relay::Relay,
     review::{Answer, Reviewer, post, review},
     scratch::Scratch,
-    transport::{Transport, Unanswered},
     webhook::{Builder, Launched, Webhook},
 };

@@ -5,6 +5,10 @@ use std::time::Duration;
 use anyhow::{Context as _, anyhow};
 use tokio::time::{Instant, sleep, timeout_at};
 
+/// How long a test waits for what has to come. Generous: nothing is measured by it, and only a failing test waits
+/// for its end.
+pub const SOON: Duration = Duration::from_mins(1);
+
 /// Short beside anything waited for, long beside the cost of a probe.
 const INTERVAL: Duration = Duration::from_millis(20);
 

@@ -14,10 +14,10 @@ use serde_json::{Value, json};
 use super::{
     control_plane::ControlPlane,
     namespace::{Namespace, pod},
-    poll::poll,
+    poll::{SOON, poll},
 };
 
-/// What a test may choose; the default is what the shipped manifest has.
+/// What a test may choose; the default is what the shipped manifest has, but for the timeout.
 #[derive(Clone)]
 pub struct Registration {
     pub path: String,
@@ -36,7 +36,8 @@ impl Default for Registration {
             failure_policy: "Ignore",
             reinvocation_policy: "IfNeeded",
             review_versions: &["v1", "v1beta1"],
-            timeout_seconds: 3,
+            // What is late on a busy machine is not lost.
+            timeout_seconds: 30,
             entry_overlay: json!({}),
         }
     }
@@ -59,7 +60,7 @@ pub async fn register(
     registration: Registration,
 ) -> String {
     let (name, webhook) = store(control_plane, namespace, base_url, ca_pem, registration).await;
-    let in_force = poll("the API server to call the webhook", Duration::from_secs(30), || async {
+    let in_force = poll("the API server to call the webhook", SOON, || async {
         // It fails while the API server can't reach the webhook, if that is the failure policy.
         namespace.admit_pod(&pod("registration-probe", "default"), true).await?;
         let metrics = control_plane.get_text("/metrics").await?;

@@ -120,6 +120,8 @@ impl Builder {
             "--metrics-port=0".to_owned(),
             format!("--tls-cert={}", certificate.display()),
             format!("--tls-key={}", key.display()),
+            // What is late on a busy machine is not lost.
+            "--service-account-lookup-timeout=20s".to_owned(),
         ];
         let defaults = defaults
             .into_iter()
@@ -282,11 +284,6 @@ impl Webhook {
         self.process.terminate();
         let ended = self.process.wait(STOP_DEADLINE).await;
         ended.unwrap_or_else(|error| panic!("after SIGTERM: {error:#}"))
-    }
-
-    /// Kills it (SIGKILL).
-    pub fn kill(&self) {
-        self.process.kill();
     }
 }
 

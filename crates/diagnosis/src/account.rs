@@ -18,10 +18,12 @@ impl Case<'_> {
                  replaced in one step: start the API server with the old \
                  --service-account-issuer and --service-account-key-file in addition to the new",
             ),
-            Fact::Unknown(why) if why.kind == ReasonKind::Forbidden => Finding::fail(
-                format!("the API server denies GET /version: {why}"),
-                "bind the ClusterRole system:public-info-viewer",
-            ),
+            // It answers, and what was asked of it is not known.
+            Fact::Unknown(why)
+                if matches!(why.kind, ReasonKind::Forbidden | ReasonKind::Evidence) =>
+            {
+                Finding::Unknown(why.to_string())
+            }
             Fact::Unknown(why) => Finding::fail(
                 format!("the API server does not answer: {why}"),
                 "check the kubeconfig and the network to the API server",

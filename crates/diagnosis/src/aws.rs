@@ -86,6 +86,9 @@ impl Case<'_> {
         let audience = self.wanted_audience();
         let clients = self.facts.provider.known().and_then(|it| it["ClientIDList"].as_array());
         let Some(clients) = clients else {
+            if let Fact::Unknown(why) = &self.facts.provider {
+                return Finding::Unknown(why.to_string());
+            }
             if audience != STS && is_near(&audience) {
                 return Finding::fail(
                     format!(
@@ -142,8 +145,9 @@ impl Case<'_> {
         };
         let mend = "correct it; iam lint lists every mistake";
         let saved: Value = serde_json::from_str(text).unwrap_or_default();
+        // IAM has no policy that is not JSON: this is not what it has.
         if let Some(why) = saved[UNREADABLE].as_str() {
-            return Finding::fail(why, mend);
+            return Finding::Unknown(format!("the role can't be read: {why}"));
         }
         let policy = match Policy::trust_policy(text) {
             Ok(policy) => policy,

@@ -23,6 +23,8 @@ pub enum ReasonKind {
     Unauthorized,
     /// 403: a right is missing.
     Forbidden,
+    /// What somebody saved can't be used: see [`saved`](super::saved).
+    Evidence,
     /// Anything else, such as no connection.
     Other,
 }
@@ -106,7 +108,9 @@ impl From<Reason> for SavedReason {
     fn from(Reason { kind, message }: Reason) -> Self {
         match kind {
             ReasonKind::Other => Self::Message(message),
-            ReasonKind::Unauthorized | ReasonKind::Forbidden => Self::Kind { kind, message },
+            ReasonKind::Unauthorized | ReasonKind::Forbidden | ReasonKind::Evidence => {
+                Self::Kind { kind, message }
+            }
         }
     }
 }
@@ -161,7 +165,12 @@ mod tests {
 
     #[test]
     fn is_the_same_after_it_was_saved() {
-        for kind in [ReasonKind::Unauthorized, ReasonKind::Forbidden, ReasonKind::Other] {
+        for kind in [
+            ReasonKind::Unauthorized,
+            ReasonKind::Forbidden,
+            ReasonKind::Evidence,
+            ReasonKind::Other,
+        ] {
             let reason = Reason { kind, message: "401 cannot webhook".to_owned() };
             let saved = serde_json::to_value(&reason).expect("JSON");
             assert_eq!(serde_json::from_value::<Reason>(saved).expect("a reason"), reason);

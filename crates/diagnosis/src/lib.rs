@@ -9,13 +9,16 @@ mod account;
 mod audit;
 mod aws;
 mod check;
+mod dry_run;
 mod facts;
 mod failure;
 mod holding;
 mod issuer;
 mod pod;
 mod redact;
+mod refusal;
 mod registration;
+pub mod saved;
 mod selector;
 mod state;
 mod webhook;
@@ -207,12 +210,15 @@ fn lookup(facts: &Facts, settings: &WebhookSettings) -> Lookup {
             Fact::Unknown(why) => identity::Observed::Unknown(why.message.as_str().into()),
             Fact::NotAsked => identity::Observed::Unknown("the ServiceAccount is not given".into()),
         },
-        config_map_entry: entries
-            .as_ref()
-            .and_then(|entries| entries.get(key))
-            .map_or(identity::Observed::Absent, |entry| {
-                identity::Observed::Known(Arc::clone(entry))
-            }),
+        config_map_entry: match &facts.config_map {
+            Fact::Unknown(why) => identity::Observed::Unknown(why.message.as_str().into()),
+            _ => entries
+                .as_ref()
+                .and_then(|entries| entries.get(key))
+                .map_or(identity::Observed::Absent, |entry| {
+                    identity::Observed::Known(Arc::clone(entry))
+                }),
+        },
     }
 }
 

@@ -10,9 +10,8 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::selector::LabelSelector;
-use super::{Case, DryRun, Fact, Finding, Probe, RefusedBy, pod};
+use super::{Case, DryRun, Fact, Finding, Probe, pod};
 use certificates::{Bundle, Certificate};
-use injection::identity::Identity;
 
 /// One of the `webhooks` of a `MutatingWebhookConfiguration`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -229,8 +228,14 @@ impl Case<'_> {
     }
 
     pub(super) fn selectors(&self) -> Finding {
+        if let Fact::Unknown(why) = &self.facts.webhooks {
+            return Finding::Unknown(why.to_string());
+        }
         let Some(namespace) = self.namespace_labels() else {
-            return Finding::Unknown("the namespace's labels are not known".to_owned());
+            return Finding::Unknown(match &self.facts.namespace {
+                Fact::Unknown(why) => why.to_string(),
+                _ => "the namespace's labels are not known".to_owned(),
+            });
         };
         let called: Vec<_> = self.entries.iter().filter(|it| it.is_called_for_pods()).collect();
         let labels = &self.facts.subject.labels;
@@ -335,9 +340,11 @@ Finding::pass(format!("the Service of {entry} has {ready} ready {pods}")) }
                  rights; with your own certificates, put their CA into the caBundle",
             );
         }
-        let Fact::Known(pem) = certificate else {
-            let why = "not tested directly; see dry-run";
-            return Finding::Nothing(why.to_owned());
+        let pem = match certificate {
+            Fact::Known(pem) => pem,
+            // The API server verified it when it called the webhook.
+            Fact::Unknown(why) if !self.is_mutated() => return Finding::Unknown(why.to_string()),
+            _ => return Finding::Nothing("not tested directly; see dry-run".to_owned()),
         };
         let (Address::Service { namespace, name }, Ok(chain)) =
             (entry.address(), Certificate::from_pem(pem.as_bytes()))
@@ -366,45 +373,7 @@ Finding::pass(format!("the Service of {entry} has {ready} ready {pods}")) }
         }
     }
 
-    pub(super) fn dry_run(&self) -> Finding {
-        let pod = match &self.facts.dry_run {
-            Fact::Known(DryRun::Admitted { pod, .. }) => pod,
-            Fact::Known(DryRun::Refused(why)) if why.by == RefusedBy::Webhook => {
-                return Finding::fail(
-                    format!("the API server rejects the test pod: {why}"),
-                    "if this webhook rejected it, fix what it says; if another one did, let it admit pods",
-                );
-            }
-            // A quota, a policy: no link of this chain.
-            Fact::Known(DryRun::Refused(why)) => {
-                return Finding::Unknown(format!("the API server rejects the test pod: {why}"));
-            }
-            Fact::Absent => return Finding::Unknown("the dry run returned no pod".to_owned()),
-            Fact::Unknown(why) => return Finding::Unknown(why.to_string()),
-            Fact::NotAsked => {
-                return Finding::Unknown("the result of a dry run is not given".to_owned());
-            }
-        };
-        let Some(given) = pod::given(pod) else {
-            return Finding::fail(
-                "the test pod got no credentials, although no check before failed",
-                "a matchCondition may exclude it, or the webhook did not answer in time: look for \
-                 pod-identity-doctor in the webhook's log",
-            );
-        };
-        if let Some(finding) = self.unusable(pod) {
-            return finding;
-        }
-        match self.identity() {
-            Some(Identity::WebIdentity(web)) if web.role_arn != given => Finding::fail(
-                format!("the test pod got {given}, but the ServiceAccount names {}", web.role_arn),
-                "the webhook has other settings or has not seen the change: check its flags and its log",
-            ),
-            _ => Finding::pass(format!("the test pod got {given}")),
-        }
-    }
-
-    fn is_mutated(&self) -> bool {
+    pub(super) fn is_mutated(&self) -> bool {
         matches!(&self.facts.dry_run, Fact::Known(DryRun::Admitted { pod, .. })
             if pod::given(pod).is_some())
     }

@@ -86,12 +86,11 @@ pub fn command_line(workload: &Value) -> Option<CommandLine> {
             Some(_) => None,
             None => expanded(variable["value"].as_str().unwrap_or_default(), &line.env, &hidden),
         };
-        match value {
-            Some(value) => _ = line.env.insert(name.to_owned(), value),
-            None => {
-                line.env.remove(name);
-                hidden.push(name);
-            }
+        if let Some(value) = value {
+            line.env.insert(name.to_owned(), value);
+        } else {
+            line.env.remove(name);
+            hidden.push(name);
         }
     }
     for name in hidden.iter().filter(|name| name.starts_with("PODID_")) {
@@ -106,14 +105,13 @@ pub fn command_line(workload: &Value) -> Option<CommandLine> {
     };
     let words = texts(&container["command"]).into_iter().skip(1).chain(texts(&container["args"]));
     for word in words {
-        match expanded(&word, &line.env, &hidden) {
-            Some(word) => line.args.push(word),
-            None => {
-                // Of other text it is not known what stands in it.
-                let flag = word.split_once('=').map(|(flag, _)| flag);
-                let flag = flag.filter(|it| it.starts_with("--") && !it.contains('$'));
-                line.not_known.push(flag.unwrap_or("an argument").to_owned());
-            }
+        if let Some(word) = expanded(&word, &line.env, &hidden) {
+            line.args.push(word);
+        } else {
+            // Of other text it is not known what stands in it.
+            let flag = word.split_once('=').map(|(flag, _)| flag);
+            let flag = flag.filter(|it| it.starts_with("--") && !it.contains('$'));
+            line.not_known.push(flag.unwrap_or("an argument").to_owned());
         }
     }
     Some(line)

@@ -131,6 +131,7 @@ codes! {
     AnnotationMisplaced "annotation-misplaced" Error "the webhook's annotation on a Pod or pod template, instead of the ServiceAccount, which has none"
     AnnotationUnread "annotation-unread" Warning "an annotation that looks like one for the webhook, which does not read it there or under this key"
     RoleArn "role-arn" Error "the value of the annotation is not the ARN of a role"
+    RoleArnElsewhere "role-arn-elsewhere" Warning "the ARN of a role of another STS than AWS's, such as MinIO's or Ceph's"
     UnknownReference "unknown-reference" Error "`DependsOn`, `Ref`, `GetAtt` or `Sub` names something that is not in the template"
     KeyNotSubstituted "key-not-substituted" Error "a key of a CloudFormation template with a function or `${}` in it: keys are never substituted"
 }

@@ -31,7 +31,7 @@ mod yaml;
 use text::near;
 
 pub use finding::{Code, Finding, Severity};
-pub use lint::{lint, lint_file};
+pub use lint::{lint, lint_file, lint_for_prefix};
 pub use partition::{AUDIENCE, PARTITIONS, account};
 pub use place::Position;
 pub use policy::{Condition, Effect, Policy, Principal, Principals, Statement, Text};

@@ -29,13 +29,15 @@ const LONGEST: usize = 200;
 pub(super) fn parts(text: &str) -> Vec<Range<usize>> {
     let mut found: Vec<Range<usize>> = Vec::new();
     let mut index = 0;
+    let mut closing = Closing::default();
     // Where a word may begin.
     let mut after = None;
     while let Some(c) = text[index..].chars().next() {
         let rest = &text[index..];
         let length = match c {
             '$' | '{' | '<' | '%' | '#' | '[' => {
-                bracketed(rest).or_else(|| shell_variable(rest)).or_else(|| verb(rest, after))
+                let end = closing.of(text, index);
+                end.or_else(|| shell_variable(rest)).or_else(|| verb(rest, after))
             }
             '@' | '_' => marked(rest, "@").or_else(|| marked(rest, "__")),
             _ => None,
@@ -43,7 +45,9 @@ pub(super) fn parts(text: &str) -> Vec<Range<usize>> {
         let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
         let begins = is_word(c) && !after.is_some_and(is_word);
         let length = length.or_else(|| {
-            let word = || &rest[..rest.find(|c| !is_word(c)).unwrap_or(rest.len())];
+            // A longer one is none.
+            let rest = &rest[..rest.floor_char_boundary(LONGEST)];
+            let word = || rest.find(|c| !is_word(c)).map_or(rest, |end| &rest[..end]);
             begins.then(word).filter(|word| is_placeholder_word(word)).map(str::len)
         });
         if let Some(length) = length {
@@ -65,13 +69,25 @@ pub(super) fn unfilled(found: &str, at: Position) -> Finding {
     Finding::new(Code::Placeholder, at, message)
 }
 
-fn bracketed(text: &str) -> Option<usize> {
-    BRACKETS.iter().find_map(|(open, close, may_be)| {
-        let inside = text.strip_prefix(open)?;
-        let inside = &inside[..inside.floor_char_boundary(LONGEST)];
-        let end = inside.find(close)?;
-        may_be(&inside[..end]).then_some(open.len() + end + close.len())
-    })
+/// Where each kind of bracket closes next, from wherever that was looked for last: a text
+/// may be long and full of brackets that never close.
+#[derive(Default)]
+struct Closing([Option<usize>; BRACKETS.len()]);
+
+impl Closing {
+    /// Where the placeholder at `index` ends.
+    fn of(&mut self, text: &str, index: usize) -> Option<usize> {
+        BRACKETS.iter().enumerate().find_map(|(kind, (open, close, may_be))| {
+            let start = index + text[index..].strip_prefix(open).map(|_| open.len())?;
+            let known = self.0[kind].filter(|end| *end >= start);
+            let end = known
+                .or_else(|| text[start..].find(close).map(|found| start + found))
+                .unwrap_or(text.len());
+            self.0[kind] = Some(end);
+            let inside = text.get(start..end).filter(|it| it.len() <= LONGEST)?;
+            (end < text.len() && may_be(inside)).then_some(end + close.len() - index)
+        })
+    }
 }
 
 fn is_anything(inside: &str) -> bool {
@@ -104,6 +120,7 @@ fn is_name(inside: &str) -> bool {
 /// `$account_id`
 fn shell_variable(text: &str) -> Option<usize> {
     let name = text.strip_prefix('$')?;
+    let name = &name[..name.floor_char_boundary(LONGEST)];
     let name =
         &name[..name.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(name.len())];
     let begins = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
@@ -195,7 +212,7 @@ mod tests {
     #[test]
     fn cost_is_linear() {
         for piece in ["{{", "${", "<", "[a", "__A", "%(", "@", "X"] {
-            parts(&piece.repeat(20_000));
+            parts(&piece.repeat(200_000));
         }
     }
 }

@@ -4,7 +4,9 @@ use std::ops::Range;
 
 use super::condition::Operator;
 use super::finding::{Code, Finding, Severity};
+use super::intrinsic::NAMELESS;
 use super::json::{self, Mistake};
+use super::lint::trust_policies;
 use super::near::nearest;
 use super::node::{Kind, Member, Node, all_of};
 use super::place::{Position, Source};
@@ -40,8 +42,28 @@ impl Policy {
     /// # Errors
     /// What IAM would refuse: text that is not JSON, unknown members, ...
     pub fn trust_policy(text: &str) -> Result<Self, PolicyError> {
+        Self::trust_policy_of_file("", text)
+    }
+
+    /// Reads the one trust policy of a file: as [`Policy::trust_policy`], or in whatever
+    /// [`lint_file`](crate::lint_file) reads, such as Terraform's HCL. What is not in the file
+    /// is unknown.
+    ///
+    /// # Errors
+    /// As of [`Policy::trust_policy`]; none or several in the file.
+    pub fn trust_policy_of_file(name: &str, text: &str) -> Result<Self, PolicyError> {
         let source = Source::new(text);
+        let is_json = matches!(source.first(), None | Some('{' | '[' | '"'));
         let (node, mistakes) = json::read(&source);
+        let is_policy = statements(&node).is_some()
+            || node.get("Role").is_some()
+            || node.get("AssumeRolePolicyDocument").is_some();
+        if !is_policy && (!is_json || mistakes.is_empty()) {
+            let found = trust_policies(name, &source);
+            if let Some(policy) = the_one(&found)? {
+                return strictly(&decided(policy));
+            }
+        }
         refuse_mistakes(&source, &mistakes)?;
         let document = [&["Role", "AssumeRolePolicyDocument"][..], &["AssumeRolePolicyDocument"]]
             .iter()
@@ -57,6 +79,35 @@ impl Policy {
             None => strictly(document),
         }
     }
+}
+
+/// Nothing where there is none.
+fn the_one(found: &[Node]) -> Result<Option<&Node>, PolicyError> {
+    if let [_, second, ..] = found {
+        let mut lines: Vec<String> = found.iter().map(|it| it.at.line.to_string()).collect();
+        lines.truncate(10);
+        let message = format!(
+            "the file has {} trust policies, in lines {}; write one of them to a file of its own",
+            found.len(),
+            lines.join(", ")
+        );
+        return Err(PolicyError { at: second.at, message });
+    }
+    Ok(found.first())
+}
+
+/// The same with what is one of several as what is not known.
+fn decided(node: &Node) -> Node {
+    let kind = match &node.kind {
+        Kind::Either(_) => Kind::Unknown(NAMELESS.to_owned()),
+        Kind::List(items) => Kind::List(items.iter().map(decided).collect()),
+        Kind::Map(members) => {
+            let member = |it: &Member| Member { value: decided(&it.value), ..it.clone() };
+            Kind::Map(members.iter().map(member).collect())
+        }
+        other => other.clone(),
+    };
+    Node { kind, ..node.clone() }
 }
 
 /// The document inside a text value, URL-encoded or not. What is not known of the text

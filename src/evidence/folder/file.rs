@@ -1,18 +1,20 @@
 //! Files of a folder that somebody else may have filled: regular files alone,
-//! each up to a size.
+//! each up to a size. What is in them may be of no use, which is a fact.
 
 use std::cell::Cell;
 use std::io::{self, BufReader, Read};
 use std::path::Path;
 use std::rc::Rc;
 
-use injection::identity::ManifestError;
-use injection::workloads;
+use diagnosis::{Reason, saved};
 use serde_json::{Deserializer, Value};
 
 use super::FolderError;
 use crate::evidence::items::{self, Around, Take};
 use crate::input::{self, Limit};
+
+/// What is in a file, or why it is of no use.
+pub(super) type Content<T> = Result<T, Reason>;
 
 /// The most bytes of a file, and of an item of a list. The API server takes
 /// objects of 1.5 MiB; kubectl indents them.
@@ -31,32 +33,29 @@ fn optional<T>(path: &Path, read: io::Result<T>) -> Result<Option<T>, FolderErro
 }
 
 /// A file's text.
-pub(super) fn text(path: &Path) -> Result<Option<String>, FolderError> {
-    let text = input::read_file(path, LONGEST).and_then(|bytes| Ok(input::decode(bytes)?));
-    optional(path, text)
+pub(super) fn text(path: &Path) -> Result<Option<Content<String>>, FolderError> {
+    let bytes = optional(path, input::read_file(path, LONGEST))?;
+    let decoded =
+        |bytes| input::decode(bytes).map_err(|problem| saved::garbled(&name(path), &problem));
+    Ok(bytes.map(decoded))
 }
 
 /// The first document in a file, of JSON or YAML.
-pub(super) fn value(path: &Path) -> Result<Option<Value>, FolderError> {
-    let Some(text) = text(path)? else { return Ok(None) };
-    if is_json(text.as_bytes()) {
-        match serde_json::from_str(&text) {
-            Ok(value) => return Ok(Some(value)),
-            // Flow style of YAML begins in the same way.
-            Err(_) if is_yaml(path) => {}
-            Err(error) => return Err(wrong(path, &format!("failed to read it as JSON: {error}"))),
-        }
-    }
-    yaml(&text, path).map(Some)
+pub(super) fn value(path: &Path) -> Result<Option<Content<Value>>, FolderError> {
+    let read = text(path)?;
+    Ok(read.map(|read| saved::value(&name(path), &read?)))
 }
 
 /// A list: its items one by one, and what is around them. A file of YAML gives
 /// its items as well.
-pub(super) fn list(path: &Path, take: &mut Take<'_>) -> Result<Option<Around>, FolderError> {
+pub(super) fn list(
+    path: &Path,
+    take: &mut Take<'_>,
+) -> Result<Option<Content<Around>>, FolderError> {
     let Some(mut file) = optional(path, input::open_file(path))? else { return Ok(None) };
+    let failed = |source| FolderError::Read { path: path.to_owned(), source };
     let mut head = [0; 512];
-    let read = file.read(&mut head);
-    let read = read.map_err(|source| FolderError::Read { path: path.to_owned(), source })?;
+    let read = file.read(&mut head).map_err(failed)?;
     let head = head.get(..read).unwrap_or_default();
     if is_json(head) && !is_yaml(path) {
         let budget = Rc::new(Cell::new(LONGEST.bytes()));
@@ -70,25 +69,21 @@ pub(super) fn list(path: &Path, take: &mut Take<'_>) -> Result<Option<Around>, F
         });
         let around = around.and_then(|around| json.end().map(|()| around));
         return match around {
-            Ok(around) => Ok(Some(around)),
-            Err(error) => Err(wrong(path, &format!("failed to read it as JSON: {error}"))),
+            Ok(around) => Ok(Some(Ok(around))),
+            Err(error) if error.is_io() => Err(failed(error.into())),
+            Err(error) => Ok(Some(Err(saved::misshapen(&name(path), &error)))),
         };
     }
-    let Some(text) = text(path)? else { return Ok(None) };
-    let value = yaml(&text, path)?;
-    items::read(value, take).map(Some).map_err(|error| wrong(path, &error.to_string()))
-}
-
-fn yaml(text: &str, path: &Path) -> Result<Value, FolderError> {
-    let read = workloads::read(text).map_err(|error| {
-        let hint = if matches!(error, ManifestError::TooMuch) { ", or give JSON" } else { "" };
-        wrong(path, &format!("{error}{hint}"))
+    let Some(read) = value(path)? else { return Ok(None) };
+    let around = read.and_then(|value| {
+        items::read(value, take).map_err(|error| saved::misshapen(&name(path), &error))
     });
-    Ok(read?.into_iter().next().unwrap_or_default())
+    Ok(Some(around))
 }
 
-fn wrong(path: &Path, why: &str) -> FolderError {
-    FolderError::Parse { path: path.to_owned(), why: diagnosis::bounded(why) }
+/// The file's name, for people.
+pub(super) fn name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 fn is_json(text: &[u8]) -> bool {

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use kube::core::Status;
 use serde::Deserialize as _;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -10,40 +11,52 @@ use super::{FolderError, file};
 use crate::crypto;
 use crate::evidence::installed::flags_of;
 use crate::evidence::items::Kept;
+use crate::evidence::refused_pod;
 use diagnosis::{
-    DryRun, Fact, Facts, FetchedDocument, Reason, TokenFact, WebhookFlags, WebhookSettings,
-    redacted_pod,
+    DryRun, Fact, Facts, FetchedDocument, Reason, Subject, TokenFact, WebhookFlags,
+    WebhookSettings, redacted_pod, saved,
 };
 use issuer::{Jwks, Token};
 
-/// Reads what there is; what is missing was not asked.
+/// Reads what there is. What is missing was not asked; what is of no use is not known.
 ///
 /// # Errors
-/// [`FolderError`] where there is no folder, or a file in it can't be used.
+/// [`FolderError`] where there is no folder, a file in it can't be read, or it is not
+/// known what the folder is about.
 pub(crate) fn load(folder: &Path, settings: &WebhookSettings) -> Result<Facts, FolderError> {
     std::fs::read_dir(folder)
         .map_err(|source| FolderError::Read { path: folder.to_owned(), source })?;
     let read = Folder(folder);
-    let facts = Facts {
-        subject: read.fact("subject")?.known().cloned().unwrap_or_default(),
-        version: read.fact("version")?,
-        webhooks: read.fact("webhooks")?,
-        namespace: read.fact("namespace")?,
-        service_account: read.fact("service-account")?,
+    let subject = read.subject()?;
+    let dry_run = read.dry_run()?;
+    let jwks = read.document("jwks", "keys")?;
+    let token = read.token(&jwks)?;
+    let account = service_account(&subject, &dry_run, &token);
+    let namespace = Some(subject.namespace.as_str()).filter(|name| !name.is_empty());
+    let service_account = read.object("service-account", "ServiceAccount", account.as_deref())?;
+    let role_key = &settings.policy.settings.keys.role_arn;
+    let role_arn = service_account.known();
+    let role_arn = role_arn.and_then(|it| it["metadata"]["annotations"][role_key].as_str());
+    Ok(Facts {
+        version: read.shaped("version", saved::version)?,
+        webhooks: read.shaped("webhooks", |name, value| {
+            saved::list(name, value, "MutatingWebhookConfiguration")
+        })?,
+        namespace: read.object("namespace", "Namespace", namespace)?,
         webhook_flags: saved_flags(folder)?,
-        config_map: read.fact("config-map")?,
-        container_credentials: read.fact("container-credentials")?,
-        probes: read.fact("probes")?,
-        dry_run: read.dry_run()?,
-        discovery: read.document("discovery")?,
-        jwks: read.document("jwks")?,
+        container_credentials: read.shaped("container-credentials", deserialized)?,
+        config_map: read.object("config-map", "ConfigMap", Some("pod-identity-webhook"))?,
+        probes: read.shaped("probes", deserialized)?,
+        discovery: read.document("discovery", "issuer")?,
         pods: read.pods(settings)?,
-        provider: read.fact("provider")?,
-        role: read.text("role.json")?.map_or(Fact::NotAsked, Fact::Known),
-        ..Facts::default()
-    };
-    let token = read.token(&facts)?;
-    Ok(Facts { token, ..facts })
+        provider: read.provider(&token)?,
+        role: read.text_fact("role", |name, text| saved::role(name, text, role_arn))?,
+        service_account,
+        subject,
+        dry_run,
+        jwks,
+        token,
+    })
 }
 
 /// The flags of the webhook, as saved, or its Deployment that `kubectl get -o json` printed: how the
@@ -53,17 +66,19 @@ pub(crate) fn load(folder: &Path, settings: &WebhookSettings) -> Result<Facts, F
 /// [`FolderError`] where a file can't be used.
 pub(crate) fn saved_flags(folder: &Path) -> Result<Fact<WebhookFlags>, FolderError> {
     let read = Folder(folder);
-    match read.value("webhook-deployment")? {
-        Fact::Known(workload) => {
-            let text = |of: &Value| of.as_str().unwrap_or_default().to_owned();
-            let kind = text(&workload["kind"]).to_ascii_lowercase();
-            let [name, namespace] = ["name", "namespace"].map(|it| text(&workload["metadata"][it]));
-            Ok(flags_of(format!("{kind}/{name} in namespace {namespace}"), &workload))
+    let (name, workload) = read.value("webhook-deployment")?;
+    Ok(match workload {
+        Fact::Known(value) => {
+            let object = |kind| saved::object(&name, value.clone(), kind, None);
+            match object("Deployment").or_else(|why| object("DaemonSet").map_err(|_| why)) {
+                Ok(workload) => flags_of(format!("the workload in {name}"), &workload),
+                Err(why) => Fact::Unknown(why),
+            }
         }
-        Fact::Absent => Ok(Fact::Absent),
-        Fact::Unknown(why) => Ok(Fact::Unknown(why)),
-        Fact::NotAsked => read.fact("webhook-flags"),
-    }
+        Fact::Absent => Fact::Absent,
+        Fact::Unknown(why) => Fact::Unknown(why),
+        Fact::NotAsked => read.shaped("webhook-flags", deserialized)?,
+    })
 }
 
 struct Folder<'a>(&'a Path);
@@ -81,43 +96,142 @@ fn stored(value: Value) -> Fact<Value> {
     }
 }
 
+fn deserialized<T: DeserializeOwned>(name: &str, value: Value) -> Result<T, Reason> {
+    serde_json::from_value(value).map_err(|error| saved::misshapen(name, &error))
+}
+
+/// A fact of what was found, or of why that is of no use.
+fn fact<T>(read: Result<T, Reason>) -> Fact<T> {
+    read.map_or_else(Fact::Unknown, Fact::Known)
+}
+
+/// The name that what is at hand agrees on, for a list with other objects.
+fn service_account(
+    subject: &Subject,
+    dry_run: &Fact<DryRun>,
+    token: &Fact<TokenFact>,
+) -> Option<String> {
+    let of_pod = match dry_run {
+        Fact::Known(DryRun::Admitted { pod, .. }) => pod["spec"]["serviceAccountName"].as_str(),
+        _ => None,
+    };
+    let of_token = token.known().and_then(|token| token.subject.rsplit_once(':'));
+    let named = Some(subject.service_account.as_str()).filter(|name| !name.is_empty());
+    named.or(of_pod).or(of_token.map(|(_, name)| name)).map(str::to_owned)
+}
+
 impl Folder<'_> {
-    fn text(&self, name: &str) -> Result<Option<String>, FolderError> {
-        file::text(&self.0.join(name))
-    }
-
-    fn value(&self, name: &str) -> Result<Fact<Value>, FolderError> {
+    /// The name and the content of the first file that is there.
+    fn first<T>(
+        &self,
+        name: &str,
+        read: impl Fn(&Path) -> Result<Option<T>, FolderError>,
+    ) -> Result<Option<(String, T)>, FolderError> {
         for extension in EXTENSIONS {
-            let read = file::value(&self.0.join(format!("{name}.{extension}")))?;
-            let Some(value) = read else { continue };
-            return Ok(stored(value));
+            let path = self.0.join(format!("{name}.{extension}"));
+            if let Some(content) = read(&path)? {
+                return Ok(Some((file::name(&path), content)));
+            }
         }
-        Ok(Fact::NotAsked)
+        Ok(None)
     }
 
-    fn read<T: DeserializeOwned>(&self, name: &str, value: Value) -> Result<T, FolderError> {
-        let path = || self.0.join(name);
-        serde_json::from_value(value)
-            .map_err(|error| FolderError::Parse { path: path(), why: error.to_string() })
+    fn value(&self, name: &str) -> Result<(String, Fact<Value>), FolderError> {
+        Ok(match self.first(name, file::value)? {
+            None => (name.to_owned(), Fact::NotAsked),
+            Some((name, Ok(value))) => (name, stored(value)),
+            Some((name, Err(reason))) => (name, Fact::Unknown(reason)),
+        })
     }
 
-    fn fact<T: DeserializeOwned>(&self, name: &str) -> Result<Fact<T>, FolderError> {
-        Ok(match self.value(name)? {
-            Fact::Known(value) => Fact::Known(self.read(name, value)?),
+    /// A value that has to have some shape.
+    fn shaped<T>(
+        &self,
+        name: &str,
+        shape: impl FnOnce(&str, Value) -> Result<T, Reason>,
+    ) -> Result<Fact<T>, FolderError> {
+        let (name, value) = self.value(name)?;
+        Ok(match value {
+            Fact::Known(value) => fact(shape(&name, value)),
             Fact::Absent => Fact::Absent,
             Fact::Unknown(why) => Fact::Unknown(why),
             Fact::NotAsked => Fact::NotAsked,
         })
     }
 
-    /// As saved, or the pod that `kubectl create --dry-run=server -o yaml` printed.
-    fn dry_run(&self) -> Result<Fact<DryRun>, FolderError> {
-        match self.value("dry-run")? {
-            Fact::Known(pod) if pod["kind"] == "Pod" => {
-                Ok(Fact::Known(DryRun::Admitted { pod, warnings: Vec::new() }))
+    fn object(
+        &self,
+        name: &str,
+        kind: &str,
+        wanted: Option<&str>,
+    ) -> Result<Fact<Value>, FolderError> {
+        self.shaped(name, |name, value| saved::object(name, value, kind, wanted))
+    }
+
+    /// What somebody printed, of which the text counts; or a fact as saved.
+    fn text_fact<T>(
+        &self,
+        name: &str,
+        read: impl FnOnce(&str, &str) -> Result<T, Reason>,
+    ) -> Result<Fact<T>, FolderError> {
+        let Some((name, text)) = self.first(name, file::text)? else { return Ok(Fact::NotAsked) };
+        let text = match text {
+            Ok(text) => text,
+            Err(reason) => return Ok(Fact::Unknown(reason)),
+        };
+        Ok(match serde_json::from_str(&text).map(stored) {
+            Ok(Fact::Absent) => Fact::Absent,
+            Ok(Fact::Unknown(why)) => Fact::Unknown(why),
+            _ => fact(read(&name, &text)),
+        })
+    }
+
+    /// Only ever saved. Without it the other files tell, but not against it.
+    fn subject(&self) -> Result<Subject, FolderError> {
+        match self.shaped("subject", deserialized)? {
+            Fact::Known(subject) => Ok(subject),
+            Fact::Absent | Fact::NotAsked => Ok(Subject::default()),
+            Fact::Unknown(why) => {
+                Err(FolderError::Parse { path: self.0.to_owned(), why: why.to_string() })
             }
-            _ => self.fact("dry-run"),
         }
+    }
+
+    /// As saved, or the pod that `kubectl create --dry-run=server` printed, or why it was
+    /// refused.
+    fn dry_run(&self) -> Result<Fact<DryRun>, FolderError> {
+        let Some((name, text)) = self.first("dry-run", file::text)? else {
+            return Ok(Fact::NotAsked);
+        };
+        let text = match text {
+            Ok(text) => text,
+            Err(reason) => return Ok(Fact::Unknown(reason)),
+        };
+        if let Some((reason, message)) = saved::refusal(&text) {
+            return Ok(refused_pod::of_message(reason, message));
+        }
+        if let Ok(status) = serde_json::from_str::<Value>(&text)
+            && status["kind"] == "Status"
+            && let Ok(status) = serde_json::from_value::<Status>(status)
+        {
+            return Ok(refused_pod::of_status(&status));
+        }
+        let value = match saved::value(&name, &text) {
+            Ok(value) => stored(value),
+            Err(reason) => return Ok(Fact::Unknown(reason)),
+        };
+        Ok(match value {
+            Fact::Known(value) if value.get("refused").or(value.get("admitted")).is_some() => {
+                fact(deserialized(&name, value))
+            }
+            Fact::Known(value) => fact(
+                saved::object(&name, value, "Pod", None)
+                    .map(|pod| DryRun::Admitted { pod, warnings: Vec::new() }),
+            ),
+            Fact::Absent => Fact::Absent,
+            Fact::Unknown(why) => Fact::Unknown(why),
+            Fact::NotAsked => Fact::NotAsked,
+        })
     }
 
     /// As saved, or a list that `kubectl get` printed, or one pod. Of each pod
@@ -126,47 +240,63 @@ impl Folder<'_> {
         let keys = &settings.policy.settings.keys;
         for extension in EXTENSIONS {
             let path = self.0.join(format!("pods.{extension}"));
+            let name = file::name(&path);
             let mut kept = Kept::default();
-            let around = file::list(&path, &mut |pod| kept.push(redacted_pod(&pod, keys)))?;
+            let around = file::list(&path, &mut |pod| {
+                saved::pod(&pod)?;
+                kept.push(redacted_pod(&pod, keys))
+            })?;
             let Some(around) = around else { continue };
-            if around.is_list {
-                return Ok(Fact::Known(kept.into_items()));
-            }
-            return match stored(Value::Object(around.members)) {
-                Fact::Known(pod) if pod["kind"] == "Pod" => {
-                    Ok(Fact::Known(vec![redacted_pod(&pod, keys)]))
-                }
-                Fact::Known(_) => {
-                    let why = "it is neither a list of pods nor a pod".to_owned();
-                    Err(FolderError::Parse { path, why })
-                }
-                Fact::Absent => Ok(Fact::Absent),
-                Fact::Unknown(why) => Ok(Fact::Unknown(why)),
-                Fact::NotAsked => Ok(Fact::NotAsked),
+            let around = match around {
+                Ok(around) if around.is_list => return Ok(Fact::Known(kept.into_items())),
+                Ok(around) => saved::usable(&name, Value::Object(around.members)),
+                Err(reason) => Err(reason),
             };
+            return Ok(match around.map(stored) {
+                Ok(Fact::Known(pod)) if pod["kind"] == "Pod" => {
+                    Fact::Known(vec![redacted_pod(&pod, keys)])
+                }
+                Ok(Fact::Known(other)) => {
+                    Fact::Unknown(saved::other(&name, &other, "Pod or a list of Pods"))
+                }
+                Ok(Fact::Absent) => Fact::Absent,
+                Ok(Fact::NotAsked) => Fact::NotAsked,
+                Ok(Fact::Unknown(why)) | Err(why) => Fact::Unknown(why),
+            });
         }
         Ok(Fact::NotAsked)
     }
 
     /// As saved, or the document itself, as curl got it.
-    fn document(&self, name: &str) -> Result<Fact<FetchedDocument>, FolderError> {
-        match self.value(name)? {
-            Fact::Known(value) if value.get("url").is_none() => {
-                let url = format!("{name}.json");
-                Ok(Fact::Known(FetchedDocument::saved(&url, value.to_string())))
+    fn document(&self, name: &str, member: &str) -> Result<Fact<FetchedDocument>, FolderError> {
+        self.shaped(name, |name, value| {
+            if value.get("url").is_some() && value.get("answer").is_some() {
+                return deserialized(name, value);
             }
-            _ => self.fact(name),
-        }
+            let text = saved::document(name, &value, member)?;
+            Ok(FetchedDocument::saved(name, text))
+        })
     }
 
-    /// As saved, or `token.jwt`, which `kubectl create token` printed.
-    fn token(&self, facts: &Facts) -> Result<Fact<TokenFact>, FolderError> {
-        let Some(text) = self.text("token.jwt")? else { return self.fact("token") };
-        let path = self.0.join("token.jwt");
-        let token = Token::parse(&text)
-            .map_err(|error| FolderError::Parse { path, why: error.to_string() })?;
-        let keys = facts.jwks.known().and_then(FetchedDocument::text);
+    /// Of several the one of the token's issuer.
+    fn provider(&self, token: &Fact<TokenFact>) -> Result<Fact<Value>, FolderError> {
+        let issuer = token.known().map(|token| token.issuer.as_str());
+        self.text_fact("provider", |name, text| saved::provider(name, text, issuer))
+    }
+
+    /// As saved, or what `kubectl create token` printed: the token, or its request.
+    fn token(&self, jwks: &Fact<FetchedDocument>) -> Result<Fact<TokenFact>, FolderError> {
+        let keys = jwks.known().and_then(FetchedDocument::text);
         let keys = keys.and_then(|text| Jwks::parse(text.as_bytes()).ok());
-        Ok(Fact::Known(TokenFact::of(&token, keys.as_ref(), crypto::ISSUER.verify)))
+        let of = |token: &Token| TokenFact::of(token, keys.as_ref(), crypto::ISSUER.verify);
+        let name = "token.jwt";
+        match file::text(&self.0.join(name))? {
+            Some(Ok(text)) => Ok(fact(saved::token(name, &text).map(|token| of(&token)))),
+            Some(Err(reason)) => Ok(Fact::Unknown(reason)),
+            None => self.shaped("token", |name, value| match value["kind"].as_str() {
+                Some(_) => saved::token(name, &value.to_string()).map(|token| of(&token)),
+                None => deserialized(name, value),
+            }),
+        }
     }
 }

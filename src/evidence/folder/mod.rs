@@ -3,12 +3,14 @@
 
 mod file;
 mod load;
+mod printed;
 mod save;
 
 use std::io;
 use std::path::PathBuf;
 
 pub(crate) use load::{load, saved_flags};
+pub(crate) use printed::{printed_provider, printed_role};
 pub(crate) use save::{save, vacant};
 
 /// Why a folder can't be used.

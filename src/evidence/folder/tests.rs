@@ -45,7 +45,95 @@ fn reads_pods_in_every_shape() {
     }
     let not_known = folder(&[("pods.json", br#"{"unknown": "forbidden"}"#)]);
     assert_eq!(loaded(not_known.path()).unwrap().pods, Fact::Unknown("forbidden".into()));
-    assert!(pods("pods.json", b"{}").unwrap_err().contains("neither"));
+}
+
+/// What a failed command leaves behind, and what was saved under the wrong name.
+#[test]
+fn takes_no_file_that_is_of_no_use_for_an_answer() {
+    let status = r#"{"code":500,"kind":"Status","status":"Failure","message":"no"}"#;
+    let contents = [
+        String::new(),
+        " \n".to_owned(),
+        "null".to_owned(),
+        status.to_owned(),
+        "<!DOCTYPE html><title>403</title>".to_owned(),
+        "{\"metadata\": {\"name\": \"a".to_owned(),
+        "An error occurred (AccessDenied) when calling".to_owned(),
+        "5".to_owned(),
+        "\"text\"".to_owned(),
+        "[5]".to_owned(),
+        "{}".to_owned(),
+        json!({"kind": "Secret", "metadata": {"name": "a"}}).to_string(),
+        json!({"kind": "List", "items": [{"kind": "Secret", "metadata": {}}]}).to_string(),
+        "\u{feff}{\"a\": 1}".encode_utf16().map(|unit| char::from(unit.to_le_bytes()[0])).collect(),
+    ];
+    for content in &contents {
+        for (name, of) in FACTS {
+            // No probe at all is what was saved of a webhook without entries.
+            if (name, content.as_str()) == ("probes.json", "{}") {
+                continue;
+            }
+            // The API server's answer is what a refused dry run leaves.
+            if name == "dry-run.json" && content.as_str() == status {
+                continue;
+            }
+            let folder = folder(&[(name, content.as_bytes())]);
+            let facts = loaded(folder.path()).unwrap_or_else(|error| panic!("{content}: {error}"));
+            let reason = of(&facts).unwrap_or_else(|| panic!("{name}: {content:?} is an answer"));
+            assert_eq!(reason.kind, ReasonKind::Evidence, "{name}: {content:?}");
+            assert!(reason.message.contains(name), "{content:?}: {}", reason.message);
+        }
+    }
+}
+
+/// Each file, and why its fact is not known.
+type Of = fn(&Facts) -> Option<&Reason>;
+
+const FACTS: [(&str, Of); 14] = [
+    ("version.json", |facts| unknown(&facts.version)),
+    ("webhooks.json", |facts| unknown(&facts.webhooks)),
+    ("namespace.yaml", |facts| unknown(&facts.namespace)),
+    ("service-account.json", |facts| unknown(&facts.service_account)),
+    ("config-map.json", |facts| unknown(&facts.config_map)),
+    ("probes.json", |facts| unknown(&facts.probes)),
+    ("dry-run.json", |facts| unknown(&facts.dry_run)),
+    ("token.json", |facts| unknown(&facts.token)),
+    ("token.jwt", |facts| unknown(&facts.token)),
+    ("discovery.json", |facts| unknown(&facts.discovery)),
+    ("jwks.json", |facts| unknown(&facts.jwks)),
+    ("pods.json", |facts| unknown(&facts.pods)),
+    ("provider.json", |facts| unknown(&facts.provider)),
+    ("role.json", |facts| unknown(&facts.role)),
+];
+
+fn unknown<T>(fact: &Fact<T>) -> Option<&Reason> {
+    match fact {
+        Fact::Unknown(reason) => Some(reason),
+        _ => None,
+    }
+}
+
+#[test]
+fn reads_what_kubectl_prints_as_a_list_or_as_one_object() {
+    let yaml = "kind: List\nitems:\n- {kind: ServiceAccount, metadata: {name: a}}\n";
+    let facts = loaded(folder(&[("service-account.yaml", yaml.as_bytes())]).path()).unwrap();
+    assert_eq!(facts.service_account.known().unwrap()["metadata"]["name"], "a");
+    let one = json!({"kind": "MutatingWebhookConfiguration", "metadata": {"name": "a"}});
+    let facts = loaded(folder(&[("webhooks.json", one.to_string().as_bytes())]).path()).unwrap();
+    assert_eq!(facts.webhooks.known().unwrap()["items"], json!([one]));
+}
+
+#[test]
+fn reads_why_a_dry_run_was_refused_from_a_status_and_from_what_kubectl_printed() {
+    let message = "Internal error occurred: failed calling webhook \"a\": refused";
+    let status = json!({"kind": "Status", "status": "Failure", "reason": "InternalError",
+        "message": message, "code": 500});
+    let printed = format!("Error from server (InternalError): {message}\n");
+    for text in [status.to_string(), printed] {
+        let facts = loaded(folder(&[("dry-run.json", text.as_bytes())]).path()).unwrap();
+        let refusal = Refusal { by: RefusedBy::Webhook, message: message.to_owned() };
+        assert_eq!(facts.dry_run, Fact::Known(DryRun::Refused(refusal)), "{text}");
+    }
 }
 
 /// kubectl's own list of 500 pods was refused, for the nodes that YAML may have.
@@ -61,8 +149,9 @@ fn reads_lists_of_any_length_in_json() {
     text.push_str("]}");
     assert_eq!(pods("pods.json", text.as_bytes()), Ok(5_000));
     let values = format!("items: [{}]", "1,".repeat(1_000_001));
-    let error = pods("pods.yaml", values.as_bytes()).unwrap_err();
-    assert!(error.contains("pods.yaml") && error.contains("give JSON"), "{error}");
+    let facts = loaded(folder(&[("pods.yaml", values.as_bytes())]).path()).unwrap();
+    let reason = &unknown(&facts.pods).expect("it is too long").message;
+    assert!(reason.contains("pods.yaml") && reason.contains("values"), "{reason}");
 }
 
 #[test]
@@ -105,11 +194,14 @@ fn refuses_what_is_no_regular_file() {
 #[test]
 fn names_the_encoding_and_the_place_of_what_can_not_be_read() {
     let utf16: Vec<u8> = "\u{feff}{\"a\": 1}".encode_utf16().flat_map(u16::to_le_bytes).collect();
-    let error = loaded(folder(&[("namespace.json", &utf16)]).path()).unwrap_err().to_string();
-    assert!(error.contains("namespace.json") && error.contains("UTF-8"), "{error}");
-    let error = loaded(folder(&[("namespace.json", b"{\"a\":")]).path()).unwrap_err().to_string();
-    assert!(error.contains("line 1 column 5"), "{error}");
+    for (content, said) in [(&utf16[..], "UTF-8"), (b"{\"a\":", "line 1 column 5")] {
+        let facts = loaded(folder(&[("namespace.json", content)]).path()).unwrap();
+        let reason = &unknown(&facts.namespace).expect("no answer").message;
+        assert!(reason.contains("namespace.json") && reason.contains(said), "{reason}");
+    }
     assert!(matches!(loaded(Path::new("/nowhere/at/all")), Err(FolderError::Read { .. })));
+    let error = loaded(folder(&[("subject.json", b"")]).path()).unwrap_err().to_string();
+    assert!(error.contains("subject.json is empty"), "{error}");
 }
 
 #[test]

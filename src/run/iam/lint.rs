@@ -13,7 +13,7 @@ use serde_json::json;
 use super::inputs::{self, Input};
 use super::output;
 use crate::cli::{IamLintArgs, LintFormat};
-use iam::{Code, Finding, Position, Severity, lint_file};
+use iam::{Code, Finding, Position, Severity, lint_for_prefix};
 
 /// A finding and the file that it is in.
 type InFile<'a> = (&'a Path, Finding);
@@ -27,10 +27,12 @@ pub(super) fn run(args: &IamLintArgs) -> anyhow::Result<ExitCode> {
     let mut paths: Vec<(PathBuf, Vec<Finding>)> = Vec::new();
     let mut unread: Vec<String> = Vec::new();
     let mut understood = false;
+    let prefix = args.annotation_prefix.trim_end_matches('/');
     for Input { path, text, is_named } in inputs::read(&args.files) {
         match text {
             Ok(text) => {
-                let mut findings = lint_file(&path.to_string_lossy(), &text);
+                let name = path.to_string_lossy();
+                let mut findings = lint_for_prefix(prefix, &name, &text);
                 let is_nothing = |finding: &Finding| finding.code == Code::NothingToLint;
                 understood |= !findings.iter().any(is_nothing);
                 if args.allow_no_policy || !is_named {

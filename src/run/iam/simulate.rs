@@ -13,7 +13,7 @@ use issuer::Token;
 
 pub(super) fn run(args: &IamSimulateArgs) -> anyhow::Result<ExitCode> {
     let text = super::read(&args.trust_policy)?;
-    let policy = Policy::trust_policy(&text)
+    let policy = Policy::trust_policy_of_file(&args.trust_policy.to_string_lossy(), &text)
         .with_context(|| format!("failed to evaluate {}", args.trust_policy.display()))?;
     let request = request(args)?;
     let verdict = simulate(&policy, &request);

@@ -126,6 +126,16 @@ impl Account {
         poll_fn(|cx| self.poll_take(cx, bytes, &mut taking.waiting)).await
     }
 
+    /// No longer waits for what it stood in line for.
+    pub(super) fn leave_line(&self) {
+        let now = self.memory.now();
+        let mut state = self.memory.state();
+        let granted = state.ledger.leave_line(self.id, now);
+        state.wake(granted);
+        drop(state);
+        *self.look() = None;
+    }
+
     pub(super) fn give(&self, bytes: usize) {
         let now = self.memory.now();
         let mut state = self.memory.state();
@@ -181,10 +191,7 @@ struct Taking<'a> {
 impl Drop for Taking<'_> {
     fn drop(&mut self) {
         if self.waiting {
-            let now = self.account.memory.now();
-            let mut state = self.account.memory.state();
-            let granted = state.ledger.leave_line(self.account.id, now);
-            state.wake(granted);
+            self.account.leave_line();
         }
     }
 }

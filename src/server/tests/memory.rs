@@ -165,6 +165,60 @@ async fn makes_room_of_heads_and_records_that_are_not_completed() {
     until(async || rig.stats.ended(Ending::Evicted) > 0).await;
 }
 
+/// A client of TLS 1.3 may send its first request with the last message of its handshake, and both may be read at once.
+#[tokio::test]
+async fn keeps_nobody_waiting_for_one_whose_request_came_with_its_handshake() {
+    let rig = Rig::start(Limits { body_memory: 256 << 10, patience: ms(2_000), ..generous() });
+    let head = format!("POST /mutate HTTP/1.1\r\nFiller: {}", "x".repeat(7_000));
+    let mut stalled = Vec::new();
+    // All that there is: the common part and the reserve.
+    for _ in 0..17 {
+        let mut client = rig.client().await;
+        // Its handshake is over.
+        client.request().await;
+        client.write(&head).await;
+        stalled.push(client);
+    }
+    let mut at_once = Vec::new();
+    for _ in 0..3 {
+        at_once.push(rig.with_handshake(head.as_bytes()).await);
+    }
+    let mut client = rig.client().await;
+    client.post("/mutate", &" ".repeat(20 << 10)).await;
+    assert_eq!(client.answer().await.expect("an answer").status, 200);
+}
+
+impl Rig {
+    /// Sends the end of a handshake and `data` in one piece.
+    async fn with_handshake(&self, data: &[u8]) -> TcpStream {
+        let mut stream = self.tcp().await;
+        let config = Arc::new(client_config(&self.certificate, &[b"http/1.1"], &[&version::TLS13]));
+        let name = ServerName::try_from("localhost").expect("a name");
+        let mut tls = rustls::ClientConnection::new(config, name).expect("a connection");
+        while tls.is_handshaking() {
+            let mut sent = Vec::new();
+            while tls.wants_write() {
+                tls.write_tls(&mut sent).expect("written");
+            }
+            stream.write_all(&sent).await.expect("sent");
+            let mut read = [0; 4096];
+            let length = within(stream.read(&mut read)).await.expect("read");
+            let mut read = &read[..length];
+            while !read.is_empty() {
+                tls.read_tls(&mut read).expect("read");
+            }
+            tls.process_new_packets().expect("a handshake");
+        }
+        let mut last = Vec::new();
+        std::io::Write::write_all(&mut tls.writer(), data).expect("written");
+        while tls.wants_write() {
+            tls.write_tls(&mut last).expect("written");
+        }
+        stream.write_all(&last).await.expect("sent");
+        stream
+    }
+}
+
 #[tokio::test]
 async fn refuses_a_handshake_that_is_too_large() {
     let rig = Rig::start(generous());

@@ -185,6 +185,17 @@ async fn handshake(
     alpn: &[&[u8]],
     versions: &[&'static SupportedProtocolVersion],
 ) -> std::io::Result<Client<TlsStream<TcpStream>>> {
+    let config = client_config(certificate, alpn, versions);
+    let name = ServerName::try_from("localhost").expect("a name");
+    let stream = within(TlsConnector::from(Arc::new(config)).connect(name, stream)).await?;
+    Ok(Client { stream })
+}
+
+fn client_config(
+    certificate: &CertificateDer<'static>,
+    alpn: &[&[u8]],
+    versions: &[&'static SupportedProtocolVersion],
+) -> ClientConfig {
     let mut roots = RootCertStore::empty();
     roots.add(certificate.clone()).expect("a root");
     let provider = Arc::new(aws_lc_rs::default_provider());
@@ -195,9 +206,7 @@ async fn handshake(
         .with_no_client_auth();
     config.alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();
     config.resumption = Resumption::disabled();
-    let name = ServerName::try_from("localhost").expect("a name");
-    let stream = within(TlsConnector::from(Arc::new(config)).connect(name, stream)).await?;
-    Ok(Client { stream })
+    config
 }
 
 fn handlers(reader: &BodyReader, patience: Duration, hold: &Hold) -> Router {

@@ -5,7 +5,7 @@ use tokio::time::Instant;
 use super::load::{Gap, Load};
 use super::scene::{APP, ROLE, Scene};
 use crate::alone;
-use crate::support::{ControlPlane, Options, pod};
+use crate::support::{ControlPlane, Options, SOON, pod};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_control_plane_killed_under_load_finds_the_webhook_as_it_was() {
@@ -45,7 +45,7 @@ async fn a_control_plane_killed_under_load_finds_the_webhook_as_it_was() {
     }
     // Watched again: what is done now is undone.
     scene.delete_secret().await;
-    crate::support::eventually("the Secret again", super::scene::SOON, || async {
+    crate::support::eventually("the Secret again", SOON, || async {
         anyhow::ensure!(scene.secret("ca.crt").await? == authority, "another CA");
         Ok(())
     })

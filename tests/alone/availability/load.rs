@@ -8,8 +8,8 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-use super::scene::{APP, ROLE, SOON, Scene, role};
-use crate::support::{Namespace, eventually, pod};
+use super::scene::{APP, ROLE, Scene, role};
+use crate::support::{Namespace, SOON, eventually, pod};
 
 const WORKERS: usize = 4;
 

@@ -8,10 +8,10 @@ use axum::http::Request;
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 
-use super::scene::{SOON, Scene};
+use super::scene::Scene;
 use crate::alone;
 use crate::support::{
-    Connection, Launched, Reply, cluster_name, control_plane, eventually, free_port,
+    Connection, Launched, Reply, SOON, cluster_name, control_plane, eventually, free_port,
 };
 
 /// It has no certificate, so it listens for probes alone.

@@ -4,7 +4,6 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use futures::future::join_all;
@@ -18,14 +17,13 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+use crate::balancer::Balancer;
 use crate::support::{
-    Balancer, Builder, Connection, ControlPlane, Namespace, Reviewer, Webhook, apply,
-    client_config, cluster_name, eventually, grant_shipped, pod, shipped,
+    Builder, Connection, ControlPlane, Namespace, Reviewer, SOON, Webhook, apply, client_config,
+    cluster_name, eventually, grant_shipped, pod, shipped,
 };
 
 /// Generous: nothing is measured by it.
-pub const SOON: Duration = Duration::from_mins(1);
-
 /// The name of the Service, of the Secret and of the `ServiceAccount`.
 pub const NAME: &str = "pod-identity-webhook";
 

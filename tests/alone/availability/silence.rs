@@ -10,9 +10,9 @@ use serde_json::json;
 use tokio::time::sleep;
 
 use super::load::Load;
-use super::scene::{ROLE, SOON, Scene};
+use super::scene::{ROLE, Scene};
 use crate::alone;
-use crate::support::{Relay, Webhook, control_plane, eventually, pod};
+use crate::support::{Relay, SOON, Webhook, control_plane, eventually, pod};
 
 /// A `ServiceAccount` whose role changes while nobody hears of it.
 const MARKER: &str = "marker";

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::load::Load;
 use super::scene::{APP, ROLE, Scene, certificate_flags, role};
 use crate::alone;
-use crate::support::{control_plane, pod};
+use crate::support::{SOON, control_plane, pod};
 
 const ROUNDS: usize = 20;
 
@@ -40,20 +40,21 @@ async fn three_replicas_started_at_once_on_nothing_admit_the_first_pod() {
     eprintln!("measured: in {ROUNDS} rounds three replicas get calls within {longest:?}");
 }
 
-/// Leaves of 8 s, CAs of 24 s: the API server's clock is known to the second, and
-/// a leaf is replaced when it is due by all of that. The API server keeps its connections, so beside
-/// its calls each replica is called anew all the time, by the caBundle of then.
+/// Leaves of 24 s and CAs of 30 s, replaced when two thirds of that are over: a machine may be late by the last
+/// third. The API server keeps its connections, so beside its calls each replica is called anew all the time, by
+/// the caBundle of then.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rotation_every_few_seconds_loses_no_pod() {
     let _alone = alone().await;
     let seconds = std::env::var(SECONDS).map_or(30, |text| text.parse().expect(SECONDS));
-    let flags = certificate_flags(24, 8, 4);
+    let flags = certificate_flags(30, 24, 4);
     let scene = Scene::new(control_plane().await, &flags.each_ref().map(String::as_str)).await;
     let replicas = scene.start(3).await;
     let load = Load::start(&scene);
     let (mut leaves, mut authorities, mut handshakes) = (HashSet::new(), HashSet::new(), 0);
     let end = Instant::now() + Duration::from_secs(seconds);
-    while Instant::now() < end {
+    while Instant::now() < end || leaves.len() < 3 || authorities.len() < 2 {
+        assert!(Instant::now() < end + SOON, "{} leaves, {} CAs", leaves.len(), authorities.len());
         for replica in &replicas {
             let mut reviewer = scene.reviewer(replica).await.expect("a verified connection");
             let answer = reviewer.review(&scene.apps, &pod("direct", APP)).await;
@@ -73,7 +74,4 @@ async fn rotation_every_few_seconds_loses_no_pod() {
         record.slowest
     );
     record.assert_whole(&[]);
-    let expected = usize::try_from(seconds / 10).unwrap();
-    assert!(leaves.len() >= expected, "{} leaves", leaves.len());
-    assert!(authorities.len() * 3 >= expected, "{} CAs", authorities.len());
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use super::{accounts, from_file, is_well};
 use crate::alone;
-use crate::support::{Authority, Pair, Webhook, eventually};
+use crate::support::{Authority, Pair, SOON, Webhook, eventually};
 
 const NAMES: &[&str] = &["127.0.0.1", "localhost"];
 const HOUR: Duration = Duration::from_hours(1);
@@ -15,7 +15,7 @@ fn write(webhook: &Webhook, pair: &Pair) {
 }
 
 async fn unready_because(webhook: &Webhook, reason: &str) {
-    eventually("/readyz to say why", Duration::from_secs(20), || async {
+    eventually("/readyz to say why", SOON, || async {
         let reply = webhook.get_admin("/readyz").await?;
         anyhow::ensure!(reply.status == 503, "{}", reply.status);
         let text = reply.text();

@@ -1,13 +1,11 @@
 //! Ten thousand connections with nothing in them that makes sense.
 
-use std::time::Duration;
-
 use tokio::task::JoinSet;
 
 use super::raw::Raw;
 use super::{dialer, from_file, is_well};
 use crate::alone;
-use crate::support::{Dialer, Webhook, eventually};
+use crate::support::{Dialer, SOON, Webhook, eventually};
 
 const CONNECTIONS: usize = 10_000;
 /// One in this many comes as far as a TLS session.
@@ -69,7 +67,7 @@ async fn survives_ten_thousand_garbage_connections_without_a_trace() {
     for _ in 0..2 {
         a_round(&webhook).await;
         is_well(&webhook).await;
-        eventually("its files to be closed", Duration::from_secs(20), || async {
+        eventually("its files to be closed", SOON, || async {
             let now = webhook.process().open_files();
             anyhow::ensure!(now <= files, "{now} are open, {files} were");
             Ok(())

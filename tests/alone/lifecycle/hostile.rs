@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 use super::raw::Raw;
 use super::{dialer, from_file, is_well, review_body};
 use crate::alone;
-use crate::support::{Webhook, eventually};
+use crate::support::{SOON, Webhook, eventually};
 
 const HEAD: &str = "POST /mutate HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n";
 const LIMIT: usize = 64 << 10;
@@ -184,7 +184,7 @@ async fn bounds_the_memory_of_many_large_bodies_at_once() {
     let grown = most.saturating_sub(memory);
     eprintln!("{BODIES} bodies of {SIZE} bytes at once: at most {grown} KiB more than {memory}");
     assert!(grown < MOST_KIB, "{grown} KiB");
-    eventually("large bodies to be taken again", Duration::from_secs(20), || async {
+    eventually("large bodies to be taken again", SOON, || async {
         let large = " ".repeat(SIZE) + &review_body();
         let reply = webhook.send(crate::support::post("/mutate", large)).await?;
         anyhow::ensure!(reply.status == 200, "{}", reply.text());

@@ -4,8 +4,9 @@ use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 
+use super::transport::{Transport, Unanswered};
 use super::usual_request;
-use crate::support::{Reply, Transport, Unanswered, Webhook};
+use crate::support::{Reply, Webhook};
 
 /// One request and its answer.
 pub(crate) struct Answered {

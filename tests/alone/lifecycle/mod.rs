@@ -10,6 +10,7 @@ mod rolling;
 mod signals;
 mod stalled;
 mod start;
+mod transport;
 
 use crate::support::{Dialer, Webhook, accounts, from_file, pod, post, review};
 use axum::body::Bytes;

@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::task::JoinSet;
 
 use crate::alone;
+use crate::balancer::Balancer;
 use crate::support::{
-    Authority, Balancer, ControlPlane, Namespace, Pair, Registration, Scratch, Webhook,
-    control_plane, eventually, overlaid, pod, register,
+    Authority, ControlPlane, Namespace, Pair, Registration, SOON, Scratch, Webhook, control_plane,
+    eventually, overlaid, pod, register,
 };
 
 const ROLE: &str = "arn:aws:iam::111122223333:role/app";
@@ -36,7 +37,7 @@ impl Replicas<'_> {
             .await;
         let before = self.balancer.ready();
         self.balancer.add(&webhook);
-        eventually("the balancer to see the replica", Duration::from_secs(20), || async {
+        eventually("the balancer to see the replica", SOON, || async {
             webhook.process().check_running()?;
             anyhow::ensure!(self.balancer.ready() > before, "it is not ready");
             Ok(())
@@ -97,7 +98,7 @@ async fn loses_no_admission_when_both_replicas_are_restarted_in_turn() {
     for _ in 0..2 * ROUNDS {
         // The newest has been called before it is the only one.
         let before = made.load(Ordering::Relaxed);
-        eventually("pods to be created", Duration::from_secs(20), || async {
+        eventually("pods to be created", SOON, || async {
             let since = made.load(Ordering::Relaxed) - before;
             anyhow::ensure!(since >= 5 * WORKERS, "{since} were");
             Ok(())

@@ -1,6 +1,6 @@
 //! SIGTERM and SIGINT, under load and in the middle of requests.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rustix::fs::{CWD, Mode, mkfifoat};
 use serde_json::Value;
@@ -10,13 +10,11 @@ use super::load::{ask_until_nobody_listens, transport};
 use super::raw::Raw;
 use super::{accounts, dialer, from_file, is_well, review_body};
 use crate::alone;
-use crate::support::{Webhook, eventually};
-
-const LONG: Duration = Duration::from_secs(20);
+use crate::support::{SOON, Webhook, eventually};
 
 /// Waits until `/readyz` says why the process is not ready.
 async fn unready(webhook: &Webhook) {
-    eventually("/readyz to answer 503", LONG, || async {
+    eventually("/readyz to answer 503", SOON, || async {
         let reply = webhook.get_admin("/readyz").await?;
         anyhow::ensure!(reply.status == 503, "{}", reply.status);
         anyhow::ensure!(reply.text().contains("shutting down"), "{}", reply.text());
@@ -27,7 +25,7 @@ async fn unready(webhook: &Webhook) {
 
 async fn no_longer_listens(webhook: &Webhook) {
     let dialer = dialer(webhook);
-    eventually("the port to be closed", LONG, || async {
+    eventually("the port to be closed", SOON, || async {
         anyhow::ensure!(dialer.tcp().await.is_err(), "it listens");
         Ok(())
     })
@@ -54,12 +52,12 @@ async fn half_sent(webhook: &Webhook) -> (Raw, String) {
 async fn answers_every_request_sent_on_kept_connections_when_it_is_terminated_under_load() {
     const CLIENTS: usize = 32;
     let _alone = alone().await;
-    let (webhook, _folder) = from_file(&["--shutdown-delay=2s"]).await;
+    let (webhook, _folder) = from_file(&["--shutdown-delay=5s"]).await;
     let mut clients = JoinSet::new();
     for _ in 0..CLIENTS {
         clients.spawn(ask_until_nobody_listens(transport(&webhook)));
     }
-    eventually("all clients to be served", LONG, || async {
+    eventually("all clients to be served", SOON, || async {
         let served = webhook.log().iter().filter(|line| line.contains("mutated")).count();
         anyhow::ensure!(served > 10 * CLIENTS, "{served} requests were served");
         Ok(())
@@ -70,7 +68,7 @@ async fn answers_every_request_sent_on_kept_connections_when_it_is_terminated_un
     unready(&webhook).await;
     let unready = Instant::now();
     let answers = clients.join_all().await;
-    let status = webhook.process().wait(LONG).await.unwrap();
+    let status = webhook.process().wait(SOON).await.unwrap();
     assert_eq!(status.code(), Some(0));
     assert_eq!(drained(&webhook).await["cut"], 0);
 
@@ -102,7 +100,7 @@ async fn finishes_a_body_that_is_on_its_way_when_it_is_terminated() {
     let answer = client.read_to_end().await;
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     assert!(answer.contains("connection: close") && answer.contains("JSONPatch"), "{answer}");
-    let status = webhook.process().wait(LONG).await.unwrap();
+    let status = webhook.process().wait(SOON).await.unwrap();
     assert_eq!(status.code(), Some(0));
     let summary = drained(&webhook).await;
     assert_eq!((&summary["finished"], &summary["cut"]), (&1.into(), &0.into()), "{summary}");
@@ -124,13 +122,16 @@ async fn cuts_what_outlasts_the_timeout_says_so_and_succeeds() {
 #[tokio::test]
 async fn takes_an_interrupt_as_a_termination() {
     let _alone = alone().await;
-    let (webhook, _folder) = from_file(&["--shutdown-delay=1s"]).await;
+    let (webhook, _folder) = from_file(&["--shutdown-delay=1h"]).await;
     webhook.process().interrupt();
     unready(&webhook).await;
     is_well(&webhook).await;
-    assert_eq!(webhook.process().wait(LONG).await.unwrap().code(), Some(0));
     let line = webhook.logged("the signal", |line| line["message"] == "draining").await;
     assert_eq!(line["signal"], "SIGINT");
+
+    let (webhook, _folder) = from_file(&["--shutdown-delay=0s"]).await;
+    webhook.process().interrupt();
+    assert_eq!(webhook.process().wait(SOON).await.unwrap().code(), Some(0));
     drained(&webhook).await;
 }
 
@@ -148,10 +149,9 @@ async fn ends_at_once_at_a_second_signal() {
         } else {
             webhook.process().terminate();
         }
-        let again = Instant::now();
-        let status = webhook.process().wait(LONG).await.unwrap();
+        // Long before either of the flags lets it.
+        let status = webhook.process().wait(SOON).await.unwrap();
         assert_eq!(status.code(), Some(1), "a status of its own, not death by the signal");
-        assert!(again.elapsed() < Duration::from_secs(2), "{:?}", again.elapsed());
         assert_eq!(client.read_to_end().await, "");
         let says = |line: &Value| line["error"].as_str().is_some_and(|it| it.contains("at once"));
         webhook.logged("why", says).await;
@@ -169,9 +169,7 @@ async fn keeps_its_certificate_and_ends_at_once_where_a_fifo_takes_its_place() {
     let says = |line: &Value| line["error"].as_str().is_some_and(|it| it.contains("regular file"));
     webhook.logged("what is wrong with it", says).await;
     is_well(&webhook).await;
-    let begun = Instant::now();
     assert_eq!(webhook.stop().await.code(), Some(0));
-    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
 }
 
 #[tokio::test]
@@ -187,9 +185,8 @@ async fn ends_at_a_signal_while_it_still_starts() {
         .launch()
         .unwrap();
     let (_held, _) = metadata.accept().await.unwrap();
-    let begun = Instant::now();
     webhook.process().terminate();
-    let status = webhook.process().wait(LONG).await.unwrap();
-    assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+    let status = webhook.process().wait(SOON).await.unwrap();
+    // It would have failed had it waited for an answer.
     assert_eq!(status.code(), Some(0), "{}", webhook.log());
 }

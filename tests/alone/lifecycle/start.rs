@@ -9,17 +9,15 @@ use axum::http::Request;
 use super::{accounts, is_well};
 use crate::alone;
 use crate::support::{
-    Connection, ControlPlane, Options, Webhook, eventually, free_port, pod, poll,
+    Connection, ControlPlane, Options, SOON, Webhook, eventually, free_port, pod, poll,
 };
-
-const LONG: Duration = Duration::from_secs(20);
 
 /// Starts what is refused, and gives the one line that says why.
 async fn refused(args: &[String]) -> String {
     let launched = Webhook::builder().args(args).launch().unwrap();
-    let status = launched.process().wait(LONG).await.unwrap();
+    let status = launched.process().wait(SOON).await.unwrap();
     assert_eq!(status.code(), Some(1), "{args:?}: {}", launched.log());
-    let line = poll("the last line", LONG, || async {
+    let line = poll("the last line", SOON, || async {
         let log = launched.log();
         let line = log.lines().find(|line| line.contains("\"exiting\""));
         line.map(str::to_owned).ok_or_else(|| anyhow::anyhow!("it is not in {log}"))
@@ -108,7 +106,7 @@ async fn does_not_listen_before_it_has_a_certificate_and_ends_when_it_is_told_to
     ];
     let launched = Webhook::builder().args(args).launch().unwrap();
     let (https, admin) = ((Ipv4Addr::LOCALHOST, https).into(), (Ipv4Addr::LOCALHOST, admin).into());
-    let text = eventually("/readyz to answer", LONG, || async {
+    let text = eventually("/readyz to answer", SOON, || async {
         launched.process().check_running()?;
         let stream = tokio::net::TcpStream::connect::<std::net::SocketAddr>(admin).await?;
         let request = Request::get("/readyz?verbose").body(Bytes::new())?;

@@ -6,14 +6,14 @@ use serde_json::json;
 use std::time::Duration;
 
 use super::{ANNOTATED, ROLE, ROLE_ARN, metric, ready, role};
-use crate::support::{ControlPlane, Namespace, Options, eventually, pod};
+use crate::support::{ControlPlane, Namespace, Options, SOON, eventually, pod};
 
 #[tokio::test]
 async fn answers_for_known_service_accounts_while_the_api_server_is_away() {
     let control_plane = ControlPlane::start(Options::default()).await;
     let namespace = control_plane.namespace("away").await;
     namespace.service_account("known", ANNOTATED).await;
-    let webhook = ready(&control_plane, &[]).await;
+    let webhook = ready(&control_plane, &["--service-account-lookup-timeout=1s"]).await;
 
     control_plane.kill_api_server();
     for _ in 0..20 {
@@ -65,7 +65,7 @@ async fn sees_what_changed_and_what_went_while_its_version_expired() {
 
     let expired = |line: &serde_json::Value| line.to_string().contains("too old resource version");
     webhook.logged("that the version has expired", expired).await;
-    eventually("the changes", Duration::from_secs(30), || async {
+    eventually("the changes", SOON, || async {
         let changed = webhook.review(&namespace, &pod("app", "changes")).await;
         anyhow::ensure!(changed.role() == Some(format!("{ROLE}-2")), "{:?}", changed.role());
         Ok(())

@@ -2,11 +2,11 @@
 
 use anyhow::bail;
 use serde_json::json;
-use std::{path::Path, time::Duration};
+use std::path::Path;
 
 use super::{ANNOTATED, ROLE, ready, role};
 use crate::support::{
-    Authority, ControlPlane, Namespace, Options, Pair, Registration, Scratch, Webhook,
+    Authority, ControlPlane, Namespace, Options, Pair, Registration, SOON, Scratch, Webhook,
     control_plane, eventually, free_port, pod,
 };
 
@@ -62,7 +62,7 @@ async fn refusal(control_plane: &ControlPlane, webhook: &Webhook) -> String {
     let namespace = namespace_with_app(control_plane).await;
     let registration = Registration { failure_policy: FAIL, ..Registration::default() };
     webhook.store_registration(control_plane, &namespace, registration).await;
-    eventually("the API server to call the webhook", Duration::from_secs(30), || async {
+    eventually("the API server to call the webhook", SOON, || async {
         match namespace.admit_pod(&pod("app", "app"), true).await {
             Ok(admitted) if role(&admitted.object).is_some() => bail!("it was mutated"),
             Ok(_) => bail!("it was admitted without a call"),

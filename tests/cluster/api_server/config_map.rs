@@ -3,12 +3,9 @@
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::{Value, json};
-use std::time::Duration;
 
 use super::{metric, ready, role};
-use crate::support::{Namespace, control_plane, eventually, grant_shipped, pod};
-
-const SOON: Duration = Duration::from_secs(10);
+use crate::support::{Namespace, SOON, control_plane, eventually, grant_shipped, pod};
 
 async fn apply(home: &Namespace, config: &str) {
     let object = json!({

@@ -1,9 +1,7 @@
 //! EKS Pod Identity's container credentials, from a file that changes.
 
-use std::time::Duration;
-
 use super::{ANNOTATED, registered, role};
-use crate::support::{Scratch, control_plane, eventually, pod};
+use crate::support::{SOON, Scratch, control_plane, eventually, pod};
 
 #[tokio::test]
 async fn follows_the_container_credentials_file_while_it_runs() {
@@ -20,7 +18,7 @@ async fn follows_the_container_credentials_file_while_it_runs() {
     let listed =
         format!(r#"{{"identities":[{{"namespace":"{namespace}","serviceAccount":"app"}}]}}"#);
     folder.write("identities.json", &listed).unwrap();
-    let stored = eventually("container credentials", Duration::from_secs(10), || async {
+    let stored = eventually("container credentials", SOON, || async {
         let stored = namespace.admit_pod(&pod("app", "app"), true).await?.object;
         anyhow::ensure!(role(&stored).is_none(), "it has a role still");
         Ok(stored)

@@ -4,11 +4,10 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{ListParams, Patch, PatchParams};
 use serde_json::{Value, json};
-use std::time::Duration;
 
 use super::{ANNOTATED, ready, registered, with_identity};
 use crate::support::{
-    ControlPlane, Injector, Options, Registration, control_plane, eventually, overlaid, pod,
+    ControlPlane, Injector, Options, Registration, SOON, control_plane, eventually, overlaid, pod,
 };
 
 #[tokio::test]
@@ -63,7 +62,7 @@ async fn gives_the_role_to_the_pods_of_a_deployment() {
         "spec": {"replicas": 3, "selector": {"matchLabels": labels}, "template": template},
     });
     namespace.create_object::<Deployment>(&deployment).await.unwrap();
-    let made = eventually("three pods", Duration::from_secs(30), || async {
+    let made = eventually("three pods", SOON, || async {
         let pods = namespace.api::<Pod>().list(&ListParams::default()).await?.items;
         anyhow::ensure!(pods.len() == 3, "{} pods", pods.len());
         Ok(pods)

@@ -4,9 +4,10 @@ use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::PostParams;
 use serde_json::{Value, json};
 
+use super::in_the_wild::in_the_wild;
 use super::{ANNOTATED, ROLE, ROLE_ARN, metric, role};
 use crate::support::{
-    Builder, ControlPlane, Namespace, Registration, Webhook, apply, control_plane, in_the_wild, pod,
+    Builder, ControlPlane, Namespace, Registration, Webhook, apply, control_plane, pod,
 };
 
 const NAME: &str = "pod-identity-webhook";

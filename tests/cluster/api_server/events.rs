@@ -3,10 +3,9 @@
 use k8s_openapi::api::core::v1::{Event, ServiceAccount};
 use kube::api::{ListParams, Patch, PatchParams};
 use serde_json::json;
-use std::time::Duration;
 
 use super::{ROLE, ROLE_ARN, metric, ready};
-use crate::support::{ControlPlane, Namespace, Options, Webhook, eventually, pod};
+use crate::support::{ControlPlane, Namespace, Options, SOON, Webhook, eventually, pod};
 
 /// An annotation that is not the one, though it looks like it.
 const ALMOST: &str = "eks.amazon.com/role-arn";
@@ -72,7 +71,7 @@ async fn settled(replicas: &[Webhook], times: usize) -> Vec<String> {
     let mut pages = Vec::new();
     for replica in replicas {
         let what = format!("{times} Events sent or found");
-        let page = eventually(&what, Duration::from_secs(20), || async {
+        let page = eventually(&what, SOON, || async {
             let page = replica.metrics().await;
             let tried = metric(&page, "pod_identity_events_total");
             anyhow::ensure!(tried >= times, "{tried}");

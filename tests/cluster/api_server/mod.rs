@@ -8,6 +8,7 @@ mod containers;
 mod drop_in;
 mod events;
 mod freshness;
+mod in_the_wild;
 mod manifests;
 mod reviews;
 mod rights;

@@ -1,10 +1,11 @@
 //! The shipped rights and nothing else.
 
 use serde_json::{Value, json};
-use std::time::Duration;
 
 use super::{ANNOTATED, ROLE, ROLE_ARN, metric, role};
-use crate::support::{ControlPlane, Webhook, apply, control_plane, eventually, grant_shipped, pod};
+use crate::support::{
+    ControlPlane, SOON, Webhook, apply, control_plane, eventually, grant_shipped, pod,
+};
 
 #[tokio::test]
 async fn works_with_the_shipped_rights_and_nothing_else() {
@@ -75,7 +76,7 @@ async fn is_not_ready_and_says_why_without_any_right_until_it_has_them() {
     assert_eq!(answer.reply.status, 503);
     assert!(answer.reply.text().contains(MISSING), "{}", answer.reply.text());
     // It goes on trying, and does not repeat itself.
-    eventually("the third attempt", Duration::from_secs(20), || async {
+    eventually("the third attempt", SOON, || async {
         let errors = r#"pod_identity_watch_errors_total{resource="service-accounts"}"#;
         anyhow::ensure!(metric(&webhook.metrics().await, errors) >= 3, "fewer");
         Ok(())

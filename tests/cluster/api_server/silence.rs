@@ -9,7 +9,7 @@ use pod_identity_webhook::identity_sources::{Caller, Options, ServiceAccounts, S
 use serde_json::json;
 
 use super::{ANNOTATED, ROLE_ARN};
-use crate::support::{Relay, control_plane, eventually};
+use crate::support::{Relay, SOON, control_plane, eventually};
 
 /// Far shorter than bookmarks take, so that the watch is made anew on a quiet cluster too.
 const SILENCE: Duration = Duration::from_secs(3);
@@ -48,7 +48,7 @@ async fn makes_a_watch_anew_whose_connection_died_and_misses_nothing() {
     let api = namespace.api::<ServiceAccount>();
     api.patch("app", &PatchParams::default(), &Patch::Merge(&annotation)).await.unwrap();
     let key = injection::identity::Key { namespace: namespace.name(), name: "app" };
-    eventually("the change, by a new watch", Duration::from_secs(30), || async {
+    eventually("the change, by a new watch", SOON, || async {
         let lookup = format!("{:?}", accounts.resolve(key, Caller::default()).await);
         anyhow::ensure!(lookup.contains(other), "{lookup}");
         Ok(())

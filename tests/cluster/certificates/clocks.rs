@@ -13,8 +13,8 @@ use jiff::{SignedDuration, Timestamp};
 use pod_identity_webhook::certificate_controller::{issue_authority, issue_leaf};
 use serde_json::{Map, Value, json};
 
-use super::scene::{SERVICE, SOON, Scene};
-use crate::support::{Authority, Scratch, Webhook, eventually};
+use super::scene::{SERVICE, Scene};
+use crate::support::{Authority, SOON, Scratch, Webhook, eventually};
 
 const YEAR: SignedDuration = SignedDuration::from_hours(370 * 24);
 

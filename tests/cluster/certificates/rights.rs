@@ -7,6 +7,7 @@ use kube::api::{DeleteParams, PostParams};
 use serde_json::{Value, json};
 
 use super::scene::{Replica, Scene};
+use crate::support::SOON;
 
 impl Scene {
     /// A replica that runs as the namespace's `default` `ServiceAccount`.
@@ -89,7 +90,7 @@ async fn the_rights_that_are_asked_for_are_enough() {
     let replica = scene.start_with_own_rights().await;
     scene.all_ready(std::slice::from_ref(&replica)).await;
     scene.delete_secret().await;
-    crate::support::eventually("the Secret again", super::scene::SOON, || async {
+    crate::support::eventually("the Secret again", SOON, || async {
         scene.state().await.map(drop)
     })
     .await;

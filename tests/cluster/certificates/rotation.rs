@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::scene::Scene;
+use crate::support::SOON;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn three_replicas_started_on_nothing_agree_on_one_ca_twenty_times() {
@@ -34,29 +35,30 @@ async fn three_replicas_started_on_nothing_agree_on_one_ca_twenty_times() {
     eprintln!("measured: three replicas ready within {longest:?} of their start");
 }
 
-/// Leaves of 4 s and CAs of 12 s, for 30 s: at every moment each replica has a
+/// Leaves of 18 s and CAs of 24 s, replaced when two thirds of that are over: a
+/// machine may be late by the last third. At every moment each replica has a
 /// leaf, and the caBundles stored after it was looked at verify it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rotation_every_few_seconds_leaves_no_gap() {
     let seconds = Duration::from_secs;
-    let lifetimes = Lifetimes::new(seconds(12), seconds(4), seconds(1)).unwrap();
+    let lifetimes = Lifetimes::new(seconds(24), seconds(18), seconds(4)).unwrap();
     let scene = Scene::new("rotation", lifetimes).await;
     let replicas = [scene.start(), scene.start(), scene.start()];
     scene.all_ready(&replicas).await;
 
     let (mut leaves, mut authorities) = (HashSet::new(), HashSet::new());
-    let (mut checks, end) = (0, Instant::now() + seconds(30));
-    while Instant::now() < end {
+    let (mut checks, end) = (0, Instant::now() + 2 * SOON);
+    while leaves.len() < 4 || authorities.len() < 2 {
+        assert!(Instant::now() < end, "{} leaves, {} CAs", leaves.len(), authorities.len());
         for (number, replica) in replicas.iter().enumerate() {
+            let looked = Timestamp::now();
             let leaf = replica.leaf().unwrap_or_else(|| {
                 panic!("replica {number} has no leaf: {:?}", replica.problems())
             });
             let certificate = leaf.certificate();
-            // It may end while it is checked.
-            if let Err(error) = scene.verify(&leaf).await {
-                let now = Timestamp::now();
-                let late = certificate.not_after().duration_since(now);
-                panic!("replica {number} at {now}, {late} before the end: {error:#}");
+            if let Err(error) = scene.verify_at(&leaf, looked).await {
+                let late = certificate.not_after().duration_since(looked);
+                panic!("replica {number} at {looked}, {late} before the end: {error:#}");
             }
             checks += 1;
             leaves.insert(certificate.der().to_vec());
@@ -69,8 +71,6 @@ async fn rotation_every_few_seconds_leaves_no_gap() {
         leaves.len(),
         authorities.len()
     );
-    assert!(leaves.len() >= 6, "{} leaves", leaves.len());
-    assert!(authorities.len() >= 3, "{} CAs", authorities.len());
     for replica in &replicas {
         assert!(replica.ready(), "{:?}", replica.problems());
     }

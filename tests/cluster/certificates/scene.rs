@@ -2,7 +2,6 @@
 //! replicas that manage its certificates.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use certificates::{Bundle, Leaf, Lifetimes, Names, Params, SecretView, State};
@@ -17,9 +16,8 @@ use pod_identity_webhook::crypto;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
-use crate::support::{ControlPlane, Namespace, control_plane, eventually};
+use crate::support::{ControlPlane, Namespace, SOON, control_plane, eventually};
 
-pub const SOON: Duration = Duration::from_secs(30);
 pub const SERVICE: &str = "pod-identity-webhook";
 
 pub struct Scene {
@@ -118,10 +116,15 @@ impl Scene {
 
     /// Whether both stored caBundles verify the leaf now.
     pub async fn verify(&self, leaf: &Leaf) -> anyhow::Result<()> {
+        self.verify_at(leaf, Timestamp::now()).await
+    }
+
+    /// Whether both caBundles, as they are stored now, verify the leaf at this time.
+    pub async fn verify_at(&self, leaf: &Leaf, at: Timestamp) -> anyhow::Result<()> {
         let name = self.params.names.server_name();
         for bundle in self.bundles().await? {
             let (leaf, bundle) = (leaf.certificate(), Bundle::parse(&bundle));
-            let verified = bundle.verifies(leaf, &name, Timestamp::now(), crypto::CERTIFICATES);
+            let verified = bundle.verifies(leaf, &name, at, crypto::CERTIFICATES);
             ensure!(verified, "{leaf:?} is not verified by {bundle:?}");
         }
         Ok(())

@@ -22,11 +22,10 @@ use tokio::time::interval;
 
 use super::values::arguments;
 use crate::support::{
-    ControlPlane, Helm, Namespace, Webhook, chart, control_plane, eventually, free_port, overlaid,
-    pod,
+    ControlPlane, Helm, Namespace, SOON, Webhook, chart, control_plane, eventually, free_port,
+    overlaid, pod,
 };
 
-const SOON: Duration = Duration::from_mins(1);
 const APP: &str = "app";
 const ROLE: &str = "arn:aws:iam::111122223333:role/app";
 
@@ -67,10 +66,10 @@ async fn keeps_the_ca_and_every_pod_its_role(
     assert_eq!(bundle.len(), 1, "one entry");
 
     let pods = scene.create_pods();
-    let closed = ["--set", "failClosed.enabled=true,webhook.timeoutSeconds=5,commonLabels.a=b"];
+    let closed = ["--set", "failClosed.enabled=true,webhook.timeoutSeconds=29,commonLabels.a=b"];
     scene.helm(&new, "upgrade", &[&closed, how].concat()).await;
     let stored = scene.webhooks().await.unwrap();
-    assert_eq!(stored[0].timeout_seconds, Some(5), "the upgrade did something");
+    assert_eq!(stored[0].timeout_seconds, Some(29), "the upgrade did something");
     let entries: Vec<_> = stored.iter().map(|entry| entry.name.as_str()).collect();
     let suffix = "pod-identity-webhook.amazonaws.com";
     let expected = ["", "namespace.required.", "pod.required."].map(|it| format!("{it}{suffix}"));
@@ -172,6 +171,8 @@ impl<'a> Scene<'a> {
         let mut args = vec![command, self.release()];
         let values = [
             format!("service.port={}", self.port),
+            // What is late on a busy machine is not lost.
+            "webhook.timeoutSeconds=30".to_owned(),
             format!("webhook.namespaceSelector.matchLabels.release={}", self.release()),
         ]
         .join(",");

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 use anyhow::ensure;
 use k8s_openapi::api::core::v1::ConfigMap;
@@ -13,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::same::pod_labels;
 use super::values::{NAME, one, project, values, values_files};
-use crate::support::{ControlPlane, Helm, accepted, apply, chart, control_plane, eventually};
+use crate::support::{ControlPlane, Helm, SOON, accepted, apply, chart, control_plane, eventually};
 
 #[test]
 fn has_the_version_of_the_program() {
@@ -230,7 +229,7 @@ async fn define_resources(control_plane: &ControlPlane) {
         );
         let resource = ApiResource::from_gvk_with_plural(&kind, &text(&spec["names"]["plural"]));
         apply(control_plane, definition).await;
-        eventually("the new kind", Duration::from_secs(30), || async {
+        eventually("the new kind", SOON, || async {
             let api: Api<DynamicObject> = Api::all_with(control_plane.client(), &resource);
             ensure!(api.list(&kube::api::ListParams::default()).await?.items.is_empty());
             Ok(())

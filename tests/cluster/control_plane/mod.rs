@@ -4,11 +4,10 @@ use std::{
     env,
     io::{BufRead as _, BufReader},
     process::{Command, Stdio},
-    time::Duration,
 };
 
 use crate::support::{
-    ControlPlane, Injector, Options, Registration, control_plane, eventually, overlaid, pod,
+    ControlPlane, Injector, Options, Registration, SOON, control_plane, eventually, overlaid, pod,
     process_is_gone,
 };
 use anyhow::ensure;
@@ -20,8 +19,6 @@ use k8s_openapi::api::{
 };
 use kube::{Api, api::ListParams};
 use serde_json::{Value, json};
-
-const SOON: Duration = Duration::from_secs(30);
 
 /// Makes `helper_holds_a_control_plane` do its work.
 const HELPER: &str = "POD_IDENTITY_TEST_HELPER";

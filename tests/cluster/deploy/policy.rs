@@ -14,8 +14,8 @@ use serde_json::{Value, json};
 
 use super::fields::{Fate, fields, metadata, metadata_fates, places, pointer};
 use super::kubectl::Kubectl;
-use super::replica::{DENIED, Replica, SOON, Tried, token_secret};
-use crate::support::{ControlPlane, Scratch, apply, control_plane, eventually, overlaid};
+use super::replica::{DENIED, Replica, Tried, token_secret};
+use crate::support::{ControlPlane, SOON, Scratch, apply, control_plane, eventually, overlaid};
 
 /// `fail-closed` in another namespace and by other names, as kustomize gives them. RBAC's names it does not change.
 fn renamed(control_plane: &ControlPlane, suffix: &str) -> Replica {

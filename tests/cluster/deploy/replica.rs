@@ -1,7 +1,5 @@
 //! What a replica that was taken over may try: requests with the rights of its `ServiceAccount`.
 
-use std::time::Duration;
-
 use anyhow::{Context as _, ensure};
 use axum::http::{Method, Request};
 use http_body_util::BodyExt as _;
@@ -10,9 +8,8 @@ use kube::client::Body;
 use serde_json::{Value, json};
 
 use super::cluster::Cluster;
-use crate::support::eventually;
+use crate::support::{SOON, eventually};
 
-pub const SOON: Duration = Duration::from_secs(30);
 const CONFIGURATIONS: &str = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations";
 
 /// Says that it was refused by a policy, not for what it lacks.

@@ -15,7 +15,7 @@ use crate::support::{Scratch, control_plane};
 
 /// The places of texts that a check reads, and that are no secret. Whoever adds one says why the
 /// check needs it (docs/diagnosis.md lists them).
-const KEPT: [&str; 27] = [
+const KEPT: [&str; 28] = [
     // Which pod, and when it came.
     "pod.metadata.creationTimestamp",
     // Which container mounts what, and where; what is a volume of the webhook's.
@@ -32,6 +32,7 @@ const KEPT: [&str; 27] = [
     "pod.spec.os.name",
     "pod.status.phase",
     // The AWS variables that are no secret.
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
     "AWS_REGION",
     "AWS_ROLE_ARN",
     "AWS_WEB_IDENTITY_TOKEN_FILE",

@@ -15,7 +15,7 @@ use crate::support::{
     post, review,
 };
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 pub struct Contestant {
     process: Process,

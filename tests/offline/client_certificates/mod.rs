@@ -1,8 +1,8 @@
 //! The program with `--client-ca-file`, off a cluster: who may call it, and what becomes of the others.
 
 use crate::support::{
-    Authority, Connection, Pair, Reply, Scratch, Webhook, client_config, eventually, pod, post,
-    review,
+    Authority, Connection, Pair, Reply, SOON, Scratch, Webhook, client_config, eventually, pod,
+    post, review,
 };
 use axum::{body::Bytes, http::Request};
 use rustls::version::{TLS12, TLS13};
@@ -11,7 +11,6 @@ use serde_json::Value;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
-use std::time::Duration;
 
 const ACCOUNTS: &str = "\
 apiVersion: v1
@@ -178,14 +177,14 @@ async fn follows_the_file_with_the_authorities_and_keeps_the_last_good_ones() {
 
     // Both while the API server is given the new certificate, then the new one alone.
     folder.write("clients.crt", format!("{}{}", old.pem(), new.pem())).unwrap();
-    eventually("the new authority", Duration::from_secs(20), async || {
+    eventually("the new authority", SOON, async || {
         anyhow::ensure!(mutated(&webhook, Some(&of_new)).await?);
         Ok(())
     })
     .await;
     assert!(mutated(&webhook, Some(&of_old)).await.unwrap());
     folder.write("clients.crt", new.pem()).unwrap();
-    eventually("the end of the old authority", Duration::from_secs(20), async || {
+    eventually("the end of the old authority", SOON, async || {
         anyhow::ensure!(mutated(&webhook, Some(&of_old)).await.is_err());
         Ok(())
     })

@@ -6,11 +6,12 @@ mod role_names;
 mod shell_lines;
 mod silent_api_server;
 
-use crate::support::{ACCOUNTS, Reply, Scratch, Webhook, eventually, from_file, pod, post, review};
+use crate::support::{
+    ACCOUNTS, Reply, SOON, Scratch, Webhook, eventually, from_file, pod, post, review,
+};
 use axum::body::Bytes;
 use axum::http::Request;
 use serde_json::{Value, json};
-use std::time::Duration;
 
 async fn answer(webhook: &Webhook, request: Request<Bytes>) -> Reply {
     let reply = webhook.send(request).await;
@@ -41,7 +42,7 @@ async fn mutates_a_pod_of_a_service_account_in_a_file() {
 async fn follows_the_file_of_service_accounts() {
     let (webhook, folder) = from_file(&[]).await;
     folder.write("accounts.yaml", ACCOUNTS.replace("role/app", "role/other")).unwrap();
-    eventually("the other role", Duration::from_secs(10), || async {
+    eventually("the other role", SOON, || async {
         let reply = webhook.send(post("/mutate", review_of(&pod("app", "app")))).await?;
         let patch = reply.json()?["response"]["patch"].as_str().unwrap_or_default().to_owned();
         let patch = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, patch)?;
@@ -153,7 +154,7 @@ async fn logs_some_of_many_bad_requests_counts_all_and_keeps_the_line_of_every_a
         assert_eq!(reply.status, 200);
     }
     // Each second brings one more line, and with it the count of those without one.
-    eventually("a line with a count", Duration::from_secs(20), || async {
+    eventually("a line with a count", SOON, || async {
         answer(&webhook, post("/mutate", "[]".to_owned())).await;
         let counted = webhook.log().iter().any(|line| line.contains("\"unlogged\":"));
         anyhow::ensure!(counted, "no such line");
@@ -175,7 +176,7 @@ async fn logs_some_of_many_bad_requests_counts_all_and_keeps_the_line_of_every_a
     let unlogged = value("pod_identity_bad_requests_unlogged_total");
     assert!(counted > EACH);
     // A line is written before it is read here.
-    eventually("every bad request logged or counted", Duration::from_secs(20), || async {
+    eventually("every bad request logged or counted", SOON, || async {
         let log = webhook.log();
         let logged = log.iter().filter(|line| line.contains("\"bad-request\"")).count();
         anyhow::ensure!(unlogged + logged == counted, "{unlogged} + {logged} of {counted}");

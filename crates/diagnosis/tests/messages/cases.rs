@@ -69,6 +69,19 @@ fn refused(facts: &mut Facts, why: &str) {
     }));
 }
 
+/// The name of the webhook's entry.
+const THIS: &str = "pod-identity-webhook.amazonaws.com";
+
+fn denial(webhook: &str) -> String {
+    format!("admission webhook \"{webhook}\" denied the request: REASON")
+}
+
+fn call(why: &str) -> String {
+    format!(
+        "Internal error occurred: failed calling webhook \"{THIS}\": failed to call webhook: {why}"
+    )
+}
+
 fn service(facts: &mut Facts, ready_endpoints: Fact<usize>, certificate: Fact<String>) {
     facts.probes = probed(Probe::Service { ready_endpoints, certificate });
 }
@@ -88,6 +101,7 @@ pub(crate) const CASES: &[Case] = &[
     ("api-server", "its version is not given", |f, _| f.version = Fact::NotAsked),
     ("api-server", "the credentials are rejected", |f, _| f.version = denied(ReasonKind::Unauthorized)),
     ("api-server", "a right is missing", |f, _| f.version = denied(ReasonKind::Forbidden)),
+    ("api-server", "what was saved can't be used", |f, _| f.version = denied(ReasonKind::Evidence)),
     ("api-server", "the request fails", |f, _| f.version = why()),
 
     ("webhook-registered", "an entry has the rule", |_, _| {}),
@@ -106,6 +120,8 @@ pub(crate) const CASES: &[Case] = &[
     ("webhook-selectors", "it fails open", |f, _| entry(f)["failurePolicy"] = "Ignore".into()),
     ("webhook-selectors", "it has matchConditions", |f, _| entry(f)["matchConditions"] = json!([{"name": "x"}])),
     ("webhook-selectors", "the namespace is not known", |f, _| f.namespace = why()),
+    ("webhook-selectors", "the namespace is not given", |f, _| f.namespace = Fact::NotAsked),
+    ("webhook-selectors", "the list is not known", |f, _| f.webhooks = why()),
     ("webhook-selectors", "an unknown operator", |f, _| {
         selecting(f, json!({"matchExpressions": [{"key": "a", "operator": "Gt"}]}));
     }),
@@ -152,7 +168,11 @@ pub(crate) const CASES: &[Case] = &[
     ("webhook-chain", "by URL: it does not", |f, _| f.probes = probed(Probe::Untrusted("REASON".to_owned()))),
     ("webhook-chain", "by URL: no connection", |f, _| f.probes = probed(Probe::Unreachable("REASON".to_owned()))),
     ("webhook-chain", "no caBundle", |f, _| entry(f)["clientConfig"]["caBundle"] = Value::Null),
-    ("webhook-chain", "the Secret is not known", |f, _| service(f, Fact::Known(1), why())),
+    ("webhook-chain", "the Secret is not known, but pods are mutated", |f, _| service(f, Fact::Known(1), why())),
+    ("webhook-chain", "the Secret is not known", |f, _| {
+        service(f, Fact::Known(1), why());
+        f.dry_run = Fact::NotAsked;
+    }),
     ("webhook-chain", "the Secret is empty", |f, _| service(f, Fact::Known(1), Fact::Known(String::new()))),
     ("webhook-chain", "the certificate has expired", |f, _| f.subject.at = 4_102_444_800),
     ("webhook-chain", "the time is out of range", |f, _| f.subject.at = i64::MAX),
@@ -178,6 +198,10 @@ pub(crate) const CASES: &[Case] = &[
     ("role-annotation", "the ServiceAccount is not known", |f, _| {
         (f.service_account, f.dry_run) = (why(), Fact::NotAsked);
     }),
+    ("role-annotation", "none, and the ConfigMap is not known", |f, _| {
+        annotated(f, &json!({}));
+        f.config_map = why();
+    }),
     ("role-annotation", "the ServiceAccount is not given", |f, _| {
         (f.service_account, f.dry_run) = (Fact::NotAsked, Fact::NotAsked);
     }),
@@ -186,6 +210,19 @@ pub(crate) const CASES: &[Case] = &[
     ("dry-run", "no credentials", |f, _| admitted(f, bare_pod())),
     ("dry-run", "another role", |f, _| admitted(f, with_role(pod("test"), OTHER_ROLE))),
     ("dry-run", "rejected by a webhook", |f, _| refused(f, "admission webhook \"x\" denied the request: REASON")),
+    ("dry-run", "denied by this webhook", |f, _| refused(f, &denial(THIS))),
+    ("dry-run", "denied by a webhook, of which it is not known whose it is", |f, _| {
+        f.webhooks = why();
+        refused(f, &denial("x"));
+    }),
+    ("dry-run", "no answer in time", |f, _| refused(f, &call("context deadline exceeded"))),
+    ("dry-run", "no pod listens", |f, _| refused(f, &call("connect: connection refused"))),
+    ("dry-run", "no Service", |f, _| refused(f, &call("service \"pod-identity-webhook\" not found"))),
+    ("dry-run", "another certificate", |f, _| refused(f, &call("x509: certificate signed by unknown authority"))),
+    ("dry-run", "an odd answer", |f, _| refused(f, &call("expected webhook response of AdmissionReview"))),
+    ("dry-run", "side effects", |f, _| refused(f, &format!("admission webhook \"{THIS}\" does not support dry run"))),
+    ("dry-run", "a quota", |f, _| refused(f, "pods \"a\" is forbidden: exceeded quota: all")),
+    ("dry-run", "a Pod Security level", |f, _| refused(f, "pods \"a\" is forbidden: violates PodSecurity \"restricted:latest\"")),
     ("dry-run", "rejected by a policy", |f, _| refused(f, "REASON")),
     ("dry-run", "no pod", |f, _| f.dry_run = Fact::Absent),
     ("dry-run", "it is not known", |f, _| f.dry_run = why()),
@@ -265,6 +302,7 @@ pub(crate) const CASES: &[Case] = &[
     ("audience", "not a client ID", |f, _| clients(f, &["vault"])),
     ("audience", "a client ID with white space", |f, _| clients(f, &[" sts.amazonaws.com"])),
     ("audience", "no client IDs", |f, _| f.provider = Fact::NotAsked),
+    ("audience", "the provider is not known", |f, _| f.provider = why()),
     ("audience", "no client IDs, and misspelt", |f, _| {
         f.provider = Fact::NotAsked;
         let mut misspelt = pod("test");

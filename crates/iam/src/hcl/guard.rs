@@ -7,7 +7,7 @@ use crate::place::{Position, Source};
 /// thread may have.
 const DEEPEST: usize = 40;
 /// The parser compares each key of an object with all before it.
-const MOST_MEMBERS: usize = 2000;
+const MOST_MEMBERS: usize = 1000;
 /// The parser's memory is many times the text.
 const LARGEST: usize = 1 << 20;
 

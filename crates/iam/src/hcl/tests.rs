@@ -30,7 +30,7 @@ fn an_object_or_a_file_has_a_maximum() {
     let members: Vec<String> = (0..3000).map(|n| format!("k{n} = 1\n")).collect();
     let members = members.concat();
     let error = read(&Source::new(&format!("a = {{\n{members}}}"))).expect_err("too many");
-    assert!(error.reason.contains("2000 members"), "{}", error.reason);
+    assert!(error.reason.contains("1000 members"), "{}", error.reason);
     let error = read(&Source::new(&"#".repeat((1 << 20) + 1))).expect_err("too large");
     assert!(error.reason.contains("maximum for HCL"), "{}", error.reason);
 }

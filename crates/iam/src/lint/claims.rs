@@ -2,19 +2,17 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{audience, shown, together};
+use super::subject::SUBJECT;
+use super::{audience, shown, subject, together};
 use crate::condition::{Operator, Test};
 use crate::finding::{Code, Finding};
 use crate::glob::is_glob;
 use crate::near::nearest;
 use crate::partition::AUDIENCE;
-use crate::placeholder;
 use crate::policy::{Condition, Effect, Statement, Text, UNKNOWN};
 use crate::provider::ProviderArn;
 use crate::quotes::is_invisible;
 use crate::write::{list, member, object, text as quoted};
-
-const SUBJECT: &str = "system:serviceaccount:";
 
 /// A condition key of a provider, taken apart.
 #[derive(Clone, Copy)]
@@ -284,53 +282,8 @@ fn subjects(condition: &Condition, key: Key<'_>) -> Vec<Finding> {
         return found;
     }
     let is_like = Operator::parse(&condition.operator.value).is_ok_and(Operator::takes_wildcards);
-    found.extend(condition.values.iter().filter_map(|value| subject(is_like, key, value)));
+    found.extend(condition.values.iter().filter_map(|value| subject::check(is_like, key, value)));
     found
-}
-
-fn subject(is_like: bool, key: Key<'_>, value: &Text) -> Option<Finding> {
-    let text = value.as_str();
-    if is_like
-        && matches!(
-            text,
-            "*" | "system:*" | "system:serviceaccount:*" | "system:serviceaccount:*:*"
-        )
-    {
-        let message =
-            format!("{} lets every ServiceAccount in the cluster assume this role", shown(text));
-        let fix = quoted(&format!("{SUBJECT}NAMESPACE:*"));
-        return Some(Finding::new(Code::SubjectTooWide, value.at, message).fixed(fix));
-    }
-    let is_open = !value.is_known() || text.contains("${");
-    let lower = text.trim().to_ascii_lowercase();
-    if is_open || !is_attempt(&lower, key.provider) {
-        return None;
-    }
-    let squeezed = squeezed(key, text);
-    let parts: Vec<&str> = squeezed.split(':').collect();
-    let is_whole =
-        squeezed.starts_with(SUBJECT) && (parts.len() == 4 || (is_glob(text) && parts.len() <= 4));
-    if is_whole && let Some(part) = parts[2..].iter().find(|part| is_shouted(part)) {
-        return Some(placeholder::unfilled(part, value.at));
-    }
-    if is_whole && parts[2..].iter().all(|part| is_name(part)) {
-        return None;
-    }
-    let message = format!(
-        "{} is not a ServiceAccount's subject: it must be exactly {SUBJECT}NAMESPACE:NAME",
-        shown(text)
-    );
-    let finding = Finding::new(Code::SubjectMalformed, value.at, message);
-    Some(match mended_subject(&squeezed) {
-        Some(mended) => finding.fixed(quoted(&mended)),
-        None => finding,
-    })
-}
-
-/// `NAMESPACE`, which no namespace can be called.
-fn is_shouted(part: &str) -> bool {
-    part.starts_with(|c: char| c.is_ascii_uppercase())
-        && part.chars().all(|c| c.is_ascii_uppercase() || "_-".contains(c))
 }
 
 /// The condition with its values under another claim.
@@ -348,30 +301,6 @@ fn under_claim(condition: &Condition, key: Key<'_>, claim: &str) -> String {
 /// The operator that takes wildcards in the place of one that does not.
 fn like(operator: &str) -> &'static str {
     if operator.contains("Not") { "StringNotLike" } else { "StringLike" }
-}
-
-/// Whether it was meant to be a `ServiceAccount`'s: other providers have
-/// subjects of their own.
-fn is_attempt(lower: &str, provider: &str) -> bool {
-    lower.contains("serviceaccount")
-        || lower.contains("service-account")
-        || lower.starts_with("system:")
-        || (provider.starts_with("oidc.eks.") && !is_glob(lower))
-}
-
-fn is_name(part: &str) -> bool {
-    !part.is_empty()
-        && part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.*?".contains(c))
-        || part.contains(['[', '<', '$', '_']) && !part.contains(':')
-}
-
-fn mended_subject(text: &str) -> Option<String> {
-    let parts: Vec<&str> = text.trim().split([':', '/']).filter(|part| !part.is_empty()).collect();
-    let [.., namespace, name] = parts.as_slice() else { return None };
-    let is_prefix =
-        |part: &&str| part.to_ascii_lowercase().contains("service") || *part == "system";
-    (!is_prefix(namespace) && !is_prefix(name) && is_name(namespace) && is_name(name))
-        .then(|| format!("{SUBJECT}{namespace}:{name}"))
 }
 
 fn audiences(condition: &Condition, key: Key<'_>) -> Vec<Finding> {
@@ -470,7 +399,7 @@ fn operator_of_claim(condition: &Condition, key: Key<'_>) -> Option<Finding> {
 
 /// Without the white space that was not meant: none belongs into a subject,
 /// and none around an audience. A placeholder may have some.
-fn squeezed(key: Key<'_>, text: &str) -> String {
+pub(super) fn squeezed(key: Key<'_>, text: &str) -> String {
     let is_space = |c: char| c.is_whitespace() || is_invisible(c);
     if key.claim.eq_ignore_ascii_case("sub") && !text.contains(['[', '<', '{']) {
         text.replace(is_space, "")

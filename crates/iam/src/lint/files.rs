@@ -87,6 +87,9 @@ impl Linter {
     }
 
     fn broken_json(&mut self, source: &Source) {
+        if self.policies.is_some() {
+            return;
+        }
         let (node, mistakes) = json::read(source);
         self.findings.extend(syntax::findings(source, &mistakes));
         self.document(source, &node);
@@ -132,6 +135,9 @@ impl Linter {
     /// Text that no parser takes.
     fn broken_yaml(&mut self, source: &Source) {
         let Err(error) = yaml::read(source) else { return self.search(source) };
+        if self.policies.is_some() {
+            return self.search(source);
+        }
         let (readable, mistakes) = text::close_quotes(source);
         if let Some(readable) = readable
             && let Ok(documents) = yaml::read(&readable)

@@ -10,11 +10,12 @@ use crate::place::Position;
 use crate::placeholder;
 use crate::write::text as quoted;
 use arn::RoleArn;
-use arn::annotation::{DEFAULT_PREFIX, Holder, NearMiss, ROLE_ARN, Slip, near_miss, near_misses};
+use arn::annotation::{Holder, NearMiss, ROLE_ARN, Slip, near_miss, near_misses};
 
 /// What the manifests of a file say of `ServiceAccounts`, and what hangs on it.
-#[derive(Default)]
 pub(super) struct Manifests {
+    /// What the webhook's annotations begin with.
+    prefix: String,
     /// Those that there are, and those with a role, by namespace and name.
     accounts: HashSet<Account>,
     with_role: HashSet<Account>,
@@ -37,6 +38,16 @@ struct Misplaced {
 }
 
 impl Manifests {
+    pub(super) fn new(prefix: &str) -> Self {
+        Self {
+            prefix: prefix.to_owned(),
+            accounts: HashSet::new(),
+            with_role: HashSet::new(),
+            misplaced: Vec::new(),
+            seen: HashSet::new(),
+        }
+    }
+
     /// Whether the node is of interest here, with what is wrong with it by itself.
     /// A node comes before what is in it.
     pub(super) fn see(&mut self, node: &Node, found: &mut Vec<Finding>) -> bool {
@@ -62,9 +73,12 @@ impl Manifests {
                 "serviceaccountannotations" => found.extend(self.on_service_account(value)),
                 "podannotations" => self.on_pod(value, &(None, String::new())),
                 "annotations" if !self.seen.contains(&value.at) => {
-                    let all = misses(Holder::ServiceAccount, value.members()).into_iter();
+                    let all =
+                        misses(&self.prefix, Holder::ServiceAccount, value.members()).into_iter();
                     let all = all.filter(|(_, miss)| miss.slip == Slip::Misspelt);
-                    found.extend(all.map(|(it, miss)| misspelt(&it.key, miss.name, it.key_at)));
+                    found.extend(
+                        all.map(|(it, miss)| misspelt(&self.prefix, &it.key, miss.name, it.key_at)),
+                    );
                 }
                 _ => {}
             }
@@ -86,7 +100,7 @@ impl Manifests {
         let Some(name) = metadata("name") else { return };
         let account = (metadata("namespace").map(str::to_owned), name.to_owned());
         let members = node.find(&["metadata", "annotations"]).map(Node::members);
-        let key = format!("{DEFAULT_PREFIX}/{ROLE_ARN}");
+        let key = format!("{}/{ROLE_ARN}", self.prefix);
         let is_blank = |value: &Node| value.text().is_some_and(|text| text.trim().is_empty());
         let gives_role = |it: &Member| it.key == key && !is_blank(&it.value);
         if members.unwrap_or_default().iter().any(gives_role) {
@@ -98,17 +112,21 @@ impl Manifests {
     fn on_service_account(&mut self, annotations: &Node) -> Vec<Finding> {
         self.seen.insert(annotations.at);
         let members = annotations.members();
-        let misses = misses(Holder::ServiceAccount, members).into_iter();
-        let mut found: Vec<Finding> =
-            misses.map(|(it, miss)| of_service_account(&it.key, miss, it.key_at)).collect();
-        let prefixed = |name| members.iter().filter(move |it| it.key.ends_with(name));
-        found.extend(prefixed("/role-arn").filter_map(|it| role_arn(&it.value)));
+        let misses = misses(&self.prefix, Holder::ServiceAccount, members).into_iter();
+        let mut found: Vec<Finding> = misses
+            .map(|(it, miss)| of_service_account(&self.prefix, &it.key, miss, it.key_at))
+            .collect();
+        let key = format!("{}/{ROLE_ARN}", self.prefix);
+        let role = members.iter().find(|it| it.key == key);
+        found.extend(role.and_then(|it| role_arn(&it.value)));
         found
     }
 
     fn on_pod(&mut self, annotations: &Node, account: &Account) {
         self.seen.insert(annotations.at);
-        for (member, NearMiss { name, slip }) in misses(Holder::Pod, annotations.members()) {
+        for (member, NearMiss { name, slip }) in
+            misses(&self.prefix, Holder::Pod, annotations.members())
+        {
             let value = member.value.text().unwrap_or_default().to_owned();
             self.misplaced.push(Misplaced {
                 account: account.clone(),
@@ -120,9 +138,17 @@ impl Manifests {
         }
     }
 
+    /// A key with the ARN of a role, in a text that is no manifest.
+    pub(super) fn annotation(&self, key: &str, value: &str, at: Position) -> Option<Finding> {
+        let miss = near_miss(&self.prefix, Holder::ServiceAccount, key, value)?;
+        // Elsewhere than in annotations other keys may have the ARN of a role.
+        (miss.slip == Slip::Misspelt || (key.contains('/') && is_amazons(key)))
+            .then(|| of_service_account(&self.prefix, key, miss, at))
+    }
+
     /// What is wrong with pods, now that all their `ServiceAccounts` are known.
     pub(super) fn finish(self) -> Vec<Finding> {
-        let Self { accounts, with_role, misplaced, .. } = self;
+        let Self { prefix, accounts, with_role, misplaced, .. } = self;
         let names = |all: HashSet<Account>| {
             let mut names: HashMap<String, Vec<Option<String>>> = HashMap::new();
             for (namespace, name) in all {
@@ -143,18 +169,18 @@ impl Manifests {
                 return None;
             }
             let is_there = has(&accounts, &it.account);
-            Some(it.finding(is_role && is_there))
+            Some(it.finding(&prefix, is_role && is_there))
         };
         misplaced.into_iter().filter_map(one).collect()
     }
 }
 
 impl Misplaced {
-    fn finding(self, has_no_role: bool) -> Finding {
+    fn finding(self, prefix: &str, has_no_role: bool) -> Finding {
         let Self { account: (_, account), key, name, at, value } = self;
-        let wanted = format!("{DEFAULT_PREFIX}/{name}");
+        let wanted = format!("{prefix}/{name}");
         let Some(value) = value else {
-            return misspelt(&key, name, at);
+            return misspelt(prefix, &key, name, at);
         };
         let code = if has_no_role { Code::AnnotationMisplaced } else { Code::AnnotationUnread };
         let owner = if account.is_empty() { String::new() } else { format!(" {account}") };
@@ -182,10 +208,14 @@ fn is_pod_spec(spec: &Node) -> bool {
     spec.get("containers").is_some_and(|it| !matches!(it.kind, Kind::Map(_) | Kind::Text(_)))
 }
 
-fn misses(holder: Holder, annotations: &[Member]) -> Vec<(&Member, NearMiss)> {
+fn misses<'m>(
+    prefix: &str,
+    holder: Holder,
+    annotations: &'m [Member],
+) -> Vec<(&'m Member, NearMiss)> {
     // What is not known may be the ARN of a role, and nobody can say.
     let pairs = annotations.iter().map(|it| (it.key.as_str(), it.value.text().unwrap_or("?")));
-    let mut misses: Vec<(&str, NearMiss)> = near_misses(DEFAULT_PREFIX, holder, pairs).collect();
+    let mut misses: Vec<(&str, NearMiss)> = near_misses(prefix, holder, pairs).collect();
     misses.reverse();
     let mut found = Vec::new();
     for member in annotations {
@@ -198,17 +228,17 @@ fn misses(holder: Holder, annotations: &[Member]) -> Vec<(&Member, NearMiss)> {
     found
 }
 
-fn of_service_account(key: &str, miss: NearMiss, at: Position) -> Finding {
+fn of_service_account(prefix: &str, key: &str, miss: NearMiss, at: Position) -> Finding {
     match miss.slip {
-        Slip::Misspelt => misspelt(key, miss.name, at),
-        Slip::OtherKey if is_amazons(key) => misspelt(key, miss.name, at),
+        Slip::Misspelt => misspelt(prefix, key, miss.name, at),
+        Slip::OtherKey if is_amazons(key) => misspelt(prefix, key, miss.name, at),
         Slip::OtherKey => {
             let message = format!(
-                "the webhook does not read the role's ARN under {}; did you mean {DEFAULT_PREFIX}/{}?",
+                "the webhook does not read the role's ARN under {}; did you mean {prefix}/{}?",
                 shown(key),
                 miss.name
             );
-            let fix = format!("{DEFAULT_PREFIX}/{}", miss.name);
+            let fix = format!("{prefix}/{}", miss.name);
             Finding::new(Code::AnnotationUnread, at, message).fixed(fix)
         }
         Slip::WrongObject => {
@@ -230,32 +260,37 @@ fn is_amazons(key: &str) -> bool {
         .any(|suffix| domain.ends_with(suffix))
 }
 
-fn misspelt(key: &str, name: &str, at: Position) -> Finding {
-    let wanted = format!("{DEFAULT_PREFIX}/{name}");
+fn misspelt(prefix: &str, key: &str, name: &str, at: Position) -> Finding {
+    let wanted = format!("{prefix}/{name}");
     let message =
         format!("the webhook ignores the annotation {}; did you mean {wanted}?", shown(key));
     Finding::new(Code::AnnotationKey, at, message).fixed(wanted)
 }
 
-/// A key with the ARN of a role, in a text that is no manifest.
-pub(super) fn annotation(key: &str, value: &str, at: Position) -> Option<Finding> {
-    let miss = near_miss(DEFAULT_PREFIX, Holder::ServiceAccount, key, value)?;
-    // Elsewhere than in annotations other keys may have the ARN of a role.
-    (miss.slip == Slip::Misspelt || (key.contains('/') && is_amazons(key)))
-        .then(|| of_service_account(key, miss, at))
-}
-
 fn role_arn(value: &Node) -> Option<Finding> {
     let Kind::Text(text) = &value.kind else { return None };
+    let arn = RoleArn::read(text, None).filter(|arn| !arn.looks_like_iam())?;
     // The walk tells what is wrong with the ARN itself.
-    let is_told = !arns::in_text(text, value.at).is_empty();
-    let is_open = !placeholder::parts(text).is_empty();
-    let odd = RoleArn::read(text, None).is_some_and(|arn| !arn.looks_like_iam());
-    (odd && !is_told && !is_open).then(|| {
+    if !arns::in_text(text, value.at).is_empty() || !placeholder::parts(text).is_empty() {
+        return None;
+    }
+    if is_of_another_sts(arn.as_str()) {
         let message = format!(
-            "{} is not the ARN of a role (arn:PARTITION:iam::ACCOUNT:role/NAME)",
+            "{} is not the ARN of a role of AWS: correct only for an STS of MinIO, Ceph or others",
             shown(text)
         );
-        Finding::new(Code::RoleArn, value.at, message)
-    })
+        return Some(Finding::new(Code::RoleArnElsewhere, value.at, message));
+    }
+    let message =
+        format!("{} is not the ARN of a role (arn:PARTITION:iam::ACCOUNT:role/NAME)", shown(text));
+    Some(Finding::new(Code::RoleArn, value.at, message))
+}
+
+/// `arn:minio:iam:::role/x` of `MinIO`, `arn:aws:iam:::role/x` of Ceph.
+fn is_of_another_sts(arn: &str) -> bool {
+    let parts: Vec<&str> = arn.splitn(6, ':').collect();
+    let [scheme, partition, _, _, account, resource] = parts.as_slice() else { return false };
+    *scheme == "arn"
+        && resource.starts_with("role/")
+        && (account.is_empty() || !partition.starts_with("aws"))
 }

@@ -16,12 +16,15 @@ mod permissions;
 mod policy;
 mod provider;
 mod repeats;
+mod subject;
 mod surroundings;
 mod syntax;
 mod template;
 mod text;
 mod together;
 mod trust;
+
+use arn::annotation::DEFAULT_PREFIX;
 
 use super::finding::{Code, Finding};
 use super::intrinsic::{looks_substituted, resolve, substitute};
@@ -41,8 +44,15 @@ pub fn lint(text: &str) -> Vec<Finding> {
 /// without one, the text does.
 #[must_use]
 pub fn lint_file(name: &str, text: &str) -> Vec<Finding> {
+    lint_for_prefix(DEFAULT_PREFIX, name, text)
+}
+
+/// The mistakes in a file, as in [`lint_file`], for a webhook whose annotations begin with `prefix`,
+/// which is given without a slash at its end.
+#[must_use]
+pub fn lint_for_prefix(prefix: &str, name: &str, text: &str) -> Vec<Finding> {
     let source = Source::new(text);
-    let mut linter = Linter::default();
+    let mut linter = Linter::new(prefix);
     linter.file(name, &source);
     let Linter { mut findings, found_something, manifests, .. } = linter;
     findings.extend(manifests.finish());
@@ -58,7 +68,13 @@ pub fn lint_file(name: &str, text: &str) -> Vec<Finding> {
     repeats::merged(findings)
 }
 
-#[derive(Default)]
+/// The trust policies in a file that can be read without a guess.
+pub(super) fn trust_policies(name: &str, source: &Source) -> Vec<Node> {
+    let mut linter = Linter { policies: Some(Vec::new()), ..Linter::new(DEFAULT_PREFIX) };
+    linter.file(name, source);
+    linter.policies.unwrap_or_default()
+}
+
 struct Linter {
     findings: Vec<Finding>,
     /// Whether there was anything to look at.
@@ -72,23 +88,46 @@ struct Linter {
     is_loose: bool,
     /// How many texts the document is in: a manifest in a value of another, say.
     depth: usize,
+    /// The trust policies that were found, where those are wanted instead of their mistakes.
+    policies: Option<Vec<Node>>,
 }
 
 /// Documents in texts of documents in texts ...: no further.
 const DEEPEST: usize = 4;
 
 impl Linter {
+    fn new(prefix: &str) -> Self {
+        Self {
+            findings: Vec::new(),
+            found_something: false,
+            manifests: manifest::Manifests::new(prefix),
+            around: surroundings::Surroundings::default(),
+            is_hcl: false,
+            is_loose: false,
+            depth: 0,
+            policies: None,
+        }
+    }
+
     /// What a text holds that is neither JSON nor YAML.
     fn search(&mut self, source: &Source) {
         let mut policies = text::policies(source);
         for policy in &mut policies {
+            if self.policies.is_some() && !policy.mistakes.is_empty() {
+                continue;
+            }
             self.findings.extend(syntax::findings(source, &policy.mistakes));
             if looks_substituted(&policy.node) {
                 substitute(&mut policy.node);
             }
             self.policy(&policy.node, guess_kind(&policy.node));
         }
-        self.findings.extend(text::lines(source, &policies, &mut self.found_something));
+        self.findings.extend(text::lines(
+            source,
+            &policies,
+            &self.manifests,
+            &mut self.found_something,
+        ));
     }
 
     fn document(&mut self, source: &Source, root: &Node) {
@@ -163,8 +202,11 @@ impl Linter {
     fn walk(&mut self, source: &Source, node: &Node) {
         if terraform::is_policy_document(node) {
             let policy = terraform::policy(node);
-            self.found_something = true;
-            for mut finding in policy::findings(&policy, guess_kind(&policy), None) {
+            let kind = guess_kind(&policy);
+            if self.is_kept(&policy, kind) {
+                return;
+            }
+            for mut finding in policy::findings(&policy, kind, None) {
                 finding.fix = finding.fix.and_then(|fix| blocks::mended(&fix));
                 self.findings.push(finding);
             }
@@ -241,6 +283,9 @@ impl Linter {
             return self.text(source, holder, text);
         }
         let (node, mistakes) = json::read(&inner);
+        if self.policies.is_some() && !mistakes.is_empty() {
+            return;
+        }
         if kind.is_some() || statements(&node).is_some() {
             self.mistakes(&inner, mistakes);
             self.policy(&node, kind.unwrap_or_else(|| guess_kind(&node)));
@@ -274,8 +319,20 @@ impl Linter {
         self.findings.extend(syntax::findings(source, &mistakes));
     }
 
-    fn policy(&mut self, node: &Node, kind: PolicyKind) {
+    /// Whether policies are wanted, and not their mistakes.
+    fn is_kept(&mut self, node: &Node, kind: PolicyKind) -> bool {
         self.found_something = true;
+        let Some(policies) = &mut self.policies else { return false };
+        if kind == PolicyKind::Trust {
+            policies.push(node.clone());
+        }
+        true
+    }
+
+    fn policy(&mut self, node: &Node, kind: PolicyKind) {
+        if self.is_kept(node, kind) {
+            return;
+        }
         for mut finding in policy::findings(node, kind, self.around.account.as_deref()) {
             if self.is_hcl {
                 finding.fix = finding.fix.map(|fix| blocks::escaped(&fix));

@@ -65,6 +65,7 @@ fn begins_object(source: &Source, brace: usize) -> bool {
 pub(super) fn lines(
     source: &Source,
     policies: &[Found],
+    manifests: &manifest::Manifests,
     found_something: &mut bool,
 ) -> Vec<Finding> {
     let text = source.text(0..source.len());
@@ -98,12 +99,33 @@ pub(super) fn lines(
                 found.push(template::depends_on(name, at, &resources));
             }
         }
+        if line.contains("=arn:") || line.contains("=\"arn:") || line.contains("='arn:") {
+            found.extend(assigned(line, number, manifests));
+        }
         if let Some((key, value)) = trimmed.split_once(':')
             && let value = value.trim().trim_matches(['"', '\''])
             && value.starts_with("arn:")
         {
-            found.extend(manifest::annotation(key.trim_matches(['"', '\'']), value, at));
+            found.extend(manifests.annotation(key.trim_matches(['"', '\'']), value, at));
         }
+    }
+    found
+}
+
+/// `kubectl annotate serviceaccount app KEY=ARN`.
+fn assigned(line: &str, number: usize, manifests: &manifest::Manifests) -> Vec<Finding> {
+    let quotes = ['"', '\''];
+    let mut found = Vec::new();
+    let mut column = 1;
+    for word in line.split(' ') {
+        if let Some((key, value)) = word.split_once('=') {
+            let (key, value) = (key.trim_matches(quotes), value.trim_matches(quotes));
+            let at = Position { line: number, column };
+            if key.contains('/') && value.starts_with("arn:") {
+                found.extend(manifests.annotation(key, value, at));
+            }
+        }
+        column += word.chars().count() + 1;
     }
     found
 }

@@ -377,3 +377,62 @@ fn reads_what_get_role_prints_and_refuses_what_iam_would() {
         assert_eq!(error.at.line, line, "{bad}: {error}");
     }
 }
+
+/// The data source of a role's trust policy, with this in its statement.
+fn hcl(principal: &str, subject: &str) -> String {
+    format!(
+        r#"data "aws_iam_policy_document" "trust" {{
+  statement {{
+    actions = ["sts:AssumeRoleWithWebIdentity"]
+    principals {{
+      type        = "Federated"
+      identifiers = [{principal}]
+    }}
+    condition {{
+      test     = "StringEquals"
+      variable = "oidc.example.com/id/X:sub"
+      values   = [{subject}]
+    }}
+  }}
+}}
+"#
+    )
+}
+
+#[test]
+fn reads_terraform_and_says_what_is_not_in_the_file() {
+    let arn = format!("{ARN:?}");
+    let right = "\"system:serviceaccount:demo:app\"";
+    for (principal, subject, wanted) in [
+        (arn.as_str(), right, Allowed),
+        (&arn, "\"system:serviceaccount:demo:web\"", Denied),
+        (&arn, "\"system:serviceaccount:${var.namespace}:app\"", Unknown),
+        // Whatever the namespace is.
+        (&arn, "\"system:serviceaccount:${var.namespace}:web\"", Denied),
+        (&arn, "var.x ? \"a\" : \"b\"", Unknown),
+        ("aws_iam_openid_connect_provider.x.arn", right, Unknown),
+        ("aws_iam_openid_connect_provider.x.arn", "\"x\"", Denied),
+    ] {
+        let text = hcl(principal, subject);
+        let policy = Policy::trust_policy_of_file("main.tf", &text).expect("a policy");
+        let verdict = simulate(&policy, &request());
+        assert_eq!(outcome(&verdict), wanted, "{text}\n{verdict:#?}");
+    }
+    let two = hcl(&arn, right).repeat(2).replacen("\"trust\"", "\"other\"", 1);
+    let error = Policy::trust_policy_of_file("main.tf", &two).expect_err("two policies");
+    assert!(error.message.contains("2 trust policies"), "{error}");
+    Policy::trust_policy_of_file("main.tf", "locals {}\n").expect_err("no policy");
+}
+
+#[test]
+fn a_statement_without_a_sid_has_a_number() {
+    for sid in ["", "\"Sid\": \"\", "] {
+        let document = format!(
+            r#"{{"Version": "2012-10-17", "Statement": [{{{sid}"Effect": "Allow", "Principal": "*", "Action": "*"}}]}}"#
+        );
+        let Verdict::Allowed { by } = verdict_of(&document, &request()) else {
+            panic!("{document}")
+        };
+        assert_eq!((by.to_string().as_str(), by.sid), ("statement 1", None));
+    }
+}

@@ -179,6 +179,7 @@ const CASES: &[(Code, Input)] = &[
     (C::AnnotationUnread, Text("kind: ServiceAccount\nmetadata:\n  annotations:\n    example.com/iam-role: arn:aws:iam::111122223333:role/app\n")),
     (C::AnnotationUnread, Text("kind: ServiceAccount\nmetadata:\n  annotations:\n    eks.amazonaws.com/skip-containers: proxy\n")),
     (C::RoleArn, Text("kind: ServiceAccount\nmetadata:\n  annotations:\n    eks.amazonaws.com/role-arn: role/app\n")),
+    (C::RoleArnElsewhere, Text("kind: ServiceAccount\nmetadata:\n  annotations:\n    eks.amazonaws.com/role-arn: arn:minio:iam:::role/app\n")),
     (C::UnknownReference, Template("  A:\n    Type: AWS::IAM::Role\n    DependsOn: Bucket\n")),
     (C::KeyNotSubstituted, Template("  A:\n    Type: AWS::IAM::Role\n    Properties:\n      AssumeRolePolicyDocument:\n        Version: \"2012-10-17\"\n        Statement:\n          Effect: Allow\n          Principal: {Federated: !Ref \"AWS::StackName\"}\n          Action: sts:AssumeRoleWithWebIdentity\n          Condition: {StringEquals: {\"${AWS::Region}.example.com:sub\": system:serviceaccount:demo:app}}\n")),
     (C::UnknownReference, Template("  A:\n    Type: AWS::IAM::Role\n    Properties: {RoleName: !Ref Name}\n")),

@@ -1,4 +1,5 @@
 use super::*;
+use iam::lint_file;
 
 /// Findings of each kind of difference: with and without a fix, once and often,
 /// in files whose names need escapes, and with text that would be a command.

@@ -116,6 +116,38 @@ fn names_annotations_that_the_webhook_does_not_read() {
 }
 
 #[test]
+fn reads_annotations_in_commands() {
+    let command = |key: &str| {
+        format!("#!/bin/sh\nkubectl annotate serviceaccount -n demo app \\\n  {key}={ARN}\n")
+    };
+    assert_eq!(named(&command("eks.amazonaws.com/role_arn"), "annotation-key", "role-arn"), None);
+    for good in ["eks.amazonaws.com/role-arn", "--attach-role-arn", "example.com/role"] {
+        assert_eq!(codes(&command(good)), Vec::<&str>::new(), "{good}");
+    }
+}
+
+#[test]
+fn goes_by_the_prefix_of_the_webhook() {
+    let manifest = service_account(&format!("irsa.example.org/role-arn: {ARN}"));
+    assert_eq!(lint_for_prefix("irsa.example.org", "", &manifest), []);
+    assert_eq!(codes(&manifest), ["annotation-unread"]);
+    let near = service_account(&format!("irsa.example.org/role_arn: {ARN}"));
+    let found = lint_for_prefix("irsa.example.org", "", &near);
+    assert_eq!(found[0].fix.as_deref(), Some("irsa.example.org/role-arn"));
+}
+
+#[test]
+fn knows_that_others_have_arns_of_their_own() {
+    for arn in ["arn:minio:iam:::role/idmp-x", "arn:aws:iam:::role/S3Access"] {
+        let found = service_account(&format!("eks.amazonaws.com/role-arn: {arn}"));
+        assert_eq!(codes(&found), ["role-arn-elsewhere"], "{arn}");
+    }
+    let bad = service_account("eks.amazonaws.com/role-arn: arn:aws:iam::111122223333:user/a");
+    assert_eq!(codes(&bad), ["role-arn"]);
+    assert_eq!(lint(&service_account("example.com/role-arn: admin")), []);
+}
+
+#[test]
 fn leaves_annotations_alone_that_do_no_harm() {
     let right = service_account(&format!("eks.amazonaws.com/role-arn: {ARN}"));
     let on_pod = deployment(&format!("eks.amazonaws.com/role-arn: {ARN}"));

@@ -10,7 +10,6 @@ use std::{
     time::Duration,
 };
 
-use axum::{body::Bytes, http::Request};
 use tokio::{
     io::copy_bidirectional,
     net::{TcpListener, TcpStream},
@@ -18,7 +17,7 @@ use tokio::{
     time::{MissedTickBehavior, interval, timeout},
 };
 
-use super::{http, webhook::Webhook};
+use crate::support::{Webhook, get};
 
 /// Well below any `--shutdown-delay` of a test: a backend that goes is left in time.
 const PROBE_INTERVAL: Duration = Duration::from_millis(50);
@@ -141,9 +140,6 @@ async fn probe(shared: Arc<Shared>) {
 }
 
 async fn is_ready(admin: SocketAddr) -> bool {
-    let Ok(request) = Request::get("/readyz").body(Bytes::new()) else {
-        return false;
-    };
-    let reply = timeout(PROBE_TIMEOUT, http::send(admin, request)).await;
+    let reply = timeout(PROBE_TIMEOUT, get(admin, "/readyz")).await;
     reply.is_ok_and(|reply| reply.is_ok_and(|reply| reply.status.is_success()))
 }

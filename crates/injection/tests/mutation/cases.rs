@@ -1,12 +1,5 @@
 //! One YAML file per case in `tests/cases`: settings, `ServiceAccount`, pod,
 //! and what must come of them.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::disallowed_methods,
-    reason = "test code: a panic is how a test says what went wrong, and cases are files"
-)]
 
 use injection::admission::{self, Admission, AdmissionSettings, Endpoint, Mark, Triage, decode};
 use injection::identity::{

@@ -1,10 +1,4 @@
 //! What must hold for every pod, whatever it has in it.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "test code: a panic is how a test says what went wrong"
-)]
 
 use injection::admission::{Admission, AdmissionSettings, Endpoint, Outcome, Triage, decode};
 use injection::identity::{

@@ -1,0 +1,82 @@
+//! The subject of a pod's token: `system:serviceaccount:NAMESPACE:NAME`.
+
+use super::claims::{Key, squeezed};
+use super::shown;
+use crate::finding::{Code, Finding};
+use crate::glob::is_glob;
+use crate::placeholder;
+use crate::policy::Text;
+use crate::write::text as quoted;
+
+/// What it begins with.
+pub(super) const SUBJECT: &str = "system:serviceaccount:";
+
+/// What is wrong with a subject, under an operator that takes wildcards or one that does not.
+pub(super) fn check(is_like: bool, key: Key<'_>, value: &Text) -> Option<Finding> {
+    let text = value.as_str();
+    if is_like
+        && matches!(
+            text,
+            "*" | "system:*" | "system:serviceaccount:*" | "system:serviceaccount:*:*"
+        )
+    {
+        let message =
+            format!("{} lets every ServiceAccount in the cluster assume this role", shown(text));
+        let fix = quoted(&format!("{SUBJECT}NAMESPACE:*"));
+        return Some(Finding::new(Code::SubjectTooWide, value.at, message).fixed(fix));
+    }
+    let is_open = !value.is_known() || text.contains("${");
+    let lower = text.trim().to_ascii_lowercase();
+    if is_open || !is_attempt(&lower, key.provider) {
+        return None;
+    }
+    let squeezed = squeezed(key, text);
+    let parts: Vec<&str> = squeezed.split(':').collect();
+    let is_whole =
+        squeezed.starts_with(SUBJECT) && (parts.len() == 4 || (is_glob(text) && parts.len() <= 4));
+    if is_whole && let Some(part) = parts[2..].iter().find(|part| is_shouted(part)) {
+        return Some(placeholder::unfilled(part, value.at));
+    }
+    if is_whole && parts[2..].iter().all(|part| is_name(part)) {
+        return None;
+    }
+    let message = format!(
+        "{} is not a ServiceAccount's subject: it must be exactly {SUBJECT}NAMESPACE:NAME",
+        shown(text)
+    );
+    let finding = Finding::new(Code::SubjectMalformed, value.at, message);
+    Some(match mended_subject(&squeezed) {
+        Some(mended) => finding.fixed(quoted(&mended)),
+        None => finding,
+    })
+}
+
+/// `NAMESPACE`, which no namespace can be called.
+fn is_shouted(part: &str) -> bool {
+    part.starts_with(|c: char| c.is_ascii_uppercase())
+        && part.chars().all(|c| c.is_ascii_uppercase() || "_-".contains(c))
+}
+
+/// Whether it was meant to be a `ServiceAccount`'s: other providers have
+/// subjects of their own.
+fn is_attempt(lower: &str, provider: &str) -> bool {
+    lower.contains("serviceaccount")
+        || lower.contains("service-account")
+        || lower.starts_with("system:")
+        || (provider.starts_with("oidc.eks.") && !is_glob(lower))
+}
+
+fn is_name(part: &str) -> bool {
+    !part.is_empty()
+        && part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.*?".contains(c))
+        || part.contains(['[', '<', '$', '_']) && !part.contains(':')
+}
+
+fn mended_subject(text: &str) -> Option<String> {
+    let parts: Vec<&str> = text.trim().split([':', '/']).filter(|part| !part.is_empty()).collect();
+    let [.., namespace, name] = parts.as_slice() else { return None };
+    let is_prefix =
+        |part: &&str| part.to_ascii_lowercase().contains("service") || *part == "system";
+    (!is_prefix(namespace) && !is_prefix(name) && is_name(namespace) && is_name(name))
+        .then(|| format!("{SUBJECT}{namespace}:{name}"))
+}
