@@ -76,14 +76,15 @@ impl Reloads {
     }
 }
 
-/// Tells each state of a file once.
+/// Gives each state of a file once.
 #[derive(Debug)]
 pub(crate) struct WatchedFile {
     path: PathBuf,
-    told: Option<State>,
+    /// The state that was given last.
+    last: Option<State>,
 }
 
-/// What was told, without the bytes: they may be a private key, or large.
+/// What was given, without the bytes: they may be a private key, or large.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Content { length: usize, hash: u64 },
@@ -94,7 +95,7 @@ enum State {
 impl WatchedFile {
     #[must_use]
     pub(crate) fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), told: None }
+        Self { path: path.into(), last: None }
     }
 
     #[must_use]
@@ -103,7 +104,7 @@ impl WatchedFile {
     }
 
     /// Reads the file: something at the first call, then only what has changed
-    /// since the last call that told something.
+    /// since the last call that gave something.
     pub(crate) async fn poll(&mut self) -> Option<Change> {
         let path = self.path.clone();
         let reading = move || input::read_file(&path, Limit::CONFIGURATION);
@@ -135,10 +136,10 @@ impl WatchedFile {
             }
             Err(error) => (State::Unreadable(error.kind()), Change::Unreadable(error)),
         };
-        if self.told == Some(state) {
+        if self.last == Some(state) {
             return None;
         }
-        self.told = Some(state);
+        self.last = Some(state);
         Some(change)
     }
 }

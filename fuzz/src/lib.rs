@@ -1,7 +1,9 @@
 //! What the fuzz targets have in common.
 
 use injection::admission::{Admission, AdmissionSettings, Endpoint, Review, Triage};
-use injection::identity::{Lookup, Observed, ServiceAccountReader, each_container_name};
+use injection::identity::{
+    Lookup, Observed, ServiceAccountReader, StsEndpoint, each_container_name,
+};
 use injection::mutation::Jitter;
 use reference::Selection;
 use serde_json::Value;
@@ -12,6 +14,7 @@ pub fn policy() -> AdmissionSettings {
     let mut policy = AdmissionSettings::default();
     policy.defaults.region = Some("eu-west-1".to_owned());
     policy.defaults.regional_sts = true;
+    policy.defaults.sts_endpoint = StsEndpoint::read("https://sts.example.com").ok();
     policy
 }
 

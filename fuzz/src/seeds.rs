@@ -31,6 +31,11 @@ fn main() -> Result<()> {
             seeds.write("manifest", &name, text.as_bytes())?;
         }
     }
+    for folder in ["crates/iam/tests/files/field", "crates/iam/tests/files/good"] {
+        for (name, text) in files(&repository.join(folder))? {
+            seeds.write("policy", &name, text.as_bytes())?;
+        }
+    }
     Ok(())
 }
 

@@ -1,23 +1,21 @@
 //! Clients for API servers: every one that the program has is made here.
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::Path;
 use std::time::Duration;
 
 use hyper::Uri;
 use hyper::http::uri::Scheme;
 use kube::api::GetParams;
 use kube::client::RustlsTlsError;
-use kube::config::{
-    AuthInfo, ExecInteractiveMode, InClusterError, KubeConfigOptions, KubeconfigError,
-};
+use kube::config::{AuthInfo, ExecInteractiveMode, KubeConfigOptions};
 use kube::{Client, Config, Resource};
 use serde::de::DeserializeOwned;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
-use crate::input::{self, InputError};
+use crate::input;
 
+use super::client_error::ClientError;
 use super::kubeconfig;
 use super::request::OwnDeadline;
 use super::transport::{CONNECT_TIMEOUT, server, transport};
@@ -29,67 +27,6 @@ pub type RequestTimeout = Option<Duration>;
 const PLUGIN_TIMEOUT: Duration = Duration::from_mins(1);
 /// And one that may ask the person at the terminal: to log in by a browser, say.
 const INTERACTIVE_PLUGIN_TIMEOUT: Duration = Duration::from_mins(5);
-
-/// Why there is no client.
-#[derive(Debug, thiserror::Error)]
-pub enum ClientError {
-    #[error("failed to read --kube-api {url}")]
-    Url { url: String, source: hyper::http::uri::InvalidUri },
-    #[error("failed to read --kubeconfig {}", path.display())]
-    Read { path: PathBuf, source: KubeconfigError },
-    #[error("failed to use --kubeconfig: {0}")]
-    FlagFile(InputError),
-    #[error("failed to use the kubeconfig: {0}")]
-    NamedFile(#[from] InputError),
-    #[error("failed to find a kubeconfig; set --kubeconfig")]
-    Find(#[source] KubeconfigError),
-    #[error("failed to use --kubeconfig {}", path.display())]
-    Use { path: PathBuf, source: KubeconfigError },
-    #[error("failed to use the kubeconfig")]
-    UseFound(#[source] KubeconfigError),
-    #[error(
-        "failed to find a cluster to run in; outside a cluster, set --kubeconfig, or \
-         --service-accounts to serve from files"
-    )]
-    NoCluster(#[source] InClusterError),
-    #[error(
-        "failed to find CA certificates to verify the API server at {url}; set \
-         SSL_CERT_FILE to a file with its CA, or use a --kubeconfig that has it"
-    )]
-    NoRoots { url: String, source: Box<kube::Error> },
-    #[error(
-        "failed to make a client for {server}: the kubeconfig has proxy-url {proxy}, and proxies \
-         are not supported; reach the API server directly"
-    )]
-    Proxy { server: String, proxy: String },
-    #[error(
-        "failed to get credentials for {server}: the credential plugin {command} did not end \
-         within {limit:?}; run it in a shell to see what it waits for"
-    )]
-    Plugin { server: String, command: String, limit: Duration },
-    #[error("failed to make a client for the API server")]
-    Build(#[source] Box<kube::Error>),
-    #[error("failed to make a client for the API server: its thread panicked")]
-    Panicked(#[source] tokio::task::JoinError),
-}
-
-impl ClientError {
-    /// The same, where the file is the one that a flag names.
-    fn of_flag(self) -> Self {
-        match self {
-            Self::NamedFile(error) => Self::FlagFile(error),
-            other => other,
-        }
-    }
-}
-
-/// The connection could not be used in time.
-#[derive(Debug, thiserror::Error)]
-#[error("no connection to {server} within {limit:?}")]
-pub(super) struct ConnectTimeout {
-    pub(super) server: Arc<str>,
-    pub(super) limit: Duration,
-}
 
 /// A client for the API server that the flags of `serve` name, else for the cluster that this runs in.
 pub async fn of_service(

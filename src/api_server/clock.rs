@@ -64,7 +64,7 @@ impl ServerClock {
             clock.observe(date, sent, received);
             clock.read(received).is_some()
         });
-        self.tell(known);
+        self.set_known(known);
     }
 
     /// A client whose every answer tells the time.
@@ -89,7 +89,7 @@ impl ServerClock {
     pub fn offset(&self) -> Option<Offset> {
         let now = self.moment();
         let offset = self.with(|clock| clock.read(now));
-        self.tell(offset.is_some());
+        self.set_known(offset.is_some());
         offset
     }
 
@@ -133,7 +133,7 @@ impl ServerClock {
     pub async fn keep(&self, client: Client) -> Infallible {
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut told = Told::Nothing;
+        let mut logged = Logged::Nothing;
         loop {
             ticks.tick().await;
             let now = self.moment();
@@ -141,12 +141,12 @@ impl ServerClock {
             if age.is_none_or(|age| age > REFRESH) {
                 self.ask(&client, Clock::LONGEST_ROUND_TRIP).await;
             }
-            told = told.tell(self.offset());
+            logged = logged.update(self.offset());
         }
     }
 
-    fn tell(&self, known: bool) {
-        self.0.known.send_if_modified(|held| std::mem::replace(held, known) != known);
+    fn set_known(&self, known: bool) {
+        self.0.known.send_if_modified(|before| std::mem::replace(before, known) != known);
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut Clock) -> T) -> T {
@@ -200,7 +200,7 @@ pub fn in_words(offset: Option<Offset>) -> (String, bool) {
 
 /// What the log has said last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Told {
+enum Logged {
     Nothing,
     Unknown,
     Large,
@@ -208,9 +208,9 @@ enum Told {
     Good,
 }
 
-impl Told {
+impl Logged {
     /// A line for each change, and none for a good beginning.
-    fn tell(self, offset: Option<Offset>) -> Self {
+    fn update(self, offset: Option<Offset>) -> Self {
         let now = match offset {
             None => Self::Unknown,
             Some(offset) if !offset.is_agreed() => Self::Apart,

@@ -7,8 +7,8 @@ use std::io;
 use kube::core::Status;
 use kube::runtime::watcher;
 
-use super::client::ConnectTimeout;
 use super::request::{Problem, RequestError};
+use super::transport::ConnectTimeout;
 
 /// What kind of failure it was. What the API server says is told by its status code and its reason, never by
 /// its words.

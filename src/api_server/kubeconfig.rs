@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use kube::config::{Kubeconfig, KubeconfigError};
 
-use super::client::ClientError;
+use super::client_error::ClientError;
 use crate::input::{self, InputError, Limit, Problem};
 
 /// A kubeconfig of thousands of clusters fits.

@@ -3,6 +3,7 @@
 //! anew when they fall silent, and one classification of what can go wrong.
 
 pub mod client;
+mod client_error;
 pub mod clock;
 pub(crate) mod failure;
 mod kubeconfig;

@@ -111,7 +111,7 @@ where
                 None => answer.await,
             };
             let broken = |error: BoxError| match error.downcast::<RequestError>() {
-                Ok(told) => told,
+                Ok(error) => error,
                 Err(error) => Box::new(asked.failed(Problem::Broken(error))),
             };
             let answer = answer.map_err(broken)?;

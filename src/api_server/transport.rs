@@ -19,8 +19,15 @@ use tower::retry::RetryLayer;
 use tower::util::BoxService;
 use tower::{BoxError, Service, ServiceBuilder, ServiceExt as _};
 
-use super::client::ConnectTimeout;
 use super::request::{Bounded, BoundedBody, LastStatus, MAX_RESPONSE};
+
+/// The connection could not be used in time.
+#[derive(Debug, thiserror::Error)]
+#[error("no connection to {server} within {limit:?}")]
+pub(super) struct ConnectTimeout {
+    pub(super) server: Arc<str>,
+    pub(super) limit: Duration,
+}
 
 /// How long a TCP connection may take to be accepted, all addresses of the server together.
 const TCP_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);

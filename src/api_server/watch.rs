@@ -112,7 +112,7 @@ where
     let events = follow(client, api, config, watched, state);
     let mut listed = false;
     events.filter_map(move |event| {
-        let news = match event {
+        let object = match event {
             Ok(Event::Init) => {
                 listed = false;
                 None
@@ -126,7 +126,7 @@ where
             Ok(Event::Delete(_)) => Some(Ok(None)),
             Err(error) => Some(Err(error)),
         };
-        std::future::ready(news)
+        std::future::ready(object)
     })
 }
 

@@ -232,7 +232,7 @@ impl Manager {
                 break;
             }
         }
-        self.tell();
+        self.publish_status();
     }
 
     fn decide(&self, now: ServerTime) -> Decision {
@@ -244,31 +244,31 @@ impl Manager {
     fn hand_out(&mut self, decision: &Decision) {
         self.memory.served.clone_from(&decision.serve);
         self.stats.hold(self.view.secret.authorities());
-        self.leaf.send_if_modified(|held| {
-            let changed = *held != decision.serve;
+        self.leaf.send_if_modified(|current| {
+            let changed = *current != decision.serve;
             if changed {
                 if let Some(leaf) = &decision.serve {
                     tracing::info!(leaf = ?leaf.certificate(), "serving certificate");
                 } else {
                     tracing::warn!("no certificate to serve");
                 }
-                held.clone_from(&decision.serve);
+                current.clone_from(&decision.serve);
             }
             changed
         });
     }
 
     /// Publishes how things stand, when they have settled.
-    fn tell(&self) {
+    fn publish_status(&self) {
         let decision = self.decide(self.clock.time());
         let failures = self.failures.shown().map(str::to_owned);
         let problems = decision.problems.iter().map(ToString::to_string);
         let status = Status { ready: decision.ready, problems: failures.chain(problems).collect() };
-        self.status.send_if_modified(|held| {
-            let changed = *held != status;
+        self.status.send_if_modified(|current| {
+            let changed = *current != status;
             if changed {
                 tracing::info!(ready = status.ready, %status, "certificate status changed");
-                held.clone_from(&status);
+                current.clone_from(&status);
             }
             changed
         });

@@ -71,14 +71,14 @@ impl View {
         object: Option<MutatingWebhookConfiguration>,
         read: impl FnOnce(Option<&MutatingWebhookConfiguration>) -> Configuration,
     ) {
-        let (Some(held), Some((_, meaning))) =
+        let (Some(known), Some((_, meaning))) =
             (self.configurations.get_mut(index), self.published.0.get_mut(index))
         else {
             return;
         };
-        if !is_older(object.as_ref(), held.as_ref()) {
+        if !is_older(object.as_ref(), known.as_ref()) {
             *meaning = read(object.as_ref());
-            *held = object;
+            *known = object;
         }
     }
 
@@ -92,11 +92,11 @@ impl View {
 
 /// A watch may still bring what a write of our own has replaced. Versions are
 /// compared as numbers where they are; where not, the worst is a conflict.
-fn is_older<K: ResourceExt>(new: Option<&K>, held: Option<&K>) -> bool {
-    let (Some(new), Some(held)) = (new, held) else { return false };
+fn is_older<K: ResourceExt>(new: Option<&K>, known: Option<&K>) -> bool {
+    let (Some(new), Some(known)) = (new, known) else { return false };
     let version = |object: &K| object.resource_version()?.parse::<u128>().ok();
-    match (version(new), version(held)) {
-        (Some(was), Some(is)) => new.uid() == held.uid() && was < is,
+    match (version(new), version(known)) {
+        (Some(was), Some(is)) => new.uid() == known.uid() && was < is,
         _ => false,
     }
 }

@@ -66,6 +66,24 @@ pub struct WebIdentityArgs {
         num_args = 0..=1, require_equals = true, default_missing_value = "true",
         default_value = "false", hide_default_value = true, action = ArgAction::Set)]
     pub sts_regional_endpoint: bool,
+    /// STS endpoint to set in containers, for a VPC endpoint, MinIO or Ceph [default: none]
+    #[arg(
+        long,
+        env = "PODID_STS_ENDPOINT_URL",
+        value_name = "URL",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub sts_endpoint_url: String,
+    /// Endpoints that PREFIX/sts-endpoint-url may name, by scheme, host and port [default: that of --sts-endpoint-url]
+    #[arg(
+        long,
+        env = "PODID_ALLOWED_STS_ENDPOINT_URLS",
+        value_name = "URL,...",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub allowed_sts_endpoint_urls: String,
 }
 
 #[derive(Args, Clone, Debug)]

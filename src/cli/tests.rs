@@ -6,7 +6,7 @@ use clap::{Arg, CommandFactory};
 use super::*;
 
 /// Every flag that takes a value, with its default and another value.
-const VALUES: [(&str, &str, &str); 53] = [
+const VALUES: [(&str, &str, &str); 55] = [
     ("--address", "", "127.0.0.1"),
     ("--port", "443", "8443"),
     ("--metrics-port", "9999", "9998"),
@@ -26,6 +26,8 @@ const VALUES: [(&str, &str, &str); 53] = [
     ("--token-mount-path", "/var/run/secrets/eks.amazonaws.com/serviceaccount", "/token"),
     ("--token-expiration", "86400", "3600"),
     ("--aws-default-region", "", "eu-west-1"),
+    ("--sts-endpoint-url", "", "https://sts.example.com"),
+    ("--allowed-sts-endpoint-urls", "", "https://sts.example.com,https://minio.example.com:9000"),
     ("--watch-container-credentials-config", "", "/etc/identities.json"),
     ("--container-credentials-audience", "pods.eks.amazonaws.com", "pods"),
     (

@@ -3,7 +3,7 @@
 use crate::evidence::TargetError;
 use crate::tls::settings::SettingsError;
 use certificates::ParamsError;
-use injection::identity::AccountError;
+use injection::identity::{AccountError, StsEndpointError};
 
 /// Each names the flag, what is wrong and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -12,6 +12,8 @@ pub enum ConfigError {
     Value { flag: &'static str, value: String, reason: &'static str },
     #[error("invalid value '{value}' for '{flag}': {source}")]
     Account { flag: &'static str, value: String, source: AccountError },
+    #[error("invalid value '{value}' for '{flag}': {source}")]
+    StsEndpoint { flag: &'static str, value: String, source: StsEndpointError },
     #[error(transparent)]
     Tls(#[from] SettingsError),
     #[error(

@@ -164,6 +164,8 @@ fn flags(
         token_expiration,
         aws_default_region,
         sts_regional_endpoint,
+        sts_endpoint_url,
+        allowed_sts_endpoint_urls,
     } = web_identity;
     let RoleArnArgs { compose_role_arn, aws_account_id, aws_partition } = role_arn;
     let ContainerCredentialsArgs {
@@ -181,6 +183,8 @@ fn flags(
         ("token-expiration", token_expiration.to_string()),
         ("aws-default-region", aws_default_region.clone()),
         ("sts-regional-endpoint", sts_regional_endpoint.to_string()),
+        ("sts-endpoint-url", sts_endpoint_url.clone()),
+        ("allowed-sts-endpoint-urls", allowed_sts_endpoint_urls.clone()),
         ("compose-role-arn", compose_role_arn.to_string()),
         ("aws-account-id", aws_account_id.clone()),
         ("aws-partition", aws_partition.clone()),

@@ -21,8 +21,12 @@ use crate::tls::files::PairPaths;
 use crate::tls::settings::{CipherSuites, MinVersion};
 use certificates::{Lifetimes, Names, Params};
 use injection::admission::AdmissionSettings;
-use injection::identity::{Account, AnnotationKeys, Defaults, Expiration, MAX_REGION_BYTES};
+use injection::identity::{
+    Account, AllowedStsEndpoints, AnnotationKeys, Defaults, Expiration, MAX_REGION_BYTES,
+    StsEndpoint, StsEndpointError,
+};
 use injection::mutation::{ContainerCredentialsSettings, MutationSettings};
+use text::shortened;
 
 /// Five times what an API server sends. The parsed form of one review is several
 /// times as large, and the memory of the process is bounded.
@@ -137,10 +141,10 @@ fn https(
              process's memory",
         ));
     }
-    let (min_version, told) = MinVersion::parse(args.tls_min_version.trim())?;
-    warnings.extend(told);
-    let (cipher_suites, told) = CipherSuites::parse(&args.tls_cipher_suites, min_version)?;
-    warnings.extend(told);
+    let (min_version, warning) = MinVersion::parse(args.tls_min_version.trim())?;
+    warnings.extend(warning);
+    let (cipher_suites, warning) = CipherSuites::parse(&args.tls_cipher_suites, min_version)?;
+    warnings.extend(warning);
     let clients = clients(args)?;
     Ok(Https {
         address: args.address,
@@ -235,18 +239,63 @@ pub(super) fn policy(
             bounded(flag, region, MAX_REGION_BYTES, "a region has at most 63 bytes")
         })
         .transpose()?;
+    let (sts_endpoint, allowed_sts_endpoints) =
+        sts_endpoints(args.sts_endpoint_url, &args.allowed_sts_endpoint_urls, warnings)?;
     let defaults = Defaults {
         audience: injected("--token-audience", args.token_audience)?,
         token_expiration,
         regional_sts: args.sts_regional_endpoint,
         region,
+        sts_endpoint,
     };
     let token_mount_path = mount_path("--token-mount-path", args.token_mount_path)?;
     let keys = AnnotationKeys::new(&prefix);
     Ok(AdmissionSettings {
         defaults,
         settings: MutationSettings { keys, token_mount_path, container_credentials },
+        allowed_sts_endpoints,
     })
+}
+
+/// The STS of the pods, and what annotations may name instead: its own origin
+/// where nothing else is allowed.
+fn sts_endpoints(
+    url: String,
+    allowed: &str,
+    warnings: &mut Vec<String>,
+) -> Result<(Option<StsEndpoint>, AllowedStsEndpoints), ConfigError> {
+    let flag = "--sts-endpoint-url";
+    let endpoint = optional(url).map(|url| sts_endpoint(flag, &url, warnings)).transpose()?;
+    let mut origins = AllowedStsEndpoints::default();
+    let flag = "--allowed-sts-endpoint-urls";
+    let mut entries = allowed.split(',').filter(|entry| !entry.trim().is_empty()).peekable();
+    if let (None, Some(endpoint)) = (entries.peek(), &endpoint) {
+        origins.allow(endpoint);
+    }
+    for entry in entries {
+        let endpoint = sts_endpoint(flag, entry, warnings)?;
+        origins.allow_origin(&endpoint).map_err(|error| no_sts_endpoint(flag, entry, error))?;
+    }
+    Ok((endpoint, origins))
+}
+
+fn sts_endpoint(
+    flag: &'static str,
+    url: &str,
+    warnings: &mut Vec<String>,
+) -> Result<StsEndpoint, ConfigError> {
+    let endpoint = StsEndpoint::read(url).map_err(|error| no_sts_endpoint(flag, url, error))?;
+    if !endpoint.is_https() {
+        warnings.push(format!(
+            "{flag} has {}: pods send their tokens there unencrypted; use https://",
+            shortened(endpoint.as_str(), 64)
+        ));
+    }
+    Ok(endpoint)
+}
+
+fn no_sts_endpoint(flag: &'static str, url: &str, source: StsEndpointError) -> ConfigError {
+    ConfigError::StsEndpoint { flag, value: shortened(url.trim(), 64), source }
 }
 
 pub(super) fn role_names(

@@ -5,7 +5,7 @@ use crate::cli::{Cli, Command};
 use crate::tls::clients::AllowedNames;
 use crate::tls::settings::MinVersion;
 use certificates::{Lifetimes, Names, Params};
-use injection::identity::{AnnotationKeys, Defaults, Expiration};
+use injection::identity::{AllowedStsEndpoints, AnnotationKeys, Defaults, Expiration, StsEndpoint};
 
 fn read(args: &[&str]) -> Result<(Config, Vec<String>), ConfigError> {
     let cli = Cli::try_parse_from([&["/webhook"], args].concat());
@@ -105,6 +105,7 @@ fn takes_the_command_line_of_the_kops_addon() {
             token_expiration: Expiration::DEFAULT,
             regional_sts: true,
             region: Some("eu-central-1".to_owned()),
+            sts_endpoint: None,
         }
     );
     assert_eq!((config.https.port, config.log.verbosity), (443, 5));
@@ -318,6 +319,53 @@ fn refuses_values_that_no_patch_may_hold() {
         assert!(error.len() < 300, "{flag}: {error}");
     }
     assert_eq!(with(&["--max-request-bytes=16Mi"]).0.https.max_request_bytes, 16 << 20);
+}
+
+#[test]
+fn allows_the_origin_of_its_own_sts_or_those_that_are_named() {
+    let origin = |url: &str| StsEndpoint::read(url).unwrap();
+    let (config, warnings) = with(&["--sts-endpoint-url=https://minio.example.com/sts"]);
+    assert_eq!(warnings, Vec::<String>::new());
+    let policy = config.policy;
+    assert_eq!(policy.defaults.sts_endpoint, Some(origin("https://minio.example.com/sts")));
+    assert!(policy.allowed_sts_endpoints.contains(&origin("https://minio.example.com")));
+    let (config, _) = with(&[
+        "--sts-endpoint-url=https://minio.example.com",
+        "--allowed-sts-endpoint-urls=https://ceph.example.com, https://b.example.com/,",
+    ]);
+    let allowed = config.policy.allowed_sts_endpoints;
+    for (url, wanted) in [
+        ("https://minio.example.com", false),
+        ("https://ceph.example.com/x", true),
+        ("https://b.example.com", true),
+    ] {
+        assert_eq!(allowed.contains(&origin(url)), wanted, "{url}");
+    }
+    let none = with(&["--sts-endpoint-url=", "--allowed-sts-endpoint-urls= , "]).0.policy;
+    assert_eq!(none.allowed_sts_endpoints, AllowedStsEndpoints::default());
+}
+
+#[test]
+fn warns_of_an_sts_without_tls_and_refuses_what_is_none() {
+    let (_, warnings) = with(&["--sts-endpoint-url=http://minio.minio.svc:9000"]);
+    assert!(warnings.len() == 1 && warnings[0].contains("unencrypted"), "{warnings:?}");
+    let (_, warnings) = with(&["--allowed-sts-endpoint-urls=http://minio.minio.svc:9000"]);
+    assert_eq!(warnings.len(), 1);
+    for (arg, why) in [
+        ("--sts-endpoint-url=minio.example.com", "begin it with https://"),
+        ("--sts-endpoint-url=https://a@b", "DNS name or IP address"),
+        ("--sts-endpoint-url=https://a/?x", "plain names"),
+        ("--sts-endpoint-url=https://a:x", "port from 1 to 65535"),
+        ("--allowed-sts-endpoint-urls=https://*.amazonaws.com", "DNS name or IP address"),
+        ("--allowed-sts-endpoint-urls=https://a.example,https://b.example/c", "leave out the path"),
+    ] {
+        let error = refused(&[arg]);
+        let flag = arg.split('=').next().unwrap();
+        assert!(error.contains(flag) && error.contains(why), "{error}");
+    }
+    let long = format!("--sts-endpoint-url=https://a.example/{}", "x".repeat(2_048));
+    let error = refused(&[&long]);
+    assert!(error.contains("2048") && error.len() < 300, "{error}");
 }
 
 #[test]

@@ -168,7 +168,7 @@ mod tests {
     fn holds_so_much_and_no_more() {
         let mut kept = Kept::default();
         let item = Value::String("x".repeat(1 << 20));
-        let held = (0..100).take_while(|_| kept.push(item.clone()).is_ok()).count();
-        assert_eq!(held, 63);
+        let taken = (0..100).take_while(|_| kept.push(item.clone()).is_ok()).count();
+        assert_eq!(taken, 63);
     }
 }

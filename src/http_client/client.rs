@@ -4,6 +4,7 @@
 
 use std::error::Error as _;
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -47,6 +48,8 @@ pub(super) struct Response {
     pub(super) body: Bytes,
     /// The certificates that the server presented, its own first, in DER.
     pub(super) chain: Vec<Vec<u8>>,
+    /// Who answered.
+    pub(super) address: Option<IpAddr>,
 }
 
 /// Why there is no response.
@@ -101,6 +104,7 @@ impl Client {
         let ends = Instant::now() + limits.time;
         let stream =
             timeout_at(ends, connect(url)).await.map_err(|_| Failure::ConnectTimeout)??;
+        let address = stream.peer_addr().ok().map(|address| address.ip());
         let exchange = async {
             let request = request
                 .uri(&url.path)
@@ -110,21 +114,26 @@ impl Client {
                 .map_err(|error| Failure::Http(error.to_string()))?;
             let (Some(tls), Some(name)) = (&self.tls, &url.name) else {
                 let (head, body) = exchange(stream, request, limits.bytes).await?;
-                return Ok(Response::new(head, body, Vec::new()));
+                return Ok(Response::new(head, body, Vec::new(), address));
             };
             let stream = TlsConnector::from(Arc::clone(tls)).connect(name.clone(), stream).await;
             let stream = stream.map_err(|error| handshake(&error))?;
             let chain = presented(&stream);
             let (head, body) = exchange(stream, request, limits.bytes).await?;
-            Ok(Response::new(head, body, chain))
+            Ok(Response::new(head, body, chain, address))
         };
         timeout_at(ends, exchange).await.map_err(|_| Failure::Timeout)?
     }
 }
 
 impl Response {
-    fn new(head: response::Parts, body: Bytes, chain: Vec<Vec<u8>>) -> Self {
-        Self { status: head.status, headers: head.headers, body, chain }
+    fn new(
+        head: response::Parts,
+        body: Bytes,
+        chain: Vec<Vec<u8>>,
+        address: Option<IpAddr>,
+    ) -> Self {
+        Self { status: head.status, headers: head.headers, body, chain, address }
     }
 }
 

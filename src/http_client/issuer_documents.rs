@@ -84,6 +84,7 @@ impl Fetcher {
             location: text(&response.headers, &LOCATION),
             body: response.body.into(),
             chain: response.chain,
+            address: response.address,
         })
     }
 }

@@ -108,9 +108,9 @@ impl ConfigMapEntries {
         let watched = WatchedKind { name: PLURAL, right: Some(RIGHT) };
         let api = |client| Api::namespaced(client, &self.namespace);
         let state = Arc::clone(state);
-        let mut news = pin!(follow_object::<ConfigMap, _>(client, api, NAME, watched, state));
-        while let Some(news) = news.next().await {
-            match news {
+        let mut objects = pin!(follow_object::<ConfigMap, _>(client, api, NAME, watched, state));
+        while let Some(object) = objects.next().await {
+            match object {
                 Ok(config_map) => self.take(config_map.as_ref().map(config_of)),
                 Err(error) if Failure::of_watch(&error).kind == FailureKind::Forbidden => {
                     self.forbid();

@@ -24,16 +24,17 @@ pub enum FilesError {
 const MOST_FILES: usize = 10_000;
 const MOST_BYTES: Limit = Limit::mebibytes(64);
 
-/// Tells each state of the files once.
+/// Gives each state of the files once.
 #[derive(Debug)]
 pub(super) struct Files {
     path: PathBuf,
-    told: Option<u64>,
+    /// The hash of the state that was given last.
+    last: Option<u64>,
 }
 
 impl Files {
     pub(super) fn new(path: PathBuf) -> Self {
-        Self { path, told: None }
+        Self { path, last: None }
     }
 
     /// What they hold: at the first call, and where that has changed since.
@@ -47,7 +48,7 @@ impl Files {
             Ok(texts) => texts.hash(&mut hasher),
             Err(error) => error.to_string().hash(&mut hasher),
         }
-        if self.told.replace(hasher.finish()) == Some(hasher.finish()) {
+        if self.last.replace(hasher.finish()) == Some(hasher.finish()) {
             return None;
         }
         Some(read.and_then(|texts| parse(&texts)))

@@ -79,14 +79,14 @@ struct Flight<T> {
 /// Where those who wait read what there is.
 #[derive(Debug)]
 struct Board<T> {
-    news: Mutex<News<T>>,
+    progress: Mutex<Progress<T>>,
     /// Wakes in the order of arrival, always: a run can be repeated.
     changed: Notify,
 }
 
 /// Questions are numbered. One is out where more were sent than ended.
 #[derive(Debug)]
-struct News<T> {
+struct Progress<T> {
     sent: u64,
     ended: u64,
     /// Of the last question that ended; nothing where its task panicked.
@@ -123,18 +123,18 @@ impl<T: Clone + Send + Sync + 'static> Flights<T> {
                 return answer;
             }
             if waiter.is_out() {
-                waiter.news(deadline).await.map_err(|_| NoAnswer::Late)?;
+                waiter.changed(deadline).await.map_err(|_| NoAnswer::Late)?;
                 continue;
             }
             let turn = self.slots.line_up(caller, key.namespace);
             let turn = turn.map_err(|_| NoAnswer::QueueFull)?;
-            // Both are cancel-safe: news that were not looked at stay new, and
+            // Both are cancel-safe: progress that was not looked at stays new, and
             // a turn that is dropped is left.
             let slot = tokio::select! {
                 biased;
                 // Somebody else asks.
-                news = waiter.news(deadline) => {
-                    news.map_err(|_| {
+                changed = waiter.changed(deadline) => {
+                    changed.map_err(|_| {
                         self.slots.count_timeout();
                         NoAnswer::NoSlot
                     })?;
@@ -150,7 +150,7 @@ impl<T: Clone + Send + Sync + 'static> Flights<T> {
         }
         // The question that is out is the one to wait for.
         loop {
-            waiter.news(deadline).await.map_err(|_| NoAnswer::Late)?;
+            waiter.changed(deadline).await.map_err(|_| NoAnswer::Late)?;
             if let Some(answer) = waiter.answer() {
                 return answer;
             }
@@ -162,7 +162,7 @@ impl<T: Clone + Send + Sync + 'static> Flights<T> {
         let mut flights = self.lock();
         let flight = flights.entry(Arc::clone(&key)).or_insert_with(|| Flight {
             board: Arc::new(Board {
-                news: Mutex::new(News { sent: 0, ended: 0, answer: None }),
+                progress: Mutex::new(Progress { sent: 0, ended: 0, answer: None }),
                 changed: Notify::new(),
             }),
             waiting: 0,
@@ -170,8 +170,8 @@ impl<T: Clone + Send + Sync + 'static> Flights<T> {
         flight.waiting += 1;
         let board = Arc::clone(&flight.board);
         let (wanted, seen, read) = {
-            let news = board.news();
-            (news.sent + 1, news.ended, news.revision())
+            let progress = board.progress();
+            (progress.sent + 1, progress.ended, progress.revision())
         };
         Waiter { flights: self.clone(), key, board, wanted, seen, read }
     }
@@ -187,7 +187,7 @@ impl<T: Clone + Send + Sync + 'static> Flights<T> {
     }
 }
 
-impl<T> News<T> {
+impl<T> Progress<T> {
     /// Rises with each change.
     fn revision(&self) -> u64 {
         self.sent + self.ended
@@ -195,12 +195,12 @@ impl<T> News<T> {
 }
 
 impl<T> Board<T> {
-    fn news(&self) -> MutexGuard<'_, News<T>> {
-        self.news.lock().unwrap_or_else(PoisonError::into_inner)
+    fn progress(&self) -> MutexGuard<'_, Progress<T>> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn change<R>(&self, change: impl FnOnce(&mut News<T>) -> R) -> R {
-        let changed = change(&mut self.news());
+    fn change<R>(&self, change: impl FnOnce(&mut Progress<T>) -> R) -> R {
+        let changed = change(&mut self.progress());
         self.changed.notify_waiters();
         changed
     }
@@ -211,7 +211,7 @@ struct Waiter<T: Clone + Send + Sync + 'static> {
     flights: Flights<T>,
     key: Arc<str>,
     board: Arc<Board<T>>,
-    /// The revision of the news that he has read.
+    /// The revision of the progress that it has read.
     read: u64,
     /// The first question that was sent after he came.
     wanted: u64,
@@ -222,11 +222,11 @@ struct Waiter<T: Clone + Send + Sync + 'static> {
 impl<T: Clone + Send + Sync + 'static> Waiter<T> {
     fn answer(&mut self) -> Option<Result<T, NoAnswer>> {
         let board = Arc::clone(&self.board);
-        let news = board.news();
-        self.read = news.revision();
-        let is_his = news.ended >= self.wanted;
-        match &news.answer {
-            Some(Settled::ForAll(answer)) if news.ended > self.seen => Some(Ok(answer.clone())),
+        let progress = board.progress();
+        self.read = progress.revision();
+        let is_his = progress.ended >= self.wanted;
+        match &progress.answer {
+            Some(Settled::ForAll(answer)) if progress.ended > self.seen => Some(Ok(answer.clone())),
             Some(Settled::ForAll(answer) | Settled::ForEarlier(answer)) if is_his => {
                 Some(Ok(answer.clone()))
             }
@@ -236,17 +236,17 @@ impl<T: Clone + Send + Sync + 'static> Waiter<T> {
     }
 
     fn is_out(&self) -> bool {
-        let news = self.board.news();
-        news.sent > news.ended
+        let progress = self.board.progress();
+        progress.sent > progress.ended
     }
 
     /// Waits until a question was sent or has ended that he has not read of.
-    async fn news(&self, deadline: Instant) -> Result<(), Elapsed> {
+    async fn changed(&self, deadline: Instant) -> Result<(), Elapsed> {
         loop {
             let mut changed = pin!(self.board.changed.notified());
             // Before the look, so that no change falls in between.
             changed.as_mut().enable();
-            if self.board.news().revision() != self.read {
+            if self.board.progress().revision() != self.read {
                 return Ok(());
             }
             timeout_at(deadline, changed).await?;
@@ -257,10 +257,10 @@ impl<T: Clone + Send + Sync + 'static> Waiter<T> {
     fn send(&self, slot: Slot) -> Option<Pilot<T>> {
         let flights = self.flights.lock();
         let flight = flights.get(&self.key)?;
-        let number = flight.board.change(|news| {
-            let is_out = news.sent > news.ended;
-            news.sent += u64::from(!is_out);
-            (!is_out).then_some(news.sent)
+        let number = flight.board.change(|progress| {
+            let is_out = progress.sent > progress.ended;
+            progress.sent += u64::from(!is_out);
+            (!is_out).then_some(progress.sent)
         });
         let (flights, key) = (self.flights.clone(), Arc::clone(&self.key));
         number.map(|number| Pilot { flights, key, number, landed: false, _slot: slot })
@@ -303,9 +303,9 @@ impl<T: Clone + Send + Sync + 'static> Pilot<T> {
     fn land(&mut self, flights: &mut HashMap<Arc<str>, Flight<T>>, answer: Option<Settled<T>>) {
         self.landed = true;
         let Some(flight) = flights.get(&self.key) else { return };
-        flight.board.change(|news| {
-            news.ended = self.number;
-            news.answer = answer;
+        flight.board.change(|progress| {
+            progress.ended = self.number;
+            progress.answer = answer;
         });
         if flight.waiting == 0 {
             flights.remove(&self.key);

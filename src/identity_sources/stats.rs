@@ -155,6 +155,7 @@ fn shown(sa: &ServiceAccount) -> Value {
         "regionalSts": sa.regional_sts,
         "region": sa.region,
         "sessionName": sa.session_name,
+        "stsEndpointUrl": sa.sts_endpoint.as_ref().map(ToString::to_string),
         "warnings": warnings,
     })
 }

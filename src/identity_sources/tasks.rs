@@ -18,7 +18,7 @@ use super::flights::Flights;
 use super::index::{Index, Uid};
 use super::lookup::Lookups;
 use super::slots::Slots;
-use super::watch::Told;
+use super::watch::EventHandler;
 use super::{DebugClient, Inner, Options, ServiceAccounts, Source, watch};
 use crate::api_server::watch::WatchState;
 use injection::identity::{Key, Manifests};
@@ -175,13 +175,13 @@ impl Inner {
             let mut known = clock.known();
             let _ = timeout(FIRST_TIME, known.wait_for(|known| *known)).await;
         }
-        let told = Told {
+        let handler = EventHandler {
             reader: &self.reader,
             lookups: &self.lookups,
             events: sends.then_some(&self.events),
             clock: self.clock.as_ref(),
         };
-        watch::watch(client, told, &self.watch, listed).await;
+        watch::watch(client, handler, &self.watch, listed).await;
     }
 
     async fn watch_config_map(self: Arc<Self>, client: kube::Client) {

@@ -23,9 +23,9 @@ use injection::identity::ServiceAccountReader;
 const PLURAL: &str = "ServiceAccounts";
 const RIGHT: &str = "get, list and watch on serviceaccounts (a ClusterRole)";
 
-/// Who is told what the watch brings, and what that takes.
+/// Takes what the watch brings into the index, and offers its warnings as Events.
 #[derive(Clone, Copy)]
-pub(super) struct Told<'a> {
+pub(super) struct EventHandler<'a> {
     pub(super) reader: &'a ServiceAccountReader,
     pub(super) lookups: &'a Lookups,
     pub(super) events: Option<&'a Events>,
@@ -36,26 +36,26 @@ pub(super) struct Told<'a> {
 /// Feeds the index for ever.
 pub(super) async fn watch(
     client: Client,
-    told: Told<'_>,
+    handler: EventHandler<'_>,
     state: &Arc<WatchState>,
     listed: impl Fn(),
 ) {
     let config = watcher::Config::default().streaming_lists();
     let watched = WatchedKind { name: PLURAL, right: Some(RIGHT) };
-    let mut news = pin!(follow(client, Api::all, config, watched, Arc::clone(state)));
-    while let Some(event) = news.next().await {
-        // What failed was told.
+    let mut watch = pin!(follow(client, Api::all, config, watched, Arc::clone(state)));
+    while let Some(event) = watch.next().await {
+        // `follow` has logged what failed.
         let Ok(event) = event else { continue };
         let is_end = matches!(event, Event::InitDone);
-        told.feed(event);
+        handler.handle(event);
         if is_end {
             listed();
         }
     }
 }
 
-impl Told<'_> {
-    fn feed(self, event: Event<Object>) {
+impl EventHandler<'_> {
+    fn handle(self, event: Event<Object>) {
         let Self { reader, lookups, events, .. } = self;
         let now = Instant::now().into_std();
         let (object, is_listed) = match event {
@@ -134,7 +134,7 @@ mod tests {
         let created = json!({"metadata": {"creationTimestamp": "2099-12-31T23:59:00Z"}});
         let object: Object = serde_json::from_value(created).expect("an object");
         let age = |clock: Option<&ServerClock>| {
-            Told { reader: &reader, lookups: &lookups, events: None, clock }.age(&object)
+            EventHandler { reader: &reader, lookups: &lookups, events: None, clock }.age(&object)
         };
         let ahead = ServerClock::showing("Fri, 01 Jan 2100 00:00:00 GMT");
         let minute = age(Some(&ahead)).expect("an age").as_secs();
@@ -154,10 +154,11 @@ mod tests {
         let reader = ServiceAccountReader::default();
         let lookups = Lookups::from_memory(Index::new(Duration::ZERO, Instant::now().into_std()));
         let (events, mut reports) = Events::new();
-        let told = Told { reader: &reader, lookups: &lookups, events: Some(&events), clock: None };
-        let mut told = |news: Vec<Event<Object>>| {
-            for event in news {
-                told.feed(event);
+        let handler =
+            EventHandler { reader: &reader, lookups: &lookups, events: Some(&events), clock: None };
+        let mut offered = |brought: Vec<Event<Object>>| {
+            for event in brought {
+                handler.handle(event);
             }
             std::iter::from_fn(|| reports.try_recv().ok()).count()
         };
@@ -166,12 +167,12 @@ mod tests {
             std::iter::once(Event::Init).chain(items).chain([Event::InitDone]).collect()
         };
         let good = || object("good", "arn:aws:iam::111122223333:role/good");
-        assert_eq!(told(list(vec![object("odd", "odd"), good()])), 1);
-        assert_eq!(told(vec![Event::Apply(object("odd", "odd"))]), 0, "something else changed");
-        assert_eq!(told(list(vec![object("odd", "odd"), good()])), 0, "the same again");
-        assert_eq!(told(vec![Event::Apply(object("odd", "other"))]), 1);
-        assert_eq!(told(vec![Event::Apply(object("new", "odd"))]), 1);
-        assert_eq!(told(vec![Event::Delete(object("new", "odd"))]), 0);
+        assert_eq!(offered(list(vec![object("odd", "odd"), good()])), 1);
+        assert_eq!(offered(vec![Event::Apply(object("odd", "odd"))]), 0, "something else changed");
+        assert_eq!(offered(list(vec![object("odd", "odd"), good()])), 0, "the same again");
+        assert_eq!(offered(vec![Event::Apply(object("odd", "other"))]), 1);
+        assert_eq!(offered(vec![Event::Apply(object("new", "odd"))]), 1);
+        assert_eq!(offered(vec![Event::Delete(object("new", "odd"))]), 0);
         assert_eq!(lookups.index().known(), 2);
     }
 }

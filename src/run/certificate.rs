@@ -28,7 +28,7 @@ pub(super) struct Certificate {
     resolver: Arc<CertificateResolver>,
     readiness: Arc<Readiness>,
     source: Source,
-    held: watch::Sender<bool>,
+    available: watch::Sender<bool>,
 }
 
 #[derive(Debug)]
@@ -61,12 +61,12 @@ impl Certificate {
         readiness: Arc<Readiness>,
         registry: &Registry,
     ) -> anyhow::Result<Self> {
-        let (held, _) = watch::channel(false);
+        let (available, _) = watch::channel(false);
         let source = match wanted {
             config::Certificate::Files(paths) => {
                 let mut reloader = Reloader::new(paths.clone(), Arc::clone(&resolver));
                 reloader.load().await?;
-                held.send_replace(true);
+                available.send_replace(true);
                 tls::metrics::register(registry, Arc::clone(&resolver), reloader.reloads())?;
                 certificate_controller::register(registry, None)?;
                 Source::Files(Box::new(reloader), cluster.cloned())
@@ -84,17 +84,17 @@ impl Certificate {
                 Source::Managed(Box::new(manager), outcome, clock.clone())
             }
         };
-        Ok(Self { resolver, readiness, source, held })
+        Ok(Self { resolver, readiness, source, available })
     }
 
     /// Becomes true when there is one to serve.
-    pub(super) fn held(&self) -> watch::Receiver<bool> {
-        self.held.subscribe()
+    pub(super) fn available(&self) -> watch::Receiver<bool> {
+        self.available.subscribe()
     }
 
     /// Keeps it until dropped.
     pub(super) async fn keep(self) -> Infallible {
-        let Self { resolver, readiness, source, held } = self;
+        let Self { resolver, readiness, source, available } = self;
         match source {
             Source::Files(reloader, cluster) => {
                 let clock = cluster.as_ref().map(|cluster| &cluster.clock);
@@ -108,7 +108,7 @@ impl Certificate {
             Source::Managed(manager, ManagedCertificates { leaf, status, .. }, clock) => {
                 tokio::join!(
                     manager.run(),
-                    follow_leaf(leaf, &resolver, &held),
+                    follow_leaf(leaf, &resolver, &available),
                     follow_status(status, &readiness),
                     remark_on_clock(Some(&clock), &readiness),
                 );
@@ -123,14 +123,14 @@ impl Certificate {
 async fn follow_leaf(
     mut leaves: watch::Receiver<Option<Arc<Leaf>>>,
     resolver: &CertificateResolver,
-    held: &watch::Sender<bool>,
+    available: &watch::Sender<bool>,
 ) {
     loop {
         let leaf = leaves.borrow_and_update().clone();
         match leaf.as_deref().map(certified_key) {
             Some(Ok(pair)) => {
                 resolver.swap(pair);
-                held.send_replace(true);
+                available.send_replace(true);
             }
             // The manager has checked it: this would be a bug of ours.
             Some(Err(error)) => tracing::error!(%error, "failed to serve managed certificate"),

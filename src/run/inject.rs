@@ -139,8 +139,7 @@ impl Accounts {
     ) -> anyhow::Result<Self> {
         let identity = &injection.identity;
         let account = cluster::account(&identity.role_names).await?;
-        let keys = injection.policy.settings.keys.clone();
-        let reader = ServiceAccountReader::new(keys, account);
+        let reader = injection.policy.reader(account);
         let in_manifests = |(_, _, body): &(usize, Template, Vec<u8>)| {
             let review = admission::decode(body).ok();
             let key = review.as_ref().and_then(admission::Review::key);

@@ -1,13 +1,13 @@
 //! The webhook's own configuration, where it is known; else what the command line says of it.
 
-use anyhow::{Context as _, anyhow};
+use anyhow::Context as _;
 
 use super::cluster;
 use crate::config::Installation;
 use crate::evidence;
 use crate::input::{self, Limit};
-use diagnosis::{Fact, WebhookFlags, WebhookSettings};
-use injection::identity::{ContainerCredentialsKeys, ServiceAccountReader};
+use diagnosis::{Fact, WebhookFlags, WebhookSettings, flags_not_known};
+use injection::identity::ContainerCredentialsKeys;
 
 /// The most of a file that lists who gets container credentials.
 const LONGEST: Limit = Limit::mebibytes(8);
@@ -25,15 +25,19 @@ pub(super) async fn in_use(
     flags: &Fact<WebhookFlags>,
 ) -> anyhow::Result<InUse> {
     let (installation, notes) = match flags {
-        Fact::Known(flags) => user.deployed(flags).map_err(|why| {
-            anyhow!("failed to use the flags of the webhook ({}): {why}", flags.of)
-        })?,
+        Fact::Known(flags) => match user.deployed(flags) {
+            Ok(deployed) => deployed,
+            Err(why) => {
+                let why = format!("{}: {why}", flags.of);
+                (user.clone(), vec![flags_not_known(&why.as_str().into())])
+            }
+        },
         Fact::Absent | Fact::Unknown(_) | Fact::NotAsked => (user.clone(), Vec::new()),
     };
     let account = cluster::account(&installation.role_names).await?;
     let policy = installation.policy.clone();
     let settings = WebhookSettings {
-        reader: ServiceAccountReader::new(policy.settings.keys.clone(), account),
+        reader: policy.reader(account),
         policy,
         configurations: configurations.to_vec(),
         notes,

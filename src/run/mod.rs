@@ -23,7 +23,7 @@ use rustix::process::{Resource, getrlimit, setrlimit};
 
 use crate::cli::{Command, usage_error};
 use crate::config::Config;
-use crate::telemetry::logs::{self, Held};
+use crate::telemetry::logs::{self, LogBuffer};
 
 /// Does what was asked for. 0 is success, 1 failure, 2 a wrong command line.
 #[must_use]
@@ -75,7 +75,7 @@ fn begin_to_serve(config: Config, warnings: &[String]) -> ExitCode {
 }
 
 /// A runtime whose threads answer first and tell of it then.
-fn served_by(log: &Held) -> tokio::runtime::Builder {
+fn served_by(log: &LogBuffer) -> tokio::runtime::Builder {
     let (sleeping, ending) = (log.clone(), log.clone());
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     runtime

@@ -49,7 +49,7 @@ pub(super) async fn serve(config: Config) -> anyhow::Result<()> {
     let admin = admin_server(&config, registry, &readiness, &accounts)?;
     let admin_address = local(&admin.listener)?;
     let https = HttpsServer {
-        held: certificate.held(),
+        certificate: certificate.available(),
         admin_address,
         tls: config.https.tls.server_config(resolver, clients.verifier())?,
         rejections: clients.rejections(),
@@ -147,7 +147,8 @@ async fn open(
 
 /// All that the HTTPS server is made of, before there is a certificate.
 struct HttpsServer {
-    held: watch::Receiver<bool>,
+    /// Becomes true when there is one to serve.
+    certificate: watch::Receiver<bool>,
     admin_address: SocketAddr,
     tls: Arc<rustls::ServerConfig>,
     rejections: Option<Arc<Rejections>>,
@@ -162,7 +163,7 @@ impl HttpsServer {
     /// Listens when TLS can be served, and not before.
     async fn serve(mut self, mut draining: oneshot::Receiver<()>) -> anyhow::Result<Drained> {
         tokio::select! {
-            held = self.held.wait_for(|held| *held) => held.context("the task that manages certificates ended")?,
+            available = self.certificate.wait_for(|available| *available) => available.context("the task that manages certificates ended")?,
             _ = &mut draining => return Ok(Drained::default()),
         };
         let Self { admin_address, tls, rejections, readiness, accounts, metrics, config, .. } =
@@ -213,10 +214,9 @@ async fn known_service_accounts(
         (Source::Cluster { .. }, None) => bail!("no client for the cluster"),
     };
     let account = cluster::account(&config.identity.role_names).await?;
-    let keys = config.policy.settings.keys.clone();
     let options = identity_sources::Options {
         source,
-        reader: injection::identity::ServiceAccountReader::new(keys, account),
+        reader: config.policy.reader(account),
         namespace: config.identity.namespace.clone(),
         watch_config_map: config.identity.watch_config_map,
         container_credentials: config.identity.container_credentials_file.clone(),

@@ -31,7 +31,7 @@ pub(super) struct Acceptor {
     stats: Arc<ConnectionStats>,
     table: Table,
     /// One that has come at the cap, until there is room.
-    held: Option<TcpStream>,
+    postponed: Option<TcpStream>,
     /// Until when nothing is accepted.
     resting: Option<Instant>,
     /// When a failure to accept was last logged.
@@ -42,7 +42,7 @@ impl Acceptor {
     pub(super) fn new(listener: TcpListener, shared: Shared, stats: Arc<ConnectionStats>) -> Self {
         let shared = Arc::new(shared);
         let table = Table::new(Arc::clone(&shared), Arc::clone(&stats));
-        Self { listener, shared, stats, table, held: None, resting: None, failed: None }
+        Self { listener, shared, stats, table, postponed: None, resting: None, failed: None }
     }
 
     /// Serves until the shutdown, then drains. To drop it cuts everything.
@@ -61,8 +61,8 @@ impl Acceptor {
         if !drain.delay.is_zero() {
             self.accept_until(sleep(drain.delay)).await;
         }
-        let Self { listener, shared, mut table, held, .. } = self;
-        held.into_iter().chain(waiting(listener)).for_each(|stream| {
+        let Self { listener, shared, mut table, postponed, .. } = self;
+        postponed.into_iter().chain(waiting(listener)).for_each(|stream| {
             // Over the cap if need be: the idle ones are about to go.
             table.add(stream);
         });
@@ -94,12 +94,12 @@ impl Acceptor {
                         tracing::info!(connections, "connection cap restored");
                     }
                 }
-                accepted = self.listener.accept(), if self.resting.is_none() && self.held.is_none() => {
+                accepted = self.listener.accept(), if self.resting.is_none() && self.postponed.is_none() => {
                     self.take(accepted.map(|(stream, _)| stream));
                 }
             }
             if (self.resting.is_none() || !self.table.is_full())
-                && let Some(stream) = self.held.take()
+                && let Some(stream) = self.postponed.take()
             {
                 self.admit(stream);
             }
@@ -132,12 +132,12 @@ impl Acceptor {
         }
     }
 
-    /// At the cap it is held until another has gone: at once where one waits
+    /// At the cap it is postponed until another has gone: at once where one waits
     /// for its client, else when one has been served.
     fn admit(&mut self, stream: TcpStream) {
         if self.table.is_full() {
             self.table.make_room();
-            self.held = Some(stream);
+            self.postponed = Some(stream);
             self.resting = Some(Instant::now() + RETRY);
         } else {
             self.table.add(stream);

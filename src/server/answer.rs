@@ -13,13 +13,11 @@ use bytes::{Buf, Bytes};
 use hyper::body::{Body as _, Frame, SizeHint};
 
 use super::activity::Activity;
+use super::limits::ANSWER_BUFFERS;
 use super::memory::{Account, Memory};
 
 /// Answers up to this size are a part of what each connection is counted with.
 const SMALL: u64 = 2 << 10;
-
-/// What HTTP and TLS hold of an answer on its way.
-pub(super) const BUFFERS: usize = 48 << 10;
 
 /// Written at a time.
 const PIECE: usize = 8 << 10;
@@ -44,10 +42,11 @@ impl Paced {
         let size = body.size_hint().lower();
         let mut share = None;
         if size > SMALL {
-            let size = usize::try_from(size).unwrap_or(most).min(most.saturating_sub(BUFFERS));
+            let size =
+                usize::try_from(size).unwrap_or(most).min(most.saturating_sub(ANSWER_BUFFERS));
             let account = Arc::new(memory.open());
             // It holds nothing yet, so it need not make room.
-            let _ = account.take(size + size.min(BUFFERS)).await;
+            let _ = account.take(size + size.min(ANSWER_BUFFERS)).await;
             activity.hold_answer(Arc::clone(&account));
             share = Some((account, size));
         }

@@ -117,15 +117,15 @@ mod tests {
         ) {
             let start = Instant::now();
             let mut sampler = Sampler::new(start);
-            let (mut now, mut lines, mut told) = (start, 0_u64, 0_u64);
+            let (mut now, mut lines, mut reported) = (start, 0_u64, 0_u64);
             for gap in &gaps {
                 now += Duration::from_millis(*gap);
                 if let Some(unlogged) = sampler.take(now) {
                     lines += 1;
-                    told += unlogged;
+                    reported += unlogged;
                 }
             }
-            prop_assert_eq!(lines + told + sampler.unlogged, gaps.len() as u64);
+            prop_assert_eq!(lines + reported + sampler.unlogged, gaps.len() as u64);
             prop_assert!(lines <= u64::from(BURST) + (now - start).as_secs());
             // What comes slower than the refill is all logged.
             if gaps.iter().all(|gap| *gap >= 1_000) {

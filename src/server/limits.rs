@@ -5,10 +5,8 @@ use std::time::Duration;
 
 use injection::admission::{ANSWER_MEMORY, MAX_ANSWER_BYTES, MEMORY_FACTOR};
 
-use super::answer::BUFFERS;
 use super::memory::Memory;
 use super::memory::ledger::Sizes;
-use super::metered_io::CONNECTION_BYTES;
 
 /// What one connection, and all together, may take.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,11 +57,19 @@ pub(crate) struct Limits {
 /// 42 MiB, so that it stays below 192 MiB.
 const MEMORY: usize = 150 << 20;
 
+/// What a connection holds that has sent nothing, or has sent what is usual:
+/// its task, its TLS session, a buffer for TLS (4 KiB) and one for HTTP (8 KiB).
+/// Measured: see `tests/alone/lifecycle/memory.rs`.
+pub(super) const CONNECTION_BYTES: usize = 26 << 10;
+
+/// What HTTP and TLS hold of an answer on its way.
+pub(super) const ANSWER_BUFFERS: usize = 48 << 10;
+
 /// A body ends within a block, and the connection's buffers come with it.
 const BESIDE_BODY: usize = 192 << 10;
 
 /// The largest answer that is counted whole, and what it holds on its way.
-pub(super) const ANSWER_BYTES: usize = MAX_ANSWER_BYTES + BUFFERS;
+pub(super) const ANSWER_BYTES: usize = MAX_ANSWER_BYTES + ANSWER_BUFFERS;
 
 const CONNECTIONS: std::ops::RangeInclusive<usize> = 256..=2048;
 

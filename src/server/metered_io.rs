@@ -2,7 +2,7 @@
 //!
 //! Bytes that came in and were not used yet lie in the buffers of TLS and HTTP,
 //! whose sizes are known: a client must have sent something to fill them. What
-//! every connection may hold is part of [`CONNECTION_BYTES`]; a connection that
+//! every connection may hold is part of [`CONNECTION_BYTES`](super::limits::CONNECTION_BYTES); a connection that
 //! holds more takes it from the common memory, before it reads on.
 
 use std::io::{self, IoSlice};
@@ -17,11 +17,6 @@ use tokio::net::TcpStream;
 
 use super::activity::{Activity, Phase};
 use super::memory::Account;
-
-/// What a connection holds that has sent nothing, or has sent what is usual:
-/// its task, its TLS session, a buffer for TLS (4 KiB) and one for HTTP (8 KiB).
-/// Measured: see `tests/alone/lifecycle/memory.rs`.
-pub(super) const CONNECTION_BYTES: usize = 26 << 10;
 
 /// From so many unused bytes on, buffers hold so much more. The last step is all
 /// that they can hold: a record of TLS, its content, and the 16 KiB of a body

@@ -9,8 +9,8 @@ use tracing_subscriber::fmt::{self, MakeWriter};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::Registry;
 
-pub(crate) use super::held::Held;
 use super::json_lines::JsonLines;
+pub(crate) use super::log_buffer::LogBuffer;
 use super::text_lines::TextLines;
 
 /// How lines look, and which are written.
@@ -35,14 +35,14 @@ pub(crate) struct LogsError(#[from] SetGlobalDefaultError);
 
 /// Sends the events of this process to standard error.
 ///
-/// Each line is formatted into a buffer of its thread, with no lock held.
+/// Each line is formatted into a buffer of its thread, with no lock buffer.
 /// There is no queue and no writing thread behind it, which would lose the
 /// lines that matter most, the last ones before a crash or a kill: see
-/// [`Held`] for when a line leaves.
-pub(crate) fn init(settings: LogSettings) -> Result<Held, LogsError> {
-    let held = Held::new(std::io::stderr());
-    tracing::subscriber::set_global_default(subscriber(settings, held.clone()))?;
-    Ok(held)
+/// [`LogBuffer`] for when a line leaves.
+pub(crate) fn init(settings: LogSettings) -> Result<LogBuffer, LogsError> {
+    let buffer = LogBuffer::new(std::io::stderr());
+    tracing::subscriber::set_global_default(subscriber(settings, buffer.clone()))?;
+    Ok(buffer)
 }
 
 /// The same to another writer.

@@ -1,7 +1,7 @@
 //! What the program tells about itself: metrics and logs.
 
-mod held;
 mod json_lines;
+mod log_buffer;
 pub(crate) mod logs;
 pub(crate) mod metrics;
 mod text_lines;

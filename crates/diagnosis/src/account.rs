@@ -65,7 +65,7 @@ impl Case<'_> {
         };
         if let Some(warning) = warning {
             let next = match warning.kind {
-                WarningKind::NearMiss => {
+                WarningKind::NearMiss if self.identity().is_none() => {
                     format!("use the annotation {wanted}: {}", annotate(&format!("{wanted}=ARN")))
                 }
                 WarningKind::OddRoleArn => {

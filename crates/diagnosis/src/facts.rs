@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -169,6 +170,9 @@ pub struct Response {
     /// The `Location` header of a redirect.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub location: Option<String>,
+    /// The address that answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<IpAddr>,
     /// The text of the response.
     pub body: String,
 }
@@ -218,6 +222,7 @@ impl FetchedDocument {
             status: answer.status,
             content_type: answer.content_type,
             location: answer.location,
+            address: answer.address,
             body: String::from_utf8_lossy(&answer.body).into_owned(),
         });
         Self { url: url.to_owned(), answer }
@@ -227,7 +232,8 @@ impl FetchedDocument {
     #[must_use]
     pub fn saved(name: &str, text: String) -> Self {
         let content_type = Some("application/json".to_owned());
-        let answer = Ok(Response { status: 200, content_type, location: None, body: text });
+        let (status, location, address) = (200, None, None);
+        let answer = Ok(Response { status, content_type, location, address, body: text });
         Self { url: name.to_owned(), answer }
     }
 
@@ -247,6 +253,7 @@ impl FetchedDocument {
             location: response.location,
             body: response.body.into_bytes(),
             chain: Vec::new(),
+            address: response.address,
         })
     }
 }

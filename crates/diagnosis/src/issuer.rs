@@ -92,7 +92,8 @@ impl Case<'_> {
         }
         let kid = token.kid.as_deref().unwrap_or_default();
         let seen = format!("{} has the key {kid}, which verifies the token", document.url);
-        let needed = [ids::JWKS, ids::ALGORITHMS, ids::TOKEN_KEY, ids::TOKEN_SIGNATURE];
+        let signed = [ids::TOKEN_KEY, ids::TOKEN_SIGNATURE];
+        let needed = [&[ids::JWKS_FETCH, ids::JWKS, ids::ALGORITHMS][..], &signed].concat();
         self.found(&needed, seen)
     }
 

@@ -44,7 +44,8 @@ use ::issuer::IssuerCheck;
 use certificates::Crypto;
 use injection::admission::AdmissionSettings;
 use injection::identity::{
-    self, ConfigMapIdentities, Identity, Key, Lookup, ServiceAccountReader, Warnings,
+    self, ConfigMapEntry, ConfigMapIdentities, Identity, Key, Lookup, ServiceAccountReader,
+    Warnings,
 };
 
 use check::Checks;
@@ -196,7 +197,6 @@ fn came_back(facts: &Facts) -> Option<&Value> {
 fn lookup(facts: &Facts, settings: &WebhookSettings) -> Lookup {
     let Subject { namespace, service_account, .. } = &facts.subject;
     let key = Key { namespace, name: service_account };
-    let entries = config_map_entries(&facts.config_map, settings);
     Lookup {
         container_credentials: facts.container_credentials == Fact::Known(true),
         service_account: match &facts.service_account {
@@ -210,15 +210,32 @@ fn lookup(facts: &Facts, settings: &WebhookSettings) -> Lookup {
             Fact::Unknown(why) => identity::Observed::Unknown(why.message.as_str().into()),
             Fact::NotAsked => identity::Observed::Unknown("the ServiceAccount is not given".into()),
         },
-        config_map_entry: match &facts.config_map {
-            Fact::Unknown(why) => identity::Observed::Unknown(why.message.as_str().into()),
-            _ => entries
-                .as_ref()
-                .and_then(|entries| entries.get(key))
-                .map_or(identity::Observed::Absent, |entry| {
-                    identity::Observed::Known(Arc::clone(entry))
-                }),
+        config_map_entry: config_map_entry(&facts.config_map, key, settings),
+    }
+}
+
+/// What the `ConfigMap` says of a key. Where it can't be read, the webhook keeps what it had.
+fn config_map_entry(
+    map: &Fact<Value>,
+    key: Key<'_>,
+    settings: &WebhookSettings,
+) -> identity::Observed<Arc<ConfigMapEntry>> {
+    let map = match map {
+        Fact::Known(map) => map,
+        Fact::Unknown(why) => return identity::Observed::Unknown(why.message.as_str().into()),
+        Fact::Absent | Fact::NotAsked => return identity::Observed::Absent,
+    };
+    let Some(config) = map["data"]["config"].as_str() else { return identity::Observed::Absent };
+    match ConfigMapIdentities::parse(config, settings.reader.account()) {
+        Ok((entries, _)) => match entries.get(key) {
+            Some(entry) => identity::Observed::Known(Arc::clone(entry)),
+            None => identity::Observed::Absent,
         },
+        Err(error) => {
+            let why =
+                format!("the ConfigMap can't be read, so the webhook keeps what it had: {error}");
+            identity::Observed::Unknown(why.into())
+        }
     }
 }
 

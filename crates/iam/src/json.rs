@@ -27,6 +27,7 @@ pub(super) struct Reader<'a> {
     next: usize,
     mistakes: Vec<Mistake>,
     depth: usize,
+    has_directives: bool,
 }
 
 /// Reads one value and what follows it.
@@ -52,7 +53,8 @@ pub(super) fn read_at(source: &Source, start: usize) -> (Node, Vec<Mistake>, usi
 
 impl<'a> Reader<'a> {
     fn new(source: &'a Source, next: usize) -> Self {
-        Self { source, next, mistakes: Vec::new(), depth: 0 }
+        let has_directives = source.has_directives();
+        Self { source, next, mistakes: Vec::new(), depth: 0, has_directives }
     }
 
     fn peek(&self) -> Option<char> {
@@ -193,7 +195,9 @@ impl<'a> Reader<'a> {
             _ => self.mistake(Code::MissingColon, here..here, ":"),
         }
         let value = self.value();
-        if !keys.insert(key.clone()) {
+        // Two keys that are written alike become one, unless a directive chooses.
+        let written = if self.has_directives { key.clone() } else { self.source.filled(&key).0 };
+        if !keys.insert(written) {
             self.mistake(Code::DuplicateKey, start..here, "");
         }
         members.push(Member::new(key, self.source.at(start), value));

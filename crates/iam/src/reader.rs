@@ -170,8 +170,12 @@ pub(super) fn statements(node: &Node) -> Option<&Node> {
         let is_other = node.get("actions").is_some() || node.get("resources").is_some();
         has("Effect") && (has("Action") || has("NotAction")) && !is_other
     };
+    // Other formats have `statements` of their own, without a version.
+    let has_version =
+        node.members().iter().any(|member| nearest(&member.key, &["Version"]).is_some());
     let meant = node.members().iter().find(|member| {
-        nearest(&member.key, &["Statement"]).is_some()
+        (has_version || member.key.starts_with(char::is_uppercase))
+            && nearest(&member.key, &["Statement"]).is_some()
             && member.value.each().into_iter().any(is_statement)
     });
     meant.map(|member| &member.value)
@@ -208,6 +212,17 @@ pub(super) fn guess_kind(node: &Node) -> PolicyKind {
         (true, true, false) => PolicyKind::Resource,
         (false, _, _) => PolicyKind::Permissions,
     }
+}
+
+/// Which kind it looks like, where what it is attached to is no role or not known: a policy with
+/// principals and resources may be of an endpoint of STS.
+pub(super) fn guess_kind_of_any(node: &Node) -> PolicyKind {
+    let has = |one: &str, other: &str| {
+        let statements = statements(node).map(Node::each).unwrap_or_default();
+        statements.iter().any(|it| it.get(one).is_some() || it.get(other).is_some())
+    };
+    let is_resource = has("Principal", "NotPrincipal") && has("Resource", "NotResource");
+    if is_resource { PolicyKind::Resource } else { guess_kind(node) }
 }
 
 /// Reads what can be read. What somebody still has to fill in is told, and unknown.
@@ -546,6 +561,10 @@ impl Reader {
                 continue;
             }
             if let Err(meant) = Operator::parse(key) {
+                if self.placeholder(key, *key_at) {
+                    more = true;
+                    continue;
+                }
                 let hint = meant
                     .as_ref()
                     .map_or(String::new(), |meant| format!("; did you mean {meant}?"));

@@ -68,3 +68,52 @@ fn no_error_in_files_in_the_patterns_of_well_known_projects() {
     }
     assert!(wrong.is_empty() && files > 0, "{wrong:#?}");
 }
+
+const TRUST: &str = r#"{"Version": "2012-10-17", "Statement": [{"Effect": "Allow",
+  "Principal": {"Federated": "arn:aws:iam::111122223333:oidc-provider/keys.example.com/one"},
+  "Action": "sts:AssumeRoleWithWebIdentity",
+  "Condition": {"StringEquals": {"keys.example.com/one:aud": "sts.amazonaws.com",
+    "keys.example.com/one:sub": "system:serviceaccount:demo:app-*"}}}]}"#;
+
+/// The trust policy, on its fifth line with a wildcard that is none, with this before each line.
+fn trust(indent: &str) -> String {
+    TRUST.lines().map(|line| format!("{indent}{line}\n")).collect::<Vec<_>>().concat()
+}
+
+#[test]
+fn the_same_mistake_is_found_with_its_place_in_every_kind_of_file() {
+    let quoted = format!("{TRUST:?}");
+    let mut wrong = Vec::new();
+    for (name, text, line) in [
+        ("trust.json", TRUST.to_owned(), 5),
+        ("", TRUST.to_owned(), 5),
+        ("role.json", format!("{{\"Role\": {{\"AssumeRolePolicyDocument\": {TRUST}}}}}"), 5),
+        ("role.yaml", format!("Role:\n  AssumeRolePolicyDocument: {quoted}\n"), 2),
+        ("a.yaml", format!("spec:\n  assumeRolePolicy: |\n{}", trust("    ")), 7),
+        ("b.yaml", format!("data:\n  a.json: >-\n{}", trust("    ")), 7),
+        ("c.yaml", format!("Resources:\n  R:\n    Type: AWS::IAM::Role\n    Properties:\n      AssumeRolePolicyDocument:\n        Fn::Sub:\n        - |\n{}        - {{A: b}}\n", trust("            ")), 12),
+        ("d.yaml", format!("values: |\n  a:\n    policy: |\n{}", trust("      ")), 8),
+        ("e.tf", format!("resource \"aws_iam_role\" \"x\" {{\n  assume_role_policy = <<-E\n{}  E\n}}\n", trust("    ")), 7),
+        ("", format!("resource \"aws_iam_role\" \"x\" {{\n  assume_role_policy = <<-E\n{}  E\n}}\n", trust("    ")), 7),
+        ("f.tf", format!("locals {{\n  a = var.b ? jsonencode({TRUST}) : null\n}}\n"), 6),
+        ("g.tf", format!("module \"x\" {{\n  source = \"./x\"\n  policies = {{ a = {quoted} }}\n}}\n"), 3),
+        ("h.tf.json", format!("{{\"resource\": {{\"aws_iam_role\": {{\"x\": {{\n\"assume_role_policy\": {quoted}}}}}}}}}"), 2),
+        ("i.json", format!("{{\"planned_values\": {{\"x\": [{{\n\"assume_role_policy\": {quoted}}}]}}}}"), 2),
+        ("j.md", format!("---\na: b\n---\n# Title\n\n```json\n{TRUST}\n```\n"), 11),
+        ("", format!("# Title\n\n1. Do:\n\n   ```yaml\n   spec:\n     policy: |\n{}   ```\n", trust("       ")), 12),
+        ("k.md", format!("```tf\nlocals {{\n  a = jsonencode({TRUST})\n}}\n```\n"), 7),
+        ("l.tftpl", TRUST.replace("\"Allow\"", "${jsonencode(effect)}"), 5),
+        ("m.yaml", format!("a: {{{{ .Values.a }}}}\nb: |\n{}", trust("  ")), 7),
+        ("n.yaml", format!("{{{{- if .a }}}}\nb: |\n{}{{{{- end }}}}\n", trust("  ")), 7),
+        ("o.json", TRUST.replace("\"Allow\"", "<EFFECT>"), 5),
+        ("p.yaml", "trustStatements:\n- Effect: Allow\n  Action: sts:AssumeRoleWithWebIdentity\n  Principal: {Federated: 'arn:aws:iam::111122223333:oidc-provider/x.example.com'}\n  Condition: {StringEquals: {'x.example.com:sub': 'system:serviceaccount:a:*', 'x.example.com:aud': sts.amazonaws.com}}\n".to_owned(), 5),
+        ("q.tf", "module \"x\" {\n  source = \"terraform-aws-modules/iam/aws//modules/iam-role-for-service-accounts\"\n  oidc_providers = { a = {\n    provider_arn = var.arn\n    namespace_service_accounts = [\"a:*\"]\n  } }\n}\n".to_owned(), 5),
+    ] {
+        let found = lint_file(name, &text);
+        let is_it = |it: &&Finding| it.code == Code::WildcardNotExpanded && it.at.line == line;
+        if found.iter().filter(is_it).count() != 1 {
+            wrong.push(format!("{name}, line {line}: {found:?}\n{text}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

@@ -1,5 +1,7 @@
 //! What came of fetching a document, as a value.
 
+use std::net::IpAddr;
+
 use serde::{Deserialize, Serialize};
 
 use super::Discovery;
@@ -22,6 +24,8 @@ pub struct Answer {
     pub body: Vec<u8>,
     /// The certificates that the server presented, its own first, in DER.
     pub chain: Vec<Vec<u8>>,
+    /// The address that answered, if it is known.
+    pub address: Option<IpAddr>,
 }
 
 /// Why there is no response. Each `reason` is the text of the library that failed.

@@ -2,7 +2,7 @@
 //! address second.
 
 use std::fmt;
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::{DISCOVERY_PATH, JWKS_PATH};
 
@@ -224,13 +224,21 @@ fn is_private(host: &str) -> bool {
         return is_private_v4(address);
     }
     if let Some(address) = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
-        return address.parse::<Ipv6Addr>().is_ok_and(|address| {
-            address.to_ipv4_mapped().map_or_else(|| is_private_v6(address), is_private_v4)
-        });
+        return address.parse().is_ok_and(|address| is_private_address(IpAddr::V6(address)));
     }
     let host = host.trim_end_matches('.').to_ascii_lowercase();
     let ends = |end: &str| host.strip_suffix(end).is_some_and(|rest| rest.ends_with('.'));
     !host.contains('.') || PRIVATE_ENDS.iter().any(|end| ends(end))
+}
+
+/// Whether nobody outside of a network reaches the address.
+pub(super) fn is_private_address(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => is_private_v4(address),
+        IpAddr::V6(address) => {
+            address.to_ipv4_mapped().map_or_else(|| is_private_v6(address), is_private_v4)
+        }
+    }
 }
 
 fn is_private_v4(address: Ipv4Addr) -> bool {

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::url::is_private_address;
 use super::{
     Answer, Discovery, FetchFailure, Fetched, IssuerCheck, IssuerUrl, Jwks, PublishedDocuments,
     Token, Verify, difference,
@@ -250,7 +251,10 @@ fn fetch_check<'a>(
     };
     let url = &answer.url;
     let (found, next) = match answer.status {
-        200 => return (IssuerCheck::pass(id, url), Some(answer)),
+        200 => {
+            let check = IssuerCheck::pass(id, url).remarking(address_remark(id, answer));
+            return (check, Some(answer));
+        }
         300..=399 => {
             let to = answer.location.as_deref().unwrap_or("nowhere");
             (
@@ -276,21 +280,37 @@ fn fetch_check<'a>(
     (IssuerCheck::fail(id, found, next), None)
 }
 
+/// A name that leads to a private address may lead to another one from outside.
+fn address_remark(id: &str, answer: &Answer) -> Option<String> {
+    let address = answer.address.filter(|address| is_private_address(*address))?;
+    let url = IssuerUrl::parse(&answer.url).ok().filter(|url| !url.is_private())?;
+    Some(format!(
+        "{} resolves to {address} here, a private address: STS needs a public one; {} sets this \
+         address",
+        url.host(),
+        flag(id)
+    ))
+}
+
 /// What to do, and which flag sets an address that STS may not reach.
 fn next(id: &str, failure: &FetchFailure) -> String {
     let next = failure.next();
-    let flag = match id {
-        ids::JWKS_FETCH => "--service-account-jwks-uri",
-        _ => "--service-account-issuer",
-    };
     match failure {
         FetchFailure::ReadUrl(_)
         | FetchFailure::Resolve { .. }
         | FetchFailure::Connect { .. }
         | FetchFailure::Timeout { .. } => {
-            format!("{next}; the API server's {flag} sets this address")
+            format!("{next}; {} sets this address", flag(id))
         }
         _ => next,
+    }
+}
+
+/// Whose value the URL of a document comes from.
+fn flag(id: &str) -> &'static str {
+    match id {
+        ids::JWKS_FETCH => "the API server's --service-account-jwks-uri",
+        _ => "the API server's --service-account-issuer",
     }
 }
 

@@ -186,6 +186,12 @@ fn variables(pod: &Value, identity: &Identity<'_>, token_file: &str) -> Vec<Grou
             groups.push(Group { unless: vec![name], add });
         }
     }
+    if let Identity::WebIdentity(web) = identity
+        && let Some(url) = web.sts_endpoint_url
+    {
+        let name = "AWS_ENDPOINT_URL_STS";
+        groups.push(Group { unless: vec![name], add: vec![variable(name, url)] });
+    }
     groups
 }
 

@@ -55,7 +55,7 @@ pub(super) fn run(args: &IamLintArgs) -> anyhow::Result<ExitCode> {
         LintFormat::Text => text(&found),
         LintFormat::Json => json(&found),
         LintFormat::Sarif => output::out().json(&sarif::log(&found, &unread)),
-        LintFormat::Github => github::print(&found),
+        LintFormat::Github => github::print(&found, &unread),
     }
     .context("failed to print what was found")?;
     let is_error = |finding: &Finding| finding.severity() == Severity::Error;

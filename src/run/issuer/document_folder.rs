@@ -104,7 +104,7 @@ mod tests {
     fn names_the_path_that_it_can_not_write() {
         let folder = tempfile::tempdir().expect("a folder");
         fs::write(folder.path().join("a"), "a file").expect("it is written");
-        let told = write(folder.path(), &[document("x")]).expect_err("no folder").to_string();
-        assert!(told.contains("/a"), "{told}");
+        let error = write(folder.path(), &[document("x")]).expect_err("no folder").to_string();
+        assert!(error.contains("/a"), "{error}");
     }
 }

@@ -46,8 +46,8 @@ struct Client {
 struct World {
     ledger: Ledger,
     clients: Vec<Client>,
-    /// Those that were told that they have what they waited for.
-    told: HashSet<Id>,
+    /// Those that were granted that they have what they waited for.
+    granted: HashSet<Id>,
     round: usize,
 }
 
@@ -75,12 +75,12 @@ impl World {
                     if ledger.take(id, PIECE, now) {
                         ledger.moved(id, PIECE, now);
                     } else {
-                        self.told.extend(ledger.serve_line(now));
+                        self.granted.extend(ledger.serve_line(now));
                         client.state = State::Waiting;
                     }
                 }
             }
-            (State::Waiting, Some(id)) if self.told.remove(&id) => {
+            (State::Waiting, Some(id)) if self.granted.remove(&id) => {
                 assert!(!ledger.waits(id));
                 ledger.moved(id, PIECE, now);
                 client.state = State::Sending;
@@ -89,12 +89,12 @@ impl World {
                 client.state = State::Leaving(client.plan.slow_to_leave);
             }
             (State::Working(0), Some(id)) => {
-                self.told.extend(ledger.close(id, now));
+                self.granted.extend(ledger.close(id, now));
                 client.state = State::Served;
             }
             (State::Working(left), _) => client.state = State::Working(left - 1),
             (State::Leaving(0), Some(id)) => {
-                self.told.extend(ledger.close(id, now));
+                self.granted.extend(ledger.close(id, now));
                 client.state = State::Evicted;
             }
             (State::Leaving(left), _) => client.state = State::Leaving(left - 1),
@@ -147,7 +147,7 @@ proptest! {
     ) {
         let sizes = Sizes { common: common * PIECE, reserve: 12 * PIECE, patience: PATIENCE };
         let clients = plans.into_iter().map(|plan| Client { plan, id: None, sent: 0, state: State::Away });
-        let mut world = World { ledger: Ledger::new(sizes), clients: clients.collect(), told: HashSet::new(), round: 0 };
+        let mut world = World { ledger: Ledger::new(sizes), clients: clients.collect(), granted: HashSet::new(), round: 0 };
         let mut random = fastrand::Rng::with_seed(seed);
         // One after the other, each with its patience: nothing is slower than that.
         let pieces: usize = world.clients.iter().map(|it| it.plan.pieces + it.plan.works + 12).sum();

@@ -20,7 +20,7 @@ pub(crate) struct Reloader {
     reloads: Arc<Reloads>,
     /// What was read, until it is found unchanged: a file that is being
     /// written may look like one with fewer authorities.
-    news: Option<Change>,
+    unsettled: Option<Change>,
 }
 
 impl Reloader {
@@ -36,9 +36,9 @@ impl Reloader {
         let ClientMetrics { reloads, rejections } = metrics;
         reloads.count(authorities.is_ok());
         let rejections = Arc::new(Rejections::new(rejections));
-        let told = Arc::clone(&rejections);
-        let verifier = ClientVerifier::new(authorities?, settings.allowed_names, told, clock);
-        Ok(Self { file, verifier: Arc::new(verifier), rejections, reloads, news: None })
+        let reports_to = Arc::clone(&rejections);
+        let verifier = ClientVerifier::new(authorities?, settings.allowed_names, reports_to, clock);
+        Ok(Self { file, verifier: Arc::new(verifier), rejections, reloads, unsettled: None })
     }
 
     /// The verifier that it keeps up to date.
@@ -47,7 +47,7 @@ impl Reloader {
         Arc::clone(&self.verifier)
     }
 
-    /// Where clients are told of that the verifier rejects, or never gets to see.
+    /// Counts and logs clients that the verifier rejects, or never gets to see.
     #[must_use]
     pub(crate) fn rejections(&self) -> Arc<Rejections> {
         Arc::clone(&self.rejections)
@@ -63,10 +63,10 @@ impl Reloader {
     }
 
     async fn step(&mut self) {
-        let news = self.file.poll().await;
-        if news.is_some() {
-            self.news = news;
-        } else if let Some(settled) = self.news.take() {
+        let change = self.file.poll().await;
+        if change.is_some() {
+            self.unsettled = change;
+        } else if let Some(settled) = self.unsettled.take() {
             self.take(settled);
         }
     }

@@ -150,7 +150,7 @@ mod tests {
         }
 
         /// What becomes of a client in 2040.
-        fn judge(&self, certificate: &CertificateDer<'_>) -> Result<(), Error> {
+        fn verify(&self, certificate: &CertificateDer<'_>) -> Result<(), Error> {
             self.judge_at(YEAR_2040, certificate)
         }
 
@@ -169,7 +169,7 @@ mod tests {
         let authority = Authority::new("authority");
         let rig = Rig::new(&authority, "");
         for (common, dns) in [("one", &[][..]), ("", &["two.example"]), ("", &[])] {
-            rig.judge(&authority.client(common, dns)).expect(common);
+            rig.verify(&authority.client(common, dns)).expect(common);
         }
         assert!(Rejection::ALL.iter().all(|reason| rig.rejected(*reason) == 0));
     }
@@ -178,22 +178,22 @@ mod tests {
     fn rejects_and_counts_by_reason() {
         let authority = Authority::new("authority");
         let rig = Rig::new(&authority, "api");
-        rig.judge(&authority.client("api", &[])).expect("a good client");
-        let unnamed = rig.judge(&authority.client("other", &[])).expect_err("another name");
+        rig.verify(&authority.client("api", &[])).expect("a good client");
+        let unnamed = rig.verify(&authority.client("other", &[])).expect_err("another name");
         assert_eq!(unnamed, CertificateError::ApplicationVerificationFailure.into());
         assert_eq!(rig.rejected(Rejection::WrongName), 1);
         let of_others = Authority::new("others").client("api", &[]);
-        assert_eq!(rig.judge(&of_others), Err(CertificateError::UnknownIssuer.into()));
-        rig.judge(&Authority::new("authority").client("api", &[])).expect_err("another key");
+        assert_eq!(rig.verify(&of_others), Err(CertificateError::UnknownIssuer.into()));
+        rig.verify(&Authority::new("authority").client("api", &[])).expect_err("another key");
         assert_eq!(rig.rejected(Rejection::UnknownAuthority), 2);
         let client = authority.client("api", &[]);
         for outside in [YEAR_2030 - 1, YEAR_2050 + 1] {
             rig.judge_at(outside, &client).expect_err("not valid then");
         }
         assert_eq!(rig.rejected(Rejection::Expired), 2);
-        rig.judge(&authority.server("api")).expect_err("a server's certificate");
+        rig.verify(&authority.server("api")).expect_err("a server's certificate");
         assert_eq!(rig.rejected(Rejection::WrongPurpose), 1);
-        rig.judge(&CertificateDer::from(&b"garbage"[..])).expect_err("no certificate");
+        rig.verify(&CertificateDer::from(&b"garbage"[..])).expect_err("no certificate");
         assert_eq!(rig.rejected(Rejection::Other), 1);
     }
 
@@ -201,7 +201,7 @@ mod tests {
     fn judges_by_the_api_servers_clock_where_it_is_known() {
         let authority = Authority::new("authority");
         let client = authority.client("api", &[]);
-        let judged = |clock: ServerClock, now| {
+        let is_accepted = |clock: ServerClock, now| {
             let rejections = Arc::new(Rejections::new(ClientMetrics::unseen().rejections));
             let verifier = ClientVerifier::new(authority.parsed(), None, rejections, Some(clock));
             let now = UnixTime::since_unix_epoch(Duration::from_secs(now));
@@ -209,10 +209,11 @@ mod tests {
         };
         let at = |year| ServerClock::showing(&format!("Wed, 01 Feb {year} 00:00:00 GMT"));
         // 2040-02-01 is a Wednesday, as is 2051-02-01.
-        assert!(judged(at(2040), YEAR_2050 + 1), "the machine's own clock is ahead");
-        assert!(!judged(at(2051), YEAR_2040), "it is behind");
+        assert!(is_accepted(at(2040), YEAR_2050 + 1), "the machine's own clock is ahead");
+        assert!(!is_accepted(at(2051), YEAR_2040), "it is behind");
         assert!(
-            judged(ServerClock::new(), YEAR_2040) && !judged(ServerClock::new(), YEAR_2050 + 1)
+            is_accepted(ServerClock::new(), YEAR_2040)
+                && !is_accepted(ServerClock::new(), YEAR_2050 + 1)
         );
     }
 
@@ -221,8 +222,8 @@ mod tests {
         let (old, new) = (Authority::new("old"), Authority::new("new"));
         let rig = Rig::new(&old, "");
         let (of_old, of_new) = (old.client("api", &[]), new.client("api", &[]));
-        assert!(rig.judge(&of_old).is_ok() && rig.judge(&of_new).is_err());
+        assert!(rig.verify(&of_old).is_ok() && rig.verify(&of_new).is_err());
         rig.verifier.swap(new.parsed());
-        assert!(rig.judge(&of_old).is_err() && rig.judge(&of_new).is_ok());
+        assert!(rig.verify(&of_old).is_err() && rig.verify(&of_new).is_ok());
     }
 }

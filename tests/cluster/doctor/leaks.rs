@@ -31,7 +31,7 @@ const KEPT: [&str; 28] = [
     // Whether it runs on Windows, and whether it has ended.
     "pod.spec.os.name",
     "pod.status.phase",
-    // The AWS variables that are no secret.
+    // The AWS variables that are no secret, paths of files among them.
     "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
     "AWS_REGION",
     "AWS_ROLE_ARN",

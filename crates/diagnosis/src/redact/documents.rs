@@ -20,7 +20,7 @@ const LONGEST_MESSAGE: usize = 1_000;
 pub(crate) const UNREADABLE: &str = "unreadable";
 
 /// Stands for a page that is no JSON object: an error page, say.
-const NOT_JSON: &str = "(not a JSON object)";
+pub(super) const NOT_JSON: &str = "(not a JSON object)";
 
 /// Stands in for a value that is not kept, as an empty one means something.
 pub(super) const LEFT_OUT: &str = "(left out)";

@@ -123,6 +123,7 @@ fn known_annotations(metadata: &Value, keys: &AnnotationKeys) -> Map<String, Val
         token_expiration,
         region,
         role_session_name,
+        sts_endpoint_url,
         skip_containers,
         include_containers,
     } = keys;
@@ -133,6 +134,7 @@ fn known_annotations(metadata: &Value, keys: &AnnotationKeys) -> Map<String, Val
         token_expiration,
         region,
         role_session_name,
+        sts_endpoint_url,
         skip_containers,
         include_containers,
     ];
@@ -228,7 +230,10 @@ fn webhook_flags(flags: WebhookFlags) -> WebhookFlags {
     let WebhookFlags { of, flags, not_known } = flags;
     let checked = flags.into_iter().filter(|(name, _)| CHECKED_FLAGS.contains(&name.as_str()));
     let kept = checked.map(|(name, value)| match name.as_str() {
-        "container-credentials-full-uri" => (name, documents::endpoint(&value)),
+        "container-credentials-full-uri" | "sts-endpoint-url" | "allowed-sts-endpoint-urls" => {
+            let all = value.split(',').map(|url| documents::endpoint(url.trim()));
+            (name, all.collect::<Vec<_>>().join(","))
+        }
         _ => (name, value),
     });
     let not_known = not_known.iter().map(|it| bounded(it)).collect();
@@ -243,7 +248,15 @@ fn config_map(map: &Value, key: Key<'_>, reader: &ServiceAccountReader) -> Value
         "metadata": texts(&map["metadata"], &["name", "namespace"]),
     });
     let config = map["data"]["config"].as_str().unwrap_or_default();
-    let all = serde_json::from_str::<Map<String, Value>>(config).unwrap_or_default();
+    let all = match serde_json::from_str::<Map<String, Value>>(config) {
+        Ok(all) => all,
+        Err(_) if config.trim().is_empty() => Map::new(),
+        // That it can't be read is what counts.
+        Err(_) => {
+            put(&mut kept, "data", json!({"config": documents::NOT_JSON}));
+            return kept;
+        }
+    };
     let parse = |entries: &Map<String, Value>| {
         // Text of a map: it can be read.
         let text = Value::Object(entries.clone()).to_string();
@@ -315,6 +328,7 @@ fn fetched(fetched: FetchedDocument, keep: impl FnOnce(&str) -> String) -> Fetch
         status: response.status,
         content_type: response.content_type.as_deref().map(bounded),
         location: response.location.as_deref().map(|to| bounded(&documents::address(to))),
+        address: response.address,
         body: keep(&response.body),
     });
     FetchedDocument { url: fetched.url, answer: answer.map_err(|why| why.map(bounded)) }

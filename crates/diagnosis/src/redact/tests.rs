@@ -55,7 +55,7 @@ fn keeps_annotations_that_the_webhook_reads_or_warns_of() {
     let account = json!({"metadata": {"name": "app", "annotations": {
         "eks.amazonaws.com/audience": "sts.amazonaws.com",
         "eks.amazon.com/role-arn": "hush",
-        "example.com/aws": ROLE,
+        "example.com/iam-role": ROLE,
         "example.com/token": "hush",
         "eks.amazonaws.com/hush": "hush",
     }}});
@@ -65,7 +65,7 @@ fn keeps_annotations_that_the_webhook_reads_or_warns_of() {
         json!({
             "eks.amazonaws.com/audience": "sts.amazonaws.com",
             "eks.amazon.com/role-arn": "",
-            "example.com/aws": ROLE,
+            "example.com/iam-role": ROLE,
         })
     );
 }

@@ -60,6 +60,8 @@ struct Setting<'a> {
     container_credentials: bool,
     written: Option<&'a str>,
     selection: Selection,
+    /// `--sts-endpoint-url`.
+    sts: Option<&'a str>,
 }
 
 const ROLE_NOW: &[(&str, &str)] = &[("eks.amazonaws.com/role-arn", NOW)];
@@ -71,11 +73,14 @@ fn usual() -> Setting<'static> {
         container_credentials,
         written,
         selection: Selection::Selected,
+        sts: None,
     }
 }
 
 fn judged(pod: &Value, setting: &Setting<'_>) -> Option<Judgement> {
-    let settings = WebhookSettings::default();
+    let mut settings = WebhookSettings::default();
+    let sts = setting.sts.map(|url| injection::identity::StsEndpoint::read(url).unwrap());
+    settings.policy.defaults.sts_endpoint = sts;
     let read = settings.reader.read(setting.annotations.iter().copied());
     let lookup = Lookup {
         container_credentials: setting.container_credentials,
@@ -287,4 +292,23 @@ fn compares_container_credentials() {
     assert_eq!(judged(&elsewhere, &setting).unwrap().state, PodState::StaleEndpoint);
     let before = judged(&pod(vec![injected(NOW)], ours()), &setting).unwrap();
     assert_eq!(before.state, PodState::StaleRole, "{before:?}");
+}
+
+#[test]
+fn compares_the_sts_endpoint() {
+    let with = |url: &str| {
+        let mut container = injected(NOW);
+        let variable = json!({"name": "AWS_ENDPOINT_URL_STS", "value": url});
+        container["env"].as_array_mut().unwrap().push(variable);
+        pod(vec![container], ours())
+    };
+    let young = Setting { written: None, sts: Some("https://sts.example.com"), ..usual() };
+    is(&with("https://sts.example.com"), &young, PodState::Fine, "");
+    is(&with("https://sts.example.com/"), &young, PodState::Fine, "");
+    let why = "container main has AWS_ENDPOINT_URL_STS https://old.example.com, but would get https://sts.example.com";
+    is(&with("https://me:hush@old.example.com?hush"), &young, PodState::StaleEndpoint, why);
+    let lacking = pod(vec![injected(NOW)], ours());
+    is(&lacking, &young, PodState::Missing, "container main lacks AWS_ENDPOINT_URL_STS");
+    // Nobody asks for one now: it keeps its own.
+    is(&with("https://old.example.com"), &usual(), PodState::Fine, "");
 }

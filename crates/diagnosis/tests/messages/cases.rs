@@ -202,6 +202,10 @@ pub(crate) const CASES: &[Case] = &[
         annotated(f, &json!({}));
         f.config_map = why();
     }),
+    ("role-annotation", "none, and the ConfigMap can't be read", |f, _| {
+        annotated(f, &json!({}));
+        f.config_map = Fact::Known(json!({"data": {"config": "demo/app: x"}}));
+    }),
     ("role-annotation", "the ServiceAccount is not given", |f, _| {
         (f.service_account, f.dry_run) = (Fact::NotAsked, Fact::NotAsked);
     }),

@@ -3,9 +3,10 @@
 
 use super::shown;
 use crate::finding::{Code, Finding};
+use crate::glob::Pattern;
 use crate::near::nearest;
-use crate::policy::Statement;
-use crate::write::text as quoted;
+use crate::policy::{Effect, Policy, Statement, Text};
+use crate::write::{list, member, text as quoted};
 
 pub(super) const WEB_IDENTITY: &str = "sts:AssumeRoleWithWebIdentity";
 
@@ -52,6 +53,39 @@ fn mended(name: &str) -> Option<String> {
     }
     let mended = if dense.contains(':') { dense } else { dense.replacen('.', ":", 1) };
     mended.contains(':').then_some(mended)
+}
+
+/// Whether all actions only go with one that assumes the role.
+pub(super) fn are_extras(statement: &Statement) -> bool {
+    let is_extra = |name: &str| {
+        ["sts:tagsession", "sts:setsourceidentity", "sts:setcontext"]
+            .contains(&name.to_ascii_lowercase().as_str())
+    };
+    !statement.actions.is_empty()
+        && statement.actions.iter().all(|action| action.is_known() && is_extra(action.as_str()))
+}
+
+/// The session tags that EKS sends with each call for a pod.
+/// <https://docs.aws.amazon.com/eks/latest/userguide/pod-id-role.html>
+pub(super) fn without_tags(policy: &Policy) -> Option<Finding> {
+    let of_pods = |it: &&Statement| {
+        let mut services = it.principals_of("Service");
+        it.effect == Effect::Allow && services.any(|p| p.name.value == "pods.eks.amazonaws.com")
+    };
+    let covers = |action: &Text, wanted: &str| {
+        !action.is_known() || Pattern::new(&action.value.to_ascii_lowercase()).matches(wanted)
+    };
+    let mut statements = policy.statements.iter().filter(of_pods);
+    let assumes =
+        |it: &Statement| it.actions.iter().find(|action| covers(action, "sts:assumerole")).cloned();
+    let action = statements.clone().find_map(assumes)?;
+    let is_open = policy.statements.iter().any(|it| it.effect == Effect::Unknown);
+    if is_open || statements.any(|it| it.actions.iter().any(|it| covers(it, "sts:tagsession"))) {
+        return None;
+    }
+    let message = "EKS Pod Identity sends session tags, which need sts:TagSession as well: without it no pod gets the role";
+    let fix = member("Action", &list(&["sts:AssumeRole", "sts:TagSession"]));
+    Some(Finding::new(Code::TagSessionMissing, action.at, message).fixed(fix))
 }
 
 /// The action of a trust policy that this was to be; nothing where it is one.

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::subject::SUBJECT;
-use super::{audience, shown, subject, together};
+use super::{actions, audience, shown, subject, together};
 use crate::condition::{Operator, Test};
 use crate::finding::{Code, Finding};
 use crate::glob::is_glob;
@@ -83,7 +83,10 @@ pub(super) fn findings(statement: &Statement, principals: &[&Text]) -> Vec<Findi
     let mixed = |f: &Finding| {
         matches!(f.code, Code::AudienceTestedForSubject | Code::SubjectTestedForAudience)
     };
-    let all_known = statement.effect == Effect::Allow && !statement.more_conditions;
+    // Tags alone let nobody assume the role.
+    let all_known = statement.effect == Effect::Allow
+        && !statement.more_conditions
+        && !actions::are_extras(statement);
     if all_known && !found.iter().any(mixed) {
         found.extend(untested(statement, principals, tests_sub, tests_aud));
     }
@@ -388,7 +391,8 @@ fn operator_of_claim(condition: &Condition, key: Key<'_>) -> Option<Finding> {
         );
         return Some(Finding::new(Code::OperatorType, *at, message).fixed(quoted(meant)));
     }
-    let plain = name.strip_prefix("ForAllValues:")?;
+    // Those of CI are often written that way, and test the subject apart.
+    let plain = name.strip_prefix("ForAllValues:").filter(|_| !is_ci(key.provider))?;
     let message = format!(
         "ForAllValues also holds where the request has no {}:{}; that key has one value, which {plain} compares",
         bare(key.provider),

@@ -136,11 +136,16 @@ fn value(node: &Node) -> Option<Value> {
     })
 }
 
-/// `Fn::Sub: "KEY: VALUE"`, where an object was meant, is one.
+/// `Fn::Sub: "KEY: VALUE"`, where an object was meant, is one; so is JSON in its text.
 fn operand(node: &Node) -> Option<Value> {
-    if let Some(("Sub", argument)) = function(node)
-        && let Some((key, text)) = argument.text().and_then(|text| text.split_once(": "))
-    {
+    let text = || match function(node) {
+        Some(("Sub", argument)) => argument.text(),
+        _ => None,
+    };
+    if let Some(Ok(object @ Value::Object(_))) = text().map(serde_json::from_str) {
+        return Some(object);
+    }
+    if let Some((key, text)) = text().and_then(|text| text.split_once(": ")) {
         let members = [(key.trim().to_owned(), Value::String(text.trim().to_owned()))];
         return Some(Value::Object(members.into_iter().collect()));
     }

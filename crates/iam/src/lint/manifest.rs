@@ -49,12 +49,14 @@ impl Manifests {
     }
 
     /// Whether the node is of interest here, with what is wrong with it by itself.
-    /// A node comes before what is in it.
-    pub(super) fn see(&mut self, node: &Node, found: &mut Vec<Finding>) -> bool {
-        let annotations = |node: &'_ Node| {
-            let node = node.get("metadata").unwrap_or(node);
-            node.get("annotations").cloned()
-        };
+    /// A node comes before what is in it; `namespace` is that of the object around it.
+    pub(super) fn see(
+        &mut self,
+        node: &Node,
+        namespace: Option<&str>,
+        found: &mut Vec<Finding>,
+    ) -> bool {
+        let mut is_ours = false;
         if node.get("kind").and_then(Node::text) == Some("ServiceAccount") {
             self.service_account(node);
             if let Some(annotations) = annotations(node) {
@@ -67,10 +69,22 @@ impl Manifests {
             match letters(key).as_str() {
                 "serviceaccount" | "serviceaccounttemplate" => {
                     if let Some(annotations) = annotations(value) {
+                        is_ours = true;
                         found.extend(self.on_service_account(&annotations));
                     }
                 }
-                "serviceaccountannotations" => found.extend(self.on_service_account(value)),
+                // One by its name, or one after the other.
+                "serviceaccounts" => {
+                    let values = value.members().iter().map(|member| &member.value);
+                    for annotations in values.chain(value.items()).filter_map(annotations) {
+                        is_ours = true;
+                        found.extend(self.on_service_account(&annotations));
+                    }
+                }
+                "serviceaccountannotations" => {
+                    is_ours = true;
+                    found.extend(self.on_service_account(value));
+                }
                 "podannotations" => self.on_pod(value, &(None, String::new())),
                 "annotations" if !self.seen.contains(&value.at) => {
                     let all =
@@ -88,11 +102,12 @@ impl Manifests {
         {
             let names = ["serviceAccountName", "serviceAccount"];
             let name = names.iter().find_map(|key| spec.get(key).and_then(Node::text));
-            let namespace = node.find(&["metadata", "namespace"]).and_then(Node::text);
+            let own = node.find(&["metadata", "namespace"]).and_then(Node::text);
+            let namespace = own.or(namespace);
             let account = (namespace.map(str::to_owned), name.unwrap_or("default").to_owned());
             self.on_pod(&annotations, &account);
         }
-        false
+        is_ours
     }
 
     fn service_account(&mut self, node: &Node) {
@@ -201,6 +216,10 @@ impl Misplaced {
 fn letters(key: &str) -> String {
     let letters = key.chars().take(32).filter(char::is_ascii_alphanumeric);
     letters.map(|c| c.to_ascii_lowercase()).collect()
+}
+
+fn annotations(node: &Node) -> Option<Node> {
+    node.get("metadata").unwrap_or(node).get("annotations").cloned()
 }
 
 /// By its shape: a template of a kind that nobody has heard of is one too.

@@ -31,7 +31,7 @@ use super::intrinsic::{looks_substituted, resolve, substitute};
 use super::json::{self, Mistake};
 use super::node::{Kind, Member, Node};
 use super::place::{Position, Source};
-use super::reader::{PolicyKind, guess_kind, inner_source, statements};
+use super::reader::{PolicyKind, guess_kind, guess_kind_of_any, inner_source, statements};
 use super::terraform;
 
 /// The mistakes in a text, in their order; those that say the same as one.
@@ -177,7 +177,7 @@ impl Linter {
                             if let Kind::Map(members) = &mut manifest.kind {
                                 members.insert(0, Member::new("kind", kind.at, kind));
                             }
-                            self.manifests.see(&manifest, &mut self.findings);
+                            self.manifests.see(&manifest, None, &mut self.findings);
                         }
                         self.walk(source, node);
                     }
@@ -202,7 +202,7 @@ impl Linter {
     fn walk(&mut self, source: &Source, node: &Node) {
         if terraform::is_policy_document(node) {
             let policy = terraform::policy(node);
-            let kind = guess_kind(&policy);
+            let kind = guess_kind_of_any(&policy);
             if self.is_kept(&policy, kind) {
                 return;
             }
@@ -219,7 +219,8 @@ impl Linter {
         if let Some(policy) = policy_of_statements(node) {
             return self.policy(&policy, guess_kind(&policy));
         }
-        if self.manifests.see(node, &mut self.findings) {
+        let namespace = self.around.namespace.as_deref();
+        if self.manifests.see(node, namespace, &mut self.findings) {
             self.found_something = true;
         }
         if provider::is_one(node) {
@@ -267,7 +268,7 @@ impl Linter {
         };
         match &value.kind {
             Kind::Map(_) if kind.is_some() || statements(value).is_some() => {
-                self.policy(value, kind.unwrap_or_else(|| guess_kind(value)));
+                self.policy(value, kind.unwrap_or_else(|| guess_kind_of_any(value)));
             }
             Kind::Text(text) | Kind::Open(text, _) => self.embedded(source, value, text, kind),
             // There is one, elsewhere.
@@ -288,14 +289,22 @@ impl Linter {
         }
         if kind.is_some() || statements(&node).is_some() {
             self.mistakes(&inner, mistakes);
-            self.policy(&node, kind.unwrap_or_else(|| guess_kind(&node)));
+            self.policy(&node, kind.unwrap_or_else(|| guess_kind_of_any(&node)));
         }
     }
 
     /// Any text of a document: a document itself, where it has a word of one.
     fn text(&mut self, source: &Source, holder: &Node, text: &str) {
-        const WORDS: [&str; 6] =
-            ["Statement", "\"Effect\"", "Effect:", "role-arn", "ServiceAccount", "aws_iam_"];
+        const WORDS: [&str; 8] = [
+            "Statement",
+            "\"Effect\"",
+            "Effect:",
+            "amazonaws.com",
+            "amazon.com",
+            "erviceAccount",
+            "aws_iam_",
+            "terraform-aws-modules/",
+        ];
         let is_document = self.depth < DEEPEST
             && text.contains(['\n', '{'])
             && WORDS.iter().any(|word| text.contains(word));

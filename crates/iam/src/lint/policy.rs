@@ -37,6 +37,9 @@ pub(super) fn findings(node: &Node, kind: PolicyKind, account: Option<&str>) -> 
         found.extend(actions::findings(statement));
         found.extend(wildcards(statement));
     }
+    if kind == PolicyKind::Trust {
+        found.extend(actions::without_tags(&policy));
+    }
     // Who fills it in may well see to the rest.
     if found.iter().any(|finding| finding.code == Code::Placeholder) {
         found.retain(|finding| finding.code != Code::AudienceNotTested);

@@ -6,6 +6,7 @@ use super::{audience, shown};
 use crate::finding::{Code, Finding};
 use crate::node::{Kind, Node};
 use crate::partition::AUDIENCE;
+use crate::place::Position;
 use crate::placeholder;
 use crate::write::text as quoted;
 
@@ -35,12 +36,24 @@ pub(super) fn findings(node: &Node) -> Vec<Finding> {
     let url = of(&["url"]);
     found.extend(url.and_then(self::url));
     if let Some(list) = of(&["clientidlist", "clientids"]) {
-        let others = url.is_some_and(|url| url.text().is_none_or(is_ci));
+        let others = url.is_some_and(may_be_of_others);
         found.extend(client_ids(list, others));
     }
     let thumbprints = of(&["thumbprintlist", "thumbprints"]).map(Node::each).unwrap_or_default();
     found.extend(thumbprints.into_iter().filter_map(thumbprint));
     found
+}
+
+/// Whether the tokens may be those of others than pods. Where the URL is not known, its words tell.
+fn may_be_of_others(url: &Node) -> bool {
+    match &url.kind {
+        Kind::Text(text) => is_ci(text),
+        Kind::Open(text, _) | Kind::Unknown(text) => {
+            let lower = text.to_ascii_lowercase();
+            !["eks", "cluster", "kube", "openidconnectissuer"].iter().any(|it| lower.contains(it))
+        }
+        _ => true,
+    }
 }
 
 fn letters(key: &str) -> String {
@@ -89,14 +102,19 @@ fn url(node: &Node) -> Option<Finding> {
 /// The SHA-1 digest of a certificate of the issuer's authority.
 fn thumbprint(node: &Node) -> Option<Finding> {
     let (Kind::Text(text) | Kind::Number(text)) = &node.kind else { return None };
+    thumbprint_text(text, node.at)
+}
+
+/// The same in a command of the AWS CLI.
+pub(super) fn thumbprint_text(text: &str, at: Position) -> Option<Finding> {
     if is_thumbprint(text) {
         return None;
     }
     if let Some(part) = placeholder::parts(text).into_iter().next() {
-        return Some(placeholder::unfilled(&text[part], node.at));
+        return Some(placeholder::unfilled(&text[part], at));
     }
     if text.contains("EXAMPLE") {
-        return Some(placeholder::unfilled(text, node.at));
+        return Some(placeholder::unfilled(text, at));
     }
     // As `openssl x509 -fingerprint` prints it, and certificate viewers.
     let behind = text.rsplit('=').next().unwrap_or_default();
@@ -112,7 +130,7 @@ fn thumbprint(node: &Node) -> Option<Finding> {
         "{} is not a thumbprint: that is a certificate's SHA-1 digest, exactly 40 hexadecimal digits{why}",
         shown(text)
     );
-    let finding = Finding::new(Code::Thumbprint, node.at, message);
+    let finding = Finding::new(Code::Thumbprint, at, message);
     Some(if is_thumbprint(&mended) { finding.fixed(quoted(&mended)) } else { finding })
 }
 

@@ -22,6 +22,8 @@ pub(super) struct Surroundings {
     pub(super) permissions: bool,
     /// Whether it is in a role, user or group.
     in_identity: bool,
+    /// The namespace of the object that it is in.
+    pub(super) namespace: Option<String>,
     /// The account of the role that it is in.
     pub(super) account: Option<String>,
 }
@@ -36,6 +38,8 @@ impl Surroundings {
         {
             within.of_kind(kind);
         }
+        let namespace = node.find(&["metadata", "namespace"]).and_then(Node::text);
+        within.namespace = namespace.map(str::to_owned).or(within.namespace);
         let has = |key: &str| node.get(key).is_some();
         // An inline policy, and what `aws iam get-role-policy` and `get-policy-version` print.
         let has_owner = has("RoleName") || has("UserName") || has("GroupName");

@@ -1,7 +1,7 @@
 //! Text that neither parser takes: quotes to close in YAML, and what can be
 //! found in a broken template, a tutorial or a shell script line by line.
 
-use super::{arns, manifest, template};
+use super::{arns, manifest, provider, template};
 use crate::finding::{Code, Finding};
 use crate::json::{self, Mistake};
 use crate::node::Node;
@@ -99,8 +99,10 @@ pub(super) fn lines(
                 found.push(template::depends_on(name, at, &resources));
             }
         }
-        if line.contains("=arn:") || line.contains("=\"arn:") || line.contains("='arn:") {
-            found.extend(assigned(line, number, manifests));
+        if !in_policy
+            && ["=arn:", "=\"arn:", "='arn:", "--thumbprint"].iter().any(|it| line.contains(it))
+        {
+            found.extend(commands(line, number, manifests));
         }
         if let Some((key, value)) = trimmed.split_once(':')
             && let value = value.trim().trim_matches(['"', '\''])
@@ -112,15 +114,22 @@ pub(super) fn lines(
     found
 }
 
-/// `kubectl annotate serviceaccount app KEY=ARN`.
-fn assigned(line: &str, number: usize, manifests: &manifest::Manifests) -> Vec<Finding> {
+/// What commands say: `kubectl annotate serviceaccount app KEY=ARN`, `--thumbprint-list HEX`.
+fn commands(line: &str, number: usize, manifests: &manifest::Manifests) -> Vec<Finding> {
     let quotes = ['"', '\''];
     let mut found = Vec::new();
     let mut column = 1;
+    let mut in_thumbprints = false;
     for word in line.split(' ') {
+        let at = Position { line: number, column };
+        if in_thumbprints && word.len() > 30 {
+            found.extend(provider::thumbprint_text(word.trim_matches(quotes), at));
+        }
+        if word.starts_with("--") {
+            in_thumbprints = word == "--thumbprint-list";
+        }
         if let Some((key, value)) = word.split_once('=') {
             let (key, value) = (key.trim_matches(quotes), value.trim_matches(quotes));
-            let at = Position { line: number, column };
             if key.contains('/') && value.starts_with("arn:") {
                 found.extend(manifests.annotation(key, value, at));
             }
@@ -173,14 +182,26 @@ pub(super) fn close_quotes(source: &Source) -> (Option<Source>, Vec<Finding>) {
     let mut in_block: Option<usize> = None;
     let mut lines: Vec<String> = Vec::new();
     let mut found = Vec::new();
-    for (index, line) in text.lines().enumerate() {
+    let all: Vec<&str> = text.lines().collect();
+    // Up to here it is text in quotes, over several lines.
+    let mut quoted_until = 0;
+    for (index, line) in all.iter().copied().enumerate() {
+        if index < quoted_until {
+            lines.push(line.to_owned());
+            continue;
+        }
         let indent = line.len() - line.trim_start().len();
         if in_block.is_some_and(|outer| indent > outer || line.trim().is_empty()) {
             lines.push(line.to_owned());
             continue;
         }
         in_block = opens_block(line).then_some(indent);
-        if let Some((quote, column)) = open_quote(line) {
+        if let Some((quote, _)) = open_quote(line)
+            && let Some(closes) = closing_line(&all[index + 1..], quote)
+        {
+            quoted_until = index + closes + 2;
+            lines.push(line.to_owned());
+        } else if let Some((quote, column)) = open_quote(line) {
             let mended = format!("{}{quote}", line.trim_end());
             let at = Position { line: index + 1, column };
             let message = "the closing quote is missing: YAML reads all that follows as text";
@@ -195,6 +216,18 @@ pub(super) fn close_quotes(source: &Source) -> (Option<Source>, Vec<Finding>) {
     }
     let mended = Source::new(&(lines.join("\n") + "\n"));
     if yaml::read(&mended).is_ok() { (Some(mended), found) } else { (None, found) }
+}
+
+/// On which of the lines behind it text in quotes ends: the first quote there is no beginning.
+fn closing_line(lines: &[&str], quote: char) -> Option<usize> {
+    // Longer texts are written in blocks.
+    let lines = lines.iter().take(20);
+    let (index, line) = lines.enumerate().find(|(_, line)| line.contains(quote))?;
+    let (before, after) = line.split_once(quote)?;
+    let after = after.trim_start();
+    let is_beginning = before.trim_end().ends_with([':', '[', '{', ',', '-', '(', '=']);
+    let ends = after.is_empty() || after.starts_with([',', ']', '}', '#']);
+    (ends && !is_beginning).then_some(index)
 }
 
 fn opens_block(line: &str) -> bool {

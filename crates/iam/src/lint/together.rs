@@ -1,6 +1,7 @@
 //! Conditions of one statement that no token meets together: IAM asks for all of them.
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-logic-multiple-context-keys-or-values.html>
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 
 use super::claims::{Key, bare};
@@ -30,7 +31,7 @@ struct OnClaim<'a> {
 
 pub(super) fn findings(statement: &Statement) -> Option<Finding> {
     let claims: Vec<OnClaim<'_>> = statement.conditions.iter().filter_map(OnClaim::read).collect();
-    issuers(statement, &claims).or_else(|| values(&claims))
+    issuers(statement, &claims).or_else(|| values(&claims)).or_else(|| unknown_issuers(statement))
 }
 
 impl<'a> OnClaim<'a> {
@@ -86,6 +87,32 @@ fn issuers(statement: &Statement, claims: &[OnClaim<'_>]) -> Option<Finding> {
         Some(statements) => finding.fixed(statements),
         None => finding,
     })
+}
+
+/// One claim of two providers whose names only Terraform or CloudFormation knows. They may be one,
+/// though then nobody would test the claim twice.
+fn unknown_issuers(statement: &Statement) -> Option<Finding> {
+    let mut first: BTreeMap<String, Cow<'_, str>> = BTreeMap::new();
+    for condition in &statement.conditions {
+        let operator = Operator::parse(&condition.operator.value).ok()?;
+        let Some(key) = Key::read(&condition.key) else { continue };
+        if operator.holds_without_key() || operator.test == Test::Null {
+            continue;
+        }
+        let provider = Cow::Borrowed(bare(key.provider));
+        let other = first.entry(key.claim.to_ascii_lowercase()).or_insert_with(|| provider.clone());
+        if other.eq_ignore_ascii_case(&provider) || condition.key.is_known() {
+            continue;
+        }
+        let message = format!(
+            "the conditions are on :{} of {} and of {}: if these are two issuers, no token matches, since all conditions of a statement have to hold",
+            key.claim,
+            super::shown(other),
+            super::shown(&provider)
+        );
+        return Some(Finding::new(Code::IssuersLikelyCombined, condition.key.at, message));
+    }
+    None
 }
 
 /// The statement once for each provider; nothing where not all of it is known.

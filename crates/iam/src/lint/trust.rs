@@ -150,7 +150,10 @@ fn action_and_principal(statement: &Statement) -> Option<Finding> {
         principal.name.value.contains("oidc") || BUILT_IN.contains(&principal.name.as_str())
     });
     let with_token = statement.actions.iter().find(|action| is(action, WEB_IDENTITY));
-    if provider.is_some() && !statement.actions.is_empty() && !statement.actions.iter().any(covers)
+    if provider.is_some()
+        && !statement.actions.is_empty()
+        && !statement.actions.iter().any(covers)
+        && !actions::are_extras(statement)
     {
         let first = &statement.actions[0];
         if actions::meant(first.as_str()).is_some() {
@@ -165,6 +168,16 @@ fn action_and_principal(statement: &Statement) -> Option<Finding> {
             Finding::new(Code::WrongAction, first.at, message)
                 .fixed(member("Action", &quoted(WEB_IDENTITY))),
         );
+    }
+    if let (Some(action), Some(Principals::Of(all))) = (with_token, &statement.principals)
+        && let Some(saml) = all.iter().find(|p| p.name.known().contains(":saml-provider/"))
+        && all.iter().all(|p| p.name.known().contains(":saml-provider/"))
+    {
+        let message = format!(
+            "{} takes the token of an OpenID Connect provider, and the principal is a SAML provider",
+            action.value
+        );
+        return Some(Finding::new(Code::WrongPrincipal, saml.name.at, message));
     }
     if let (Some(action), Some(Principals::Of(all))) = (with_token, &statement.principals)
         && !all.is_empty()

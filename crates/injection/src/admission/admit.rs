@@ -3,7 +3,10 @@
 
 use super::required::{Refusal, Uncovered, refuse};
 use super::{Outcome, Review, Subject};
-use crate::identity::{Defaults, Identity, Key, Lookup, LookupFailed, Warnings};
+use crate::identity::{
+    Account, AllowedStsEndpoints, Defaults, Identity, Key, Lookup, LookupFailed,
+    ServiceAccountReader, Warnings, near_miss,
+};
 use crate::mutation::{Jitter, MutationSettings, PatchText, Plan, Pod, Scope, Status, plan};
 
 /// The flags that decide about an admission.
@@ -14,6 +17,18 @@ pub struct AdmissionSettings {
     pub defaults: Defaults,
     /// The flags that name annotations, paths and volumes.
     pub settings: MutationSettings,
+    /// `--allowed-sts-endpoint-urls`: what the annotation may choose from.
+    pub allowed_sts_endpoints: AllowedStsEndpoints,
+}
+
+impl AdmissionSettings {
+    /// The reader of `ServiceAccount`s that goes by these flags. With an `account`,
+    /// bare role names are completed to ARNs.
+    #[must_use]
+    pub fn reader(&self, account: Option<Account>) -> ServiceAccountReader {
+        ServiceAccountReader::new(self.settings.keys.clone(), account)
+            .allowing(self.allowed_sts_endpoints.clone())
+    }
 }
 
 /// The paths that admission reviews are sent to. They differ in what happens to a pod
@@ -105,7 +120,11 @@ impl Candidate<'_> {
         let Self { key, pod, scope } = self;
         let mut admission = Admission::of(Outcome::NotConfigured);
         admission.warnings = lookup.warnings();
-        let mut uncovered = Uncovered::default();
+        let keys = &policy.settings.keys;
+        if lookup.has_no_role() && pod.annotation(&keys.role_arn).is_some() {
+            admission.warnings.push(near_miss::on_pod(keys, *key));
+        }
+        let mut uncovered = None;
         match lookup.identity(&policy.defaults) {
             Err(failed) => {
                 admission.outcome = Outcome::LookupFailed;
@@ -114,12 +133,14 @@ impl Candidate<'_> {
             Ok(None) => {}
             Ok(Some(identity)) => {
                 let plan = plan(pod, *scope, &identity, &policy.settings, jitter);
-                uncovered = Uncovered::of(plan.uncovered());
+                if endpoint == Endpoint::Required {
+                    uncovered = Some(Uncovered::of(plan.uncovered()));
+                }
                 admission.take(&identity, &plan);
             }
         }
         if endpoint == Endpoint::Required && matches!(scope, Scope::Creation) {
-            admission.require(*key, &uncovered);
+            admission.require(*key, &uncovered.unwrap_or_default());
         }
         admission
     }

@@ -239,6 +239,10 @@ fn not_asked(variables: Variables, policy: &AdmissionSettings) -> Line {
                 keys.role_session_name
             ),
         ),
+        Variables::StsEndpoint => (
+            "AWS_ENDPOINT_URL_STS",
+            format!("neither {} nor --sts-endpoint-url gives an address", keys.sts_endpoint_url),
+        ),
     };
     Line { mark: Mark::NotAdded, what: what.to_owned(), why }
 }

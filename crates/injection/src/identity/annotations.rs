@@ -55,6 +55,9 @@ pub struct AnnotationKeys {
     /// `PREFIX/role-session-name` of a `ServiceAccount`: where the session's
     /// name comes from.
     pub role_session_name: String,
+    /// `PREFIX/sts-endpoint-url` of a `ServiceAccount`: the STS that its pods send
+    /// their tokens to.
+    pub sts_endpoint_url: String,
     /// `PREFIX/skip-containers` of a pod: names of containers to leave out,
     /// separated by commas.
     pub skip_containers: String,
@@ -77,6 +80,7 @@ impl AnnotationKeys {
             token_expiration: key("token-expiration"),
             region: key("region"),
             role_session_name: key("role-session-name"),
+            sts_endpoint_url: key("sts-endpoint-url"),
             skip_containers: key("skip-containers"),
             include_containers: key("include-containers"),
         }

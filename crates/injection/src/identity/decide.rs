@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{ConfigMapEntry, Defaults, Expiration, ServiceAccount, Warning, WarningKind, Warnings};
+use super::{
+    ConfigMapEntry, Defaults, Expiration, ServiceAccount, StsEndpoint, Warning, WarningKind,
+    Warnings,
+};
 
 /// The result of looking something up. "Not known" is never "not there".
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +47,8 @@ pub struct WebIdentity<'a> {
     pub audience: &'a str,
     /// Whether the session is named after the pod (`AWS_ROLE_SESSION_NAME`).
     pub session_name: bool,
+    /// The value of `AWS_ENDPOINT_URL_STS`; `None` adds none.
+    pub sts_endpoint_url: Option<&'a str>,
     /// The values that both kinds of identity have.
     pub shared: Shared<'a>,
 }
@@ -130,6 +135,15 @@ impl Lookup {
         warnings
     }
 
+    /// Whether the `ServiceAccount` is known to have no role of its own.
+    pub(crate) fn has_no_role(&self) -> bool {
+        match &self.service_account {
+            Observed::Known(sa) => sa.role.is_none() && !sa.has_oversized_role,
+            Observed::Absent => true,
+            Observed::Unknown(_) => false,
+        }
+    }
+
     fn is_annotated(&self) -> bool {
         self.service_account.known().is_some_and(|sa| sa.role.is_some() || sa.has_oversized_role)
     }
@@ -169,6 +183,11 @@ fn annotated<'a>(sa: &'a ServiceAccount, defaults: &'a Defaults) -> Option<Ident
         role_arn: sa.role.as_ref()?.as_str(),
         audience: sa.audience.as_deref().unwrap_or(&defaults.audience),
         session_name: sa.session_name,
+        sts_endpoint_url: sa
+            .sts_endpoint
+            .as_ref()
+            .or(defaults.sts_endpoint.as_ref())
+            .map(StsEndpoint::as_str),
         shared: Shared {
             token_expiration: sa.token_expiration.unwrap_or(defaults.token_expiration),
             regional_sts: sa.regional_sts.unwrap_or(defaults.regional_sts),
@@ -182,6 +201,7 @@ fn configured<'a>(entry: &'a ConfigMapEntry, defaults: &'a Defaults) -> Option<I
         role_arn: entry.role.as_ref()?.as_str(),
         audience: entry.audience.as_deref().unwrap_or(&defaults.audience),
         session_name: false,
+        sts_endpoint_url: defaults.sts_endpoint.as_ref().map(StsEndpoint::as_str),
         shared: Shared {
             token_expiration: entry.token_expiration.unwrap_or(defaults.token_expiration),
             regional_sts: entry.regional_sts.unwrap_or(defaults.regional_sts),

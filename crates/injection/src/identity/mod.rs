@@ -11,9 +11,10 @@ mod config_map;
 mod container_credentials;
 mod decide;
 mod manifests;
-mod near_miss;
+pub(crate) mod near_miss;
 mod service_account;
 mod skipped;
+mod sts_endpoint;
 mod value;
 mod warning;
 
@@ -30,6 +31,7 @@ pub use manifests::{
 };
 pub use service_account::{ServiceAccount, ServiceAccountReader};
 pub use skipped::Skipped;
+pub use sts_endpoint::{AllowedStsEndpoints, StsEndpoint, StsEndpointError};
 pub use value::{MAX_PREFIX_BYTES, MAX_REGION_BYTES, MAX_VALUE_BYTES};
 pub use warning::{Warning, WarningKind, Warnings};
 
@@ -61,6 +63,9 @@ pub struct Defaults {
     /// `--aws-default-region`: the region of pods that name none; `None` leaves
     /// it to the SDK.
     pub region: Option<String>,
+    /// `--sts-endpoint-url`: the STS that pods send their tokens to; `None` leaves
+    /// it to the SDK.
+    pub sts_endpoint: Option<StsEndpoint>,
 }
 
 impl Default for Defaults {
@@ -70,6 +75,7 @@ impl Default for Defaults {
             token_expiration: Expiration::DEFAULT,
             regional_sts: false,
             region: None,
+            sts_endpoint: None,
         }
     }
 }

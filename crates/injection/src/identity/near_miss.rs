@@ -1,62 +1,95 @@
-//! Annotations that were meant to be `PREFIX/role-arn` and are not.
+//! Annotations that were meant for the webhook and are not read: what is said
+//! of them. Which they are is `arn::annotation`'s judgement, which `iam lint`
+//! shares.
 
-use arn::looks_like_iam;
+use arn::annotation::{Holder, NearMiss, ROLE_ARN, Slip, near_misses};
 use text::shortened;
 
-use super::warning::{Warning, WarningKind};
+use super::warning::{Warning, WarningKind, Warnings};
+use super::{AnnotationKeys, Key};
 
-/// Whether this annotation of a `ServiceAccount` without a role looks like
-/// an attempt at one: the name slightly off (`role_arn`, `roleArn`), the
-/// domain off (`eks.amazon.com`), or a role's ARN under some other key.
-pub(super) fn is_one(key: &str, value: &str, wanted: &str) -> bool {
-    key != wanted && (is_named_alike(key) || looks_like_iam(value.trim()))
+/// Reports those of a `ServiceAccount`, whose annotations these are.
+pub(super) fn report<'a>(
+    prefix: &str,
+    annotations: impl Iterator<Item = (&'a str, &'a str)> + Clone,
+    warnings: &mut Warnings,
+) {
+    for (key, miss) in near_misses(prefix, Holder::ServiceAccount, annotations) {
+        warnings.report(WarningKind::NearMiss, || warning(prefix, key, miss));
+    }
 }
 
-pub(super) fn warning(key: &str, wanted: &str) -> Warning {
+fn warning(prefix: &str, key: &str, miss: NearMiss) -> Warning {
+    let NearMiss { name, slip } = miss;
     let key = shortened(key, 44);
+    let message = match slip {
+        Slip::Misspelt | Slip::OtherKey if name == ROLE_ARN => {
+            format!("annotation {key:?} gives no role: did you mean {prefix}/{name}?")
+        }
+        Slip::Misspelt | Slip::OtherKey => {
+            format!("annotation {key:?} is not read: did you mean {prefix}/{name}?")
+        }
+        Slip::WrongObject => {
+            format!("annotation {key:?} is not read on a ServiceAccount: put it on the pod")
+        }
+    };
+    Warning::new(WarningKind::NearMiss, message)
+}
+
+/// What is said of a role's annotation on a pod whose `ServiceAccount` has none.
+pub(crate) fn on_pod(keys: &AnnotationKeys, account: Key<'_>) -> Warning {
+    let (key, account) = (&keys.role_arn, shortened(&account.to_string(), 30));
     Warning::new(
         WarningKind::NearMiss,
-        format!("annotation {key:?} gives no role: did you mean {wanted}?"),
+        format!("annotation {key} on a pod gives no role: put it on ServiceAccount {account}"),
     )
-}
-
-fn is_named_alike(key: &str) -> bool {
-    let name = key.rsplit('/').next().unwrap_or_default();
-    let letters = name.chars().filter(char::is_ascii_alphanumeric);
-    letters.map(|c| c.to_ascii_lowercase()).eq("rolearn".chars())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const WANTED: &str = "eks.amazonaws.com/role-arn";
+    const PREFIX: &str = "eks.amazonaws.com";
     const ARN: &str = "arn:aws:iam::111122223333:role/x";
 
+    fn told(annotations: &[(&str, &str)]) -> Vec<String> {
+        let mut warnings = Warnings::default();
+        report(PREFIX, annotations.iter().copied(), &mut warnings);
+        warnings.iter().map(ToString::to_string).collect()
+    }
+
     #[test]
-    fn names_what_was_meant() {
-        for (key, value) in [
-            ("eks.amazon.com/role-arn", ARN),
-            ("eks.amazonaws.com/role_arn", ARN),
-            ("eks.amazonaws.com/roleArn", "anything"),
-            ("role-arn", ARN),
-            ("example.com/aws", ARN),
+    fn says_what_was_meant() {
+        for (key, wanted) in [
+            ("eks.amazon.com/role-arn", "gives no role: did you mean eks.amazonaws.com/role-arn?"),
+            ("eks.amazonaws.com/role_arn", "did you mean eks.amazonaws.com/role-arn?"),
+            ("eks.amazonaws.com/iam-role", "did you mean eks.amazonaws.com/role-arn?"),
+            ("irsa.amazonaws.com/role-arn", "did you mean eks.amazonaws.com/role-arn?"),
+            ("eks.amazonaws.com/Audience", "is not read: did you mean eks.amazonaws.com/audience?"),
+            ("eks.amazonaws.com/skip-containers", "put it on the pod"),
         ] {
-            assert!(is_one(key, value, WANTED), "{key}");
-            let warning = warning(key, WANTED);
-            assert!(warning.message().contains(WANTED), "{warning}");
-            assert!(warning.message().len() < 120, "{warning}");
+            let told = told(&[(key, ARN)]);
+            assert!(
+                told.len() == 1 && told[0].contains(key) && told[0].contains(wanted),
+                "{told:?}"
+            );
+            assert!(told[0].len() < 120, "{told:?}");
         }
     }
 
     #[test]
-    fn leaves_other_annotations_alone() {
-        for (key, value) in [
-            (WANTED, ARN),
-            ("eks.amazonaws.com/audience", "sts.amazonaws.com"),
-            ("kubectl.kubernetes.io/last-applied-configuration", &format!("{{\"a\":\"{ARN}\"}}")),
-        ] {
-            assert!(!is_one(key, value, WANTED), "{key}");
-        }
+    fn says_nothing_of_other_roles_beside_the_role() {
+        let role = ("eks.amazonaws.com/role-arn", ARN);
+        assert_eq!(told(&[role, ("eks.amazonaws.com/iam-role", ARN)]), Vec::<String>::new());
+        assert_eq!(told(&[("example.com/aws", ARN)]), Vec::<String>::new());
+        assert_eq!(told(&[role, ("eks.amazonaws.com/Audience", "x")]).len(), 1);
+    }
+
+    #[test]
+    fn names_the_service_account_of_a_pod() {
+        let account = Key { namespace: "demo", name: &"a".repeat(253) };
+        let warning = on_pod(&AnnotationKeys::default(), account);
+        assert!(warning.message().contains("ServiceAccount demo/aaa"), "{warning}");
+        assert!(warning.message().chars().count() < 120, "{warning}");
     }
 }

@@ -3,8 +3,10 @@
 
 use super::annotations::{boolean, set, token_expiration};
 use super::value::{MAX_REGION_BYTES, MAX_VALUE_BYTES};
-use super::warning::{Warning, WarningKind, Warnings};
-use super::{Account, AnnotationKeys, Expiration, RoleArn, near_miss};
+use super::warning::{Warning, Warnings};
+use super::{
+    Account, AllowedStsEndpoints, AnnotationKeys, Expiration, RoleArn, StsEndpoint, near_miss,
+};
 
 /// The webhook's annotations of one `ServiceAccount`, parsed. Where one is absent, the
 /// flag's value counts.
@@ -26,6 +28,8 @@ pub struct ServiceAccount {
     pub region: Option<Box<str>>,
     /// The session is to carry the pod's name (`role-session-name: pod-name`).
     pub session_name: bool,
+    /// `sts-endpoint-url`: the value of `AWS_ENDPOINT_URL_STS`, where it is allowed.
+    pub sts_endpoint: Option<StsEndpoint>,
     /// What is wrong with the annotations, whatever pod uses them.
     pub warnings: Warnings,
 }
@@ -35,6 +39,7 @@ pub struct ServiceAccount {
 pub struct ServiceAccountReader {
     keys: AnnotationKeys,
     account: Option<Account>,
+    sts_endpoints: AllowedStsEndpoints,
 }
 
 impl ServiceAccountReader {
@@ -42,7 +47,14 @@ impl ServiceAccountReader {
     /// to ARNs (`--compose-role-arn`).
     #[must_use]
     pub fn new(keys: AnnotationKeys, account: Option<Account>) -> Self {
-        Self { keys, account }
+        Self { keys, account, sts_endpoints: AllowedStsEndpoints::default() }
+    }
+
+    /// The same reader, which takes an STS of these origins from annotations, and
+    /// reports every other.
+    #[must_use]
+    pub fn allowing(self, sts_endpoints: AllowedStsEndpoints) -> Self {
+        Self { sts_endpoints, ..self }
     }
 
     /// The account that bare role names are completed with, if they are.
@@ -66,14 +78,8 @@ impl ServiceAccountReader {
         }
         if let Some(role) = &read.role {
             read.warnings.extend(Warning::odd_role(role));
-        } else if !read.has_oversized_role {
-            for (key, value) in annotations {
-                if near_miss::is_one(key, value, &self.keys.role_arn) {
-                    let warning = || near_miss::warning(key, &self.keys.role_arn);
-                    read.warnings.report(WarningKind::NearMiss, warning);
-                }
-            }
         }
+        near_miss::report(&self.keys.prefix, annotations, &mut read.warnings);
         (read != ServiceAccount::default()).then_some(read)
     }
 
@@ -102,8 +108,25 @@ impl ServiceAccountReader {
             to.region = Some(within(MAX_REGION_BYTES, key, value.trim())?.into());
         } else if key == keys.role_session_name {
             to.session_name = session_name(key, value)?;
+        } else if key == keys.sts_endpoint_url {
+            let endpoint = self.sts_endpoint(key, value)?;
+            if !endpoint.is_https() {
+                to.warnings.push(Warning::plain_http(key, &endpoint));
+            }
+            to.sts_endpoint = Some(endpoint);
         }
         Ok(())
+    }
+
+    /// The address is the administrator's to give: tokens are sent there.
+    fn sts_endpoint(&self, key: &str, value: &str) -> Result<StsEndpoint, Warning> {
+        let endpoint = StsEndpoint::read(value)
+            .map_err(|error| Warning::unreadable(key, value, &error.to_string()))?;
+        if self.sts_endpoints.contains(&endpoint) {
+            Ok(endpoint)
+        } else {
+            Err(Warning::sts_endpoint_not_allowed(key, &endpoint))
+        }
     }
 }
 
@@ -224,7 +247,8 @@ mod tests {
     #[test]
     fn keeps_a_few_of_many_near_misses() {
         let keys: Vec<_> = (0..10_000).map(|n| format!("n{n}.example.com/role-arn")).collect();
-        let annotations: Vec<_> = keys.iter().map(|key| (key.as_str(), "x")).collect();
+        let role = "arn:aws:iam::111122223333:role/x";
+        let annotations: Vec<_> = keys.iter().map(|key| (key.as_str(), role)).collect();
         let sa = read(&annotations).expect("near misses are worth keeping");
         assert_eq!(sa.warnings.total(), 10_000);
         assert!(format!("{sa:?}").len() < 10_000);

@@ -6,6 +6,7 @@ use std::ops::Deref;
 /// Bytes of a message at most, whatever it quotes.
 const MAX_MESSAGE: usize = 1_024;
 
+use super::StsEndpoint;
 use arn::RoleArn;
 use text::{escaped, shortened};
 
@@ -35,8 +36,12 @@ pub enum WarningKind {
     UnreadableValue,
     /// A role does not look like the ARN of an IAM role.
     OddRoleArn,
-    /// An annotation looks like a misspelt `role-arn`.
+    /// An annotation was likely meant for the webhook, which does not read it.
     NearMiss,
+    /// An annotation names an STS that no flag allows.
+    StsEndpointNotAllowed,
+    /// An annotation names an STS without TLS.
+    PlainHttp,
     /// A container sets credentials of its own, which SDKs prefer to the
     /// injected ones.
     OwnCredentials,
@@ -65,10 +70,12 @@ pub enum WarningKind {
 
 impl WarningKind {
     /// Every kind.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::UnreadableValue,
         Self::OddRoleArn,
         Self::NearMiss,
+        Self::StsEndpointNotAllowed,
+        Self::PlainHttp,
         Self::OwnCredentials,
         Self::HalfPair,
         Self::EmptyValue,
@@ -89,6 +96,8 @@ impl WarningKind {
             Self::UnreadableValue => "unreadable-value",
             Self::OddRoleArn => "odd-role-arn",
             Self::NearMiss => "near-miss",
+            Self::StsEndpointNotAllowed => "sts-endpoint-not-allowed",
+            Self::PlainHttp => "plain-http",
             Self::OwnCredentials => "own-credentials",
             Self::HalfPair => "half-pair",
             Self::EmptyValue => "empty-value",
@@ -142,6 +151,22 @@ impl Warning {
         let message =
             format!("role {shown:?} does not look like arn:aws:iam::ACCOUNT:role/NAME; check it");
         Some(Self::new(WarningKind::OddRoleArn, message))
+    }
+
+    /// An STS that tokens must not be sent to.
+    #[must_use]
+    pub(super) fn sts_endpoint_not_allowed(key: &str, endpoint: &StsEndpoint) -> Self {
+        let shown = shortened(endpoint.as_str(), 24);
+        let message = format!("{key} {shown:?} is ignored; not in --allowed-sts-endpoint-urls");
+        Self::new(WarningKind::StsEndpointNotAllowed, message)
+    }
+
+    /// An STS that is allowed, and that anyone on the way can read along with.
+    #[must_use]
+    pub(super) fn plain_http(key: &str, endpoint: &StsEndpoint) -> Self {
+        let shown = shortened(endpoint.as_str(), 24);
+        let message = format!("{key} {shown:?}: pods send their tokens unencrypted; use https://");
+        Self::new(WarningKind::PlainHttp, message)
     }
 
     /// The text, one line.

@@ -2,7 +2,7 @@
 
 use super::containers::Container;
 use super::plan::{ContainerPlan, List, Mounted, Variables, Verdict};
-use super::target::{ContainerIdentity, REGIONAL_STS, REGIONS, ROLE_SESSION_NAME};
+use super::target::{ContainerIdentity, REGIONAL_STS, REGIONS, ROLE_SESSION_NAME, STS_ENDPOINT};
 use super::usable::usability;
 use super::volume::TokenVolume;
 use crate::identity::Warnings;
@@ -44,12 +44,14 @@ fn verdict(
         Variables::Region => target.shared.region.is_some(),
         Variables::Credentials => true,
         Variables::SessionName => target.session_name,
+        Variables::StsEndpoint => target.sts_endpoint_url.is_some(),
     };
     let names: &[&'static str] = match variables {
         Variables::RegionalSts => &[REGIONAL_STS],
         Variables::Region => &REGIONS,
         Variables::Credentials => &target.credentials.each_ref().map(|it| it.name),
         Variables::SessionName => &[ROLE_SESSION_NAME],
+        Variables::StsEndpoint => &[STS_ENDPOINT],
     };
     match names.iter().find(|name| container.env.has(name)) {
         _ if !asked => Verdict::NotAsked,

@@ -100,7 +100,8 @@ struct Source<'a> {
 
 impl Env {
     pub(super) fn has(self, name: &str) -> bool {
-        self.present & bit(name) != 0
+        // Of nearly every container it has none.
+        self.present != 0 && self.present & bit(name) != 0
     }
 
     /// Whether nothing sets a variable of credentials.

@@ -42,7 +42,7 @@ pub struct Plan<'p> {
     /// more than [`Plan::LEFT_OUT_KEPT`].
     pub left_out: Vec<(List, &'p str)>,
     /// The variables of each group, in the order of [`Variables::ALL`].
-    pub(super) variables: [Vec<EnvVar<'p>>; 4],
+    pub(super) variables: [Vec<EnvVar<'p>>; Variables::ALL.len()],
     pub(super) mount_path: &'p str,
 }
 
@@ -72,7 +72,7 @@ pub struct ContainerPlan<'p> {
     /// The container's name.
     pub name: &'p str,
     /// Which variables are added, in the order of [`Variables::ALL`].
-    pub verdicts: [Verdict; 4],
+    pub verdicts: [Verdict; Variables::ALL.len()],
     /// Whether a `volumeMount` for the token is added.
     pub mount: bool,
     /// What the container already has at the token's mount path.
@@ -94,6 +94,8 @@ pub enum Variables {
     Credentials,
     /// `AWS_ROLE_SESSION_NAME`.
     SessionName,
+    /// `AWS_ENDPOINT_URL_STS`.
+    StsEndpoint,
 }
 
 /// Whether variables are added to a container, and if not, why.
@@ -189,8 +191,8 @@ pub const LABEL_VALUE: &str = "enabled";
 
 impl Variables {
     /// Every group, in the order in which they are added.
-    pub const ALL: [Self; 4] =
-        [Self::RegionalSts, Self::Region, Self::Credentials, Self::SessionName];
+    pub const ALL: [Self; 5] =
+        [Self::RegionalSts, Self::Region, Self::Credentials, Self::SessionName, Self::StsEndpoint];
 }
 
 impl<'p> Plan<'p> {
@@ -235,7 +237,7 @@ impl ContainerPlan<'_> {
 
     /// Bytes that it adds to a patch at least: what is written around its values,
     /// and they themselves without their escapes.
-    pub(super) fn least_bytes(&self, variables: &[Vec<EnvVar<'_>>; 4], mount: usize) -> usize {
+    pub(super) fn least_bytes(&self, variables: &[Vec<EnvVar<'_>>], mount: usize) -> usize {
         let groups = variables.iter().zip(self.verdicts);
         let added = groups.filter(|(_, verdict)| *verdict == Verdict::Added);
         let env: usize = added.flat_map(|(group, _)| group).map(EnvVar::least_bytes).sum();

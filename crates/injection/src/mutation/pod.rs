@@ -91,7 +91,7 @@ impl<'a> Pod<'a> {
     }
 
     /// An annotation's value, unless it is blank.
-    pub(super) fn annotation(&self, key: &str) -> Option<Text<'a>> {
+    pub(crate) fn annotation(&self, key: &str) -> Option<Text<'a>> {
         let value = self.annotations()?.get(key)?;
         (!value.trim().is_empty()).then_some(value)
     }

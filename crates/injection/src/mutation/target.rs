@@ -10,6 +10,7 @@ pub(super) const WEB_IDENTITY: [&str; 2] = ["AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TO
 pub(super) const REGIONS: [&str; 2] = ["AWS_DEFAULT_REGION", "AWS_REGION"];
 pub(super) const REGIONAL_STS: &str = "AWS_STS_REGIONAL_ENDPOINTS";
 pub(super) const ROLE_SESSION_NAME: &str = "AWS_ROLE_SESSION_NAME";
+pub(super) const STS_ENDPOINT: &str = "AWS_ENDPOINT_URL_STS";
 const CONTAINER_CREDENTIALS: [&str; 2] =
     ["AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"];
 
@@ -20,6 +21,7 @@ pub(super) struct ContainerIdentity<'p> {
     pub(super) token_path: &'p str,
     pub(super) credentials: [EnvVar<'p>; 2],
     pub(super) session_name: bool,
+    pub(super) sts_endpoint_url: Option<&'p str>,
     pub(super) shared: &'p Shared<'p>,
     pub(super) audience: &'p str,
     pub(super) windows: bool,
@@ -48,6 +50,7 @@ impl<'p> ContainerIdentity<'p> {
                         EnvVar::value(file, token_file(mount_path, token_path)),
                     ],
                     session_name: web.session_name,
+                    sts_endpoint_url: web.sts_endpoint_url,
                     shared: &web.shared,
                     audience: web.audience,
                     windows,
@@ -65,6 +68,7 @@ impl<'p> ContainerIdentity<'p> {
                         EnvVar::value(file, token_file(&names.mount_path, &names.token_path)),
                     ],
                     session_name: false,
+                    sts_endpoint_url: None,
                     shared: &container.shared,
                     audience: &names.audience,
                     windows,
@@ -75,7 +79,7 @@ impl<'p> ContainerIdentity<'p> {
 
     /// The variables of each group, in the order of the contract. Every container
     /// that lacks a group gets the same ones.
-    pub(super) fn variables(&self) -> [Vec<EnvVar<'p>>; 4] {
+    pub(super) fn variables(&self) -> [Vec<EnvVar<'p>>; Variables::ALL.len()] {
         Variables::ALL.map(|variables| match variables {
             Variables::RegionalSts => vec![EnvVar::value(REGIONAL_STS, "regional")],
             Variables::Region => {
@@ -84,6 +88,11 @@ impl<'p> ContainerIdentity<'p> {
             }
             Variables::Credentials => self.credentials.to_vec(),
             Variables::SessionName => vec![EnvVar::pod_name(ROLE_SESSION_NAME)],
+            Variables::StsEndpoint => self
+                .sts_endpoint_url
+                .map(|url| EnvVar::value(STS_ENDPOINT, url))
+                .into_iter()
+                .collect(),
         })
     }
 

@@ -93,7 +93,11 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
 /// decoded when they are asked for. Most are not, and some (the last applied
 /// configuration) are long and full of escapes.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Entries<'a>(Chunks<(Text<'a>, &'a RawValue)>);
+pub(super) struct Entries<'a> {
+    all: Chunks<(Text<'a>, &'a RawValue)>,
+    /// A bit for each length that a name has: of most that are asked for none has it.
+    lengths: u64,
+}
 
 /// Bytes of the shortest name that is ever asked for: `p/role-arn`, as a prefix
 /// has a character at least. Shorter ones are not kept.
@@ -103,14 +107,21 @@ impl<'a> Entries<'a> {
     /// The value under `name`, where it is a string.
     pub(super) fn get(&self, name: &str) -> Option<Text<'a>> {
         debug_assert!(name.len() >= SHORTEST, "{name} was not kept");
-        let (_, value) = self.0.iter().find(|(key, _)| &**key == name)?;
+        if self.lengths & length(name) == 0 {
+            return None;
+        }
+        let (_, value) = self.all.iter().find(|(key, _)| &**key == name)?;
         serde_json::from_str(value.get()).ok()
     }
 
     pub(super) fn contains(&self, name: &str) -> bool {
         debug_assert!(name.len() >= SHORTEST, "{name} was not kept");
-        self.0.iter().any(|(key, _)| &**key == name)
+        self.lengths & length(name) != 0 && self.all.iter().any(|(key, _)| &**key == name)
     }
+}
+
+fn length(name: &str) -> u64 {
+    1 << (name.len() % 64)
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for Entries<'a> {
@@ -124,13 +135,14 @@ impl<'de: 'a, 'a> Deserialize<'de> for Entries<'a> {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Entries<'de>, A::Error> {
-                let mut entries = Chunks::default();
+                let mut entries = Entries::default();
                 while let Some((name, value)) = map.next_entry::<Text<'de>, _>()? {
                     if name.len() >= SHORTEST {
-                        entries.push((name, value));
+                        entries.lengths |= length(&name);
+                        entries.all.push((name, value));
                     }
                 }
-                Ok(Entries(entries))
+                Ok(entries)
             }
         }
         deserializer.deserialize_map(InOrder)

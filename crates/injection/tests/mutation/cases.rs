@@ -4,7 +4,7 @@
 use injection::admission::{self, Admission, AdmissionSettings, Endpoint, Mark, Triage, decode};
 use injection::identity::{
     Account, AnnotationKeys, ConfigMapIdentities, ContainerCredentialsKeys, Expiration, Key,
-    Lookup, Observed, ServiceAccountReader, WarningKind,
+    Lookup, Observed, StsEndpoint, WarningKind,
 };
 use injection::mutation::Jitter;
 use json_patch::{Patch, PatchOperation};
@@ -69,6 +69,9 @@ struct CaseSettings {
     #[serde(default)]
     regional_sts: bool,
     compose_role_arn: Option<String>,
+    sts_endpoint_url: Option<String>,
+    #[serde(default)]
+    allowed_sts_endpoint_urls: Vec<String>,
 }
 
 impl CaseSettings {
@@ -88,6 +91,10 @@ impl CaseSettings {
         }
         policy.defaults.region.clone_from(&self.region);
         policy.defaults.regional_sts = self.regional_sts;
+        let endpoint = |url: &String| StsEndpoint::read(url).unwrap();
+        policy.defaults.sts_endpoint = self.sts_endpoint_url.as_ref().map(endpoint);
+        let allowed = self.allowed_sts_endpoint_urls.iter();
+        allowed.for_each(|url| policy.allowed_sts_endpoints.allow(&endpoint(url)));
         policy
     }
 }
@@ -113,7 +120,7 @@ impl Case {
     fn lookup(&self, key: Key<'_>, policy: &AdmissionSettings) -> Lookup {
         let account =
             self.settings.compose_role_arn.as_ref().map(|id| Account::new("aws", id).unwrap());
-        let reader = ServiceAccountReader::new(policy.settings.keys.clone(), account.clone());
+        let reader = policy.reader(account.clone());
         let annotations = self.service_account.iter().map(|(k, v)| (k.as_str(), v.as_str()));
         let config = self.config_map.as_ref().map_or_else(|| "{}".to_owned(), Value::to_string);
         let (entries, _) = ConfigMapIdentities::parse(&config, account.as_ref()).unwrap();

@@ -2,8 +2,8 @@
 
 use injection::admission::{Admission, AdmissionSettings, Endpoint, Outcome, Triage, decode};
 use injection::identity::{
-    AnnotationKeys, ConfigMapEntry, Lookup, Observed, ServiceAccountReader, WarningKind, Warnings,
-    each_container_name,
+    AnnotationKeys, ConfigMapEntry, Lookup, Observed, ServiceAccountReader, StsEndpoint,
+    WarningKind, Warnings, each_container_name,
 };
 use injection::mutation::Jitter;
 use json_patch::PatchOperation;
@@ -38,7 +38,8 @@ const VOLUME_NAMES: [&str; 7] = [
     "eks-pod-identity-token",
     "eks-pod-identity-token-1",
 ];
-const ENV_NAMES: [&str; 10] = [
+const ENV_NAMES: [&str; 11] = [
+    "AWS_ENDPOINT_URL_STS",
     "MODE",
     "AWS_ROLE_ARN",
     "AWS_WEB_IDENTITY_TOKEN_FILE",
@@ -300,6 +301,7 @@ fn policy() -> AdmissionSettings {
     let mut policy = AdmissionSettings::default();
     policy.defaults.region = Some("eu-west-1".to_owned());
     policy.defaults.regional_sts = true;
+    policy.defaults.sts_endpoint = StsEndpoint::read("https://sts.example.com").ok();
     policy
 }
 

@@ -22,6 +22,7 @@ fn answer(url: &str, body: &str) -> Answer {
         location: None,
         body: body.as_bytes().to_owned(),
         chain: Vec::new(),
+        address: None,
     }
 }
 

@@ -251,7 +251,7 @@ impl Judge {
             let asked = Asked::new(&world, name);
             let caller = Caller::new([10, 0, 0, by].into());
             let lookup = accounts.resolve(key(&asked.name.0, &asked.name.1), caller).await;
-            Some(asked.judge(&world, &lookup))
+            Some(asked.check(&world, &lookup))
         }
     }
 }
@@ -282,7 +282,7 @@ impl Asked {
         }
     }
 
-    fn judge(&self, world: &World, lookup: &Lookup) -> Result<(), String> {
+    fn check(&self, world: &World, lookup: &Lookup) -> Result<(), String> {
         let mut state = world.state();
         let (name, took) = (&self.name, self.begun.elapsed());
         let role = role(lookup);

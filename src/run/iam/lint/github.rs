@@ -10,8 +10,11 @@ use text::Printable;
 use super::{InFile, more, output};
 use iam::{Finding, Severity};
 
-pub(super) fn print(found: &[InFile<'_>]) -> io::Result<()> {
+pub(super) fn print(found: &[InFile<'_>], unread: &[String]) -> io::Result<()> {
     let mut out = output::out();
+    for why in unread {
+        out.document(&unread_file(why))?;
+    }
     found.iter().try_for_each(|(path, finding)| out.document(&command(path, finding)))
 }
 
@@ -37,6 +40,11 @@ pub(super) fn command(path: &Path, finding: &Finding) -> String {
         let _ = write!(said, "\nfix: {}", Printable(line));
     }
     format!("::{name} {properties}title={title}::{}\n", data(&said))
+}
+
+/// For a file that could not be read.
+pub(super) fn unread_file(why: &str) -> String {
+    format!("::error title=unread-file::{}\n", data(&Printable(why).to_string()))
 }
 
 /// What stands behind the command, as GitHub reads it.

@@ -34,8 +34,9 @@ fn found() -> Vec<InFile<'static>> {
 
 #[test]
 fn golden_github() {
-    let commands: Vec<String> =
+    let mut commands: Vec<String> =
         found().iter().map(|(path, finding)| github::command(path, finding)).collect();
+    commands.push(github::unread_file("failed to read a,b.json: 100%\nno such file"));
     for command in &commands {
         let is_one_line = command.matches('\n').count() == 1 && command.ends_with('\n');
         assert!(is_one_line && command.starts_with("::"), "{command}");

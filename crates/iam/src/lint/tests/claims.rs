@@ -86,9 +86,10 @@ fn leaves_conditions_alone_that_a_token_may_meet() {
     ] {
         assert_eq!(lint(&good), [], "{good}");
     }
-    // Two issuers of a template may be one.
+    // Two issuers of a template may be one, which nobody would test twice.
     let template = "Resources:\n  R:\n    Type: AWS::IAM::Role\n    Properties:\n      AssumeRolePolicyDocument: !Sub |\n        {\"Version\": \"2012-10-17\", \"Statement\": [{\"Effect\": \"Allow\", \"Principal\": {\"Federated\": [\"${A}\", \"${B}\"]}, \"Action\": \"sts:AssumeRoleWithWebIdentity\", \"Condition\": {\"StringEquals\": {\"${AName}:sub\": \"system:serviceaccount:demo:app\", \"${BName}:sub\": \"system:serviceaccount:demo:app\", \"${AName}:aud\": \"sts.amazonaws.com\"}}}]}\nParameters: {A: {}, B: {}, AName: {}, BName: {}}\n";
-    assert_eq!(codes(template), Vec::<&str>::new());
+    assert_eq!(codes(template), ["issuers-likely-combined"]);
+    assert_eq!(codes(&template.replace("${BName}", "${AName}")), ["duplicate-key"]);
 }
 
 #[test]
@@ -159,6 +160,31 @@ fn names_operators_and_keys_that_test_nothing() {
     ] {
         assert_eq!(named(&conditional(&condition), code, fix), None, "{condition}");
     }
+}
+
+#[test]
+fn knows_which_actions_go_together() {
+    let pods = r#"{"Service": "pods.eks.amazonaws.com"}"#;
+    let good = r#"["sts:AssumeRole", "sts:TagSession"]"#;
+    for (actions, code) in [
+        (r#""sts:AssumeRole""#, Some("tag-session-missing")),
+        (r#""sts:AssumeRole*""#, Some("tag-session-missing")),
+        (r#""sts:*""#, None),
+        (good, None),
+    ] {
+        let found = codes(&trust(pods, actions, "{}"));
+        assert_eq!(found, code.into_iter().collect::<Vec<_>>(), "{actions}");
+    }
+    // In a statement of their own.
+    let both = format!(r#"{{"StringEquals": {{{AUD}, {SUB}}}}}"#);
+    let tags = format!(
+        r#", {{"Effect": "Allow", "Principal": {}, "Action": "sts:TagSession"}}]"#,
+        federated(PROVIDER)
+    );
+    assert_eq!(lint(&conditional(&both).replace("\n  }]", &format!("\n  }}{tags}"))), []);
+    let saml = federated("arn:aws:iam::111122223333:saml-provider/x");
+    let found = codes(&trust(&saml, r#""sts:AssumeRoleWithWebIdentity""#, &both));
+    assert_eq!(found, ["wrong-principal"]);
 }
 
 #[test]

@@ -18,6 +18,7 @@ fn deployment(annotation: &str) -> String {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "a table: one annotation a line")]
 fn names_annotations_that_the_webhook_does_not_read() {
     let on_pod = format!("eks.amazonaws.com/role-arn: {ARN}");
     for (bad, code, fix) in [
@@ -98,6 +99,30 @@ fn names_annotations_that_the_webhook_does_not_read() {
             "",
         ),
         (
+            format!(
+                "serviceAccounts:\n  server:\n    annotations:\n      eks.amazonaws.com/role: {ARN}\n"
+            ),
+            "annotation-key",
+            "",
+        ),
+        (
+            format!(
+                "iam:\n  serviceAccounts:\n  - metadata:\n      annotations: {{irsa.amazonaws.com/role-arn: \"{ARN}\"}}\n"
+            ),
+            "annotation-key",
+            "",
+        ),
+        // Of another namespace.
+        (
+            format!(
+                "{}---\n{}",
+                deployment(&on_pod),
+                service_account(&on_pod).replace("demo", "other")
+            ),
+            "annotation-unread",
+            ARN,
+        ),
+        (
             format!("kind: Something\nspec:\n  annotations:\n    eks.amazon.com/role-arn: {ARN}\n"),
             "annotation-key",
             "",
@@ -152,6 +177,7 @@ fn leaves_annotations_alone_that_do_no_harm() {
     let right = service_account(&format!("eks.amazonaws.com/role-arn: {ARN}"));
     let on_pod = deployment(&format!("eks.amazonaws.com/role-arn: {ARN}"));
     for good in [
+        format!("serviceAccount:\n  annotations:\n    eks.amazonaws.com/role-arn: {ARN}\n"),
         format!("{on_pod}---\n{right}"),
         format!("{right}---\n{on_pod}"),
         service_account(&format!("eks.amazonaws.com/role-arn: {ARN}\n    example.com/role: {ARN}")),
@@ -223,6 +249,12 @@ fn names_what_is_wrong_with_providers() {
         assert_eq!(named(&bad, code, fix), None, "{bad}");
         assert_eq!(codes(&bad), [code], "{bad}");
     }
+    let command = format!(
+        "#!/bin/sh\naws iam create-open-id-connect-provider --thumbprint-list {colons} --url https://keys.example.com\n"
+    );
+    assert_eq!(named(&command, "thumbprint", &mended), None);
+    let cluster = "Resources:\n  P:\n    Type: AWS::IAM::OIDCProvider\n    Properties:\n      Url: !GetAtt Cluster.OpenIdConnectIssuerUrl\n      ClientIdList: [sts.amazonaws.com.cn]\n  Cluster: {Type: AWS::EKS::Cluster}\n";
+    assert_eq!(named(cluster, "audience-endpoint", ""), None);
     for good in [
         of(PRINT),
         of(&PRINT.to_uppercase()),

@@ -90,6 +90,8 @@ const CASES: &[Case] = &[
     (ids::URL, "too long", |s| s.url = format!("https://issuer.example/{}", "x".repeat(300))),
 
     (ids::DISCOVERY_FETCH, "an answer", |_| {}),
+    (ids::DISCOVERY_FETCH, "an answer of a private address", |s| discovery(s).address = "10.0.0.5".parse().ok()),
+    (ids::DISCOVERY_FETCH, "an answer of a public address", |s| discovery(s).address = "192.0.2.1".parse().ok()),
     (ids::DISCOVERY_FETCH, "a redirect", |s| {
         status(s, 301);
         discovery(s).location = Some("https://www.issuer.example/".to_owned());

@@ -23,16 +23,16 @@ thread_local! {
 
 /// Where lines go.
 #[derive(Clone)]
-pub(crate) struct Held(Arc<Mutex<Lines>>);
+pub(crate) struct LogBuffer(Arc<Mutex<Lines>>);
 
 struct Lines {
-    held: Vec<u8>,
+    bytes: Vec<u8>,
     out: Box<dyn Write + Send>,
 }
 
-impl Held {
+impl LogBuffer {
     pub(crate) fn new(out: impl Write + Send + 'static) -> Self {
-        Self(Arc::new(Mutex::new(Lines { held: Vec::new(), out: Box::new(out) })))
+        Self(Arc::new(Mutex::new(Lines { bytes: Vec::new(), out: Box::new(out) })))
     }
 
     /// For a thread that is about to sleep, and calls this each time: from now
@@ -61,10 +61,10 @@ impl Held {
 
 impl Lines {
     fn write(&mut self) {
-        if !self.held.is_empty() {
+        if !self.bytes.is_empty() {
             // Nobody is left to be told: standard error is where one would be.
-            let _ = self.out.write_all(&self.held);
-            self.held.clear();
+            let _ = self.out.write_all(&self.bytes);
+            self.bytes.clear();
         }
     }
 }
@@ -72,12 +72,12 @@ impl Lines {
 /// Takes one line.
 #[derive(Debug)]
 pub(crate) struct Line<'a> {
-    to: &'a Held,
+    to: &'a LogBuffer,
     /// A warning may be the last thing that is said.
     urgent: bool,
 }
 
-impl<'a> MakeWriter<'a> for Held {
+impl<'a> MakeWriter<'a> for LogBuffer {
     type Writer = Line<'a>;
 
     fn make_writer(&'a self) -> Line<'a> {
@@ -92,8 +92,8 @@ impl<'a> MakeWriter<'a> for Held {
 impl Write for Line<'_> {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let mut lines = self.to.lines();
-        lines.held.extend_from_slice(line);
-        if self.urgent || !PROMISED.get() || lines.held.len() > MOST {
+        lines.bytes.extend_from_slice(line);
+        if self.urgent || !PROMISED.get() || lines.bytes.len() > MOST {
             lines.write();
         }
         Ok(line.len())
@@ -104,9 +104,9 @@ impl Write for Line<'_> {
     }
 }
 
-impl fmt::Debug for Held {
+impl fmt::Debug for LogBuffer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Held")
+        f.write_str("LogBuffer")
     }
 }
 
@@ -138,64 +138,64 @@ mod tests {
         }
     }
 
-    fn say(held: &Held, urgent: bool, line: &str) {
-        Line { to: held, urgent }.write_all(line.as_bytes()).expect("never fails");
+    fn say(buffer: &LogBuffer, urgent: bool, line: &str) {
+        Line { to: buffer, urgent }.write_all(line.as_bytes()).expect("never fails");
     }
 
-    fn held() -> (Held, Writes) {
+    fn buffer() -> (LogBuffer, Writes) {
         let writes = Writes::default();
-        (Held::new(writes.clone()), writes)
+        (LogBuffer::new(writes.clone()), writes)
     }
 
     #[test]
     fn writes_at_once_where_nobody_promised_to() {
-        let (held, writes) = held();
-        say(&held, false, "a\n");
+        let (buffer, writes) = buffer();
+        say(&buffer, false, "a\n");
         assert_eq!(writes.all(), ["a\n"]);
     }
 
     #[test]
     fn writes_the_lines_of_one_turn_together_before_the_thread_sleeps() {
-        let (held, writes) = held();
-        held.write_before_sleep();
-        say(&held, false, "a\n");
-        say(&held, false, "b\n");
+        let (buffer, writes) = buffer();
+        buffer.write_before_sleep();
+        say(&buffer, false, "a\n");
+        say(&buffer, false, "b\n");
         assert!(writes.all().is_empty());
-        held.write_before_sleep();
-        held.write_before_sleep();
+        buffer.write_before_sleep();
+        buffer.write_before_sleep();
         assert_eq!(writes.all(), ["a\nb\n"]);
     }
 
     #[test]
     fn lets_no_warning_wait_and_keeps_the_order() {
-        let (held, writes) = held();
-        held.write_before_sleep();
-        say(&held, false, "a\n");
-        say(&held, true, "b\n");
+        let (buffer, writes) = buffer();
+        buffer.write_before_sleep();
+        say(&buffer, false, "a\n");
+        say(&buffer, true, "b\n");
         assert_eq!(writes.all(), ["a\nb\n"]);
     }
 
     #[test]
     fn holds_no_more_than_so_much() {
-        let (held, writes) = held();
-        held.write_before_sleep();
+        let (buffer, writes) = buffer();
+        buffer.write_before_sleep();
         let line = "x".repeat(MOST / 2 + 1);
-        say(&held, false, &line);
-        say(&held, false, &line);
+        say(&buffer, false, &line);
+        say(&buffer, false, &line);
         assert_eq!(writes.all(), [line.repeat(2)]);
     }
 
     #[test]
     fn any_thread_writes_what_the_others_hold() {
-        let (held, writes) = held();
-        let other = held.clone();
+        let (buffer, writes) = buffer();
+        let other = buffer.clone();
         let spoke = thread::spawn(move || {
             other.write_before_sleep();
             say(&other, false, "a\n");
         });
         spoke.join().expect("it speaks");
         assert!(writes.all().is_empty());
-        held.write();
+        buffer.write();
         assert_eq!(writes.all(), ["a\n"]);
     }
 
@@ -210,8 +210,8 @@ mod tests {
                 Ok(())
             }
         }
-        let held = Held::new(Closed);
-        say(&held, true, "a\n");
-        assert!(held.lines().held.is_empty());
+        let buffer = LogBuffer::new(Closed);
+        say(&buffer, true, "a\n");
+        assert!(buffer.lines().bytes.is_empty());
     }
 }

@@ -1,0 +1,61 @@
+//! Why there is no client for an API server.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use kube::config::{InClusterError, KubeconfigError};
+
+use crate::input::InputError;
+
+/// Why there is no client.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    #[error("failed to read --kube-api {url}")]
+    Url { url: String, source: hyper::http::uri::InvalidUri },
+    #[error("failed to read --kubeconfig {}", path.display())]
+    Read { path: PathBuf, source: KubeconfigError },
+    #[error("failed to use --kubeconfig: {0}")]
+    FlagFile(InputError),
+    #[error("failed to use the kubeconfig: {0}")]
+    NamedFile(#[from] InputError),
+    #[error("failed to find a kubeconfig; set --kubeconfig")]
+    Find(#[source] KubeconfigError),
+    #[error("failed to use --kubeconfig {}", path.display())]
+    Use { path: PathBuf, source: KubeconfigError },
+    #[error("failed to use the kubeconfig")]
+    UseFound(#[source] KubeconfigError),
+    #[error(
+        "failed to find a cluster to run in; outside a cluster, set --kubeconfig, or \
+         --service-accounts to serve from files"
+    )]
+    NoCluster(#[source] InClusterError),
+    #[error(
+        "failed to find CA certificates to verify the API server at {url}; set \
+         SSL_CERT_FILE to a file with its CA, or use a --kubeconfig that has it"
+    )]
+    NoRoots { url: String, source: Box<kube::Error> },
+    #[error(
+        "failed to make a client for {server}: the kubeconfig has proxy-url {proxy}, and proxies \
+         are not supported; reach the API server directly"
+    )]
+    Proxy { server: String, proxy: String },
+    #[error(
+        "failed to get credentials for {server}: the credential plugin {command} did not end \
+         within {limit:?}; run it in a shell to see what it waits for"
+    )]
+    Plugin { server: String, command: String, limit: Duration },
+    #[error("failed to make a client for the API server")]
+    Build(#[source] Box<kube::Error>),
+    #[error("failed to make a client for the API server: its thread panicked")]
+    Panicked(#[source] tokio::task::JoinError),
+}
+
+impl ClientError {
+    /// The same, where the file is the one that a flag names.
+    pub(super) fn of_flag(self) -> Self {
+        match self {
+            Self::NamedFile(error) => Self::FlagFile(error),
+            other => other,
+        }
+    }
+}
