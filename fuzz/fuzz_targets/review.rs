@@ -4,6 +4,7 @@
 
 use fuzz::{admitted, by_reference, lookup};
 use injection::admission::{Outcome, decode, respond};
+use injection::identity::WarningKind;
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 
@@ -27,7 +28,21 @@ fuzz_target!(|data: &[u8]| {
     if admission.outcome != Outcome::Mutated && admission.outcome != Outcome::AlreadyComplete {
         return;
     }
-    let wanted = by_reference(&value, &lookup);
+    let (wanted, seen) = by_reference(&value, &lookup);
+    let of_containers = [
+        WarningKind::HalfPair,
+        WarningKind::EmptyValue,
+        WarningKind::TokenFileNotMounted,
+        WarningKind::MountPathTaken,
+        WarningKind::OwnCredentials,
+        WarningKind::ObstructedMount,
+    ];
+    for kind in of_containers {
+        let reported = admission.warnings.counts().filter(|(it, _)| *it == kind);
+        let reported: u64 = reported.map(|(_, count)| count).sum();
+        let kinds = seen.iter().flat_map(|it| &it.kinds);
+        assert_eq!(reported, kinds.filter(|it| **it == kind.as_str()).count() as u64, "{seen:?}");
+    }
     let pod = &mut value["request"]["object"];
     json_patch::patch(pod, &admission.patch.operations()).expect("the patch applies");
     assert_eq!(*pod, wanted);

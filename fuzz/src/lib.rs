@@ -5,7 +5,7 @@ use injection::identity::{
     Lookup, Observed, ServiceAccountReader, StsEndpoint, each_container_name,
 };
 use injection::mutation::Jitter;
-use reference::Selection;
+use reference::{Seen, Selection};
 use serde_json::Value;
 
 /// The flags that every target serves with: each optional variable is asked for.
@@ -45,9 +45,10 @@ pub fn admitted(review: &Review<'_>, lookup: &Lookup) -> Option<Admission> {
     }
 }
 
-/// What the plain reference makes of the pod in a review.
+/// What the plain reference makes of the pod in a review, and what it sees of its
+/// containers then.
 #[must_use]
-pub fn by_reference(review: &Value, lookup: &Lookup) -> Value {
+pub fn by_reference(review: &Value, lookup: &Lookup) -> (Value, Vec<Seen>) {
     let request = &review["request"];
     let pod = &request["object"];
     let keys = policy().settings.keys;
@@ -63,7 +64,10 @@ pub fn by_reference(review: &Value, lookup: &Lookup) -> Value {
     };
     let before = (request["operation"] == "UPDATE").then(|| &request["oldObject"]);
     match lookup.identity(&policy().defaults) {
-        Ok(Some(identity)) => reference::mutated(pod, before, &identity, &selection, 7),
-        _ => pod.clone(),
+        Ok(Some(identity)) => (
+            reference::mutated(pod, before, &identity, &selection, 7),
+            reference::seen(pod, before, &identity, &selection),
+        ),
+        _ => (pod.clone(), Vec::new()),
     }
 }

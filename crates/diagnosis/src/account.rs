@@ -54,7 +54,9 @@ impl Case<'_> {
     pub(super) fn role_annotation(&self) -> Finding {
         let key = self.key();
         let wanted = &self.settings.policy.settings.keys.role_arn;
-        if let (None, Some(role)) = (self.identity(), self.role_arn()) {
+        // Known to have none; what is not known comes last, behind what is wrong anyway.
+        let identity = self.lookup.identity(&self.settings.policy.defaults);
+        if let (Ok(None), Some(role)) = (&identity, self.role_arn()) {
             let seen = format!("no annotation; the webhook injects {role}, from its ConfigMap");
             return Finding::Pass(seen);
         }
@@ -76,7 +78,7 @@ impl Case<'_> {
             };
             return Finding::fail(warning.message(), next);
         }
-        match self.lookup.identity(&self.settings.policy.defaults) {
+        match identity {
             Ok(Some(Identity::WebIdentity(web))) => {
                 Finding::pass(format!("the role is {}", web.role_arn))
             }

@@ -11,6 +11,7 @@ mod hcl;
 mod holes;
 mod intrinsic;
 mod json;
+mod kind;
 mod lint;
 mod markdown;
 mod node;
@@ -25,6 +26,7 @@ mod request;
 mod role;
 mod simulate;
 mod terraform;
+mod trust_policy;
 mod write;
 mod yaml;
 
@@ -36,10 +38,10 @@ pub use partition::{AUDIENCE, PARTITIONS, account};
 pub use place::Position;
 pub use policy::{Condition, Effect, Policy, Principal, Principals, Statement, Text};
 pub use provider::ProviderArn;
-pub use reader::PolicyError;
 pub use request::{Known, WebIdentityRequest};
 pub use role::{
     Audience, Format, Issuer, NameError, Permissions, PermissionsError, Role, RoleError, RoleName,
     Subject, Thumbprint,
 };
 pub use simulate::{Element, Reason, StatementName, Verdict, simulate};
+pub use trust_policy::PolicyError;

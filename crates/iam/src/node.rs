@@ -201,3 +201,29 @@ impl Node {
         }
     }
 }
+
+/// The document inside a text value, URL-encoded or not. What is not known of the text
+/// stands in it as a hole.
+pub(super) fn inner_source(source: &Source, node: &Node, text: &str) -> Source {
+    let inner = source.embedded(node.span.clone(), text);
+    if let Kind::Open(text, unknown) = &node.kind {
+        // Counted on from part to part: a text may be long and full of them.
+        let mut counted = (0, 0);
+        let mut count = |bytes: usize| {
+            counted = (bytes, counted.1 + chars_between(text, counted.0, bytes));
+            counted.1
+        };
+        let parts: Vec<Range<usize>> =
+            unknown.iter().map(|part| count(part.start)..count(part.end)).collect();
+        return inner.with_holes(&parts).unwrap_or(inner);
+    }
+    if text.trim_start().starts_with("%7B") || text.trim_start().starts_with("%7b") {
+        inner.percent_decoded()
+    } else {
+        inner
+    }
+}
+
+fn chars_between(text: &str, start: usize, end: usize) -> usize {
+    text.get(start..end).map_or(0, |between| between.chars().count())
+}

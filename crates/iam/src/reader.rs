@@ -3,231 +3,23 @@
 use std::ops::Range;
 
 use super::condition::Operator;
-use super::finding::{Code, Finding, Severity};
-use super::intrinsic::NAMELESS;
-use super::json::{self, Mistake};
-use super::lint::trust_policies;
+use super::finding::{Code, Finding};
+use super::kind::{PolicyKind, statements};
 use super::near::nearest;
 use super::node::{Kind, Member, Node, all_of};
-use super::place::{Position, Source};
+use super::place::Position;
 use super::placeholder;
 use super::policy::{Condition, Effect, Policy, Principal, Principals, Statement, Text};
 use super::write::{member, object, text as quoted};
 
-/// What a policy is attached to; it decides which members it may have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum PolicyKind {
-    /// A role's trust policy
-    Trust,
-    /// What a role or user may do
-    Permissions,
-    /// A bucket's, a queue's
-    Resource,
-}
-
-/// Why a text is no policy that IAM would take.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("failed to read the policy at line {}, column {}: {message}", at.line, at.column)]
-pub struct PolicyError {
-    /// Where it can no longer be read.
-    pub at: Position,
-    /// What is wrong there.
-    pub message: String,
-}
-
-impl Policy {
-    /// Reads a trust policy: the document itself, or what `aws iam get-role`
-    /// prints, in which it may be URL-encoded.
-    ///
-    /// # Errors
-    /// What IAM would refuse: text that is not JSON, unknown members, ...
-    pub fn trust_policy(text: &str) -> Result<Self, PolicyError> {
-        Self::trust_policy_of_file("", text)
-    }
-
-    /// Reads the one trust policy of a file: as [`Policy::trust_policy`], or in whatever
-    /// [`lint_file`](crate::lint_file) reads, such as Terraform's HCL. What is not in the file
-    /// is unknown.
-    ///
-    /// # Errors
-    /// As of [`Policy::trust_policy`]; none or several in the file.
-    pub fn trust_policy_of_file(name: &str, text: &str) -> Result<Self, PolicyError> {
-        let source = Source::new(text);
-        let is_json = matches!(source.first(), None | Some('{' | '[' | '"'));
-        let (node, mistakes) = json::read(&source);
-        let is_policy = statements(&node).is_some()
-            || node.get("Role").is_some()
-            || node.get("AssumeRolePolicyDocument").is_some();
-        if !is_policy && (!is_json || mistakes.is_empty()) {
-            let found = trust_policies(name, &source);
-            if let Some(policy) = the_one(&found)? {
-                return strictly(&decided(policy));
-            }
-        }
-        refuse_mistakes(&source, &mistakes)?;
-        let document = [&["Role", "AssumeRolePolicyDocument"][..], &["AssumeRolePolicyDocument"]]
-            .iter()
-            .find_map(|path| node.find(path));
-        let Some(document) = document else { return strictly(&node) };
-        match document.text() {
-            Some(inner) => {
-                let source = inner_source(&source, document, inner);
-                let (node, mistakes) = json::read(&source);
-                refuse_mistakes(&source, &mistakes)?;
-                strictly(&node)
-            }
-            None => strictly(document),
-        }
-    }
-}
-
-/// Nothing where there is none.
-fn the_one(found: &[Node]) -> Result<Option<&Node>, PolicyError> {
-    if let [_, second, ..] = found {
-        let mut lines: Vec<String> = found.iter().map(|it| it.at.line.to_string()).collect();
-        lines.truncate(10);
-        let message = format!(
-            "the file has {} trust policies, in lines {}; write one of them to a file of its own",
-            found.len(),
-            lines.join(", ")
-        );
-        return Err(PolicyError { at: second.at, message });
-    }
-    Ok(found.first())
-}
-
-/// The same with what is one of several as what is not known.
-fn decided(node: &Node) -> Node {
-    let kind = match &node.kind {
-        Kind::Either(_) => Kind::Unknown(NAMELESS.to_owned()),
-        Kind::List(items) => Kind::List(items.iter().map(decided).collect()),
-        Kind::Map(members) => {
-            let member = |it: &Member| Member { value: decided(&it.value), ..it.clone() };
-            Kind::Map(members.iter().map(member).collect())
-        }
-        other => other.clone(),
-    };
-    Node { kind, ..node.clone() }
-}
-
-/// The document inside a text value, URL-encoded or not. What is not known of the text
-/// stands in it as a hole.
-pub(super) fn inner_source(source: &Source, node: &Node, text: &str) -> Source {
-    let inner = source.embedded(node.span.clone(), text);
-    if let Kind::Open(text, unknown) = &node.kind {
-        // Counted on from part to part: a text may be long and full of them.
-        let mut counted = (0, 0);
-        let mut count = |bytes: usize| {
-            counted = (bytes, counted.1 + chars_between(text, counted.0, bytes));
-            counted.1
-        };
-        let parts: Vec<Range<usize>> =
-            unknown.iter().map(|part| count(part.start)..count(part.end)).collect();
-        return inner.with_holes(&parts).unwrap_or(inner);
-    }
-    if text.trim_start().starts_with("%7B") || text.trim_start().starts_with("%7b") {
-        inner.percent_decoded()
-    } else {
-        inner
-    }
-}
-
-fn chars_between(text: &str, start: usize, end: usize) -> usize {
-    text.get(start..end).map_or(0, |between| between.chars().count())
-}
-
-fn refuse_mistakes(source: &Source, mistakes: &[Mistake]) -> Result<(), PolicyError> {
-    mistakes.first().map_or(Ok(()), |mistake| {
-        let at = source.at(mistake.span.start);
-        let found = source.text(mistake.span.clone());
-        let shown = if found.is_empty() { String::new() } else { format!(" at {found:?}") };
-        let message =
-            format!("not valid JSON ({}{shown}); `iam lint` lists all mistakes", mistake.code);
-        Err(PolicyError { at, message })
-    })
-}
-
-fn strictly(node: &Node) -> Result<Policy, PolicyError> {
-    let (policy, findings) = Reader::new(PolicyKind::Trust, false).read(node);
-    // What NotPrincipal would mean is documented, whatever IAM thinks of it there.
-    let fatal = |f: &Finding| f.severity() == Severity::Error && f.code != Code::NotPrincipal;
-    match findings.into_iter().find(fatal) {
-        Some(Finding { at, message, .. }) => Err(PolicyError { at, message }),
-        None => Ok(policy),
-    }
-}
-
-/// The statements of what is a policy or was meant to be one: `Statements`,
-/// `statement`, which IAM refuses, hide nothing of what is in them.
-pub(super) fn statements(node: &Node) -> Option<&Node> {
-    if let Some(statements) = node.get("Statement") {
-        return Some(statements);
-    }
-    let is_statement = |node: &Node| {
-        let has =
-            |name| node.members().iter().any(|member| nearest(&member.key, &[name]).is_some());
-        // Modules of Terraform have inputs like these, in lower case.
-        let is_other = node.get("actions").is_some() || node.get("resources").is_some();
-        has("Effect") && (has("Action") || has("NotAction")) && !is_other
-    };
-    // Other formats have `statements` of their own, without a version.
-    let has_version =
-        node.members().iter().any(|member| nearest(&member.key, &["Version"]).is_some());
-    let meant = node.members().iter().find(|member| {
-        (has_version || member.key.starts_with(char::is_uppercase))
-            && nearest(&member.key, &["Statement"]).is_some()
-            && member.value.each().into_iter().any(is_statement)
-    });
-    meant.map(|member| &member.value)
-}
-
-/// Which kind it looks like.
-pub(super) fn guess_kind(node: &Node) -> PolicyKind {
-    let statements = || statements(node).map(Node::each).unwrap_or_default().into_iter();
-    let has_principal =
-        statements().any(|s| s.get("Principal").is_some() || s.get("NotPrincipal").is_some());
-    let has_resource =
-        statements().any(|s| s.get("Resource").is_some() || s.get("NotResource").is_some());
-    // A resource control policy denies everybody something, everywhere.
-    let denies_all = |s: &Node| {
-        let principal = s.get("Principal");
-        let names = principal.map(|p| p.get("AWS").unwrap_or(p)).map(Node::each);
-        let is_everybody = names.is_some_and(|all| all.iter().any(|it| it.text() == Some("*")));
-        is_everybody
-            && s.get("Effect").and_then(Node::text) == Some("Deny")
-            && (s.get("Resource").is_some() || s.get("NotResource").is_some())
-    };
-    if statements().next().is_some() && statements().all(denies_all) {
-        return PolicyKind::Resource;
-    }
-    let assumes = statements().any(|s| {
-        let actions = s.get("Action").map(Node::each).unwrap_or_default();
-        actions
-            .into_iter()
-            .filter_map(Node::text)
-            .any(|a| a.to_ascii_lowercase().starts_with("sts:assumerole"))
-    });
-    match (has_principal, has_resource, assumes) {
-        (true, _, true) | (true, false, false) | (false, false, true) => PolicyKind::Trust,
-        (true, true, false) => PolicyKind::Resource,
-        (false, _, _) => PolicyKind::Permissions,
-    }
-}
-
-/// Which kind it looks like, where what it is attached to is no role or not known: a policy with
-/// principals and resources may be of an endpoint of STS.
-pub(super) fn guess_kind_of_any(node: &Node) -> PolicyKind {
-    let has = |one: &str, other: &str| {
-        let statements = statements(node).map(Node::each).unwrap_or_default();
-        statements.iter().any(|it| it.get(one).is_some() || it.get(other).is_some())
-    };
-    let is_resource = has("Principal", "NotPrincipal") && has("Resource", "NotResource");
-    if is_resource { PolicyKind::Resource } else { guess_kind(node) }
-}
-
 /// Reads what can be read. What somebody still has to fill in is told, and unknown.
 pub(super) fn read(node: &Node, kind: PolicyKind) -> (Policy, Vec<Finding>) {
     Reader::new(kind, true).read(node)
+}
+
+/// The same with placeholders as the text that they are.
+pub(super) fn read_literally(node: &Node, kind: PolicyKind) -> (Policy, Vec<Finding>) {
+    Reader::new(kind, false).read(node)
 }
 
 struct Reader {

@@ -60,7 +60,8 @@ fn look(own: &Value, container: &Value, after: &Value, identity: &Identity<'_>) 
     } else if lacks(&first) || (lacks(&second) && !first_is_enough) {
         kinds.push("half-pair");
     } else if second == Known::Set
-        && let Some(path) = file.as_ref().and_then(|it| parts(it, windows))
+        && let Some(file) = file.as_ref().filter(|it| !it.contains("$("))
+        && let Some(path) = parts(file, windows)
         && !mount_paths(container).iter().any(|it| depth(it, &path, windows).is_some())
     {
         kinds.push("token-file-not-mounted");
@@ -112,7 +113,10 @@ fn value(container: &Value, name: &str) -> Known {
     let mut known = Known::Absent;
     for variable in items(&container["env"]).iter().filter(|it| it["name"] == name) {
         let from = variable["valueFrom"].as_object();
-        let optional = from.is_some_and(|it| it.values().any(|it| it["optional"] == true));
+        let optional = from.is_some_and(|it| {
+            let references = ["secretKeyRef", "configMapKeyRef", "fileKeyRef"];
+            references.iter().any(|name| it.get(*name).is_some_and(|it| it["optional"] == true))
+        });
         known = match from {
             Some(_) if optional && known == Known::Set => Known::Set,
             Some(_) if optional => Known::No,
@@ -139,11 +143,11 @@ fn parts(path: &str, windows: bool) -> Option<Vec<String>> {
         path = path.replace('\\', "/").to_ascii_lowercase();
         if let Some(rest) = path.strip_prefix("c:") {
             path = rest.to_owned();
-        } else if path.as_bytes().get(1) == Some(&b':') {
+        } else if path.starts_with(|c: char| c.is_ascii_lowercase()) && path[1..].starts_with(':') {
             path = format!("/{path}");
         }
     }
-    if !path.starts_with('/') || path.contains("$(") || path.len() > 4096 {
+    if !path.starts_with('/') || path.len() > 4096 {
         return None;
     }
     let mut parts: Vec<String> = Vec::new();
@@ -188,7 +192,26 @@ fn is_obstructed(container: &Value, volumes: &[Value], mount_path: &str) -> bool
 
 fn is_read_only(volume: &Value) -> bool {
     let kinds = ["secret", "configMap", "downwardAPI", "projected", "image"];
-    let storage = ["persistentVolumeClaim", "csi", "nfs"];
+    let storage = [
+        "persistentVolumeClaim",
+        "csi",
+        "nfs",
+        "iscsi",
+        "fc",
+        "flexVolume",
+        "cephfs",
+        "rbd",
+        "glusterfs",
+        "cinder",
+        "quobyte",
+        "scaleIO",
+        "storageos",
+        "portworxVolume",
+        "azureDisk",
+        "azureFile",
+        "awsElasticBlockStore",
+        "gcePersistentDisk",
+    ];
     kinds.iter().any(|it| !volume[it].is_null())
         || storage.iter().any(|it| volume[it]["readOnly"] == true)
 }

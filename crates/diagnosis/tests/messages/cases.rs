@@ -198,6 +198,7 @@ pub(crate) const CASES: &[Case] = &[
     ("role-annotation", "the ServiceAccount is not known", |f, _| {
         (f.service_account, f.dry_run) = (why(), Fact::NotAsked);
     }),
+    ("role-annotation", "the ServiceAccount is not known, but the webhook injects a role", |f, _| f.service_account = why()),
     ("role-annotation", "none, and the ConfigMap is not known", |f, _| {
         annotated(f, &json!({}));
         f.config_map = why();
@@ -347,6 +348,10 @@ pub(crate) const CASES: &[Case] = &[
         account["metadata"]["managedFields"] = json!([changed("2026-12-25T00:00:00Z")]);
         f.service_account = Fact::Known(account);
         f.pods = Fact::Known(vec![with_role(pod("app-1"), OTHER_ROLE)]);
+    }),
+    ("running-pod", "the ServiceAccount is not known", |f, _| f.service_account = why()),
+    ("running-pod", "the ConfigMap is not known", |f, _| {
+        (f.service_account, f.config_map) = (Fact::Known(account(&json!({}))), why());
     }),
     ("running-pod", "none", |f, _| f.pods = Fact::Known(Vec::new())),
     ("running-pod", "it does not exist", |f, _| f.pods = Fact::Absent),

@@ -9,14 +9,12 @@ use crate::place::Position;
 
 /// Whether it is a template, or a resource of one.
 pub(super) fn is_template(root: &Node) -> bool {
-    ["Resources", "Properties", "AssumeRolePolicyDocument"]
-        .into_iter()
-        .any(|name| root.get(name).is_some_and(Node::is_map))
+    ["Resources", "Properties"].into_iter().any(|name| root.get(name).is_some_and(Node::is_map))
 }
 
 /// Names the keys that were meant to be filled in, which are unknown from then on.
 pub(super) fn check(root: &mut Node, is_json: bool) -> Vec<Finding> {
-    let mut checker = Checker { is_json, found: Vec::new(), loops: Vec::new() };
+    let mut checker = Checker { is_json, found: Vec::new(), loops: Vec::new(), in_document: false };
     checker.node(root, None);
     checker.found
 }
@@ -26,7 +24,11 @@ struct Checker {
     found: Vec<Finding>,
     /// The names that `Fn::ForEach` around has: those are substituted in keys too.
     loops: Vec<String>,
+    in_document: bool,
 }
+
+/// IAM takes no larger policy: one that is would be no help as a mended text.
+const LARGEST: usize = 16 << 10;
 
 impl Checker {
     /// `fix` is the document around, as it should be.
@@ -53,14 +55,18 @@ impl Checker {
             self.told(member.key_at, fix);
             member.forget_key();
         }
-        let is_document = member.key.ends_with("PolicyDocument") && member.value.is_map();
+        // The outermost; each finding in it has the same.
+        let is_document =
+            !self.in_document && member.key.ends_with("PolicyDocument") && member.value.is_map();
         let own = if is_document { self.mended(&member.key, &member.value) } else { None };
+        self.in_document |= is_document;
         let fix = own.as_deref().or(fix);
         if member.key == "Condition" && member.value.is_map() {
             self.conditions(&mut member.value, fix);
         } else {
             self.node(&mut member.value, fix);
         }
+        self.in_document &= !is_document;
         if is_loop {
             self.loops.pop();
         }
@@ -100,6 +106,9 @@ impl Checker {
     /// functions give.
     fn mended(&self, key: &str, document: &Node) -> Option<String> {
         let json = value(document)?;
+        if json.to_string().len() > LARGEST {
+            return None;
+        }
         if self.is_json {
             return Some(format!("{key:?}: {{\"Fn::Sub\": {}}}", Value::String(json.to_string())));
         }
@@ -111,7 +120,8 @@ impl Checker {
 
 /// IAM's own variables, such as `${aws:username}`, are not CloudFormation's.
 fn is_filled_in(key: &str) -> bool {
-    key.split("${").skip(1).any(|name| !name.starts_with(char::is_lowercase) || !name.contains(':'))
+    let mut names = key.split("${").skip(1).filter_map(|rest| rest.split_once('}'));
+    names.any(|(name, _)| !name.starts_with(char::is_lowercase) || !name.contains(':'))
 }
 
 /// The value as it stands in text under `Fn::Sub`.
@@ -172,5 +182,41 @@ fn substituted(node: &Node) -> Option<String> {
             Some(parts?.join(between.text()?))
         }
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Code, lint_file};
+
+    /// How often a condition's key in a template is told.
+    fn told(key: &str) -> usize {
+        let text = format!(
+            "Parameters: {{oidc: {{Type: String}}}}\nResources:\n  R:\n    Type: AWS::IAM::Role\n    Properties:\n      AssumeRolePolicyDocument:\n        Version: '2012-10-17'\n        Statement:\n        - Effect: Allow\n          Principal: {{Federated: !Ref oidc}}\n          Action: sts:AssumeRoleWithWebIdentity\n          Condition:\n            StringEquals:\n              {key}: system:serviceaccount:demo:app\n"
+        );
+        lint_file("x.yaml", &text).iter().filter(|it| it.code == Code::KeyNotSubstituted).count()
+    }
+
+    #[test]
+    fn a_key_that_was_meant_to_be_filled_in_is_told() {
+        for key in [
+            "'${oidc}:sub'",
+            "'x/${AWS::Region}:sub'",
+            "!Sub '${oidc}:sub'",
+            "!Join ['', [!Ref oidc, ':sub']]",
+            "Fn::Sub",
+            "Fn::Join",
+        ] {
+            assert_eq!(told(key), 1, "{key}");
+        }
+        for key in [
+            "x.example.com:sub",
+            "'aws:RequestTag/${aws:PrincipalTag/team}'",
+            "Fn::GetAtt",
+            "Fn::FindInMap",
+            "Fn::Transform",
+        ] {
+            assert_eq!(told(key), 0, "{key}");
+        }
     }
 }

@@ -3,14 +3,28 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{arns, shown};
+use super::{arns, audience, shown};
 use crate::finding::{Code, Finding};
 use crate::node::{Kind, Member, Node};
+use crate::partition::AUDIENCE;
 use crate::place::Position;
 use crate::placeholder;
 use crate::write::text as quoted;
 use arn::RoleArn;
 use arn::annotation::{Holder, NearMiss, ROLE_ARN, Slip, near_miss, near_misses};
+
+/// Kinds whose own annotations somebody may take for those of their pods.
+const HOLDERS: [&str; 9] = [
+    "CronJob",
+    "DaemonSet",
+    "Deployment",
+    "Job",
+    "Namespace",
+    "ReplicaSet",
+    "ReplicationController",
+    "Rollout",
+    "StatefulSet",
+];
 
 /// What the manifests of a file say of `ServiceAccounts`, and what hangs on it.
 pub(super) struct Manifests {
@@ -30,6 +44,8 @@ type Account = (Option<String>, String);
 
 struct Misplaced {
     account: Account,
+    /// The kind of the object.
+    on: String,
     key: String,
     name: &'static str,
     at: Position,
@@ -85,7 +101,7 @@ impl Manifests {
                     is_ours = true;
                     found.extend(self.on_service_account(value));
                 }
-                "podannotations" => self.on_pod(value, &(None, String::new())),
+                "podannotations" => self.on_pod("Pod", value, &(None, String::new())),
                 "annotations" if !self.seen.contains(&value.at) => {
                     let all =
                         misses(&self.prefix, Holder::ServiceAccount, value.members()).into_iter();
@@ -105,8 +121,9 @@ impl Manifests {
             let own = node.find(&["metadata", "namespace"]).and_then(Node::text);
             let namespace = own.or(namespace);
             let account = (namespace.map(str::to_owned), name.unwrap_or("default").to_owned());
-            self.on_pod(&annotations, &account);
+            self.on_pod("Pod", &annotations, &account);
         }
+        self.on_other(node);
         is_ours
     }
 
@@ -134,17 +151,42 @@ impl Manifests {
         let key = format!("{}/{ROLE_ARN}", self.prefix);
         let role = members.iter().find(|it| it.key == key);
         found.extend(role.and_then(|it| role_arn(&it.value)));
+        let key = format!("{}/audience", self.prefix);
+        let audience = members.iter().find(|it| it.key == key);
+        found.extend(audience.and_then(|it| audience_of(&it.value)));
         found
     }
 
-    fn on_pod(&mut self, annotations: &Node, account: &Account) {
+    /// The objects around pods: their own annotations reach no pod, let alone its `ServiceAccount`.
+    fn on_other(&mut self, node: &Node) {
+        let Some(kind) = node.get("kind").and_then(Node::text).filter(|it| HOLDERS.contains(it))
+        else {
+            return;
+        };
+        let Some(annotations) = node.get("metadata").and_then(annotations) else { return };
+        let spec = [
+            &["spec", "template", "spec"][..],
+            &["spec", "jobTemplate", "spec", "template", "spec"],
+        ];
+        let spec = spec.iter().find_map(|path| node.find(path));
+        let name = spec.and_then(|spec| spec.get("serviceAccountName")).and_then(Node::text);
+        let namespace = node.find(&["metadata", "namespace"]).and_then(Node::text);
+        let account = (namespace.map(str::to_owned), name.unwrap_or_default().to_owned());
+        self.on_pod(kind, &annotations, &account);
+    }
+
+    fn on_pod(&mut self, on: &str, annotations: &Node, account: &Account) {
         self.seen.insert(annotations.at);
         for (member, NearMiss { name, slip }) in
             misses(&self.prefix, Holder::Pod, annotations.members())
         {
+            if on != "Pod" && name != ROLE_ARN {
+                continue;
+            }
             let value = member.value.text().unwrap_or_default().to_owned();
             self.misplaced.push(Misplaced {
                 account: account.clone(),
+                on: on.to_owned(),
                 key: member.key.clone(),
                 name,
                 at: member.key_at,
@@ -192,7 +234,7 @@ impl Manifests {
 
 impl Misplaced {
     fn finding(self, prefix: &str, has_no_role: bool) -> Finding {
-        let Self { account: (_, account), key, name, at, value } = self;
+        let Self { account: (_, account), on, key, name, at, value } = self;
         let wanted = format!("{prefix}/{name}");
         let Some(value) = value else {
             return misspelt(prefix, &key, name, at);
@@ -200,7 +242,7 @@ impl Misplaced {
         let code = if has_no_role { Code::AnnotationMisplaced } else { Code::AnnotationUnread };
         let owner = if account.is_empty() { String::new() } else { format!(" {account}") };
         let message = format!(
-            "the webhook does not read {} on a Pod: {name} belongs on its ServiceAccount{owner}",
+            "the webhook does not read {} on a {on}: {name} belongs on its ServiceAccount{owner}",
             shown(&key)
         );
         let account = if account.is_empty() { "NAME" } else { &account };
@@ -284,6 +326,13 @@ fn misspelt(prefix: &str, key: &str, name: &str, at: Position) -> Finding {
     let message =
         format!("the webhook ignores the annotation {}; did you mean {wanted}?", shown(key));
     Finding::new(Code::AnnotationKey, at, message).fixed(wanted)
+}
+
+/// Whatever its tokens shall have, but hardly that.
+fn audience_of(value: &Node) -> Option<Finding> {
+    let (code, message) = audience::slip(value.text()?)?;
+    let is_misspelt = code == Code::AudienceMisspelt;
+    is_misspelt.then(|| Finding::new(code, value.at, message).fixed(quoted(AUDIENCE)))
 }
 
 fn role_arn(value: &Node) -> Option<Finding> {

@@ -29,9 +29,9 @@ use arn::annotation::DEFAULT_PREFIX;
 use super::finding::{Code, Finding};
 use super::intrinsic::{looks_substituted, resolve, substitute};
 use super::json::{self, Mistake};
-use super::node::{Kind, Member, Node};
+use super::kind::{PolicyKind, guess_kind, guess_kind_of_any, statements};
+use super::node::{Kind, Member, Node, inner_source};
 use super::place::{Position, Source};
-use super::reader::{PolicyKind, guess_kind, guess_kind_of_any, inner_source, statements};
 use super::terraform;
 
 /// The mistakes in a text, in their order; those that say the same as one.

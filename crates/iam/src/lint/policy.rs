@@ -3,9 +3,10 @@
 use super::{actions, arns, permissions, shown, trust};
 use crate::condition::{Operator, Test};
 use crate::finding::{Code, Finding};
+use crate::kind::PolicyKind;
 use crate::node::{Kind, Node};
 use crate::policy::{Condition, Policy, Principals, Statement, Text};
-use crate::reader::{self, PolicyKind};
+use crate::reader;
 use crate::write::{list, member, object, text as quoted};
 
 /// `account` is that of the role, where it is known.

@@ -4,9 +4,9 @@
 use super::{arns, manifest, provider, template};
 use crate::finding::{Code, Finding};
 use crate::json::{self, Mistake};
+use crate::kind::statements;
 use crate::node::Node;
 use crate::place::{Position, Source};
-use crate::reader::statements;
 use crate::yaml;
 
 /// A policy found in text.

@@ -11,9 +11,9 @@ use value::{Value, map};
 
 use super::finding::Severity;
 use super::json;
+use super::kind::{PolicyKind, guess_kind};
 use super::lint::lint;
 use super::place::Source;
-use super::reader::{PolicyKind, guess_kind};
 use arn::Account;
 
 /// What to make.

@@ -37,6 +37,8 @@ fn warning(prefix: &str, key: &str, miss: NearMiss) -> Warning {
 }
 
 /// What is said of a role's annotation on a pod whose `ServiceAccount` has none.
+#[cold]
+#[inline(never)]
 pub(crate) fn on_pod(keys: &AnnotationKeys, account: Key<'_>) -> Warning {
     let (key, account) = (&keys.role_arn, shortened(&account.to_string(), 30));
     Warning::new(

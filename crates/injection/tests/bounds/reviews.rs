@@ -12,7 +12,7 @@ pub(crate) struct Dimension {
 }
 
 /// All of them.
-pub(crate) const DIMENSIONS: [Dimension; 41] = [
+pub(crate) const DIMENSIONS: [Dimension; 47] = [
     of("containers", |bytes| pod(&list("containers", bytes, |n| format!(r#"{{"name":"{n}"}}"#)))),
     of("empty containers", |bytes| pod(&list("containers", bytes, |_| "{}".to_owned()))),
     of("containers with empty lists", |bytes| {
@@ -139,6 +139,41 @@ pub(crate) const DIMENSIONS: [Dimension; 41] = [
             format!(r#"{{"env":[{{"name":"AWS_ROLE_ARN"}}],"volumeMounts":[{mount}]}}"#)
         });
         pod(&format!(r#""volumes":[{volume}],{all}"#))
+    }),
+    of("sources of variables", |bytes| {
+        let from = list("envFrom", bytes, |_| r#"{"prefix":"AWS_"}"#.to_owned());
+        pod(&format!(r#""containers":[{{"name":"a",{from}}}]"#))
+    }),
+    of("containers with a source of variables", |bytes| {
+        pod(&list("containers", bytes, |_| r#"{"envFrom":[{}]}"#.to_owned()))
+    }),
+    of("read-only volumes above the token's path", |bytes| {
+        let volumes = list("volumes", bytes / 2, |n| format!(r#"{{"name":"{n}","secret":{{}}}}"#));
+        let above = |n| format!(r#"{{"name":"{n}","mountPath":"/run/secrets"}}"#);
+        let mounts = list("containers", bytes / 2, |n| container(n, &above(n)));
+        pod(&format!("{volumes},{mounts}"))
+    }),
+    of("a token file under none of many mounts", |bytes| {
+        let path = "/a".repeat(2_000);
+        let env = format!(
+            r#"{{"name":"AWS_ROLE_ARN","value":"a"}},{{"name":"AWS_WEB_IDENTITY_TOKEN_FILE","value":"{path}"}}"#
+        );
+        let mounts = list("volumeMounts", bytes, |_| r#"{"name":"a","mountPath":"/b"}"#.to_owned());
+        pod(&format!(r#""containers":[{{"name":"a","env":[{env}],{mounts}}}]"#))
+    }),
+    of("token files of many folders", |bytes| {
+        pod(&list("containers", bytes, |n| {
+            let path = "/a/..".repeat(800);
+            let env = format!(
+                r#"{{"name":"AWS_ROLE_ARN","value":"a"}},{{"name":"AWS_WEB_IDENTITY_TOKEN_FILE","value":"{path}"}}"#
+            );
+            format!(r#"{{"name":"{n}","env":[{env}],"volumeMounts":[{}]}}"#, mount(n))
+        }))
+    }),
+    of("mount paths of many folders", |bytes| {
+        let path = "/run/..".repeat(500);
+        let above = format!(r#"{{"name":"a","mountPath":"{path}"}}"#);
+        pod(&list("containers", bytes, |n| container(n, &above)))
     }),
     of("ephemeral containers, old and new", |bytes| {
         let of = |from: usize| {

@@ -112,6 +112,27 @@ fn names_annotations_that_the_webhook_does_not_read() {
             "annotation-key",
             "",
         ),
+        // On what is around the pods.
+        (
+            format!(
+                "kind: Deployment\nmetadata: {{name: d, annotations: {{eks.amazonaws.com/role-arn: \"{ARN}\"}}}}\nspec: {{template: {{spec: {{serviceAccountName: a, containers: []}}}}}}\n---\n{}",
+                service_account("a: b")
+            ),
+            "annotation-misplaced",
+            ARN,
+        ),
+        (
+            format!(
+                "kind: Namespace\nmetadata: {{name: d, annotations: {{eks.amazonaws.com/role-arn: \"{ARN}\"}}}}\n"
+            ),
+            "annotation-unread",
+            ARN,
+        ),
+        (
+            service_account("eks.amazonaws.com/audience: sts.amazon.com"),
+            "audience-misspelt",
+            "sts.amazonaws.com",
+        ),
         // Of another namespace.
         (
             format!(
@@ -177,6 +198,10 @@ fn leaves_annotations_alone_that_do_no_harm() {
     let right = service_account(&format!("eks.amazonaws.com/role-arn: {ARN}"));
     let on_pod = deployment(&format!("eks.amazonaws.com/role-arn: {ARN}"));
     for good in [
+        // It hands them to a ServiceAccount.
+        format!(
+            "kind: ControllerConfig\nmetadata: {{name: d, annotations: {{eks.amazonaws.com/role-arn: \"{ARN}\"}}}}\n---\n{right}"
+        ),
         format!("serviceAccount:\n  annotations:\n    eks.amazonaws.com/role-arn: {ARN}\n"),
         format!("{on_pod}---\n{right}"),
         format!("{right}---\n{on_pod}"),

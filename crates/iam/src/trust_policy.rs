@@ -1,0 +1,117 @@
+//! The trust policy of a role, to be evaluated: nothing in it is mended or guessed.
+
+use super::finding::{Code, Finding, Severity};
+use super::intrinsic::NAMELESS;
+use super::json::{self, Mistake};
+use super::kind::{PolicyKind, statements};
+use super::lint::trust_policies;
+use super::node::{Kind, Member, Node, inner_source};
+use super::place::{Position, Source};
+use super::policy::Policy;
+use super::reader;
+
+/// Why a text is no policy that IAM would take.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("failed to read the policy at line {}, column {}: {message}", at.line, at.column)]
+pub struct PolicyError {
+    /// Where it can no longer be read.
+    pub at: Position,
+    /// What is wrong there.
+    pub message: String,
+}
+
+impl Policy {
+    /// Reads a trust policy: the document itself, or what `aws iam get-role`
+    /// prints, in which it may be URL-encoded.
+    ///
+    /// # Errors
+    /// What IAM would refuse: text that is not JSON, unknown members, ...
+    pub fn trust_policy(text: &str) -> Result<Self, PolicyError> {
+        Self::trust_policy_of_file("", text)
+    }
+
+    /// Reads the one trust policy of a file: as [`Policy::trust_policy`], or in whatever
+    /// [`lint_file`](crate::lint_file) reads, such as Terraform's HCL. What is not in the file
+    /// is unknown.
+    ///
+    /// # Errors
+    /// As of [`Policy::trust_policy`]; none or several in the file.
+    pub fn trust_policy_of_file(name: &str, text: &str) -> Result<Self, PolicyError> {
+        let source = Source::new(text);
+        let is_json = matches!(source.first(), None | Some('{' | '[' | '"'));
+        let (node, mistakes) = json::read(&source);
+        let is_policy = statements(&node).is_some()
+            || node.get("Role").is_some()
+            || node.get("AssumeRolePolicyDocument").is_some();
+        if !is_policy && (!is_json || mistakes.is_empty()) {
+            let found = trust_policies(name, &source);
+            if let Some(policy) = the_one(&found)? {
+                return strictly(&decided(policy));
+            }
+        }
+        refuse_mistakes(&source, &mistakes)?;
+        let document = [&["Role", "AssumeRolePolicyDocument"][..], &["AssumeRolePolicyDocument"]]
+            .iter()
+            .find_map(|path| node.find(path));
+        let Some(document) = document else { return strictly(&node) };
+        match document.text() {
+            Some(inner) => {
+                let source = inner_source(&source, document, inner);
+                let (node, mistakes) = json::read(&source);
+                refuse_mistakes(&source, &mistakes)?;
+                strictly(&node)
+            }
+            None => strictly(document),
+        }
+    }
+}
+
+/// Nothing where there is none.
+fn the_one(found: &[Node]) -> Result<Option<&Node>, PolicyError> {
+    if let [_, second, ..] = found {
+        let mut lines: Vec<String> = found.iter().map(|it| it.at.line.to_string()).collect();
+        lines.truncate(10);
+        let message = format!(
+            "the file has {} trust policies, in lines {}; write one of them to a file of its own",
+            found.len(),
+            lines.join(", ")
+        );
+        return Err(PolicyError { at: second.at, message });
+    }
+    Ok(found.first())
+}
+
+/// The same with what is one of several as what is not known.
+fn decided(node: &Node) -> Node {
+    let kind = match &node.kind {
+        Kind::Either(_) => Kind::Unknown(NAMELESS.to_owned()),
+        Kind::List(items) => Kind::List(items.iter().map(decided).collect()),
+        Kind::Map(members) => {
+            let member = |it: &Member| Member { value: decided(&it.value), ..it.clone() };
+            Kind::Map(members.iter().map(member).collect())
+        }
+        other => other.clone(),
+    };
+    Node { kind, ..node.clone() }
+}
+
+fn refuse_mistakes(source: &Source, mistakes: &[Mistake]) -> Result<(), PolicyError> {
+    mistakes.first().map_or(Ok(()), |mistake| {
+        let at = source.at(mistake.span.start);
+        let found = source.text(mistake.span.clone());
+        let shown = if found.is_empty() { String::new() } else { format!(" at {found:?}") };
+        let message =
+            format!("not valid JSON ({}{shown}); `iam lint` lists all mistakes", mistake.code);
+        Err(PolicyError { at, message })
+    })
+}
+
+fn strictly(node: &Node) -> Result<Policy, PolicyError> {
+    let (policy, findings) = reader::read_literally(node, PolicyKind::Trust);
+    // What NotPrincipal would mean is documented, whatever IAM thinks of it there.
+    let fatal = |f: &Finding| f.severity() == Severity::Error && f.code != Code::NotPrincipal;
+    match findings.into_iter().find(fatal) {
+        Some(Finding { at, message, .. }) => Err(PolicyError { at, message }),
+        None => Ok(policy),
+    }
+}
