@@ -188,7 +188,22 @@ fn iam_shows_no_policy_as_it_calls_itself() {
             let more = ["--aud", ODD, "--condition-key", "a=b", "-o", output];
             run(&[&ask[..], &more].concat());
         }
+        run(&["iam", "lint", file, "-o", "sarif"]);
         run(&["iam", "simulate", "--trust-policy", file, "--token", file]);
+        // Each line is one command of ours, and holds no other.
+        let found: Value =
+            serde_json::from_str(&run(&["iam", "lint", file, "-o", "json"]).out).unwrap();
+        let output =
+            Command::new(PROGRAM).args(["iam", "lint", file, "-o", "github"]).output().unwrap();
+        let lines = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(lines.lines().count(), found.as_array().unwrap().len(), "{lines}");
+        for line in lines.lines() {
+            let said = line.strip_prefix("::error ").or_else(|| line.strip_prefix("::warning "));
+            let (properties, said) = said.and_then(|it| it.split_once("::")).expect(line);
+            assert!(properties.split(',').all(|it| it.contains('=')), "{line}");
+            assert!(!line.chars().any(text::is_unprintable) && !line.contains("##["), "{line}");
+            assert!(!said.is_empty(), "{line}");
+        }
     }
     let file = scratch.path().join(ODD);
     run(&["iam", "lint", file.to_str().unwrap()]).shows(1);
