@@ -8,6 +8,7 @@
 
 mod audit;
 mod certs;
+mod deployed;
 mod doctor;
 mod documents;
 mod iam;
@@ -30,7 +31,8 @@ use text::{escaped, shortened};
 
 pub use audit::AuditArgs;
 pub use certs::{CertsArgs, CertsCommand, CertsInitArgs};
-pub use doctor::{DoctorArgs, WebhookArgs};
+pub use deployed::deployed;
+pub use doctor::{DoctorArgs, RegistrationArgs, WebhookArgs};
 pub use documents::{CompletionArgs, ManArgs};
 pub use iam::{
     IamArgs, IamCommand, IamLintArgs, IamRoleArgs, IamSimulateArgs, LintFormat, RoleFormat,
