@@ -18,8 +18,8 @@ const BRACKETS: [Bracket; 13] = [
     ("%{", "}", is_anything),
     ("#{", "}", is_anything),
     ("${", "}", is_variable),
-    ("$(", ")", is_identifier),
-    ("((", "))", is_identifier),
+    ("$(", ")", is_name),
+    ("((", "))", is_name),
     ("<<", ">>", is_name),
     ("{", "}", is_identifier),
     ("[", "]", is_name),
@@ -111,20 +111,25 @@ fn is_variable(inside: &str) -> bool {
     inside.trim_start().starts_with(begins) && !is_policy_variable(inside)
 }
 
+fn is_identifier(inside: &str) -> bool {
+    is_name(inside) && !inside.contains(' ')
+}
+
+/// What other tools write before a colon: `${env:ROLE}`, `${self:custom.role}`.
+const OF_TOOLS: [&str; 9] =
+    ["env", "self", "opt", "file", "ssm", "cf", "param", "sls", "terraform"];
+
 /// `${aws:username}`, `${aws:PrincipalTag/team, 'none'}`.
 fn is_policy_variable(inside: &str) -> bool {
     let name = inside.split(',').next().unwrap_or_default().trim();
     name.split_once(':').is_some_and(|(service, _)| {
+        if OF_TOOLS.contains(&service) {
+            return false;
+        }
         service.contains('.')
             || service.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
             || matches!(service, "SAML" | "AWS")
     }) && !name.contains("::")
-}
-
-/// A word that names something: `{issuer}`, `$(cluster.oidc-id)`.
-fn is_identifier(inside: &str) -> bool {
-    inside.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
-        && inside.chars().all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c))
 }
 
 fn is_name(inside: &str) -> bool {
@@ -173,13 +178,28 @@ fn marked(text: &str, mark: &str) -> Option<usize> {
 
 /// A word that is shouted, and asks for one of the reader's own.
 pub(super) fn is_placeholder_word(word: &str) -> bool {
+    const WORDS: [&str; 12] = [
+        "ACCOUNT_ID",
+        "AWS_ACCOUNT_ID",
+        "ACCOUNTID",
+        "AWS_ACCOUNT",
+        "OIDC_PROVIDER",
+        "OIDC_ID",
+        "OIDC_ISSUER",
+        "PROVIDER_URL",
+        "SERVICE_ACCOUNT_NAME",
+        "BUCKET_NAME",
+        "CLUSTER_NAME",
+        "AWS_REGION",
+    ];
     let upper = word.to_ascii_uppercase().replace('-', "_");
     let is_shouted = word == word.to_ascii_uppercase();
-    is_shouted
+    let is_word = is_shouted
         && (upper.starts_with("YOUR_")
-            || ["ACCOUNT_ID", "AWS_ACCOUNT_ID", "ACCOUNTID", "AWS_ACCOUNT"]
-                .contains(&upper.as_str())
-            || (word.len() > 3 && word.chars().all(|c| c == 'X')))
+            || upper.ends_with("_ARN")
+            || WORDS.contains(&upper.as_str())
+            || (word.len() > 3 && word.chars().all(|c| c == 'X')));
+    is_word || (word.len() >= 8 && word.chars().all(|c| c == 'x'))
 }
 
 /// `OIDC_PROVIDER_ARN`, where something is wanted that never looks like that.
@@ -222,6 +242,13 @@ mod tests {
             ("<<issuer>>:sub", vec!["<<issuer>>"]),
             ("{issuer}:sub", vec!["{issuer}"]),
             ("arn:aws:iam::{account-id}:role/x", vec!["{account-id}"]),
+            ("{provider}:sub", vec!["{provider}"]),
+            ("((provider-arn))", vec!["((provider-arn))"]),
+            ("system:serviceaccount:$(NS):x", vec!["$(NS)"]),
+            ("${env:PROVIDER}", vec!["${env:PROVIDER}"]),
+            ("${self:custom.oidc}:sub", vec!["${self:custom.oidc}"]),
+            ("arn:aws:iam::xxxxxxxxxxxx:role/x", vec!["xxxxxxxxxxxx"]),
+            ("OIDC_PROVIDER_ARN", vec!["OIDC_PROVIDER_ARN"]),
             ("arn:aws:s3:::YOUR_BUCKET/*", vec!["YOUR_BUCKET"]),
         ] {
             assert_eq!(found(text), wanted, "{text}");
@@ -238,6 +265,7 @@ mod tests {
             "{a,b}",
             "{\"a\": 1}",
             "a (b)",
+            "TEAM_A",
             "f(x)",
             "",
         ] {
