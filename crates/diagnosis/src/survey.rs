@@ -94,7 +94,7 @@ impl<'a> Surveyor<'a> {
         let key = (text("namespace"), text("name"));
         let lookup = self.auditor.lookup(&key.0, &key.1);
         let has_role = !matches!(lookup.identity(&self.settings.policy.defaults), Ok(None));
-        if has_role || lookup.warnings().first().is_some() {
+        if has_role || !lookup.warnings().is_empty() {
             self.found.insert(key, Pods::default());
         }
     }
