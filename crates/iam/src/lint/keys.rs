@@ -151,7 +151,8 @@ fn value(node: &Node) -> Option<Value> {
 /// A key that is no text is none that could be written.
 fn object(members: &[Member], value: impl Fn(&Node) -> Option<Value>) -> Option<Value> {
     let member = |member: &Member| {
-        let is_written = !member.key.is_empty() && member.key_tag.as_deref() != Some("Join");
+        let is_written =
+            !member.key.is_empty() && !member.adds_more() && !member.key.contains(NAMELESS);
         let value = match member.key.as_str() {
             "Condition" => operand(&member.value, |node| object(literal(node)?, operator)),
             _ => value(&member.value),
@@ -235,6 +236,7 @@ mod tests {
             "'x/${AWS::Region}:sub'",
             "!Sub '${oidc}:sub'",
             "!Join ['', [!Ref oidc, ':sub']]",
+            "? {Fn::Sub: '${oidc}:sub'}\n              ",
             "Fn::Sub",
             "Fn::Join",
         ] {
