@@ -57,14 +57,14 @@ impl Clock {
     pub const KEPT: usize = 15;
 
     /// An answer counts for so long.
-    pub const LONGEST_AGE: Duration = Duration::from_mins(15);
+    pub(crate) const LONGEST_AGE: Duration = Duration::from_mins(15);
 
     /// An answer that took longer tells the time too vaguely.
     pub const LONGEST_ROUND_TRIP: Duration = Duration::from_secs(10);
 
     /// Answers that say what is known already are kept this seldom, so that a
     /// busy API server does not drive out what another one said.
-    pub const SPACING: Duration = Duration::from_secs(20);
+    pub(crate) const SPACING: Duration = Duration::from_secs(20);
 
     /// Both clocks of this machine count the same time, but for what was slept
     /// and set.

@@ -47,7 +47,7 @@ impl ServerTime {
 
     /// Whether the certificate has expired by every clock.
     #[must_use]
-    pub fn is_after(self, certificate: &Certificate) -> bool {
+    pub(crate) fn is_after(self, certificate: &Certificate) -> bool {
         certificate.expired(self.earliest)
     }
 
@@ -59,13 +59,13 @@ impl ServerTime {
 
     /// Whether the certificate may be valid by some clock.
     #[must_use]
-    pub fn is_within(self, certificate: &Certificate) -> bool {
+    pub(crate) fn is_within(self, certificate: &Certificate) -> bool {
         !self.is_after(certificate) && !self.is_before(certificate)
     }
 
     /// Whether every clock has reached the certificate's beginning.
     #[must_use]
-    pub fn has_reached(self, certificate: &Certificate) -> bool {
+    pub(crate) fn has_reached(self, certificate: &Certificate) -> bool {
         certificate.not_before() <= self.earliest
     }
 }

@@ -29,7 +29,7 @@ pub use check::{Check, Finding, Report, Status};
 pub use facts::{DryRun, Fact, Facts, FetchedDocument, Probe, Response, Subject, TokenFact};
 pub use failure::{Reason, ReasonKind, Refusal, RefusedBy};
 pub use pod::{probe_pod, probe_review};
-pub use redact::{Redacted, bounded, certificates, redacted_account, redacted_pod};
+pub use redact::{Redacted, bounded, certificates, redacted_pod};
 pub use selector::{LabelSelector, SelectorError};
 pub use webhook::{Address, Entry, entries};
 
