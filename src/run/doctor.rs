@@ -35,7 +35,7 @@ pub(super) fn run(args: DoctorArgs) -> ExitCode {
         let _ = output::errors().line(format_args!("warning: {warning}"));
     }
     let report = completed(examine(&examination)).and_then(|(report, saved)| {
-        // What was found is told, wherever it could not be saved.
+        // The findings are printed even if they could not be saved.
         print(&report, examination.output)?;
         saved.map(|()| report)
     });
@@ -101,7 +101,7 @@ async fn gathered(examination: &Examination, settings: &WebhookSettings) -> anyh
     };
     let target = examination.target.as_ref().context("no target; name one as TYPE/NAME")?;
     let (client, namespace) = cluster::user_client(cluster).await?;
-    // Certificates are judged by the clock of those who verify them.
+    // Certificates are checked against the clock of those who verify them.
     let clock = ServerClock::new();
     let client = clock.observed(client);
     let now = clock.ask(&client, CLOCK_TIMEOUT).await.unwrap_or_else(Timestamp::now);

@@ -1,4 +1,4 @@
-//! How far this machine's clock is from those of the API servers, told from
+//! How far this machine's clock is from those of the API servers, measured by
 //! the `Date` headers of their answers.
 //!
 //! A `Date` has whole seconds and is written at some time between request and
@@ -138,7 +138,7 @@ impl Clock {
 
 impl Offset {
     /// An offset beyond this, and API servers further apart than this, are
-    /// told to people.
+    /// reported.
     pub const LARGE: SignedDuration = SignedDuration::from_secs(60);
 
     /// Whether the API servers' clocks agree with each other.

@@ -39,7 +39,7 @@ pub struct Lacking {
     pub why: String,
 }
 
-/// Looks at pods one by one, so that nothing of them has to be held.
+/// Checks pods one by one, so that none has to stay in memory.
 #[derive(Debug)]
 pub struct Auditor<'a> {
     settings: &'a WebhookSettings,

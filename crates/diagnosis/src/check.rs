@@ -30,7 +30,7 @@ pub struct Check {
     /// What to do about it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
-    /// What stands on it can't be told either.
+    /// Checks that depend on it are skipped.
     #[serde(skip)]
     blocks: bool,
 }

@@ -43,7 +43,7 @@ use injection::identity::{
 
 use check::Checks;
 
-/// What the webhook is known to be told, and where it is registered.
+/// The webhook's settings, as far as they are known, and where it is registered.
 #[derive(Clone, Debug, Default)]
 pub struct WebhookSettings {
     /// The flags that the webhook is assumed to run with.

@@ -59,7 +59,7 @@ fn issuers(statement: &Statement, claims: &[OnClaim<'_>]) -> Option<Finding> {
         .filter_map(|name| name.value.trim().split_once(":oidc-provider/"))
         .map(|(_, name)| bare(name).to_ascii_lowercase())
         .collect();
-    // A key of a provider that is no principal has been told with its mended text.
+    // A key of a provider that is no principal has been reported with its corrected text.
     let counts = |it: &&OnClaim<'_>| {
         it.is_required
             && (!all_known || principal_names.is_empty() || principal_names.contains(&it.provider))
