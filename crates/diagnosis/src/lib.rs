@@ -202,8 +202,7 @@ fn config_map_entry(
             None => identity::Observed::Absent,
         },
         Err(error) => {
-            let why =
-                format!("the ConfigMap can't be read, so the webhook keeps what it had: {error}");
+            let why = format!("the ConfigMap can't be used: {error}");
             identity::Observed::Unknown(why.into())
         }
     }
