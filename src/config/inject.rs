@@ -11,7 +11,7 @@ use crate::cli::{
 };
 use injection::admission::{AdmissionSettings, Endpoint};
 
-/// All that `inject` does.
+/// The configuration of `inject`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Injection {
     /// `-` is standard input.

@@ -22,7 +22,7 @@ pub(crate) use error::{InputError, Problem};
 pub(crate) use folder::list;
 pub(crate) use stream::{Patience, is_interactive};
 
-/// The most bytes of one input.
+/// The maximum number of bytes of one input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limit(u64);
 

@@ -53,7 +53,7 @@ impl Clock {
     /// Fewer answers than this say nothing.
     pub const NEEDED: usize = 3;
 
-    /// No more answers than this are kept.
+    /// How many responses are kept.
     pub const KEPT: usize = 15;
 
     /// An answer counts for so long.
@@ -70,7 +70,7 @@ impl Clock {
     /// and set.
     const STEP: SignedDuration = SignedDuration::from_secs(2);
 
-    /// Takes an answer with this `Date`; whether it could be used.
+    /// Records a response with this `Date`. Returns whether it could be used.
     pub fn observe(&mut self, date: &str, sent: Moment, received: Moment) -> bool {
         let Some(sample) = Sample::read(date, sent, received) else { return false };
         self.samples.retain(|held| held.counts_at(received));
@@ -93,7 +93,7 @@ impl Clock {
         true
     }
 
-    /// What the answers that still count say; `None` where they are too few.
+    /// The offset by the responses that still count; `None` if there are too few.
     #[must_use]
     pub fn read(&self, now: Moment) -> Option<Offset> {
         let counting = || self.samples.iter().filter(|sample| sample.counts_at(now));

@@ -26,7 +26,7 @@ pub struct Names {
     pub namespace: String,
 }
 
-/// How long things last.
+/// The lifetimes of the CA and the serving certificate, and the overlap of an old and a new CA.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lifetimes {
     authority: SignedDuration,

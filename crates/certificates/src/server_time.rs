@@ -20,19 +20,19 @@ impl ServerTime {
     /// Nothing is known: it may be any time.
     pub const UNKNOWN: Self = Self { earliest: Timestamp::MIN, latest: Timestamp::MAX };
 
-    /// In either order; the same twice where all API servers agree.
+    /// The range between two times, in either order; the same time twice if all API servers agree.
     #[must_use]
     pub fn between(one: Timestamp, other: Timestamp) -> Self {
         Self { earliest: one.min(other), latest: one.max(other) }
     }
 
-    /// By the API server whose clock is furthest behind.
+    /// The time by the API server whose clock is furthest behind.
     #[must_use]
     pub fn earliest(self) -> Timestamp {
         self.earliest
     }
 
-    /// By the API server whose clock is furthest ahead.
+    /// The time by the API server whose clock is furthest ahead.
     #[must_use]
     pub fn latest(self) -> Timestamp {
         self.latest

@@ -37,7 +37,7 @@ pub struct Leaf {
     key: PrivateKey,
 }
 
-/// All of it.
+/// What the Secret holds when it is complete: the authorities and the leaf with its key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct State {
     /// The authorities.

@@ -15,7 +15,7 @@ use injection::identity::{self, ConfigMapIdentities, Key, Lookup, ServiceAccount
 /// Takes a pod out of the webhook's sight, in the shipped configuration.
 pub(super) const SKIPPED_BY: &str = "eks.amazonaws.com/skip-pod-identity-webhook";
 
-/// What came of it.
+/// The result of an audit.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Audit {
@@ -25,7 +25,7 @@ pub struct Audit {
     pub found: Vec<Lacking>,
 }
 
-/// A pod to be started anew.
+/// A pod that lacks what it would get if created now; restarting it helps.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Lacking {

@@ -49,7 +49,7 @@ pub enum Status {
     Unknown,
 }
 
-/// What a check comes to.
+/// The result of a check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Finding {
     /// It is as it should be; what was seen.

@@ -146,7 +146,7 @@ fn names_the_one_link_that_is_broken() {
         (
             with_discovery(|document| document.id_token_signing_alg_values_supported.clear()),
             ids::ALGORITHMS,
-            "lists nothing",
+            "lists no algorithm",
         ),
     ] {
         let checks = checked(&published, &token);
