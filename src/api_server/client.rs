@@ -15,7 +15,7 @@ use tokio::time::timeout;
 
 use crate::input;
 
-use super::client_error::ClientError;
+use super::client_error::{ClientError, proxy_setting};
 use super::kubeconfig;
 use super::request::OwnDeadline;
 use super::transport::{CONNECT_TIMEOUT, server, transport};
@@ -41,7 +41,8 @@ pub async fn of_service(
             let read = kubeconfig::read(path).map_err(ClientError::of_flag)?;
             kubeconfig::check_files(&read, None)?;
             let used = Config::from_custom_kubeconfig(read, &KubeConfigOptions::default()).await;
-            used.map_err(|source| ClientError::Use { path: path.to_owned(), source })?
+            let file = |source| ClientError::Use { path: path.to_owned(), source };
+            used.map_err(|source| ClientError::of_use(source, file))?
         }
         (None, Some(url)) => Config::new(parse(url)?),
         (None, None) => Config::incluster().map_err(ClientError::NoCluster)?,
@@ -69,7 +70,8 @@ pub async fn of_user(
     let config = match read {
         Ok(read) => {
             kubeconfig::check_files(&read, context)?;
-            Config::from_custom_kubeconfig(read, &options).await.map_err(ClientError::UseFound)?
+            let used = Config::from_custom_kubeconfig(read, &options).await;
+            used.map_err(|source| ClientError::of_use(source, ClientError::UseFound))?
         }
         // In a pod of the cluster there is none.
         Err(error) if file.is_none() && context.is_none() => {
@@ -101,7 +103,8 @@ async fn connect(config: Config, limit: RequestTimeout) -> Result<Client, Client
     let config = with_roots(config);
     let (url, names_a_ca) = (config.cluster_url.clone(), config.root_cert.is_some());
     if let Some(proxy) = &config.proxy_url {
-        return Err(ClientError::Proxy { server: server(&url), proxy: server(proxy) });
+        let setting = proxy_setting(|it| it.is_ok_and(|it| it == *proxy));
+        return Err(ClientError::Proxy { server: server(&url), setting, proxy: server(proxy) });
     }
     let namespace = config.default_namespace.clone();
     let made = match plugin(&config.auth_info) {
@@ -157,8 +160,11 @@ fn explained(error: kube::Error, url: &Uri, names_a_ca: bool) -> ClientError {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use std::error::Error as _;
+
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+
+    use super::*;
 
     fn at(url: &str) -> Config {
         Config::new(url.parse().unwrap())
@@ -192,5 +198,29 @@ mod tests {
         }
         // A CA that the kubeconfig names and that can't be read is another matter.
         assert!(!error(true).contains("SSL_CERT_FILE"), "{}", error(true));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn gives_up_on_a_credential_plugin_that_hangs_and_names_it() {
+        let folder = tempfile::tempdir().unwrap();
+        // Nobody writes into it until the error is there.
+        let fifo = folder.path().join("fifo");
+        let (kind, mode) = (FileType::Fifo, Mode::RUSR | Mode::WUSR);
+        mknodat(CWD, &fifo, kind, mode, 0).unwrap();
+        let mut config = at("http://127.0.0.1:1");
+        config.auth_info.exec = serde_json::from_value(serde_json::json!({
+            "apiVersion": "client.authentication.k8s.io/v1",
+            "command": "cat", "args": [fifo], "interactiveMode": "Never",
+        }))
+        .unwrap();
+        let connecting = tokio::spawn(connect(config, None));
+        // Time does not advance by itself while a thread is busy.
+        while !connecting.is_finished() {
+            tokio::time::advance(PLUGIN_TIMEOUT).await;
+        }
+        let error = connecting.await.unwrap().err().unwrap().to_string();
+        std::fs::write(&fifo, "the plugin ends").unwrap();
+        assert!(error.contains("plugin cat did not end within 60s"), "{error}");
+        assert!(error.contains("http://127.0.0.1:1"), "{error}");
     }
 }

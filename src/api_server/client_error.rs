@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use hyper::Uri;
+use hyper::http::uri::InvalidUri;
 use kube::config::{InClusterError, KubeconfigError};
 
 use crate::input::InputError;
@@ -11,7 +13,7 @@ use crate::input::InputError;
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     #[error("failed to read --kube-api {url}")]
-    Url { url: String, source: hyper::http::uri::InvalidUri },
+    Url { url: String, source: InvalidUri },
     #[error("failed to read --kubeconfig {}", path.display())]
     Read { path: PathBuf, source: KubeconfigError },
     #[error("failed to use --kubeconfig: {0}")]
@@ -35,10 +37,12 @@ pub enum ClientError {
     )]
     NoRoots { url: String, source: Box<kube::Error> },
     #[error(
-        "failed to make a client for {server}: the kubeconfig has proxy-url {proxy}, and proxies \
-         are not supported; reach the API server directly"
+        "failed to make a client for {server}: {setting} is {proxy}, and proxies are not supported; \
+         remove the setting, and reach the API server directly"
     )]
-    Proxy { server: String, proxy: String },
+    Proxy { server: String, setting: &'static str, proxy: String },
+    #[error("failed to read {setting} as a URL; remove it, since proxies are not supported")]
+    ProxyUrl { setting: &'static str, source: InvalidUri },
     #[error(
         "failed to get credentials for {server}: the credential plugin {command} did not end \
          within {limit:?}; run it in a shell to see what it waits for"
@@ -51,11 +55,38 @@ pub enum ClientError {
 }
 
 impl ClientError {
+    /// What kube could not use: a file, or the environment.
+    pub(super) fn of_use(
+        source: KubeconfigError,
+        file: impl FnOnce(KubeconfigError) -> Self,
+    ) -> Self {
+        match source {
+            KubeconfigError::ParseProxyUrl(source) => {
+                Self::ProxyUrl { setting: proxy_setting(|it| it.is_err()), source }
+            }
+            source => file(source),
+        }
+    }
+
     /// The same, where the file is the one that a flag names.
     pub(super) fn of_flag(self) -> Self {
         match self {
             Self::NamedFile(error) => Self::FlagFile(error),
             other => other,
         }
+    }
+}
+
+/// What names the proxy: kube also takes it from the environment, where the
+/// kubeconfig has none.
+pub(super) fn proxy_setting(is_it: impl Fn(Result<Uri, InvalidUri>) -> bool) -> &'static str {
+    let names_it =
+        |name: &str| std::env::var(name).is_ok_and(|url| !url.is_empty() && is_it(url.parse()));
+    if names_it("HTTPS_PROXY") {
+        "HTTPS_PROXY in the environment"
+    } else if names_it("https_proxy") {
+        "https_proxy in the environment"
+    } else {
+        "proxy-url in the kubeconfig"
     }
 }

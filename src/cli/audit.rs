@@ -3,8 +3,9 @@
 
 use clap::Args;
 
-use super::identity::{RoleArnArgs, WebIdentityArgs};
-use super::inject::{ClusterArgs, ConfigMapArgs};
+use super::doctor::RegistrationArgs;
+use super::identity::SettingsArgs;
+use super::inject::ClusterArgs;
 use super::values::ReportFormat;
 
 #[derive(Args, Clone, Debug)]
@@ -21,9 +22,7 @@ pub struct AuditArgs {
     #[command(flatten)]
     pub cluster: ClusterArgs,
     #[command(flatten)]
-    pub config_map: ConfigMapArgs,
+    pub registration: RegistrationArgs,
     #[command(flatten)]
-    pub web_identity: WebIdentityArgs,
-    #[command(flatten)]
-    pub role_arn: RoleArnArgs,
+    pub settings: SettingsArgs,
 }

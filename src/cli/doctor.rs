@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::identity::{RoleArnArgs, WebIdentityArgs};
+use super::identity::SettingsArgs;
 use super::inject::{ClusterArgs, ConfigMapArgs};
 use super::values::ReportFormat;
 
@@ -40,17 +40,32 @@ pub struct DoctorArgs {
     #[command(flatten)]
     pub webhook: WebhookArgs,
     #[command(flatten)]
-    pub web_identity: WebIdentityArgs,
-    #[command(flatten)]
-    pub role_arn: RoleArnArgs,
+    pub settings: SettingsArgs,
 }
 
+/// How the webhook is installed, where a command looks at its Secret as well.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "How the webhook is installed")]
+pub struct WebhookArgs {
+    #[command(flatten)]
+    pub registration: RegistrationArgs,
+    /// Secret with the webhook's serving certificate, in the namespace of its Service
+    #[arg(
+        long,
+        env = "PODID_TLS_SECRET",
+        value_name = "NAME",
+        default_value = "pod-identity-webhook"
+    )]
+    pub tls_secret: String,
+}
+
+/// How the webhook is registered, and whether it reads a `ConfigMap`.
 #[derive(Args, Clone, Debug)]
 #[command(
     next_help_heading = "How the webhook is installed",
     mut_arg("watch_config_map", |arg| arg.help("The webhook reads the ConfigMap pod-identity-webhook in --webhook-namespace"))
 )]
-pub struct WebhookArgs {
+pub struct RegistrationArgs {
     /// Name of the webhook's MutatingWebhookConfiguration; may be repeated [default: all whose name, webhooks or Service contain pod-identity]
     #[arg(
         long,
@@ -60,14 +75,6 @@ pub struct WebhookArgs {
         hide_default_value = true
     )]
     pub webhook_config_name: Vec<String>,
-    /// Secret with the webhook's serving certificate, in the namespace of its Service
-    #[arg(
-        long,
-        env = "PODID_TLS_SECRET",
-        value_name = "NAME",
-        default_value = "pod-identity-webhook"
-    )]
-    pub tls_secret: String,
     #[command(flatten)]
     pub config_map: ConfigMapArgs,
 }

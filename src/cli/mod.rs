@@ -8,6 +8,7 @@
 
 mod audit;
 mod certs;
+mod deployed;
 mod doctor;
 mod documents;
 mod iam;
@@ -26,11 +27,12 @@ use std::path::{Path, PathBuf};
 use clap::builder::StyledStr;
 use clap::error::{ContextValue, ErrorKind};
 use clap::{CommandFactory, FromArgMatches as _, Parser, Subcommand};
-use text::escaped;
+use text::{escaped, shortened};
 
 pub use audit::AuditArgs;
 pub use certs::{CertsArgs, CertsCommand, CertsInitArgs};
-pub use doctor::{DoctorArgs, WebhookArgs};
+pub use deployed::deployed;
+pub use doctor::{DoctorArgs, RegistrationArgs, WebhookArgs};
 pub use documents::{CompletionArgs, ManArgs};
 pub use iam::{
     IamArgs, IamCommand, IamLintArgs, IamRoleArgs, IamSimulateArgs, LintFormat, RoleFormat,
@@ -133,13 +135,22 @@ pub fn usage_error(error: &impl Display) -> clap::Error {
     Cli::command().error(ErrorKind::ValueValidation, escaped(&error.to_string()))
 }
 
-/// Shows clap's error, with what was typed escaped, and leaves.
-fn leave<T>(mut error: clap::Error) -> T {
+/// Characters of a word that was typed, at most, that an error repeats.
+const ECHOED: usize = 256;
+
+/// Shows clap's error and leaves.
+fn leave<T>(error: clap::Error) -> T {
+    presentable(error).exit()
+}
+
+/// The same error, with what was typed shortened and escaped.
+pub(crate) fn presentable(mut error: clap::Error) -> clap::Error {
+    let shown = |text: &str| escaped(&shortened(text, ECHOED)).into_owned();
     let typed = |value: &ContextValue| match value {
-        ContextValue::String(text) => Some(ContextValue::String(escaped(text).into_owned())),
-        ContextValue::Strings(texts) => Some(ContextValue::Strings(
-            texts.iter().map(|text| escaped(text).into_owned()).collect(),
-        )),
+        ContextValue::String(text) => Some(ContextValue::String(shown(text))),
+        ContextValue::Strings(texts) => {
+            Some(ContextValue::Strings(texts.iter().map(|text| shown(text)).collect()))
+        }
         // Hints quote what was typed, in style; such text loses it.
         ContextValue::StyledStrs(hints) => Some(ContextValue::StyledStrs(
             hints.iter().map(|hint| unstyled(hint).unwrap_or_else(|| hint.clone())).collect(),
@@ -151,7 +162,7 @@ fn leave<T>(mut error: clap::Error) -> T {
     for (kind, value) in typed {
         error.insert(kind, value);
     }
-    error.exit()
+    error
 }
 
 #[cfg(test)]

@@ -1,12 +1,8 @@
 //! The configuration of `audit`.
 
 use super::checks::{label, optional};
-use super::inject::config_map_in;
-use super::parse::{policy, role_names};
-use super::{ConfigError, RoleNames, UserCluster};
+use super::{ConfigError, Installation, UserCluster};
 use crate::cli::{AuditArgs, ReportFormat};
-use injection::admission::AdmissionSettings;
-use injection::mutation::ContainerCredentialsSettings;
 
 /// All that `audit` does.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,10 +10,10 @@ pub struct Auditing {
     pub namespaces: Namespaces,
     pub output: ReportFormat,
     pub cluster: UserCluster,
-    /// The namespace of the `ConfigMap`, where that counts.
-    pub config_map_in: Option<String>,
-    pub policy: AdmissionSettings,
-    pub role_names: RoleNames,
+    /// What the webhook is assumed to run with.
+    pub installation: Installation,
+    /// Names of `MutatingWebhookConfiguration`s.
+    pub configurations: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,23 +28,23 @@ impl Auditing {
     /// The configuration, and what is to be said once about the arguments.
     pub fn from_args(args: AuditArgs) -> Result<(Self, Vec<String>), ConfigError> {
         let mut warnings = Vec::new();
-        let region = optional(args.web_identity.aws_default_region.clone());
-        let role_names = role_names(args.role_arn, region.as_deref(), &mut warnings)?;
-        let container_credentials = ContainerCredentialsSettings::default();
-        let policy = policy(args.web_identity, region, container_credentials, &mut warnings)?;
-        let config_map_in = config_map_in(args.config_map)?;
         let namespaces = match optional(args.namespace) {
             _ if args.all_namespaces => Namespaces::All,
             Some(name) => Namespaces::One(label("--namespace", name)?),
             None => Namespaces::Current,
         };
+        let installation = Installation::from_args(
+            args.settings,
+            args.registration.config_map,
+            String::new(),
+            &mut warnings,
+        )?;
         let auditing = Self {
             namespaces,
             output: args.output,
             cluster: args.cluster.into(),
-            config_map_in,
-            policy,
-            role_names,
+            installation,
+            configurations: args.registration.webhook_config_name,
         };
         Ok((auditing, warnings))
     }

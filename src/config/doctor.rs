@@ -3,13 +3,9 @@
 use std::path::PathBuf;
 
 use super::checks::{label, optional};
-use super::inject::config_map_in;
-use super::parse::{policy, role_names};
-use super::{ConfigError, RoleNames, UserCluster};
+use super::{ConfigError, Installation, UserCluster};
 use crate::cli::{DoctorArgs, ReportFormat};
 use crate::evidence::ObjectName;
-use injection::admission::AdmissionSettings;
-use injection::mutation::ContainerCredentialsSettings;
 
 /// All that `doctor` does.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,8 +16,8 @@ pub struct Examination {
     pub role_json: Option<PathBuf>,
     pub provider_json: Option<PathBuf>,
     pub output: ReportFormat,
-    pub policy: AdmissionSettings,
-    pub role_names: RoleNames,
+    /// What the webhook is assumed to run with.
+    pub installation: Installation,
     /// Names of `MutatingWebhookConfiguration`s.
     pub configurations: Vec<String>,
 }
@@ -36,9 +32,6 @@ pub enum Evidence {
         save: Option<PathBuf>,
         /// Of the issuer; the public ones where there is none.
         ca_file: Option<PathBuf>,
-        tls_secret: String,
-        /// The namespace of the `ConfigMap`, where that counts.
-        config_map_in: Option<String>,
     },
 }
 
@@ -46,20 +39,20 @@ impl Examination {
     /// The configuration, and what is to be said once about the arguments.
     pub fn from_args(args: DoctorArgs) -> Result<(Self, Vec<String>), ConfigError> {
         let mut warnings = Vec::new();
-        let region = optional(args.web_identity.aws_default_region.clone());
-        let role_names = role_names(args.role_arn, region.as_deref(), &mut warnings)?;
-        let container_credentials = ContainerCredentialsSettings::default();
-        let policy = policy(args.web_identity, region, container_credentials, &mut warnings)?;
+        let registration = args.webhook.registration;
+        let installation = Installation::from_args(
+            args.settings,
+            registration.config_map,
+            args.webhook.tls_secret,
+            &mut warnings,
+        )?;
         let target = args.target.map(|target| target.parse()).transpose()?;
-        let config_map_in = config_map_in(args.webhook.config_map)?;
         let evidence = match args.from_dir {
             Some(folder) => Evidence::Folder(folder),
             None => Evidence::Cluster {
                 cluster: args.cluster.into(),
                 save: args.save,
                 ca_file: args.ca_file,
-                tls_secret: args.webhook.tls_secret,
-                config_map_in,
             },
         };
         let namespace = optional(args.namespace);
@@ -70,9 +63,8 @@ impl Examination {
             role_json: args.role_json,
             provider_json: args.provider_json,
             output: args.output,
-            policy,
-            role_names,
-            configurations: args.webhook.webhook_config_name,
+            installation,
+            configurations: registration.webhook_config_name,
         };
         Ok((examination, warnings))
     }

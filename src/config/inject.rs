@@ -6,9 +6,7 @@ use std::time::Duration;
 use super::checks::{label, optional};
 use super::parse::{container_credentials, policy, role_names};
 use super::{ConfigError, Identity};
-use crate::cli::{
-    ClusterArgs, ConfigMapArgs, InjectArgs, InjectOutput, ReadSourceArgs, SettingsArgs,
-};
+use crate::cli::{ClusterArgs, InjectArgs, InjectOutput, ReadSourceArgs, SettingsArgs};
 use injection::admission::{AdmissionSettings, Endpoint};
 
 /// The configuration of `inject`.
@@ -72,12 +70,6 @@ impl From<ClusterArgs> for UserCluster {
             request_timeout: args.request_timeout.0,
         }
     }
-}
-
-/// The namespace of the webhook's `ConfigMap`, where the webhook reads it.
-pub(super) fn config_map_in(args: ConfigMapArgs) -> Result<Option<String>, ConfigError> {
-    let namespace = label("--webhook-namespace", args.webhook_namespace)?;
-    Ok(args.watch_config_map.then_some(namespace))
 }
 
 /// What `serve` with the same flags goes by.

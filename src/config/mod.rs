@@ -7,6 +7,7 @@ mod checks;
 mod doctor;
 mod error;
 mod inject;
+mod installation;
 mod parse;
 
 use std::net::IpAddr;
@@ -23,6 +24,7 @@ pub use audit::{Auditing, Namespaces};
 pub use doctor::{Evidence, Examination};
 pub use error::ConfigError;
 pub use inject::{Injection, ReadSource, UserCluster};
+pub use installation::{Installation, webhook_flags};
 
 /// All of it, grouped by the component that takes it.
 #[derive(Clone, Debug, PartialEq)]

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::checks::{
-    annotation_prefix, bounded, http_uri, injected, label, mount_path, optional, path_in_volume,
-    refuse, required,
+    annotation_prefix, echoed, http_uri, injected, label, mount_path, object_name, optional,
+    path_in_volume, refuse, region_name, required,
 };
 use super::{
     Admin, Certificate, Config, ConfigError, Https, Identity, Lifecycle, Lookup, RoleNames, Source,
@@ -22,11 +22,10 @@ use crate::tls::settings::{CipherSuites, MinVersion};
 use certificates::{Lifetimes, Names, Params};
 use injection::admission::AdmissionSettings;
 use injection::identity::{
-    Account, AllowedStsEndpoints, AnnotationKeys, Defaults, Expiration, MAX_REGION_BYTES,
-    StsEndpoint, StsEndpointError,
+    Account, AllowedStsEndpoints, AnnotationKeys, Defaults, Expiration, StsEndpoint,
+    StsEndpointError,
 };
 use injection::mutation::{ContainerCredentialsSettings, MutationSettings};
-use text::shortened;
 
 /// Five times what an API server sends. The parsed form of one review is several
 /// times as large, and the memory of the process is bounded.
@@ -104,7 +103,7 @@ fn certificate(
     let service = label("--service-name", args.service_name)?;
     let configurations = args.webhook_config_name.into_iter();
     let configurations: Vec<_> = configurations
-        .map(|name| required("--webhook-config-name", name))
+        .map(|name| object_name("--webhook-config-name", name))
         .collect::<Result<_, _>>()?;
     let lifetimes = Lifetimes::new(args.ca_lifetime, args.cert_lifetime, args.ca_overlap)?;
     let without_cluster = optional(source.service_accounts.clone()).is_some();
@@ -131,12 +130,12 @@ fn https(
     warnings: &mut Vec<String>,
 ) -> Result<Https, ConfigError> {
     if args.max_request_bytes == 0 {
-        return Err(refuse("--max-request-bytes", "0".to_owned(), "must be above 0"));
+        return Err(refuse("--max-request-bytes", "0", "must be above 0"));
     }
     if args.max_request_bytes > MAX_REQUEST_BYTES {
         return Err(refuse(
             "--max-request-bytes",
-            args.max_request_bytes.to_string(),
+            &args.max_request_bytes.to_string(),
             "it must be at most 16Mi: an API server sends some 3 MiB, and all of them share the \
              process's memory",
         ));
@@ -163,7 +162,7 @@ fn clients(
     let allowed_names = match optional(args.client_allowed_names.clone()) {
         Some(names) => Some(AllowedNames::parse(&names).ok_or_else(|| {
             let reason = "it contains no name; leave the flag out to allow any name";
-            refuse("--client-allowed-names", names, reason)
+            refuse("--client-allowed-names", &names, reason)
         })?),
         None => None,
     };
@@ -206,7 +205,7 @@ fn lookup(args: &SourceArgs, warnings: &mut Vec<String>) -> Result<Lookup, Confi
     if timeout.is_zero() {
         return Err(refuse(
             "--service-account-lookup-timeout",
-            "0".to_owned(),
+            "0",
             "must be above 0; the default is 1s",
         ));
     }
@@ -233,12 +232,7 @@ pub(super) fn policy(
             Expiration::MAX.seconds(),
         ));
     }
-    let region = region
-        .map(|region| {
-            let flag = "--aws-default-region";
-            bounded(flag, region, MAX_REGION_BYTES, "a region has at most 63 bytes")
-        })
-        .transpose()?;
+    let region = region.map(|value| region_name("--aws-default-region", value)).transpose()?;
     let (sts_endpoint, allowed_sts_endpoints) =
         sts_endpoints(args.sts_endpoint_url, &args.allowed_sts_endpoint_urls, warnings)?;
     let defaults = Defaults {
@@ -288,14 +282,14 @@ fn sts_endpoint(
     if !endpoint.is_https() {
         warnings.push(format!(
             "{flag} has {}: pods send their tokens there unencrypted; use https://",
-            shortened(endpoint.as_str(), 64)
+            echoed(endpoint.as_str())
         ));
     }
     Ok(endpoint)
 }
 
 fn no_sts_endpoint(flag: &'static str, url: &str, source: StsEndpointError) -> ConfigError {
-    ConfigError::StsEndpoint { flag, value: shortened(url.trim(), 64), source }
+    ConfigError::StsEndpoint { flag, value: echoed(url.trim()), source }
 }
 
 pub(super) fn role_names(
@@ -306,10 +300,10 @@ pub(super) fn role_names(
     let (id, partition) = (optional(args.aws_account_id), optional(args.aws_partition));
     // Checked by itself, so that the error names the flag that is wrong.
     if let Some(partition) = &partition {
-        account("--aws-partition", partition.clone(), partition, ANY_ACCOUNT_ID)?;
+        account("--aws-partition", partition, partition, ANY_ACCOUNT_ID)?;
     }
     if let Some(id) = &id {
-        account("--aws-account-id", id.clone(), "aws", id)?;
+        account("--aws-account-id", id, "aws", id)?;
     }
     if !args.compose_role_arn {
         if id.is_some() || partition.is_some() {
@@ -325,16 +319,17 @@ pub(super) fn role_names(
     };
     let partition =
         partition.as_deref().unwrap_or_else(|| region.map_or("aws", Account::partition_of_region));
-    account("--aws-account-id", id.clone(), partition, &id).map(RoleNames::InAccount)
+    account("--aws-account-id", &id, partition, &id).map(RoleNames::InAccount)
 }
 
 fn account(
     flag: &'static str,
-    value: String,
+    value: &str,
     partition: &str,
     id: &str,
 ) -> Result<Account, ConfigError> {
-    Account::new(partition, id).map_err(|source| ConfigError::Account { flag, value, source })
+    let refused = |source| ConfigError::Account { flag, value: echoed(value), source };
+    Account::new(partition, id).map_err(refused)
 }
 
 pub(super) fn container_credentials(

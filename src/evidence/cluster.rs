@@ -9,7 +9,6 @@ use kube::Client;
 use serde_json::{Value, json};
 
 use super::ask::reason;
-use super::items::Kept;
 use super::target::{Kind, ObjectName};
 use super::{ask, refused_pod, workload};
 use crate::api_server::Failure;
@@ -18,8 +17,10 @@ use crate::http_client::issuer_documents::Fetcher;
 use crate::http_client::webhook_probe;
 use diagnosis::{
     Address, DryRun, Entry, Fact, Facts, FetchedDocument, Probe, ReasonKind, Subject, TokenFact,
-    WebhookSettings, certificates, entries, probe_pod, probe_review, redacted_pod, token_audience,
+    WebhookFlags, WebhookSettings, certificates, entries, probe_pod, probe_review, redacted_pod,
+    token_audience,
 };
+use injection::identity::{ContainerCredentialsKeys, Key};
 use issuer::{Discovery, IssuerUrl, Jwks, Token};
 
 /// The shortest that the API server makes: nobody keeps it.
@@ -47,6 +48,14 @@ pub(crate) struct Gatherer<'a> {
     pub settings: &'a WebhookSettings,
     pub target: &'a ObjectName,
     pub namespace: &'a str,
+    /// What the API server says of its version.
+    pub version: Fact<Value>,
+    /// The cluster's `MutatingWebhookConfiguration`s.
+    pub webhooks: Fact<Value>,
+    /// The flags that the webhook runs with.
+    pub webhook_flags: Fact<WebhookFlags>,
+    /// Who gets container credentials.
+    pub container_credentials: Fact<ContainerCredentialsKeys>,
     /// Where the `ConfigMap` is, if it counts.
     pub config_map_in: Option<&'a str>,
     /// The Secret that the webhook serves its certificate from.
@@ -74,7 +83,9 @@ impl Gatherer<'_> {
                 labels: BTreeMap::new(),
                 at: self.at,
             },
-            version: self.get("/version").await,
+            version: self.version.clone(),
+            webhooks: self.webhooks.clone(),
+            webhook_flags: self.webhook_flags.clone(),
             ..Facts::default()
         };
         if self.target.kind == Kind::ServiceAccount {
@@ -95,6 +106,9 @@ impl Gatherer<'_> {
         let account_path = format!("/api/v1/namespaces/{namespace}/serviceaccounts/{account}");
         facts.namespace = self.get(&format!("/api/v1/namespaces/{namespace}")).await;
         facts.service_account = self.get(&account_path).await;
+        let key = Key { namespace, name: &account };
+        facts.container_credentials =
+            self.container_credentials.clone().map(|listed| listed.contains(key));
         if let Some(home) = self.config_map_in {
             facts.config_map = config_map(self.client, home).await;
         }
@@ -145,8 +159,6 @@ impl Gatherer<'_> {
     }
 
     async fn webhook(&self, facts: &mut Facts) {
-        let path = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations";
-        facts.webhooks = self.list(path, "").await;
         let Fact::Known(list) = &facts.webhooks else { return };
         let review = probe_review(&facts.subject).unwrap_or_default();
         let found = entries(list, &self.settings.configurations);
@@ -249,13 +261,11 @@ impl Gatherer<'_> {
     async fn get(&self, path: &str) -> Fact<Value> {
         ask::get(self.client, path).await
     }
+}
 
-    /// A list of few objects, whole.
-    async fn list(&self, path: &str, query: &str) -> Fact<Value> {
-        let mut kept = Kept::default();
-        let listed = ask::list(self.client, path, query, |item| kept.push(item)).await;
-        listed.map(|()| json!({"items": kept.into_items()}))
-    }
+/// What the API server says of its version.
+pub(crate) async fn version(client: &Client) -> Fact<Value> {
+    ask::get(client, "/version").await
 }
 
 /// The `ConfigMap` of identities, in the webhook's namespace.

@@ -1,8 +1,12 @@
 //! All pods and `ServiceAccount`s, page by page, one looked at and forgotten
 //! after the other.
 
-use diagnosis::Auditor;
+use diagnosis::{Auditor, Fact};
 use kube::Client;
+use serde_json::json;
+
+use super::ask;
+use super::items::Kept;
 
 use crate::api_server::pages;
 
@@ -15,20 +19,53 @@ pub(crate) struct ListError {
     next_step: String,
 }
 
-/// Shows the auditor the `ServiceAccount`s of a namespace, or of all, then the
-/// pods.
+/// The cluster's `MutatingWebhookConfiguration`s.
+pub(crate) async fn webhooks(client: &Client) -> Fact<serde_json::Value> {
+    let path = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations";
+    let mut kept = Kept::default();
+    let listed = ask::list(client, path, "", |item| kept.push(item)).await;
+    listed.map(|()| json!({"items": kept.into_items()}))
+}
+
+/// Shows the auditor the namespaces whose labels count, the `ServiceAccount`s of a
+/// namespace, or of all, then the pods.
 pub(crate) async fn everything(
     client: &Client,
     namespace: Option<&str>,
     auditor: &mut Auditor<'_>,
 ) -> Result<(), ListError> {
     let folder = namespace.map_or_else(String::new, |name| format!("/namespaces/{name}"));
+    if auditor.needs_namespaces() {
+        namespaces(client, namespace, auditor).await;
+    }
     let path = format!("/api/v1{folder}/serviceaccounts");
     let accounts = pages::for_each(client, &path, |account| auditor.account(&account)).await;
     accounts.map_err(|error| ListError::of("serviceaccounts", &error))?;
     let path = format!("/api/v1{folder}/pods");
     let pods = pages::for_each(client, &path, |pod| auditor.pod(&pod)).await;
     pods.map_err(|error| ListError::of("pods", &error))
+}
+
+/// Labels that can't be read are not known: the auditor says so of the pods that
+/// they decide about.
+async fn namespaces(client: &Client, namespace: Option<&str>, auditor: &mut Auditor<'_>) {
+    let failed = match namespace {
+        Some(name) => match ask::get(client, &format!("/api/v1/namespaces/{name}")).await {
+            Fact::Known(object) => {
+                auditor.namespace(&object);
+                None
+            }
+            Fact::Unknown(why) => Some(why.to_string()),
+            Fact::Absent | Fact::NotAsked => None,
+        },
+        None => pages::for_each(client, "/api/v1/namespaces", |it| auditor.namespace(&it))
+            .await
+            .err()
+            .map(|error| ListError::of("namespaces", &error).to_string()),
+    };
+    if let Some(why) = failed {
+        auditor.note(format!("the labels of namespaces are not known: {why}"));
+    }
 }
 
 impl ListError {

@@ -5,13 +5,15 @@ mod ask;
 mod cluster;
 mod everything;
 mod folder;
+mod installed;
 mod items;
 pub(crate) mod live_issuer;
 mod refused_pod;
 mod target;
 mod workload;
 
-pub(crate) use cluster::{Gatherer, config_map};
-pub(crate) use everything::everything;
-pub(crate) use folder::{load, printed_provider, printed_role, save, vacant};
+pub(crate) use cluster::{Gatherer, config_map, version};
+pub(crate) use everything::{everything, webhooks};
+pub(crate) use folder::{load, printed_provider, printed_role, save, saved_flags, vacant};
+pub(crate) use installed::{installed, keys};
 pub(crate) use target::{ObjectName, TargetError};

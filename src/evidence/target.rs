@@ -25,8 +25,9 @@ pub enum Kind {
 
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "invalid target {0:?}: use pod/NAME, serviceaccount/NAME, deployment/NAME, statefulset/NAME, \
-     daemonset/NAME, replicaset/NAME, replicationcontroller/NAME, job/NAME or cronjob/NAME"
+    "invalid target {:?}: use pod/NAME, serviceaccount/NAME, deployment/NAME, statefulset/NAME, \
+     daemonset/NAME, replicaset/NAME, replicationcontroller/NAME, job/NAME or cronjob/NAME",
+    text::shortened(.0, 64)
 )]
 pub struct TargetError(String);
 

@@ -4,11 +4,12 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 
+use super::installation::{InUse, container_credentials, in_use};
 use super::{cluster, completed, error_text, misused, output};
 use crate::cli::{AuditArgs, ReportFormat};
 use crate::config::{Auditing, Namespaces};
-use crate::evidence::{config_map, everything};
-use diagnosis::{Audit, Auditor, Fact, WebhookSettings};
+use crate::evidence::{config_map, everything, installed, webhooks};
+use diagnosis::{Audit, Auditor, Fact, Sources, flags_not_known};
 
 /// 0: no pod lacks anything; 1: some do; 2: it can't be said.
 const CANT_SAY: u8 = 2;
@@ -24,8 +25,9 @@ pub(super) fn run(args: AuditArgs) -> ExitCode {
     let audited = completed(audit(&auditing))
         .and_then(|audit| print(&audit, auditing.output).map(|()| audit));
     match audited {
-        Ok(audit) if audit.found.is_empty() => ExitCode::SUCCESS,
-        Ok(_) => ExitCode::FAILURE,
+        Ok(audit) if audit.is_wrong() => ExitCode::FAILURE,
+        Ok(audit) if audit.is_incomplete() => ExitCode::from(CANT_SAY),
+        Ok(_) => ExitCode::SUCCESS,
         Err(error) => {
             output::fail(error_text(&error));
             ExitCode::from(CANT_SAY)
@@ -34,24 +36,26 @@ pub(super) fn run(args: AuditArgs) -> ExitCode {
 }
 
 async fn audit(auditing: &Auditing) -> anyhow::Result<Audit> {
-    let account = cluster::account(&auditing.role_names).await?;
-    let policy = auditing.policy.clone();
-    let settings =
-        WebhookSettings { reader: policy.reader(account), policy, configurations: Vec::new() };
     let (client, current) = cluster::user_client(&auditing.cluster).await?;
     let namespace = match &auditing.namespaces {
         Namespaces::All => None,
         Namespaces::One(name) => Some(name),
         Namespaces::Current => Some(&current),
     };
-    let config_map = match &auditing.config_map_in {
+    let (user, configurations) = (&auditing.installation, &auditing.configurations);
+    let webhooks = webhooks(&client).await;
+    let installed = installed(&client, &webhooks, configurations).await;
+    let InUse { installation, settings } = in_use(user, configurations, &installed.flags).await?;
+    let config_map = match &installation.config_map_in {
         Some(home) => config_map(&client, home).await,
         None => Fact::NotAsked,
     };
-    if let Fact::Unknown(why) = &config_map {
-        anyhow::bail!("failed to get the ConfigMap: {why}");
+    let container_credentials = container_credentials(user, installed.container_credentials)?;
+    let sources = Sources { webhooks, config_map, container_credentials };
+    let mut auditor = Auditor::new(&sources, &settings);
+    if let Fact::Unknown(why) = &installed.flags {
+        auditor.note(flags_not_known(why));
     }
-    let mut auditor = Auditor::new(&config_map, &settings);
     everything(&client, namespace.map(String::as_str), &mut auditor).await?;
     Ok(auditor.finish())
 }

@@ -7,15 +7,19 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use jiff::Timestamp;
 
+use super::installation::{InUse, container_credentials, in_use};
 use super::{cluster, completed, error_text, misused, output};
 use crate::api_server::clock::ServerClock;
 use crate::cli::{DoctorArgs, ReportFormat};
-use crate::config::{Evidence, Examination};
+use crate::config::{Evidence, Examination, UserCluster};
 use crate::crypto;
 use crate::evidence::{self, Gatherer, ObjectName};
 use crate::http_client::issuer_documents::Fetcher;
 use crate::input::{self, Limit};
-use diagnosis::{DryRun, Fact, Facts, Redacted, Report, Status, WebhookSettings, diagnose};
+use diagnosis::{
+    DryRun, Fact, Facts, Redacted, Report, Status, Subject, WebhookSettings, diagnose,
+};
+use injection::identity::Key;
 
 /// 0: nothing is wrong; 1: a check failed; 2: it can't be said.
 const CANT_SAY: u8 = 2;
@@ -54,20 +58,15 @@ pub(super) fn run(args: DoctorArgs) -> ExitCode {
 
 /// The checks, and whether what they went by was saved, if it was to be.
 async fn examine(examination: &Examination) -> anyhow::Result<(Report, anyhow::Result<()>)> {
-    let policy = examination.policy.clone();
-    let account = cluster::account(&examination.role_names).await?;
-    let settings = WebhookSettings {
-        reader: policy.reader(account),
-        policy,
-        configurations: examination.configurations.clone(),
-    };
     if let Evidence::Cluster { save: Some(folder), .. } = &examination.evidence {
         // Said before anybody waits for a cluster.
         evidence::vacant(folder)?;
     }
-    let mut facts = match &examination.evidence {
-        Evidence::Folder(folder) => loaded(examination, folder, &settings)?,
-        Evidence::Cluster { .. } => gathered(examination, &settings).await?,
+    let (mut facts, settings) = match &examination.evidence {
+        Evidence::Folder(folder) => from_folder(examination, folder).await?,
+        Evidence::Cluster { cluster, ca_file, .. } => {
+            gathered(examination, cluster, ca_file.as_deref()).await?
+        }
     };
     if let Some(path) = &examination.role_json {
         let key = &settings.policy.settings.keys.role_arn;
@@ -93,12 +92,11 @@ fn save(folder: &Path, facts: &Redacted) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn gathered(examination: &Examination, settings: &WebhookSettings) -> anyhow::Result<Facts> {
-    let Evidence::Cluster { cluster, ca_file, tls_secret, config_map_in, .. } =
-        &examination.evidence
-    else {
-        return Ok(Facts::default());
-    };
+async fn gathered(
+    examination: &Examination,
+    cluster: &UserCluster,
+    ca_file: Option<&Path>,
+) -> anyhow::Result<(Facts, WebhookSettings)> {
     let target = examination.target.as_ref().context("no target; name one as TYPE/NAME")?;
     let (client, namespace) = cluster::user_client(cluster).await?;
     // Certificates are checked against the clock of those who verify them.
@@ -110,17 +108,46 @@ async fn gathered(examination: &Examination, settings: &WebhookSettings) -> anyh
             .with_context(|| format!("failed to use --ca-file {}", path.display()))?,
         None => Fetcher::public()?,
     };
+    let (user, configurations) = (&examination.installation, &examination.configurations);
+    let version = evidence::version(&client).await;
+    let webhooks = match &version {
+        Fact::Known(_) => evidence::webhooks(&client).await,
+        _ => Fact::NotAsked,
+    };
+    let installed = evidence::installed(&client, &webhooks, configurations).await;
+    let InUse { installation, settings } = in_use(user, configurations, &installed.flags).await?;
     let gatherer = Gatherer {
         client: &client,
         fetcher: &fetcher,
-        settings,
+        settings: &settings,
         target,
         namespace: examination.namespace.as_deref().unwrap_or(&namespace),
-        config_map_in: config_map_in.as_deref(),
-        tls_secret,
+        version,
+        webhooks,
+        webhook_flags: installed.flags,
+        container_credentials: container_credentials(user, installed.container_credentials)?,
+        config_map_in: installation.config_map_in.as_deref(),
+        tls_secret: &installation.tls_secret,
         at: now.as_second(),
     };
-    Ok(gatherer.gather().await?)
+    Ok((gatherer.gather().await?, settings))
+}
+
+async fn from_folder(
+    examination: &Examination,
+    folder: &Path,
+) -> anyhow::Result<(Facts, WebhookSettings)> {
+    let (user, configurations) = (&examination.installation, &examination.configurations);
+    let flags = evidence::saved_flags(folder)?;
+    let InUse { settings, .. } = in_use(user, configurations, &flags).await?;
+    let mut facts = loaded(examination, folder, &settings)?;
+    if user.container_credentials_file.is_some() {
+        let listed = container_credentials(user, Fact::NotAsked)?;
+        let Subject { namespace, service_account, .. } = &facts.subject;
+        let key = Key { namespace, name: service_account };
+        facts.container_credentials = listed.map(|listed| listed.contains(key));
+    }
+    Ok((facts, settings))
 }
 
 /// Saved by hand, a folder says nothing of what it is about.

@@ -9,6 +9,7 @@ mod doctor;
 mod documents;
 mod iam;
 mod inject;
+mod installation;
 mod issuer;
 mod output;
 mod serve;

@@ -11,7 +11,7 @@ use rustls::{ServerConfig, SupportedCipherSuite, SupportedProtocolVersion, versi
 /// Why the settings can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
-    #[error("unknown TLS version {0:?}; set --tls-min-version to 1.2 or 1.3")]
+    #[error("unknown TLS version {:?}; set --tls-min-version to 1.2 or 1.3", text::shortened(.0, 64))]
     ParseVersion(String),
     #[error(
         "no cipher suite of --tls-cipher-suites is supported; leave the flag out, or choose from {}",

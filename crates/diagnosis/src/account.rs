@@ -3,7 +3,7 @@
 use text::shell::Word;
 
 use super::{Case, Fact, Finding, ReasonKind};
-use injection::identity::{Identity, WarningKind};
+use injection::identity::{Identity, Warning, WarningKind};
 
 impl Case<'_> {
     pub(super) fn api_server(&self) -> Finding {
@@ -60,7 +60,9 @@ impl Case<'_> {
             let seen = format!("no annotation; the webhook injects {role}, from its ConfigMap");
             return Finding::Pass(seen);
         }
-        let warning = self.warnings().first().cloned();
+        // An STS without TLS that a flag allows works.
+        let breaks = |it: &&Warning| it.kind != WarningKind::PlainHttp;
+        let warning = self.warnings().iter().find(breaks).cloned();
         let annotate = |what: &str| {
             let (namespace, name) = (Word(key.namespace), Word(key.name));
             format!("kubectl annotate serviceaccount -n {namespace} {name} {what}")

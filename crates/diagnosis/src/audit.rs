@@ -1,4 +1,4 @@
-//! All pods at once: those that run without what they would get now.
+//! All pods at once: in which state each of them is.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,12 +8,13 @@ use serde::Serialize;
 use serde_json::Value;
 use text::Line;
 
-use super::pod::{lacks, written};
+use super::pod::written;
+use super::registration::{Registration, text_labels};
+use super::state::{Judgement, PodState, WouldGet, judge};
 use super::{Fact, WebhookSettings, annotations, config_map_entries};
-use injection::identity::{self, ConfigMapIdentities, Key, Lookup, ServiceAccount};
-
-/// Takes a pod out of the webhook's sight, in the shipped configuration.
-pub(super) const SKIPPED_BY: &str = "eks.amazonaws.com/skip-pod-identity-webhook";
+use injection::identity::{
+    self, ConfigMapIdentities, ContainerCredentialsKeys, Key, Lookup, ServiceAccount,
+};
 
 /// The result of an audit.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -21,30 +22,57 @@ pub(super) const SKIPPED_BY: &str = "eks.amazonaws.com/skip-pod-identity-webhook
 pub struct Audit {
     /// Pods that were looked at.
     pub pods: usize,
-    /// The pods that lack what the webhook would add now.
-    pub found: Vec<Lacking>,
+    /// How many of them are in each state. Those that would get no identity and have none are in none.
+    pub states: BTreeMap<PodState, usize>,
+    /// The pods that are not fine, the worst first.
+    pub found: Vec<AuditedPod>,
+    /// What was not known, or not as the command line says.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+    /// Something could not be looked at.
+    pub incomplete: bool,
 }
 
-/// A pod that lacks what it would get if created now; restarting it helps.
+/// A pod that is not fine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Lacking {
+pub struct AuditedPod {
     /// Namespace of the pod and its ServiceAccount.
     pub namespace: String,
     /// Name of the pod.
     pub pod: String,
     /// Name of its ServiceAccount.
     pub service_account: String,
-    /// What the pod lacks, in one line.
+    /// Its state, in one word.
+    pub state: PodState,
+    /// Why it is in that state, in one line.
     pub why: String,
+    /// What to do about it.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub next: String,
+}
+
+/// What there is in the cluster beside `ServiceAccount`s and pods.
+#[derive(Clone, Debug, Default)]
+pub struct Sources {
+    /// `MutatingWebhookConfiguration`s.
+    pub webhooks: Fact<Value>,
+    /// The `ConfigMap` of identities.
+    pub config_map: Fact<Value>,
+    /// Who is listed to get container credentials.
+    pub container_credentials: Fact<ContainerCredentialsKeys>,
 }
 
 /// Checks pods one by one, so that none has to stay in memory.
 #[derive(Debug)]
 pub struct Auditor<'a> {
     settings: &'a WebhookSettings,
+    registration: Registration,
+    /// The labels of namespaces that selectors name.
+    namespaces: BTreeMap<String, BTreeMap<String, String>>,
     accounts: BTreeMap<(String, String), Account>,
     entries: Option<ConfigMapIdentities>,
+    container_credentials: Option<ContainerCredentialsKeys>,
     audit: Audit,
 }
 
@@ -57,11 +85,55 @@ struct Account {
 }
 
 impl<'a> Auditor<'a> {
-    /// With the `ConfigMap`, and no `ServiceAccount` yet.
+    /// With no namespace and no `ServiceAccount` yet.
     #[must_use]
-    pub fn new(config_map: &Fact<Value>, settings: &'a WebhookSettings) -> Self {
-        let entries = config_map_entries(config_map, settings);
-        Self { settings, accounts: BTreeMap::new(), entries, audit: Audit::default() }
+    pub fn new(sources: &Sources, settings: &'a WebhookSettings) -> Self {
+        let registration = Registration::of(&sources.webhooks, settings);
+        let mut auditor = Self {
+            settings,
+            namespaces: BTreeMap::new(),
+            accounts: BTreeMap::new(),
+            entries: config_map_entries(&sources.config_map, settings),
+            container_credentials: sources.container_credentials.known().cloned(),
+            audit: Audit::default(),
+            registration,
+        };
+        let assumed = auditor.registration.assumed().map(str::to_owned);
+        auditor.audit.notes = settings.notes.iter().cloned().chain(assumed).collect();
+        if let Fact::Unknown(why) = &sources.config_map {
+            auditor.not_known(format!(
+                "failed to get the webhook's ConfigMap: {why}; its roles are not known"
+            ));
+        }
+        if let Fact::Unknown(why) = &sources.container_credentials {
+            auditor.not_known(format!("who gets container credentials is not known: {why}"));
+        }
+        auditor
+    }
+
+    /// Something that could not be looked at.
+    pub fn not_known(&mut self, why: String) {
+        self.audit.incomplete = true;
+        self.audit.notes.push(why);
+    }
+
+    /// Something worth a word.
+    pub fn note(&mut self, note: String) {
+        self.audit.notes.push(note);
+    }
+
+    /// Whether the labels of namespaces count.
+    #[must_use]
+    pub fn needs_namespaces(&self) -> bool {
+        !self.registration.namespace_labels().is_empty()
+    }
+
+    /// Takes a `Namespace`; all of them come before the first pod.
+    pub fn namespace(&mut self, namespace: &Value) {
+        let wanted = self.registration.namespace_labels();
+        let mut labels = text_labels(&namespace["metadata"]["labels"]);
+        labels.retain(|key, _| wanted.contains(key.as_str()));
+        self.namespaces.insert(text(namespace, "name"), labels);
     }
 
     /// Takes a `ServiceAccount`; all of them come before the first pod.
@@ -75,38 +147,72 @@ impl<'a> Auditor<'a> {
 
     /// Looks at a pod that has not ended.
     pub fn pod(&mut self, pod: &Value) {
-        if !is_looked_at(pod) {
+        if has_ended(pod) {
             return;
         }
         self.audit.pods += 1;
-        let named = pod["spec"]["serviceAccountName"].as_str().filter(|name| !name.is_empty());
-        let key = (text(pod, "namespace"), named.unwrap_or("default").to_owned());
-        let account = self.accounts.get(&key);
-        let (namespace, service_account) = key;
-        let entry = self
-            .entries
-            .as_ref()
-            .and_then(|entries| entries.get(Key { namespace: &namespace, name: &service_account }));
-        let lookup = Lookup {
-            container_credentials: false,
-            service_account: fact(account.map(|it| &it.read)),
-            config_map_entry: fact(entry),
+        let (namespace, service_account) = (text(pod, "namespace"), account_name(pod));
+        let Some(Judgement { state, why, next }) = self.judge(pod, &namespace, &service_account)
+        else {
+            return;
         };
-        let written = account.and_then(|it| it.written.as_deref());
-        if let Some(why) = lacks(pod, &namespace, written, &lookup, self.settings) {
+        *self.audit.states.entry(state).or_default() += 1;
+        if state != PodState::Fine {
             let pod = text(pod, "name");
-            self.audit.found.push(Lacking { namespace, pod, service_account, why });
+            let found = AuditedPod { namespace, pod, service_account, state, why, next };
+            self.audit.found.push(found);
         }
+    }
+
+    fn judge(&self, pod: &Value, namespace: &str, name: &str) -> Option<Judgement> {
+        let account = self.accounts.get(&(namespace.to_owned(), name.to_owned()));
+        let key = Key { namespace, name };
+        let lookup = Lookup {
+            container_credentials: self
+                .container_credentials
+                .as_ref()
+                .is_some_and(|it| it.contains(key)),
+            service_account: observed(account.map(|it| &it.read)),
+            config_map_entry: observed(self.entries.as_ref().and_then(|entries| entries.get(key))),
+        };
+        let selection = self.registration.selection(namespace, self.namespaces.get(namespace), pod);
+        let now = WouldGet {
+            lookup: &lookup,
+            policy: &self.settings.policy,
+            written: account.and_then(|it| it.written.as_deref()),
+            selection: &selection,
+        };
+        judge(pod, namespace, &now)
     }
 
     /// What came of it.
     #[must_use]
-    pub fn finish(self) -> Audit {
+    pub fn finish(mut self) -> Audit {
+        self.audit.found.sort_by(|one, other| {
+            let key = |it: &AuditedPod| {
+                (std::cmp::Reverse(it.state), it.namespace.clone(), it.pod.clone())
+            };
+            key(one).cmp(&key(other))
+        });
         self.audit
     }
 }
 
-fn fact<T>(of: Option<&Arc<T>>) -> identity::Observed<Arc<T>> {
+impl Audit {
+    /// Whether somebody has to do something about a pod.
+    #[must_use]
+    pub fn is_wrong(&self) -> bool {
+        self.found.iter().any(|it| it.state.is_wrong())
+    }
+
+    /// Whether something could not be looked at.
+    #[must_use]
+    pub fn is_incomplete(&self) -> bool {
+        self.incomplete || self.found.iter().any(|it| it.state == PodState::Unknown)
+    }
+}
+
+pub(super) fn observed<T>(of: Option<&Arc<T>>) -> identity::Observed<Arc<T>> {
     of.map_or(identity::Observed::Absent, |it| identity::Observed::Known(Arc::clone(it)))
 }
 
@@ -114,25 +220,43 @@ fn text(object: &Value, member: &str) -> String {
     object["metadata"][member].as_str().unwrap_or_default().to_owned()
 }
 
-fn is_looked_at(pod: &Value) -> bool {
-    let ended = matches!(pod["status"]["phase"].as_str(), Some("Succeeded" | "Failed"));
-    let skipped = pod["metadata"]["labels"].get(SKIPPED_BY).is_some();
-    !ended && !skipped
+/// The name of a pod's `ServiceAccount`.
+pub(super) fn account_name(pod: &Value) -> String {
+    let mut members = ["serviceAccountName", "serviceAccount"].into_iter();
+    let account = members.find_map(|it| pod["spec"][it].as_str().filter(|name| !name.is_empty()));
+    account.unwrap_or("default").to_owned()
+}
+
+pub(super) fn has_ended(pod: &Value) -> bool {
+    matches!(pod["status"]["phase"].as_str(), Some("Succeeded" | "Failed"))
 }
 
 impl fmt::Display for Audit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for Lacking { namespace, pod, why, .. } in &self.found {
-            write!(f, "{}", Line(format_args!("{namespace}/{pod} {why}")))?;
+        let width = self.found.iter().map(|it| it.state.as_str().len()).max().unwrap_or_default();
+        for AuditedPod { namespace, pod, state, why, next, .. } in &self.found {
+            let state = state.as_str();
+            write!(f, "{}", Line(format_args!("{state:width$}  {namespace}/{pod}  {why}")))?;
+            if !next.is_empty() {
+                write!(f, "{}", Line(format_args!("{:width$}  next: {next}", "")))?;
+            }
         }
-        let found = self.found.len();
-        writeln!(f, "{} pods checked, {found} to be restarted", self.pods)
+        for note in &self.notes {
+            write!(f, "{}", Line(format_args!("note: {note}")))?;
+        }
+        let states = PodState::ALL.into_iter().filter_map(|it| Some((it, self.states.get(&it)?)));
+        let counts: Vec<_> =
+            states.map(|(state, count)| format!("{count} {}", state.as_str())).collect();
+        let counts =
+            if counts.is_empty() { "none with an identity".to_owned() } else { counts.join(", ") };
+        writeln!(f, "{} pods checked: {counts}", self.pods)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::registration::SKIPPED_BY;
     use serde_json::json;
 
     #[test]
@@ -151,8 +275,11 @@ mod tests {
         skipped["metadata"]["labels"] = json!({SKIPPED_BY: "true"});
         let mut mirror = pod("mirror", "demo", "app");
         mirror["metadata"]["annotations"] = json!({"kubernetes.io/config.mirror": "x"});
+        let mut deprecated = pod("deprecated", "demo", "");
+        deprecated["spec"]["serviceAccount"] = "app".into();
         let pods = [
             pod("bare", "demo", "app"),
+            deprecated,
             pod("other", "demo", "default"),
             pod("elsewhere", "shop", "app"),
             ended,
@@ -160,13 +287,15 @@ mod tests {
             mirror,
         ];
         let settings = WebhookSettings::default();
-        let mut auditor = Auditor::new(&Fact::NotAsked, &settings);
+        let mut auditor = Auditor::new(&Sources::default(), &settings);
         auditor.account(&account);
         for pod in &pods {
             auditor.pod(pod);
         }
         let audit = auditor.finish();
         let found: Vec<_> = audit.found.iter().map(|it| it.pod.as_str()).collect();
-        assert_eq!((audit.pods, found), (4, vec!["bare"]));
+        assert_eq!((audit.pods, found), (6, vec!["bare", "deprecated"]));
+        assert_eq!(audit.states, [(PodState::Missing, 2)].into());
+        assert!(audit.is_wrong() && !audit.is_incomplete());
     }
 }

@@ -16,6 +16,9 @@ pub struct Report {
     pub result: Status,
     /// The checks in their order.
     pub checks: Vec<Check>,
+    /// What is not known of the webhook's configuration, or not as the command line says.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 /// One check and its result.
@@ -122,7 +125,7 @@ impl Checks {
             (false, true) => Status::Unknown,
             (false, false) => Status::Pass,
         };
-        Report { subject, service_account, result, checks: self.done }
+        Report { subject, service_account, result, checks: self.done, notes: Vec::new() }
     }
 }
 
@@ -147,6 +150,9 @@ impl fmt::Display for Report {
             if let Some(next) = next {
                 write!(f, "{}", Line(format_args!("{:7}  {:width$}  next: {next}", "", "")))?;
             }
+        }
+        for note in &self.notes {
+            write!(f, "{}", Line(format_args!("{:7}  {note}", "note")))?;
         }
         Ok(())
     }

@@ -22,6 +22,9 @@ impl Case<'_> {
                  failurePolicy is Ignore: look for pod-identity-doctor in the webhook's log",
             );
         };
+        if let Some(finding) = self.unusable(pod) {
+            return finding;
+        }
         match self.identity() {
             Some(Identity::WebIdentity(web)) if web.role_arn != given => Finding::fail(
                 format!("the test pod got {given}, but the ServiceAccount names {}", web.role_arn),

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Reason, Refusal};
+use super::{Reason, Refusal, WebhookFlags};
 use issuer::{Answer, FetchFailure, Fetched, Jwks, Token, Verify};
 
 /// Something that was looked for.
@@ -42,6 +42,10 @@ pub struct Facts {
     pub service_account: Fact<Value>,
     /// The `ConfigMap` of identities.
     pub config_map: Fact<Value>,
+    /// The flags that the webhook runs with.
+    pub webhook_flags: Fact<WebhookFlags>,
+    /// Whether the container credentials file lists the ServiceAccount.
+    pub container_credentials: Fact<bool>,
     /// How the webhook's entries were reached, by configuration and entry:
     /// `CONFIGURATION/ENTRY`, as an [`Entry`](super::Entry) displays.
     pub probes: Fact<BTreeMap<String, Probe>>,

@@ -12,26 +12,33 @@ mod check;
 mod dry_run;
 mod facts;
 mod failure;
+mod holding;
 mod issuer;
 mod pod;
 mod redact;
 mod refusal;
+mod registration;
 pub mod saved;
 mod selector;
+mod state;
 mod webhook;
+mod workload;
 
 use std::sync::Arc;
 
 use serde_json::Value;
 
-pub use audit::{Audit, Auditor, Lacking};
+pub use audit::{Audit, AuditedPod, Auditor, Sources};
 pub use check::{Check, Finding, Report, Status};
 pub use facts::{DryRun, Fact, Facts, FetchedDocument, Probe, Response, Subject, TokenFact};
 pub use failure::{Reason, ReasonKind, Refusal, RefusedBy};
 pub use pod::{probe_pod, probe_review};
 pub use redact::{Redacted, bounded, certificates, redacted_pod};
+pub use registration::{Registration, has_labels};
 pub use selector::{LabelSelector, SelectorError};
-pub use webhook::{Address, Entry, entries};
+pub use state::{Judgement, PodState, WouldGet, judge};
+pub use webhook::{Address, Entry, Selection, entries};
+pub use workload::{CHECKED_FLAGS, CommandLine, WebhookFlags, command_line, config_map_behind};
 
 use ::issuer::IssuerCheck;
 use certificates::Crypto;
@@ -53,6 +60,8 @@ pub struct WebhookSettings {
     /// Names of `MutatingWebhookConfiguration`s; by what they look like where
     /// there are none.
     pub configurations: Vec<String>,
+    /// What is to be said of these settings.
+    pub notes: Vec<String>,
 }
 
 /// All that a check may look at.
@@ -98,7 +107,28 @@ pub fn diagnose(facts: &Redacted, settings: &WebhookSettings, crypto: Crypto) ->
     checks.run("trust-policy", &policy_needs, || case.trust_policy());
     checks.run("running-pod", &["dry-run"], || case.running_pod());
     let Subject { namespace, service_account, .. } = &facts.subject;
-    checks.report(facts.subject.to_string(), format!("{namespace}/{service_account}"))
+    let mut report =
+        checks.report(facts.subject.to_string(), format!("{namespace}/{service_account}"));
+    report.notes = notes(facts, settings);
+    report
+}
+
+/// What is to be said of the webhook's own configuration.
+fn notes(facts: &Facts, settings: &WebhookSettings) -> Vec<String> {
+    let mut notes = settings.notes.clone();
+    if let Fact::Unknown(why) = &facts.webhook_flags {
+        notes.push(flags_not_known(why));
+    }
+    if let Fact::Unknown(why) = &facts.container_credentials {
+        notes.push(format!("who gets container credentials is not known: {why}"));
+    }
+    notes
+}
+
+/// The note that the flags of the command line count.
+#[must_use]
+pub fn flags_not_known(why: &Reason) -> String {
+    format!("the webhook's own flags are not known, so that those of the command line count: {why}")
 }
 
 impl Case<'_> {
@@ -168,7 +198,7 @@ fn lookup(facts: &Facts, settings: &WebhookSettings) -> Lookup {
     let Subject { namespace, service_account, .. } = &facts.subject;
     let key = Key { namespace, name: service_account };
     Lookup {
-        container_credentials: false,
+        container_credentials: facts.container_credentials == Fact::Known(true),
         service_account: match &facts.service_account {
             Fact::Known(account) => settings
                 .reader

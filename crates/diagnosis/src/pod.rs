@@ -2,10 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::{Case, Fact, Finding, Subject, WebhookSettings};
-use injection::admission::{Endpoint, Outcome, Triage, decode};
-use injection::identity::{Identity, Lookup};
-use injection::mutation::Jitter;
+use super::state::{Judgement, PodState, WouldGet, judge};
+use super::webhook::Selection;
+use super::{Case, Fact, Finding, Subject};
 use injection::workloads::templates;
 
 /// A pod of the subject's `ServiceAccount` and labels that every Pod Security
@@ -103,75 +102,54 @@ impl Case<'_> {
         if let Err(failed) = self.lookup.identity(&self.settings.policy.defaults) {
             return Finding::Unknown(failed.to_string());
         }
-        let keys = &self.settings.policy.settings.keys;
-        let account = self.facts.service_account.known();
-        let written = account.and_then(|account| written(account, &keys.role_arn));
-        let lacking = pods.iter().find_map(|pod| {
-            let namespace = &self.facts.subject.namespace;
-            Some((pod, lacks(pod, namespace, written, &self.lookup, self.settings)?))
-        });
-        let Some((pod, why)) = lacking else {
-            return Finding::pass(format!(
-                "{} what it would get if created now",
-                count(pods.len())
-            ));
+        let mut worst: Option<(&Value, Judgement)> = None;
+        for pod in pods {
+            let Some(judged) = self.judge(pod) else { continue };
+            if worst.as_ref().is_none_or(|(_, worst)| judged.state > worst.state) {
+                worst = Some((pod, judged));
+            }
+        }
+        let Some((pod, Judgement { state, why, next })) = worst else {
+            return Finding::Nothing("the pods would get no identity".to_owned());
         };
         let name = pod["metadata"]["name"].as_str().unwrap_or_default();
-        Finding::fail(
-            format!("pod {name} {why}"),
-            "restart its workload with kubectl rollout restart, or delete and recreate the pod",
-        )
-    }
-}
-
-/// What a pod that runs has otherwise than if it were created now; `written` is
-/// when the role's annotation was, where that is known.
-pub(super) fn lacks(
-    pod: &Value,
-    namespace: &str,
-    written: Option<&str>,
-    lookup: &Lookup,
-    settings: &WebhookSettings,
-) -> Option<String> {
-    let policy = &settings.policy;
-    let created = pod["metadata"]["creationTimestamp"].as_str();
-    let before = match (created, written) {
-        // Times are whole seconds.
-        (Some(created), Some(written)) => Some(created <= written),
-        _ => None,
-    };
-    let when = match (created, written) {
-        (Some(created), Some(written)) if created <= written => {
-            format!("; created at {created}, annotation changed at {written}")
+        match state {
+            PodState::Fine => {
+                Finding::pass(format!("{} what it would get if created now", count(pods.len())))
+            }
+            // Known of the dry run alone: the webhook has the role from elsewhere.
+            PodState::Foreign if self.identity().is_none() && role(pod) == self.role_arn() => {
+                Finding::pass(format!("{} the role of the test pod", count(pods.len())))
+            }
+            PodState::Foreign => {
+                Finding::pass(format!("pod {name} keeps an identity of its own: {why}"))
+            }
+            PodState::Unknown => Finding::Unknown(format!("pod {name}: {why}")),
+            state => Finding::fail(format!("pod {name}: {}: {why}", state.as_str()), next),
         }
-        _ => String::new(),
-    };
-    let identity = lookup.identity(&policy.defaults).ok().flatten();
-    if let (Some(Identity::WebIdentity(web)), Some(role)) =
-        (identity, variable(pod, "AWS_ROLE_ARN"))
-        && web.role_arn != role
-        // One that came after the annotation has its role from its own manifest.
-        && before != Some(false)
-    {
-        return Some(format!(
-            "has the role {role}, but the ServiceAccount names {}{when}",
-            web.role_arn
-        ));
     }
-    let body = review(pod, namespace)?;
-    let review = decode(&body).ok()?;
-    let Triage::Lookup(candidate) = review.triage() else { return None };
-    let admission = candidate.admit(lookup, policy, Endpoint::Mutate, Jitter(0));
-    if admission.outcome == Outcome::PatchTooLarge {
-        let reason = admission.reason.as_deref().unwrap_or_default();
-        return Some(format!("has too many containers for the webhook's answer: {reason}"));
+
+    /// A pod of the dry run whose containers would run as somebody else or as nobody.
+    pub(super) fn unusable(&self, pod: &Value) -> Option<Finding> {
+        let judged = self.judge(pod).filter(|it| it.state == PodState::NoUsableIdentity)?;
+        let next = "another webhook changes the pod, or has mounts or variables added to it: correct it \
+                    there, or leave the container out with skip-containers";
+        Some(Finding::fail(format!("the test pod has no usable identity: {}", judged.why), next))
     }
-    (admission.outcome == Outcome::Mutated).then(|| {
-        format!(
-            "lacks what it would get if created now: {}{when}",
-            paths(&admission.patch.operations())
-        )
-    })
+
+    /// What a pod of the subject comes to.
+    pub(super) fn judge(&self, pod: &Value) -> Option<Judgement> {
+        let keys = &self.settings.policy.settings.keys;
+        let account = self.facts.service_account.known();
+        let now = WouldGet {
+            lookup: &self.lookup,
+            policy: &self.settings.policy,
+            written: account.and_then(|account| written(account, &keys.role_arn)),
+            // The dry run has been there.
+            selection: &Selection::Selected,
+        };
+        judge(pod, &self.facts.subject.namespace, &now)
+    }
 }
 
 /// When an annotation was written last, by what the API server keeps of it.
@@ -186,51 +164,4 @@ pub(super) fn written<'a>(account: &'a Value, key: &str) -> Option<&'a str> {
 
 fn count(pods: usize) -> String {
     if pods == 1 { "its pod has".to_owned() } else { format!("each of its {pods} pods has") }
-}
-
-fn paths(patch: &json_patch::Patch) -> String {
-    let paths: Vec<_> = patch.iter().map(|operation| operation.path().to_string()).collect();
-    paths.join(", ")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn takes_a_role_that_is_older_than_the_pod_for_the_pods_own() {
-        let account = |time: &str| {
-            json!({"metadata": {
-                "annotations": {"eks.amazonaws.com/role-arn": "arn:aws:iam::111122223333:role/new"},
-                "managedFields": [{"time": time, "fieldsV1": {"f:metadata": {"f:annotations": {
-                    "f:eks.amazonaws.com/role-arn": {},
-                }}}}],
-            }})
-        };
-        let pod = json!({
-            "metadata": {"name": "a", "creationTimestamp": "2026-01-02T00:00:00Z"},
-            "spec": {"containers": [{"name": "c", "env": [
-                {"name": "AWS_ROLE_ARN", "value": "arn:aws:iam::111122223333:role/old"},
-                {"name": "AWS_WEB_IDENTITY_TOKEN_FILE", "value": "x"},
-            ], "volumeMounts": [{
-                "name": "aws-iam-token",
-                "mountPath": "/var/run/secrets/eks.amazonaws.com/serviceaccount",
-            }]}], "volumes": [{"name": "aws-iam-token", "projected": {"sources": [
-                {"serviceAccountToken": {"path": "token", "audience": "sts.amazonaws.com"}},
-            ]}}]},
-        });
-        let settings = WebhookSettings::default();
-        let lacks = |account: &Value| {
-            let read = settings.reader.read(super::super::annotations(account));
-            let lookup = Lookup {
-                container_credentials: false,
-                service_account: injection::identity::Observed::Known(read.unwrap().into()),
-                config_map_entry: injection::identity::Observed::Absent,
-            };
-            let written = written(account, "eks.amazonaws.com/role-arn");
-            lacks(&pod, "demo", written, &lookup, &settings)
-        };
-        assert!(lacks(&account("2026-01-03T00:00:00Z")).unwrap().contains("role/old"));
-        assert_eq!(lacks(&account("2026-01-01T00:00:00Z")), None);
-    }
 }

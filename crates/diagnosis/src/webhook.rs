@@ -39,19 +39,24 @@ pub enum Address {
 
 /// Whether the selectors of an entry let a pod through to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Selection {
+pub enum Selection {
+    /// They do.
     Selected,
-    /// In words: by which selector.
+    /// They don't; in words: which selector, and why.
     KeptOut(String),
-    /// A selector can't be evaluated here.
+    /// That can't be evaluated here; why.
     Unknown(String),
 }
+
+/// The matchCondition of the shipped configuration, which the checks hold pods to themselves.
+const NOT_A_MIRROR_POD: &str = "!has(object.metadata.annotations) || \
+     !('kubernetes.io/config.mirror' in object.metadata.annotations)";
 
 /// The member of a saved configuration whose entries were not saved.
 pub(super) const LEFT_OUT: &str = "leftOut";
 
 /// What its names have in them, in every installation known.
-const MARKS: [&str; 2] = ["pod-identity", "iam-for-pods"];
+pub(super) const MARKS: [&str; 2] = ["pod-identity", "iam-for-pods"];
 
 /// The entries of this webhook, by the names of their configurations, else by
 /// what they look like.
@@ -109,7 +114,7 @@ impl Entry<'_> {
         self.value["timeoutSeconds"].as_u64().unwrap_or(10)
     }
 
-    fn is_called_for_pods(&self) -> bool {
+    pub(super) fn is_called_for_pods(&self) -> bool {
         let has = |list: &Value, wanted: &str| {
             let mut items = list.as_array().into_iter().flatten();
             items.any(|item| item == wanted || item == "*")
@@ -161,9 +166,22 @@ impl Entry<'_> {
         self.value["matchConditions"].as_array().is_some_and(|all| !all.is_empty())
     }
 
+    /// Whether it has a matchCondition that only the API server can evaluate.
+    pub(super) fn has_unknown_conditions(&self) -> bool {
+        let mut all = self.value["matchConditions"].as_array().into_iter().flatten();
+        all.any(|condition| {
+            condition["expression"].as_str().is_none_or(|it| !is_shipped_condition(it))
+        })
+    }
+
     fn fails_open(&self) -> bool {
         self.value["failurePolicy"] == "Ignore"
     }
+}
+
+/// Whether it is the matchCondition of the shipped configuration.
+pub(super) fn is_shipped_condition(expression: &str) -> bool {
+    expression.split_ascii_whitespace().eq(NOT_A_MIRROR_POD.split_ascii_whitespace())
 }
 
 impl fmt::Display for Entry<'_> {

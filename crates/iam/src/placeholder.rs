@@ -10,7 +10,7 @@ use super::place::Position;
 type Bracket = (&'static str, &'static str, fn(&str) -> bool);
 
 /// The longer beginnings first.
-const BRACKETS: [Bracket; 9] = [
+const BRACKETS: [Bracket; 12] = [
     ("${{", "}}", is_anything),
     ("{{", "}}", is_anything),
     ("{%", "%}", is_anything),
@@ -18,6 +18,9 @@ const BRACKETS: [Bracket; 9] = [
     ("%{", "}", is_anything),
     ("#{", "}", is_anything),
     ("${", "}", is_variable),
+    ("$(", ")", is_name),
+    ("((", "))", is_name),
+    ("{", "}", is_identifier),
     ("[", "]", is_name),
     ("<", ">", is_name),
 ];
@@ -35,7 +38,7 @@ pub(super) fn parts(text: &str) -> Vec<Range<usize>> {
     while let Some(c) = text[index..].chars().next() {
         let rest = &text[index..];
         let length = match c {
-            '$' | '{' | '<' | '%' | '#' | '[' => {
+            '$' | '{' | '<' | '%' | '#' | '[' | '(' => {
                 let end = closing.of(text, index);
                 end.or_else(|| shell_variable(rest)).or_else(|| verb(rest, after))
             }
@@ -100,10 +103,21 @@ fn is_variable(inside: &str) -> bool {
     inside.trim_start().starts_with(begins) && !is_policy_variable(inside)
 }
 
+fn is_identifier(inside: &str) -> bool {
+    is_name(inside) && !inside.contains(' ')
+}
+
+/// What other tools write before a colon: `${env:ROLE}`, `${self:custom.role}`.
+const OF_TOOLS: [&str; 9] =
+    ["env", "self", "opt", "file", "ssm", "cf", "param", "sls", "terraform"];
+
 /// `${aws:username}`, `${aws:PrincipalTag/team, 'none'}`.
 fn is_policy_variable(inside: &str) -> bool {
     let name = inside.split(',').next().unwrap_or_default().trim();
     name.split_once(':').is_some_and(|(service, _)| {
+        if OF_TOOLS.contains(&service) {
+            return false;
+        }
         service.contains('.')
             || service.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
             || matches!(service, "SAML" | "AWS")
@@ -156,13 +170,28 @@ fn marked(text: &str, mark: &str) -> Option<usize> {
 
 /// A word that is shouted, and asks for one of the reader's own.
 pub(super) fn is_placeholder_word(word: &str) -> bool {
+    const WORDS: [&str; 12] = [
+        "ACCOUNT_ID",
+        "AWS_ACCOUNT_ID",
+        "ACCOUNTID",
+        "AWS_ACCOUNT",
+        "OIDC_PROVIDER",
+        "OIDC_ID",
+        "OIDC_ISSUER",
+        "PROVIDER_URL",
+        "SERVICE_ACCOUNT_NAME",
+        "BUCKET_NAME",
+        "CLUSTER_NAME",
+        "AWS_REGION",
+    ];
     let upper = word.to_ascii_uppercase().replace('-', "_");
     let is_shouted = word == word.to_ascii_uppercase();
-    is_shouted
+    let is_word = is_shouted
         && (upper.starts_with("YOUR_")
-            || ["ACCOUNT_ID", "AWS_ACCOUNT_ID", "ACCOUNTID", "AWS_ACCOUNT"]
-                .contains(&upper.as_str())
-            || (word.len() > 3 && word.chars().all(|c| c == 'X')))
+            || upper.ends_with("_ARN")
+            || WORDS.contains(&upper.as_str())
+            || (word.len() > 3 && word.chars().all(|c| c == 'X')));
+    is_word || (word.len() >= 8 && word.chars().all(|c| c == 'x'))
 }
 
 #[cfg(test)]
@@ -190,6 +219,13 @@ mod tests {
             ("id/[OIDC_ID]:sub", vec!["[OIDC_ID]"]),
             ("arn:aws:iam::ACCOUNT_ID:role/x", vec!["ACCOUNT_ID"]),
             ("__ACCOUNT__", vec!["__ACCOUNT__"]),
+            ("{provider}:sub", vec!["{provider}"]),
+            ("((provider-arn))", vec!["((provider-arn))"]),
+            ("system:serviceaccount:$(NS):x", vec!["$(NS)"]),
+            ("${env:PROVIDER}", vec!["${env:PROVIDER}"]),
+            ("${self:custom.oidc}:sub", vec!["${self:custom.oidc}"]),
+            ("arn:aws:iam::xxxxxxxxxxxx:role/x", vec!["xxxxxxxxxxxx"]),
+            ("OIDC_PROVIDER_ARN", vec!["OIDC_PROVIDER_ARN"]),
             ("arn:aws:s3:::YOUR_BUCKET/*", vec!["YOUR_BUCKET"]),
         ] {
             assert_eq!(found(text), wanted, "{text}");
@@ -203,6 +239,9 @@ mod tests {
             "a%20b%2Fc%dd",
             "system:serviceaccount:demo:app-[0-9]",
             "a < b > c",
+            "TEAM_A",
+            "{\"a\": 1}",
+            "f(x)",
             "",
         ] {
             assert_eq!(found(text), Vec::<&str>::new(), "{text}");

@@ -6,7 +6,7 @@ use std::fmt;
 use super::condition::{Operator, Truth};
 use super::glob::Pattern;
 use super::place::Position;
-use super::policy::{Condition, Effect, Policy, Principals, Statement, Text};
+use super::policy::{Condition, Effect, Policy, Principals, Statement, Text, UNKNOWN};
 use super::provider::{self, ProviderArn};
 use super::request::{Known, WebIdentityRequest};
 
@@ -251,10 +251,20 @@ impl Tested {
     }
 
     fn condition(&mut self, condition: &Condition, request: &WebIdentityRequest, variables: bool) {
-        let known = request.key(&condition.key.value);
+        let claim = claim_of_unknown(&condition.key);
+        // Of a provider that is not known, the key may be the token's, or absent.
+        let known = match &claim {
+            Some(claim) => request.key(&format!("{}:{claim}", request.provider_name())),
+            None => request.key(&condition.key.value),
+        };
         let wanted: Vec<&Text> = condition.values.iter().collect();
         let operator = Operator::parse(&condition.operator.value);
         let truth = match operator {
+            Ok(operator) if claim.is_some() => {
+                let ours = operator.evaluate(&wanted, &known, variables);
+                let others = operator.evaluate(&wanted, &Known::Absent, variables);
+                if ours == others { ours } else { not_here() }
+            }
             Ok(_) if !condition.key.is_known() => not_here(),
             Ok(operator) => operator.evaluate(&wanted, &known, variables),
             Err(_) => Truth::Unknown("IAM documents no such operator".to_owned()),
@@ -276,6 +286,14 @@ impl Tested {
             },
         });
     }
+}
+
+/// The claim of a key whose provider is not known: `${var.issuer}:sub`.
+fn claim_of_unknown(key: &Text) -> Option<String> {
+    let known = key.known();
+    let (provider, claim) = known.rsplit_once(':')?;
+    let is_claim = !claim.is_empty() && !claim.contains(UNKNOWN);
+    (is_claim && provider.contains(UNKNOWN)).then(|| claim.to_owned())
 }
 
 /// Why a value of the policy can't be compared.

@@ -9,11 +9,12 @@ use serde_json::Value;
 
 use super::{FolderError, file};
 use crate::crypto;
+use crate::evidence::installed::flags_of;
 use crate::evidence::items::Kept;
 use crate::evidence::refused_pod;
 use diagnosis::{
-    DryRun, Fact, Facts, FetchedDocument, Reason, Subject, TokenFact, WebhookSettings,
-    redacted_pod, saved,
+    DryRun, Fact, Facts, FetchedDocument, Reason, Subject, TokenFact, WebhookFlags,
+    WebhookSettings, redacted_pod, saved,
 };
 use issuer::{Jwks, Token};
 
@@ -42,6 +43,8 @@ pub(crate) fn load(folder: &Path, settings: &WebhookSettings) -> Result<Facts, F
             saved::list(name, value, "MutatingWebhookConfiguration")
         })?,
         namespace: read.object("namespace", "Namespace", namespace)?,
+        webhook_flags: saved_flags(folder)?,
+        container_credentials: read.shaped("container-credentials", deserialized)?,
         config_map: read.object("config-map", "ConfigMap", Some("pod-identity-webhook"))?,
         probes: read.shaped("probes", deserialized)?,
         discovery: read.document("discovery", "issuer")?,
@@ -53,6 +56,28 @@ pub(crate) fn load(folder: &Path, settings: &WebhookSettings) -> Result<Facts, F
         dry_run,
         jwks,
         token,
+    })
+}
+
+/// The flags of the webhook, as saved, or its Deployment that `kubectl get -o json` printed: how the
+/// rest is read may depend on them.
+///
+/// # Errors
+/// [`FolderError`] where a file can't be used.
+pub(crate) fn saved_flags(folder: &Path) -> Result<Fact<WebhookFlags>, FolderError> {
+    let read = Folder(folder);
+    let (name, workload) = read.value("webhook-deployment")?;
+    Ok(match workload {
+        Fact::Known(value) => {
+            let object = |kind| saved::object(&name, value.clone(), kind, None);
+            match object("Deployment").or_else(|why| object("DaemonSet").map_err(|_| why)) {
+                Ok(workload) => flags_of(format!("the workload in {name}"), &workload),
+                Err(why) => Fact::Unknown(why),
+            }
+        }
+        Fact::Absent => Fact::Absent,
+        Fact::Unknown(why) => Fact::Unknown(why),
+        Fact::NotAsked => read.shaped("webhook-flags", deserialized)?,
     })
 }
 

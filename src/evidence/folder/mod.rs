@@ -9,7 +9,7 @@ mod save;
 use std::io;
 use std::path::PathBuf;
 
-pub(crate) use load::load;
+pub(crate) use load::{load, saved_flags};
 pub(crate) use printed::{printed_provider, printed_role};
 pub(crate) use save::{save, vacant};
 

@@ -47,6 +47,8 @@ pub(crate) fn save(folder: &Path, facts: &Redacted) -> Result<Vec<PathBuf>, Fold
         ("namespace", stored(&facts.namespace)),
         ("service-account", stored(&facts.service_account)),
         ("config-map", stored(&facts.config_map)),
+        ("webhook-flags", stored(&facts.webhook_flags)),
+        ("container-credentials", stored(&facts.container_credentials)),
         ("probes", stored(&facts.probes)),
         ("dry-run", stored(&facts.dry_run)),
         ("token", stored(&facts.token)),

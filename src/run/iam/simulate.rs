@@ -71,7 +71,9 @@ fn say(verdict: &Verdict, request: &WebIdentityRequest) -> io::Result<()> {
             reasons
         }
         Verdict::Unknown { reasons } => {
-            out.line("unknown: it depends on values that only AWS knows")?;
+            out.line(
+                "unknown: it depends on values that only AWS knows, or that are not in the file",
+            )?;
             reasons
         }
     };

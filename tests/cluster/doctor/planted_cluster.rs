@@ -23,6 +23,7 @@ pub(crate) fn cluster(schemas: &Schemas, planted: &mut Planted, published: &Publ
     cluster.workloads();
     cluster.config_map();
     cluster.webhook();
+    cluster.deployment();
     cluster.issuer(published);
     cluster.answers
 }
@@ -150,7 +151,8 @@ impl Cluster<'_> {
             "GET /apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations",
             json!({"metadata": {}, "items": [ours, foreign]}),
         );
-        let service = self.object("io.k8s.api.core.v1.Service", "service");
+        let mut service = self.object("io.k8s.api.core.v1.Service", "service");
+        service["spec"]["selector"] = json!({"app": "webhook"});
         self.put(&format!("GET {SYSTEM}/services/pod-identity-webhook"), service);
         let slice = self.object("io.k8s.api.discovery.v1.EndpointSlice", "slice");
         self.put(
@@ -160,6 +162,44 @@ impl Cluster<'_> {
         let mut secret = self.object("io.k8s.api.core.v1.Secret", "secret");
         secret["data"]["tls.crt"] = pem(&pair.certificate).into();
         self.put(&format!("GET {SYSTEM}/secrets/pod-identity-webhook"), secret);
+    }
+
+    /// The webhook's own Deployment, and the list of who gets container credentials.
+    fn deployment(&mut self) {
+        let deployment = self.object("io.k8s.api.apps.v1.Deployment", "webhook");
+        let mut deployment = named(deployment, "webhook");
+        deployment["metadata"]["namespace"] = "kube-system".into();
+        let template = &mut deployment["spec"]["template"];
+        template["metadata"]["labels"]["app"] = "webhook".into();
+        template["spec"]["volumes"] = json!([{"name": "list", "configMap": {"name": "list"}}]);
+        let secret = self.planted.secret("webhook.args");
+        let container = &mut template["spec"]["containers"][0];
+        container["command"] = json!(["/webhook", "serve"]);
+        container["args"] = json!([
+            format!("--tls-key=/{secret}"),
+            format!("--kubeconfig=/{secret}"),
+            "--port=8443",
+            format!("--client-allowed-names={secret}"),
+            "--token-expiration=7200",
+            "--watch-config-map",
+            "--watch-container-credentials-config=/list/list.json",
+            format!("--container-credentials-full-uri=http://169.254.170.23/v1?{secret}"),
+        ]);
+        let variable =
+            json!({"name": "PODID_TLS_CERT", "value": self.planted.secret("webhook.env")});
+        container["env"].as_array_mut().unwrap().push(variable);
+        container["volumeMounts"] = json!([{"name": "list", "mountPath": "/list"}]);
+        self.put(
+            "GET /apis/apps/v1/namespaces/kube-system/deployments",
+            json!({"metadata": {}, "items": [deployment]}),
+        );
+        let other = self.planted.secret("list.other");
+        let mut list = self.object("io.k8s.api.core.v1.ConfigMap", "list");
+        list["data"]["list.json"] =
+            json!({"identities": [{"namespace": "demo", "serviceAccount": other}]})
+                .to_string()
+                .into();
+        self.put(&format!("GET {SYSTEM}/configmaps/list"), list);
     }
 
     fn issuer(&mut self, published: &Published) {

@@ -98,6 +98,8 @@ async fn other_teams(scene: &Scene) {
     let rules = json!([
         {"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["get"]},
         {"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]},
+        // What they are to have.
+        {"apiGroups": [""], "resources": ["serviceaccounts"], "verbs": ["get"]},
     ]);
     let role = json!({"metadata": {"name": "reader"}, "rules": rules});
     scene.namespace.create_object::<Role>(&role).await.unwrap();
@@ -348,15 +350,30 @@ async fn running_pod(scene: &Scene) {
     "pod/moved".clone_into(&mut question.target);
     names(scene, "with the old role", &question, "running-pod").await;
 
-    // And all at once: those two, and none of the others.
+    // Half a pair in its own manifest: named with its container and variable.
+    let mut half = pod("half", "app");
+    half["spec"]["containers"][0]["env"] = json!([{"name": "AWS_ROLE_ARN", "value": ROLE}]);
+    let container = half["spec"]["containers"][0]["name"].as_str().unwrap().to_owned();
+    scene.namespace.pod(&half).await;
+    let mut question = scene.question(&scene.namespace, "app");
+    "pod/half".clone_into(&mut question.target);
+    names(scene, "half a pair", &question, "running-pod").await;
+    let said = scene.ask(&question).await;
+    let seen = said.check("running-pod")["seen"].as_str().unwrap_or_default().to_owned();
+    let wanted =
+        format!("container {container}: AWS_ROLE_ARN is set without AWS_WEB_IDENTITY_TOKEN_FILE");
+    assert!(seen.contains("no-usable-identity") && seen.contains(&wanted), "{seen}");
+
+    // And all at once: those three, the worst first, and none of the others.
     let kubeconfig = format!("--kubeconfig={}", scene.control_plane.kubeconfig().display());
     let args = ["audit", "-n", scene.namespace.name(), "-o", "json", &kubeconfig];
     let said = tokio::task::spawn_blocking(program(&args)).await.unwrap();
     let found = said.report["found"].as_array().into_iter().flatten();
-    let found: Vec<_> = found.map(|it| it["pod"].as_str().unwrap()).collect();
+    let found = found.map(|it| [&it["pod"], &it["state"]].map(|it| it.as_str().unwrap()));
+    let wanted = [["half", "no-usable-identity"], ["late", "missing"], ["moved", "stale-role"]];
     assert_eq!(
-        (said.exit, found),
-        (1, vec!["late", "moved"]),
+        (said.exit, found.collect::<Vec<_>>()),
+        (1, wanted.to_vec()),
         "{:#}\n{}",
         said.report,
         said.errors

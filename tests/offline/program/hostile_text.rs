@@ -130,9 +130,12 @@ fn inject_shows_no_object_as_it_calls_itself() {
     let text: Vec<String> = manifests.iter().map(yaml).collect();
     let file = scratch.write(ODD, text.join("\n---\n")).unwrap();
     let file = file.to_str().unwrap();
-    // A region has at most 63 bytes.
-    let region = "x\n::error::forged\r\u{1b}[2J\u{9b}c\u{202e}\u{2028}";
-    let odd_flags = ["--token-audience", ODD, "--aws-default-region", region];
+    for flag in ["--token-audience", "--aws-default-region", "--token-mount-path"] {
+        run(&["inject", "-f", file, flag, ODD]).shows(2);
+    }
+    // What is no control character is taken.
+    let odd_flags =
+        ["--token-audience", "x\u{202e}\u{2066}\u{200b}\u{2028}##[error]\u{e0001}\u{feff}f"];
     for output in ["yaml", "diff", "patch", "explain"] {
         let ran = run(&[&["inject", "-f", file, "-o", output][..], &odd_flags].concat()).shows(0);
         if output == "yaml" {
@@ -185,7 +188,22 @@ fn iam_shows_no_policy_as_it_calls_itself() {
             let more = ["--aud", ODD, "--condition-key", "a=b", "-o", output];
             run(&[&ask[..], &more].concat());
         }
+        run(&["iam", "lint", file, "-o", "sarif"]);
         run(&["iam", "simulate", "--trust-policy", file, "--token", file]);
+        // Each line is one command of ours, and holds no other.
+        let found: Value =
+            serde_json::from_str(&run(&["iam", "lint", file, "-o", "json"]).out).unwrap();
+        let output =
+            Command::new(PROGRAM).args(["iam", "lint", file, "-o", "github"]).output().unwrap();
+        let lines = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(lines.lines().count(), found.as_array().unwrap().len(), "{lines}");
+        for line in lines.lines() {
+            let said = line.strip_prefix("::error ").or_else(|| line.strip_prefix("::warning "));
+            let (properties, said) = said.and_then(|it| it.split_once("::")).expect(line);
+            assert!(properties.split(',').all(|it| it.contains('=')), "{line}");
+            assert!(!line.chars().any(text::is_unprintable) && !line.contains("##["), "{line}");
+            assert!(!said.is_empty(), "{line}");
+        }
     }
     let file = scratch.path().join(ODD);
     run(&["iam", "lint", file.to_str().unwrap()]).shows(1);
@@ -384,6 +402,11 @@ fn audit_shows_no_object_as_it_calls_itself() {
     run(&["audit", "--kubeconfig", &format!("/nowhere/{ODD}")]).shows(2);
     let nobody = kubeconfig(&scratch, "http://127.0.0.1:1");
     assert_eq!(run(&["audit", "--kubeconfig", &nobody]).code, 2);
+    for (name, proxy) in [("HTTPS_PROXY", "http://192.0.2.1:3128"), ("https_proxy", ODD)] {
+        let ran = run_with(&["audit", "--kubeconfig", &nobody], "", &[(name, proxy)]);
+        let setting = format!("{name} in the environment");
+        assert!(ran.code == 2 && ran.errors.contains(&setting), "{}", ran.errors);
+    }
 }
 
 #[test]

@@ -22,6 +22,9 @@ pub(crate) const UNREADABLE: &str = "unreadable";
 /// Stands for a page that is no JSON object: an error page, say.
 pub(super) const NOT_JSON: &str = "(not a JSON object)";
 
+/// Stands in for a value that is not kept, as an empty one means something.
+pub(super) const LEFT_OUT: &str = "(left out)";
+
 /// Stands for the value of a private member.
 const PRIVATE: &str = "(private)";
 
@@ -64,6 +67,16 @@ pub(super) fn address(url: &str) -> String {
     let rest = rest.split(['?', '#']).next().unwrap_or_default();
     let path = rest.find('/').map_or("", |at| &rest[at..]);
     format!("{}{path}", origin(&format!("{scheme}://{rest}")))
+}
+
+/// The same of a variable's value, which may be anything.
+pub(crate) fn endpoint(value: &str) -> String {
+    let is_url = ["http://", "https://"].iter().any(|scheme| value.starts_with(scheme));
+    match value {
+        "" => String::new(),
+        value if is_url => address(value),
+        _ => LEFT_OUT.to_owned(),
+    }
 }
 
 /// The members of a discovery document that are compared.

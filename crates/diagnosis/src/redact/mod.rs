@@ -13,15 +13,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value, json};
 
 use super::selector::LabelSelector;
-use super::webhook::LEFT_OUT;
+use super::webhook::{LEFT_OUT, is_shipped_condition};
 use super::{
-    DryRun, Fact, Facts, FetchedDocument, Probe, Refusal, Response, WebhookSettings, entries,
+    CHECKED_FLAGS, DryRun, Fact, Facts, FetchedDocument, Probe, Refusal, Response, WebhookFlags,
+    WebhookSettings, entries,
 };
 use injection::identity::{
     AnnotationKeys, ConfigMapIdentities, Key, ServiceAccountReader, WarningKind,
 };
 
-pub(super) use documents::UNREADABLE;
+pub(super) use documents::{UNREADABLE, endpoint};
 pub use documents::{bounded, certificates};
 pub use pod::redacted_pod;
 
@@ -49,6 +50,7 @@ impl Redacted {
             service_account: facts
                 .service_account
                 .map(|it| redacted_account(&it, keys, &settings.reader)),
+            webhook_flags: facts.webhook_flags.map(webhook_flags),
             config_map: facts.config_map.map(|it| config_map(&it, key, &settings.reader)),
             dry_run: facts.dry_run.map(|it| dry_run(it, keys)),
             discovery: facts.discovery.map(|it| fetched(it, documents::discovery)),
@@ -210,13 +212,32 @@ fn webhook(entry: &Value) -> Value {
         let value = read.map_or("unreadable".into(), |it| json!(it));
         put(&mut kept, selector, value);
     }
-    // Their number alone is looked at: the dry run tells what they come to.
-    let conditions = entry["matchConditions"].as_array().map_or(0, Vec::len);
-    put(&mut kept, "matchConditions", vec![json!({}); conditions].into());
+    // The dry run tells what those of others come to.
+    let conditions = entry["matchConditions"].as_array().into_iter().flatten();
+    let conditions = conditions.map(|it| match it["expression"].as_str() {
+        Some(expression) if is_shipped_condition(expression) => json!({"expression": expression}),
+        _ => json!({}),
+    });
+    put(&mut kept, "matchConditions", conditions.collect());
     if let Some(seconds) = entry["timeoutSeconds"].as_u64() {
         put(&mut kept, "timeoutSeconds", seconds.into());
     }
     kept
+}
+
+/// Of the webhook's flags those that a check reads.
+fn webhook_flags(flags: WebhookFlags) -> WebhookFlags {
+    let WebhookFlags { of, flags, not_known } = flags;
+    let checked = flags.into_iter().filter(|(name, _)| CHECKED_FLAGS.contains(&name.as_str()));
+    let kept = checked.map(|(name, value)| match name.as_str() {
+        "container-credentials-full-uri" | "sts-endpoint-url" | "allowed-sts-endpoint-urls" => {
+            let all = value.split(',').map(|url| documents::endpoint(url.trim()));
+            (name, all.collect::<Vec<_>>().join(","))
+        }
+        _ => (name, value),
+    });
+    let not_known = not_known.iter().map(|it| bounded(it)).collect();
+    WebhookFlags { of: bounded(&of), flags: kept.collect(), not_known }
 }
 
 /// Of the `ConfigMap` the one entry that counts for this `ServiceAccount`.

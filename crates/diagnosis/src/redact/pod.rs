@@ -2,13 +2,11 @@
 
 use serde_json::{Map, Value, json};
 
+use super::documents::LEFT_OUT;
 use super::{documents, known_annotations, put, text_list, texts};
-use crate::audit::SKIPPED_BY;
+use crate::registration::SKIPPED_BY;
 use injection::identity::AnnotationKeys;
 use injection::mutation::LABEL;
-
-/// Stands in for a value that is not kept, as an empty one means something.
-const LEFT_OUT: &str = "(left out)";
 
 /// Variables whose values the checks read. None is a secret: a role, a path,
 /// a region, an address.
@@ -125,9 +123,7 @@ fn variable(variable: &Value) -> Option<Value> {
     if let Some(value) = variable["value"].as_str() {
         let value = match value {
             "" => String::new(),
-            value if name == CREDENTIALS_URI => documents::address(value),
-            value if name == STS_ENDPOINT && !value.contains("://") => LEFT_OUT.to_owned(),
-            value if name == STS_ENDPOINT => documents::address(value),
+            value if [CREDENTIALS_URI, STS_ENDPOINT].contains(&name) => documents::endpoint(value),
             value if with_value => value.to_owned(),
             _ => LEFT_OUT.to_owned(),
         };

@@ -133,6 +133,24 @@ fn does_not_say_that_a_configuration_is_not_there_which_was_not_saved() {
     }
 }
 
+#[test]
+fn takes_an_sts_without_tls_that_a_flag_allows_for_no_broken_link() {
+    let mut settings = WebhookSettings::default();
+    let annotated = json!({"metadata": {"name": "app", "annotations": {
+        "eks.amazonaws.com/role-arn": ROLE, "eks.amazonaws.com/sts-endpoint-url": "http://minio:9000",
+    }}});
+    let facts = Facts { service_account: Fact::Known(annotated), ..facts() };
+    let status = |settings: &WebhookSettings| {
+        let report = crate::diagnose(&Redacted::of(facts.clone(), settings), settings, CRYPTO);
+        report.checks.into_iter().find(|it| it.id == "role-annotation").unwrap().status
+    };
+    assert_eq!(status(&settings), Status::Fail);
+    let minio = identity::StsEndpoint::read("http://minio:9000").unwrap();
+    settings.policy.allowed_sts_endpoints.allow(&minio);
+    settings.reader = settings.policy.reader(None);
+    assert_eq!(status(&settings), Status::Pass);
+}
+
 /// The Go webhook uses our entry's name.
 #[test]
 fn keeps_the_probes_of_two_entries_with_one_name_apart() {

@@ -377,3 +377,29 @@ fn statement(facts: &mut Facts, members: &Value) {
     }
     facts.role = Fact::Known(role.to_string());
 }
+
+/// Changes a pod that has what it would get.
+type PodChange = fn(&mut Value);
+
+/// Pods that `audit` tells of.
+pub(crate) const PODS: &[(&str, PodChange)] = &[
+    ("half-pair", |pod| drop(env(pod).pop())),
+    ("own-keys", |pod| env(pod).push(json!({"name": "AWS_ACCESS_KEY_ID", "value": "x"}))),
+    ("empty-keys", |pod| env(pod).push(json!({"name": "AWS_ACCESS_KEY_ID", "value": ""}))),
+    ("other-audience", |pod| {
+        pod["spec"]["volumes"][0]["projected"]["sources"][0]["serviceAccountToken"]["audience"] =
+            "vault".into();
+    }),
+    ("own-role", |pod| {
+        pod["spec"]["volumes"][0]["name"] = "mine".into();
+        pod["spec"]["containers"][0]["volumeMounts"][0]["name"] = "mine".into();
+        env(pod)[1]["value"] = OTHER_ROLE.into();
+    }),
+    ("not-known", |pod| {
+        env(pod)[1] = json!({"name": "AWS_ROLE_ARN", "valueFrom": {"secretKeyRef": {}}});
+    }),
+];
+
+fn env(pod: &mut Value) -> &mut Vec<Value> {
+    pod["spec"]["containers"][0]["env"].as_array_mut().expect("variables")
+}

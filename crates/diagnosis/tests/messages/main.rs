@@ -19,7 +19,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::{env, fs};
 
-use diagnosis::{Auditor, Fact, Redacted, Status, WebhookSettings, diagnose};
+use diagnosis::{Auditor, Fact, Redacted, Sources, Status, WebhookSettings, diagnose};
 use serde_json::json;
 
 use cases::CASES;
@@ -61,7 +61,8 @@ fn doctor_says_what_stands_in_the_file() {
 #[test]
 fn audit_says_what_stands_in_the_file() {
     let settings = WebhookSettings::default();
-    let mut auditor = Auditor::new(&Fact::NotAsked, &settings);
+    let sources = Sources { config_map: Fact::Unknown("REASON".into()), ..Sources::default() };
+    let mut auditor = Auditor::new(&sources, &settings);
     let mut account = scene::account(&json!({"eks.amazonaws.com/role-arn": scene::ROLE}));
     account["metadata"]["managedFields"] = json!([cases::changed("2026-12-25T00:00:00Z")]);
     auditor.account(&account);
@@ -72,6 +73,11 @@ fn audit_says_what_stands_in_the_file() {
     auditor.pod(&bare);
     auditor.pod(&cases::with_role(scene::pod("other-role"), "arn:aws:iam::111122223333:role/old"));
     auditor.pod(&scene::pod("good"));
+    for (name, change) in cases::PODS {
+        let mut pod = scene::pod(name);
+        change(&mut pod);
+        auditor.pod(&pod);
+    }
     golden("audit.txt", auditor.finish().to_string().trim_end());
 }
 

@@ -55,6 +55,8 @@ pub(crate) fn facts() -> Facts {
         namespace: Fact::Known(json!({"metadata": {"name": "demo", "labels": {}}})),
         service_account: Fact::Known(account(&json!({"eks.amazonaws.com/role-arn": ROLE}))),
         config_map: Fact::NotAsked,
+        webhook_flags: Fact::NotAsked,
+        container_credentials: Fact::NotAsked,
         probes: probed(Probe::Service {
             ready_endpoints: Fact::Known(2),
             certificate: Fact::Known(LEAF.to_owned()),
@@ -118,7 +120,7 @@ pub(crate) fn pod(name: &str) -> Value {
                 "env": [
                     {"name": "AWS_REGION", "value": "eu-west-1"},
                     {"name": "AWS_ROLE_ARN", "value": ROLE},
-                    {"name": "AWS_WEB_IDENTITY_TOKEN_FILE", "value": "x"},
+                    {"name": "AWS_WEB_IDENTITY_TOKEN_FILE", "value": "/var/run/secrets/eks.amazonaws.com/serviceaccount/token"},
                 ],
                 "volumeMounts": [{
                     "name": "aws-iam-token",

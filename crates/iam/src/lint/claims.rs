@@ -394,7 +394,7 @@ fn operator_of_claim(condition: &Condition, key: Key<'_>) -> Option<Finding> {
     // Those of CI are often written that way, and test the subject apart.
     let plain = name.strip_prefix("ForAllValues:").filter(|_| !is_ci(key.provider))?;
     let message = format!(
-        "ForAllValues also holds where the request has no {}:{}; that key has one value, which {plain} compares",
+        "ForAllValues also holds if the request has no {}:{}; the key has one value, so use {plain}",
         bare(key.provider),
         key.claim
     );

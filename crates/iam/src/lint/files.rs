@@ -22,7 +22,9 @@ enum Form {
     Yaml,
     Hcl,
     Markdown,
-    /// It says nothing: standard input, a template.
+    /// Of something that an engine fills in.
+    Template,
+    /// It says nothing: standard input, say.
     Unnamed,
 }
 
@@ -37,6 +39,9 @@ impl Form {
             Some("yaml" | "yml") => Self::Yaml,
             Some("tf" | "tofu" | "hcl" | "tfvars") => Self::Hcl,
             Some("md" | "markdown" | "mdx") => Self::Markdown,
+            Some("tftpl" | "tpl" | "tmpl" | "gotmpl" | "j2" | "jinja" | "jinja2" | "erb") => {
+                Self::Template
+            }
             _ => Self::Unnamed,
         }
     }
@@ -45,7 +50,7 @@ impl Form {
 impl Linter {
     pub(super) fn file(&mut self, name: &str, source: &Source) {
         match Form::of(name) {
-            Form::Hcl => self.hcl(source, true),
+            Form::Hcl => self.hcl(source, Form::Hcl),
             Form::Markdown => self.markdown(source),
             form if matches!(source.first(), Some('{' | '[')) && form != Form::Yaml => {
                 if !self.json(source) {
@@ -58,7 +63,7 @@ impl Linter {
 
     fn sniffed(&mut self, form: Form, source: &Source) {
         if form != Form::Yaml && hcl::looks_like(source) {
-            return self.hcl(source, false);
+            return self.hcl(source, form);
         }
         if self.yaml(source) {
             return;
@@ -163,28 +168,43 @@ impl Linter {
         self.search(source);
     }
 
-    /// Terraform's language; without `named`, by its look alone.
-    fn hcl(&mut self, source: &Source, named: bool) {
+    /// Terraform's language, by the name of the file or by its look alone.
+    fn hcl(&mut self, source: &Source, form: Form) {
+        let named = form == Form::Hcl;
         match hcl::read(source) {
             Ok(root) => {
-                let outer = std::mem::replace(&mut self.is_hcl, true);
-                self.terraform(source, &root);
-                self.is_hcl = outer;
+                self.configuration(source, &root);
             }
             Err(error) => {
-                if !named && self.yaml(source) {
+                if !named && (self.hcl_template(source) || self.yaml(source)) {
                     return;
                 }
                 if !named && markdown::looks_like(source) {
                     return self.markdown(source);
                 }
-                if named || hcl::begins_with(source) {
+                if named || (form != Form::Template && hcl::begins_with(source)) {
                     let message = format!("not valid HCL: {}", error.reason);
                     self.findings.push(Finding::new(Code::BadHcl, error.at, message));
                 }
                 self.search(source);
             }
         }
+    }
+
+    fn configuration(&mut self, source: &Source, root: &Node) {
+        let outer = std::mem::replace(&mut self.is_hcl, true);
+        self.terraform(source, root);
+        self.is_hcl = outer;
+    }
+
+    /// Whether it is such a configuration once it is filled in, and was looked at.
+    fn hcl_template(&mut self, source: &Source) -> bool {
+        let Some((pierced, first)) = template(source, |holes| holes) else { return false };
+        let Ok(mut root) = hcl::read(&pierced) else { return false };
+        root.fill(&pierced);
+        self.configuration(&pierced, &root);
+        self.unfilled(&pierced, &first);
+        true
     }
 
     /// A page: its blocks of code, then whatever else is in it.
@@ -204,7 +224,7 @@ impl Linter {
         match block.language.as_str() {
             "hcl" | "terraform" | "tf" | "tofu" | "opentofu" => match hcl::read(source) {
                 Ok(root) => {
-                    self.terraform(source, &root);
+                    self.configuration(source, &root);
                     true
                 }
                 Err(_) => false,
@@ -215,7 +235,7 @@ impl Linter {
                 }
                 if block.language.is_empty() && hcl::looks_like(source) {
                     return hcl::read(source).is_ok_and(|root| {
-                        self.terraform(source, &root);
+                        self.configuration(source, &root);
                         true
                     });
                 }
@@ -239,7 +259,7 @@ impl Linter {
         }
         if hcl::looks_like(source) {
             return hcl::read(source).is_ok_and(|root| {
-                self.terraform(source, &root);
+                self.configuration(source, &root);
                 true
             });
         }
@@ -265,10 +285,14 @@ impl Linter {
         self.documents(source, documents);
         self.is_loose = false;
         if self.found_something {
-            let shown = source.filled(&source.text(first.clone())).0;
-            self.findings.push(placeholder::unfilled(&shown, source.at(first.start)));
+            self.unfilled(source, first);
         }
         self.found_something |= before;
+    }
+
+    fn unfilled(&mut self, source: &Source, first: &Range<usize>) {
+        let shown = source.filled(&source.text(first.clone())).0;
+        self.findings.push(placeholder::unfilled(&shown, source.at(first.start)));
     }
 }
 

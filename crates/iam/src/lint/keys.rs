@@ -14,7 +14,7 @@ pub(super) fn is_template(root: &Node) -> bool {
 
 /// Names the keys that were meant to be filled in, which are unknown from then on.
 pub(super) fn check(root: &mut Node, is_json: bool) -> Vec<Finding> {
-    let mut checker = Checker { is_json, found: Vec::new(), loops: Vec::new() };
+    let mut checker = Checker { is_json, found: Vec::new(), loops: Vec::new(), in_document: false };
     checker.node(root, None);
     checker.found
 }
@@ -24,7 +24,11 @@ struct Checker {
     found: Vec<Finding>,
     /// The names that `Fn::ForEach` around has: those are substituted in keys too.
     loops: Vec<String>,
+    in_document: bool,
 }
+
+/// IAM takes no larger policy: one that is would be no help as a mended text.
+const LARGEST: usize = 16 << 10;
 
 impl Checker {
     /// `fix` is the document around, as it should be.
@@ -51,14 +55,18 @@ impl Checker {
             self.report(member.key_at, fix);
             member.forget_key();
         }
-        let is_document = member.key.ends_with("PolicyDocument") && member.value.is_map();
+        // The outermost; each finding in it has the same.
+        let is_document =
+            !self.in_document && member.key.ends_with("PolicyDocument") && member.value.is_map();
         let own = if is_document { self.mended(&member.key, &member.value) } else { None };
+        self.in_document |= is_document;
         let fix = own.as_deref().or(fix);
         if member.key == "Condition" && member.value.is_map() {
             self.conditions(&mut member.value, fix);
         } else {
             self.node(&mut member.value, fix);
         }
+        self.in_document &= !is_document;
         if is_loop {
             self.loops.pop();
         }
@@ -98,6 +106,9 @@ impl Checker {
     /// functions give.
     fn mended(&self, key: &str, document: &Node) -> Option<String> {
         let json = value(document)?;
+        if json.to_string().len() > LARGEST {
+            return None;
+        }
         if self.is_json {
             return Some(format!("{key:?}: {{\"Fn::Sub\": {}}}", Value::String(json.to_string())));
         }

@@ -51,7 +51,7 @@ pub(super) fn of_others(statement: &Statement, account: &str) -> Vec<Finding> {
             continue;
         }
         let message = format!(
-            "the provider is one of the account {}, but the role is in {account}: STS uses the providers of the role's account alone",
+            "the provider belongs to the account {}, but the role to {account}: STS only uses providers of the role's account",
             arn.account
         );
         let fix = value.replacen(arn.account, account, 1);

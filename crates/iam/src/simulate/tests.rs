@@ -418,6 +418,12 @@ fn reads_terraform_and_says_what_is_not_in_the_file() {
         let verdict = simulate(&policy, &request());
         assert_eq!(outcome(&verdict), wanted, "{text}\n{verdict:#?}");
     }
+    // The key may be of the token's issuer or of another: neither allows it.
+    for (subject, wanted) in [("\"system:serviceaccount:demo:web\"", Denied), (right, Unknown)] {
+        let text = hcl(&arn, subject).replace("oidc.example.com/id/X:sub", "${var.issuer}:sub");
+        let policy = Policy::trust_policy_of_file("main.tf", &text).expect("a policy");
+        assert_eq!(outcome(&simulate(&policy, &request())), wanted, "{text}");
+    }
     let two = hcl(&arn, right).repeat(2).replacen("\"trust\"", "\"other\"", 1);
     let error = Policy::trust_policy_of_file("main.tf", &two).expect_err("two policies");
     assert!(error.message.contains("2 trust policies"), "{error}");

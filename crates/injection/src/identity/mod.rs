@@ -32,7 +32,7 @@ pub use manifests::{
 pub use service_account::{ServiceAccount, ServiceAccountReader};
 pub use skipped::Skipped;
 pub use sts_endpoint::{AllowedStsEndpoints, StsEndpoint, StsEndpointError};
-pub use value::{MAX_PREFIX_BYTES, MAX_REGION_BYTES, MAX_VALUE_BYTES};
+pub use value::{MAX_PREFIX_BYTES, MAX_REGION_BYTES, MAX_VALUE_BYTES, is_region};
 pub use warning::{Warning, WarningKind, Warnings};
 
 /// A `ServiceAccount` by namespace and name.

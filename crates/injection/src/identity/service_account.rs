@@ -2,7 +2,7 @@
 //! when it arrives, so that an admission only copies a pointer.
 
 use super::annotations::{boolean, set, token_expiration};
-use super::value::{MAX_REGION_BYTES, MAX_VALUE_BYTES};
+use super::value::{MAX_REGION_BYTES, MAX_VALUE_BYTES, is_region};
 use super::warning::{Warning, Warnings};
 use super::{
     Account, AllowedStsEndpoints, AnnotationKeys, Expiration, RoleArn, StsEndpoint, near_miss,
@@ -105,7 +105,7 @@ impl ServiceAccountReader {
         } else if key == keys.regional_sts {
             to.regional_sts = Some(boolean(key, value)?);
         } else if key == keys.region {
-            to.region = Some(within(MAX_REGION_BYTES, key, value.trim())?.into());
+            to.region = Some(region(key, value.trim())?.into());
         } else if key == keys.role_session_name {
             to.session_name = session_name(key, value)?;
         } else if key == keys.sts_endpoint_url {
@@ -139,6 +139,12 @@ fn session_name(key: &str, value: &str) -> Result<bool, Warning> {
         return Ok(true);
     }
     Err(Warning::unreadable(key, value, "write pod-name, the only value it can have"))
+}
+
+fn region<'a>(key: &str, value: &'a str) -> Result<&'a str, Warning> {
+    let value = within(MAX_REGION_BYTES, key, value)?;
+    let unreadable = || Warning::unreadable(key, value, "write a region such as eu-west-1");
+    is_region(value).then_some(value).ok_or_else(unreadable)
 }
 
 #[cfg(test)]
@@ -180,6 +186,24 @@ mod tests {
         let sa = sa.expect("it has a role");
         assert_eq!((sa.audience, sa.token_expiration), (None, None));
         assert_eq!(sa.warnings, Warnings::default());
+    }
+
+    #[test]
+    fn takes_no_region_that_could_be_no_part_of_a_host_name() {
+        let read_region = |region: &str| {
+            let role = ("eks.amazonaws.com/role-arn", "arn:aws:iam::111122223333:role/x");
+            read(&[role, ("eks.amazonaws.com/region", region)]).expect("it has a role")
+        };
+        for region in ["eu-west-1", " us-gov-east-1\n", "aws-global", "Local1"] {
+            let sa = read_region(region);
+            assert_eq!(sa.region.as_deref(), Some(region.trim()));
+            assert_eq!(sa.warnings, Warnings::default());
+        }
+        for region in ["eu\0west", "eu-west-1\nx", "a b", "a.b", "a/b", "\u{fc}", "eu_west_1"] {
+            let sa = read_region(region);
+            assert_eq!((&sa.region, sa.warnings.len()), (&None, 1), "{region:?}");
+            assert_eq!(sa.warnings[0].kind, WarningKind::UnreadableValue);
+        }
     }
 
     #[test]

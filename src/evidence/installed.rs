@@ -1,0 +1,159 @@
+//! What the webhook itself runs with: its workload's command line, and the file that lists who
+//! gets container credentials.
+
+use std::collections::BTreeMap;
+
+use kube::Client;
+use serde_json::Value;
+
+use super::ask;
+use crate::config::webhook_flags;
+use diagnosis::{
+    Address, Fact, WebhookFlags, command_line, config_map_behind, entries, has_labels,
+};
+use injection::identity::ContainerCredentialsKeys;
+
+/// The kinds of workloads that a webhook runs as.
+const KINDS: [(&str, &str); 2] = [("deployment", "deployments"), ("daemonset", "daemonsets")];
+
+/// The most workloads of a Service that are looked at.
+const MOST: usize = 8;
+
+/// What is known of it.
+#[derive(Debug, Default)]
+pub(crate) struct Installed {
+    pub flags: Fact<WebhookFlags>,
+    pub container_credentials: Fact<ContainerCredentialsKeys>,
+}
+
+/// By the Services of the webhook's entries.
+pub(crate) async fn installed(
+    client: &Client,
+    webhooks: &Fact<Value>,
+    configurations: &[String],
+) -> Installed {
+    let list = match webhooks {
+        Fact::Known(list) => list,
+        Fact::Unknown(why) => return not_known(why.to_string()),
+        Fact::Absent | Fact::NotAsked => return Installed::default(),
+    };
+    let entries = entries(list, configurations);
+    let services = entries.iter().filter_map(|entry| match entry.address() {
+        Address::Service { namespace, name } => Some((namespace, name)),
+        Address::Url(_) => None,
+    });
+    let Some((namespace, name)) = services.min() else {
+        return if entries.is_empty() {
+            Installed::default()
+        } else {
+            not_known("the webhook is registered by URL".to_owned())
+        };
+    };
+    match workload(client, &namespace, &name).await {
+        Ok((of, workload)) => read(client, of, &workload, &namespace).await,
+        Err(why) => not_known(why),
+    }
+}
+
+fn not_known(why: String) -> Installed {
+    Installed { flags: Fact::Unknown(why.into()), container_credentials: Fact::NotAsked }
+}
+
+/// The Deployment or `DaemonSet` whose pods a Service selects, and what it is called.
+async fn workload(
+    client: &Client,
+    namespace: &str,
+    service: &str,
+) -> Result<(String, Value), String> {
+    let path = format!("/api/v1/namespaces/{namespace}/services/{service}");
+    let selector: BTreeMap<String, String> = match ask::get(client, &path).await {
+        Fact::Known(service) => {
+            serde_json::from_value(service["spec"]["selector"].clone()).unwrap_or_default()
+        }
+        Fact::Unknown(why) => return Err(why.to_string()),
+        Fact::Absent | Fact::NotAsked => {
+            return Err(format!("Service {service} in namespace {namespace} does not exist"));
+        }
+    };
+    if selector.is_empty() {
+        return Err(format!("Service {service} in namespace {namespace} has no selector"));
+    }
+    let mut failed = None;
+    for (kind, kinds) in KINDS {
+        let path = format!("/apis/apps/v1/namespaces/{namespace}/{kinds}");
+        let mut found = Vec::new();
+        let listed = ask::list(client, &path, "", |workload| {
+            let labels = &workload["spec"]["template"]["metadata"]["labels"];
+            if found.len() < MOST && has_labels(labels, &selector) {
+                found.push(workload);
+            }
+            Ok(())
+        });
+        if let Fact::Unknown(why) = listed.await {
+            failed = failed.or(Some(why.to_string()));
+        }
+        let mut lines = found.iter().map(command_line);
+        let first = lines.next();
+        if lines.any(|line| Some(line) != first) {
+            return Err(format!(
+                "Service {service} in namespace {namespace} leads to several {kinds} with other arguments"
+            ));
+        }
+        if let Some(workload) = found.into_iter().next() {
+            let name = workload["metadata"]["name"].as_str().unwrap_or_default();
+            return Ok((format!("{kind}/{name} in namespace {namespace}"), workload));
+        }
+    }
+    Err(failed.unwrap_or_else(|| {
+        format!("no Deployment or DaemonSet is behind Service {service} in namespace {namespace}")
+    }))
+}
+
+async fn read(client: &Client, of: String, workload: &Value, namespace: &str) -> Installed {
+    let flags = flags_of(of, workload);
+    let file = flags.known().and_then(|it| it.flags.get("watch-container-credentials-config"));
+    let container_credentials = match file {
+        Some(path) => listed(client, workload, namespace, path).await,
+        None => Fact::NotAsked,
+    };
+    Installed { flags, container_credentials }
+}
+
+/// The flags of a workload, or why they can't be read.
+pub(super) fn flags_of(of: String, workload: &Value) -> Fact<WebhookFlags> {
+    let Some(line) = command_line(workload) else {
+        return Fact::Unknown(format!("no container of {of} is known to be the webhook's").into());
+    };
+    match webhook_flags(of, line) {
+        Ok(flags) => Fact::Known(flags),
+        Err(why) => Fact::Unknown(why.into()),
+    }
+}
+
+/// The file, out of the `ConfigMap` that it is mounted from.
+async fn listed(
+    client: &Client,
+    workload: &Value,
+    namespace: &str,
+    path: &str,
+) -> Fact<ContainerCredentialsKeys> {
+    let Some((map, key)) = config_map_behind(workload, path) else {
+        return Fact::Unknown(format!("{path} is not from a ConfigMap of the webhook").into());
+    };
+    let url = format!("/api/v1/namespaces/{namespace}/configmaps/{map}");
+    match ask::get(client, &url).await {
+        Fact::Known(object) => keys(object["data"][&key].as_str().unwrap_or_default().as_bytes()),
+        // A missing file lists nobody.
+        Fact::Absent => Fact::Known(ContainerCredentialsKeys::default()),
+        Fact::Unknown(why) => Fact::Unknown(why),
+        Fact::NotAsked => Fact::NotAsked,
+    }
+}
+
+/// What the text of the file says.
+pub(crate) fn keys(text: &[u8]) -> Fact<ContainerCredentialsKeys> {
+    match ContainerCredentialsKeys::parse(text) {
+        Ok((keys, _)) => Fact::Known(keys),
+        Err(error) => Fact::Unknown(error.to_string().into()),
+    }
+}
