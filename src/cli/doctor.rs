@@ -12,11 +12,17 @@ use super::values::ReportFormat;
 #[derive(Args, Clone, Debug)]
 pub struct DoctorArgs {
     /// What to check: pod/NAME, serviceaccount/NAME, deployment/NAME or another workload
-    #[arg(value_name = "TYPE/NAME", required_unless_present = "from_dir")]
+    #[arg(value_name = "TYPE/NAME", required_unless_present_any = ["from_dir", "namespace", "all_namespaces"])]
     pub target: Option<String>,
-    /// Namespace of the target [default: the kubeconfig's]
+    /// Namespace of the target [default: the kubeconfig's]. Without a target, sum up its ServiceAccounts that have a role
     #[arg(short = 'n', long, value_name = "NAME", default_value = "", hide_default_value = true)]
     pub namespace: String,
+    /// Sum up the ServiceAccounts with a role in all namespaces, the worst first
+    #[arg(short = 'A', long, conflicts_with_all = ["target", "namespace", "from_dir", "save", "role_json", "provider_json"])]
+    pub all_namespaces: bool,
+    /// With a summary: also create a pod by dry run and a token for each ServiceAccount
+    #[arg(long, conflicts_with_all = ["target", "from_dir"])]
+    pub deep: bool,
     /// Output of `aws iam get-role --role-name NAME`; its trust policy is evaluated for the pod's token
     #[arg(long, value_name = "FILE")]
     pub role_json: Option<PathBuf>,

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::checks::{label, optional};
+use super::checks::{label, optional, refuse};
 use super::{ConfigError, Installation, UserCluster};
 use crate::cli::{DoctorArgs, ReportFormat};
 use crate::evidence::ObjectName;
@@ -12,6 +12,8 @@ use crate::evidence::ObjectName;
 pub struct Examination {
     pub evidence: Evidence,
     pub target: Option<ObjectName>,
+    /// What is summed up, where there is no target.
+    pub summary: Option<Summary>,
     pub namespace: Option<String>,
     pub role_json: Option<PathBuf>,
     pub provider_json: Option<PathBuf>,
@@ -20,6 +22,15 @@ pub struct Examination {
     pub installation: Installation,
     /// Names of `MutatingWebhookConfiguration`s.
     pub configurations: Vec<String>,
+}
+
+/// Which `ServiceAccount`s are summed up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Summary {
+    /// Those of all namespaces where none is named.
+    pub namespace: Option<String>,
+    /// With a dry run and a token for each.
+    pub deep: bool,
 }
 
 /// Where the facts come from.
@@ -47,6 +58,22 @@ impl Examination {
             &mut warnings,
         )?;
         let target = args.target.map(|target| target.parse()).transpose()?;
+        let namespace = optional(args.namespace);
+        let namespace = namespace.map(|name| label("--namespace", name)).transpose()?;
+        let summary = (target.is_none() && args.from_dir.is_none())
+            .then(|| Summary { namespace: namespace.clone(), deep: args.deep });
+        if summary.is_some() {
+            for (flag, file) in [
+                ("--save", &args.save),
+                ("--role-json", &args.role_json),
+                ("--provider-json", &args.provider_json),
+            ] {
+                if let Some(file) = file {
+                    let reason = "it needs a target, such as deployment/NAME";
+                    return Err(refuse(flag, &file.display().to_string(), reason));
+                }
+            }
+        }
         let evidence = match args.from_dir {
             Some(folder) => Evidence::Folder(folder),
             None => Evidence::Cluster {
@@ -55,11 +82,11 @@ impl Examination {
                 ca_file: args.ca_file,
             },
         };
-        let namespace = optional(args.namespace);
         let examination = Self {
             evidence,
             target,
-            namespace: namespace.map(|name| label("--namespace", name)).transpose()?,
+            summary,
+            namespace,
             role_json: args.role_json,
             provider_json: args.provider_json,
             output: args.output,

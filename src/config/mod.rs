@@ -21,7 +21,7 @@ use injection::admission::AdmissionSettings;
 use injection::identity::Account;
 
 pub use audit::{Auditing, Namespaces};
-pub use doctor::{Evidence, Examination};
+pub use doctor::{Evidence, Examination, Summary};
 pub use error::ConfigError;
 pub use inject::{Injection, ReadSource, UserCluster};
 pub use installation::{Installation, webhook_flags};

@@ -46,7 +46,6 @@ pub(crate) struct Gatherer<'a> {
     pub client: &'a Client,
     pub fetcher: &'a Fetcher,
     pub settings: &'a WebhookSettings,
-    pub target: &'a ObjectName,
     pub namespace: &'a str,
     /// What the API server says of its version.
     pub version: Fact<Value>,
@@ -62,11 +61,28 @@ pub(crate) struct Gatherer<'a> {
     pub tls_secret: &'a str,
     /// Seconds since 1970.
     pub at: i64,
+    /// What issuers have published so far, by URL: nearly always one's.
+    pub documents: Documents,
+}
+
+/// Documents that were fetched, each once.
+pub(crate) type Documents = tokio::sync::Mutex<BTreeMap<String, FetchedDocument>>;
+
+/// The most of them that are kept.
+const MOST_DOCUMENTS: usize = 16;
+
+/// Whether the API server answers. Who may not ask for the version may still ask for the rest.
+pub(crate) fn answers(version: &Fact<Value>) -> bool {
+    match version {
+        Fact::Known(_) => true,
+        Fact::Unknown(why) => why.kind == ReasonKind::Forbidden,
+        Fact::Absent | Fact::NotAsked => false,
+    }
 }
 
 impl std::fmt::Debug for Gatherer<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Gatherer").field("target", &self.target).finish_non_exhaustive()
+        f.debug_struct("Gatherer").field("namespace", &self.namespace).finish_non_exhaustive()
     }
 }
 
@@ -74,11 +90,11 @@ impl Gatherer<'_> {
     /// # Errors
     /// [`GatherError`] where the target is not there. An API server that does
     /// not answer is a fact.
-    pub(crate) async fn gather(&self) -> Result<Facts, GatherError> {
+    pub(crate) async fn gather(&self, target: &ObjectName) -> Result<Facts, GatherError> {
         let mut facts = Facts {
             subject: Subject {
                 namespace: self.namespace.to_owned(),
-                object: self.target.to_string(),
+                object: target.to_string(),
                 service_account: String::new(),
                 labels: BTreeMap::new(),
                 at: self.at,
@@ -88,19 +104,13 @@ impl Gatherer<'_> {
             webhook_flags: self.webhook_flags.clone(),
             ..Facts::default()
         };
-        if self.target.kind == Kind::ServiceAccount {
-            facts.subject.service_account.clone_from(&self.target.name);
+        if target.kind == Kind::ServiceAccount {
+            facts.subject.service_account.clone_from(&target.name);
         }
-        // Who may not ask for the version may still ask for the rest.
-        let answers = match &facts.version {
-            Fact::Known(_) => true,
-            Fact::Unknown(why) => why.kind == ReasonKind::Forbidden,
-            Fact::Absent | Fact::NotAsked => false,
-        };
-        if !answers {
+        if !answers(&facts.version) {
             return Ok(facts);
         }
-        self.subject(&mut facts).await?;
+        self.subject(target, &mut facts).await?;
         let namespace = self.namespace;
         let account = facts.subject.service_account.clone();
         let account_path = format!("/api/v1/namespaces/{namespace}/serviceaccounts/{account}");
@@ -122,22 +132,22 @@ impl Gatherer<'_> {
     }
 
     /// The `ServiceAccount`, the labels and the pods of the target.
-    async fn subject(&self, facts: &mut Facts) -> Result<(), GatherError> {
-        if self.target.kind == Kind::ServiceAccount {
+    async fn subject(&self, target: &ObjectName, facts: &mut Facts) -> Result<(), GatherError> {
+        if target.kind == Kind::ServiceAccount {
             return Ok(());
         }
-        let object: Value = match self.get(&self.target.path(self.namespace)).await {
+        let object: Value = match self.get(&target.path(self.namespace)).await {
             Fact::Known(object) => object,
             Fact::Unknown(why) => {
-                let (target, why) = (self.target.clone(), why.to_string());
+                let (target, why) = (target.clone(), why.to_string());
                 return Err(GatherError::ObjectName { target, why });
             }
             Fact::Absent | Fact::NotAsked => {
-                let (target, namespace) = (self.target.clone(), self.namespace.to_owned());
+                let (target, namespace) = (target.clone(), self.namespace.to_owned());
                 return Err(GatherError::NoTarget { target, namespace });
             }
         };
-        let pod = match self.target.kind {
+        let pod = match target.kind {
             Kind::Pod => &object,
             Kind::CronJob => &object["spec"]["jobTemplate"]["spec"]["template"],
             _ => &object["spec"]["template"],
@@ -151,14 +161,14 @@ impl Gatherer<'_> {
             .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
             .collect();
         let keys = &self.settings.policy.settings.keys;
-        facts.pods = match self.target.kind {
+        facts.pods = match target.kind {
             Kind::Pod => Fact::Known(vec![redacted_pod(&object, keys)]),
-            _ => workload::pods(self.client, self.target, &object, self.namespace, keys).await,
+            _ => workload::pods(self.client, target, &object, self.namespace, keys).await,
         };
         Ok(())
     }
 
-    async fn webhook(&self, facts: &mut Facts) {
+    pub(super) async fn webhook(&self, facts: &mut Facts) {
         let Fact::Known(list) = &facts.webhooks else { return };
         let review = probe_review(&facts.subject).unwrap_or_default();
         let found = entries(list, &self.settings.configurations);
@@ -203,7 +213,7 @@ impl Gatherer<'_> {
         Probe::Service { ready_endpoints, certificate }
     }
 
-    async fn dry_run(&self, subject: &Subject) -> Fact<DryRun> {
+    pub(super) async fn dry_run(&self, subject: &Subject) -> Fact<DryRun> {
         let path = format!("/api/v1/namespaces/{}/pods?dryRun=All", subject.namespace);
         let pod = probe_pod(subject);
         match ask::post(self.client, &path, &pod).await {
@@ -213,7 +223,7 @@ impl Gatherer<'_> {
     }
 
     /// The token, and what its issuer publishes.
-    async fn issuer(&self, facts: &mut Facts, account_path: &str) {
+    pub(super) async fn issuer(&self, facts: &mut Facts, account_path: &str) {
         let request = json!({
             "apiVersion": "authentication.k8s.io/v1",
             "kind": "TokenRequest",
@@ -254,11 +264,20 @@ impl Gatherer<'_> {
         facts.token = Fact::Known(TokenFact::of(&token, published.as_ref(), crypto::ISSUER.verify));
     }
 
+    /// Held while one is fetched: all who come meanwhile want the same.
     async fn fetch(&self, url: &str) -> FetchedDocument {
-        FetchedDocument::of(url, self.fetcher.get(url).await)
+        let mut documents = self.documents.lock().await;
+        if let Some(document) = documents.get(url) {
+            return document.clone();
+        }
+        let document = FetchedDocument::of(url, self.fetcher.get(url).await);
+        if documents.len() < MOST_DOCUMENTS {
+            documents.insert(url.to_owned(), document.clone());
+        }
+        document
     }
 
-    async fn get(&self, path: &str) -> Fact<Value> {
+    pub(super) async fn get(&self, path: &str) -> Fact<Value> {
         ask::get(self.client, path).await
     }
 }

@@ -48,7 +48,11 @@ pub(crate) async fn everything(
 
 /// Labels that can't be read are not known: the auditor says so of the pods that
 /// they decide about.
-async fn namespaces(client: &Client, namespace: Option<&str>, auditor: &mut Auditor<'_>) {
+pub(super) async fn namespaces(
+    client: &Client,
+    namespace: Option<&str>,
+    auditor: &mut Auditor<'_>,
+) {
     let failed = match namespace {
         Some(name) => match ask::get(client, &format!("/api/v1/namespaces/{name}")).await {
             Fact::Known(object) => {
@@ -69,7 +73,7 @@ async fn namespaces(client: &Client, namespace: Option<&str>, auditor: &mut Audi
 }
 
 impl ListError {
-    fn of(what: &'static str, error: &pages::ListError) -> Self {
+    pub(super) fn of(what: &'static str, error: &pages::ListError) -> Self {
         let next_step = match error {
             pages::ListError::Failed(failure) => match failure.kind.advice() {
                 Some(advice) => advice.to_owned(),

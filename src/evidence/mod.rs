@@ -9,11 +9,13 @@ mod installed;
 mod items;
 pub(crate) mod live_issuer;
 mod refused_pod;
+mod survey;
 mod target;
 mod workload;
 
-pub(crate) use cluster::{Gatherer, config_map, version};
+pub(crate) use cluster::{Documents, Gatherer, answers, config_map, version};
 pub(crate) use everything::{everything, webhooks};
 pub(crate) use folder::{load, printed_provider, printed_role, save, saved_flags, vacant};
-pub(crate) use installed::{installed, keys};
+pub(crate) use installed::{Installed, installed, keys};
+pub(crate) use survey::survey;
 pub(crate) use target::{ObjectName, TargetError};

@@ -1,23 +1,27 @@
 //! `doctor`: the facts, the checks over them, and what they come to.
 
+use std::fmt::Display;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::Value;
 
 use super::installation::{InUse, container_credentials, in_use};
 use super::{cluster, completed, error_text, misused, output};
 use crate::api_server::clock::ServerClock;
 use crate::cli::{DoctorArgs, ReportFormat};
-use crate::config::{Evidence, Examination, UserCluster};
+use crate::config::{Evidence, Examination, Installation, Summary, UserCluster};
 use crate::crypto;
-use crate::evidence::{self, Gatherer, ObjectName};
+use crate::evidence::{self, Documents, Gatherer, Installed, ObjectName};
 use crate::http_client::issuer_documents::Fetcher;
 use crate::input::{self, Limit};
 use diagnosis::{
-    DryRun, Fact, Facts, Redacted, Report, Status, Subject, WebhookSettings, diagnose,
+    DryRun, Fact, Facts, Redacted, Report, Sources, Status, Subject, Survey, WebhookSettings,
+    diagnose,
 };
 use injection::identity::Key;
 
@@ -38,13 +42,27 @@ pub(super) fn run(args: DoctorArgs) -> ExitCode {
     for warning in warnings {
         let _ = output::errors().line(format_args!("warning: {warning}"));
     }
+    if let (Some(summary), Evidence::Cluster { cluster, ca_file, .. }) =
+        (&examination.summary, &examination.evidence)
+    {
+        let survey = summed_up(&examination, cluster, ca_file.as_deref(), summary);
+        let survey = completed(survey).and_then(|survey| {
+            print(&survey, examination.output)?;
+            Ok(survey.result)
+        });
+        return ended(survey);
+    }
     let report = completed(examine(&examination)).and_then(|(report, saved)| {
         // The findings are printed even if they could not be saved.
         print(&report, examination.output)?;
         saved.map(|()| report)
     });
-    match report {
-        Ok(report) => match report.result {
+    ended(report.map(|report| report.result))
+}
+
+fn ended(result: anyhow::Result<Status>) -> ExitCode {
+    match result {
+        Ok(result) => match result {
             Status::Pass | Status::Skipped => ExitCode::SUCCESS,
             Status::Fail => ExitCode::FAILURE,
             Status::Unknown => ExitCode::from(CANT_SAY),
@@ -98,39 +116,101 @@ async fn gathered(
     ca_file: Option<&Path>,
 ) -> anyhow::Result<(Facts, WebhookSettings)> {
     let target = examination.target.as_ref().context("no target; name one as TYPE/NAME")?;
-    let (client, namespace) = cluster::user_client(cluster).await?;
-    // Certificates are checked against the clock of those who verify them.
-    let clock = ServerClock::new();
-    let client = clock.observed(client);
-    let now = clock.ask(&client, CLOCK_TIMEOUT).await.unwrap_or_else(Timestamp::now);
-    let fetcher = match ca_file {
-        Some(path) => Fetcher::with_authorities(read(path)?.as_bytes())
-            .with_context(|| format!("failed to use --ca-file {}", path.display()))?,
-        None => Fetcher::public()?,
+    let asking = Asking::open(examination, cluster, ca_file).await?;
+    let InUse { installation, settings } = asking.in_use(examination).await?;
+    let gatherer = asking.gatherer(examination, &installation, &settings)?;
+    Ok((gatherer.gather(target).await?, settings))
+}
+
+/// All `ServiceAccount`s with a role.
+async fn summed_up(
+    examination: &Examination,
+    cluster: &UserCluster,
+    ca_file: Option<&Path>,
+    summary: &Summary,
+) -> anyhow::Result<Survey> {
+    let asking = Asking::open(examination, cluster, ca_file).await?;
+    let InUse { installation, settings } = asking.in_use(examination).await?;
+    let gatherer = asking.gatherer(examination, &installation, &settings)?;
+    let config_map = match &installation.config_map_in {
+        Some(home) => evidence::config_map(&asking.client, home).await,
+        None => Fact::NotAsked,
     };
-    let (user, configurations) = (&examination.installation, &examination.configurations);
-    let version = evidence::version(&client).await;
-    let webhooks = match &version {
-        Fact::Known(_) => evidence::webhooks(&client).await,
-        _ => Fact::NotAsked,
+    let sources = Sources {
+        webhooks: gatherer.webhooks.clone(),
+        config_map,
+        container_credentials: gatherer.container_credentials.clone(),
     };
-    let installed = evidence::installed(&client, &webhooks, configurations).await;
-    let InUse { installation, settings } = in_use(user, configurations, &installed.flags).await?;
-    let gatherer = Gatherer {
-        client: &client,
-        fetcher: &fetcher,
-        settings: &settings,
-        target,
-        namespace: examination.namespace.as_deref().unwrap_or(&namespace),
-        version,
-        webhooks,
-        webhook_flags: installed.flags,
-        container_credentials: container_credentials(user, installed.container_credentials)?,
-        config_map_in: installation.config_map_in.as_deref(),
-        tls_secret: &installation.tls_secret,
-        at: now.as_second(),
-    };
-    Ok((gatherer.gather().await?, settings))
+    let namespace = summary.namespace.as_deref();
+    Ok(evidence::survey(&gatherer, &sources, namespace, summary.deep).await?)
+}
+
+/// A cluster, and what is known of the webhook in it.
+struct Asking {
+    client: kube::Client,
+    fetcher: Fetcher,
+    /// That of the kubeconfig.
+    namespace: String,
+    now: Timestamp,
+    version: Fact<Value>,
+    webhooks: Fact<Value>,
+    installed: Installed,
+}
+
+impl Asking {
+    async fn open(
+        examination: &Examination,
+        cluster: &UserCluster,
+        ca_file: Option<&Path>,
+    ) -> anyhow::Result<Self> {
+        let (client, namespace) = cluster::user_client(cluster).await?;
+        // Certificates are checked against the clock of those who verify them.
+        let clock = ServerClock::new();
+        let client = clock.observed(client);
+        let now = clock.ask(&client, CLOCK_TIMEOUT).await.unwrap_or_else(Timestamp::now);
+        let fetcher = match ca_file {
+            Some(path) => Fetcher::with_authorities(read(path)?.as_bytes())
+                .with_context(|| format!("failed to use --ca-file {}", path.display()))?,
+            None => Fetcher::public()?,
+        };
+        let version = evidence::version(&client).await;
+        let webhooks = if evidence::answers(&version) {
+            evidence::webhooks(&client).await
+        } else {
+            Fact::NotAsked
+        };
+        let configurations = &examination.configurations;
+        let installed = evidence::installed(&client, &webhooks, configurations).await;
+        Ok(Self { client, fetcher, namespace, now, version, webhooks, installed })
+    }
+
+    async fn in_use(&self, examination: &Examination) -> anyhow::Result<InUse> {
+        let (user, configurations) = (&examination.installation, &examination.configurations);
+        in_use(user, configurations, &self.installed.flags).await
+    }
+
+    fn gatherer<'a>(
+        &'a self,
+        examination: &'a Examination,
+        installation: &'a Installation,
+        settings: &'a WebhookSettings,
+    ) -> anyhow::Result<Gatherer<'a>> {
+        let listed = self.installed.container_credentials.clone();
+        Ok(Gatherer {
+            client: &self.client,
+            fetcher: &self.fetcher,
+            settings,
+            namespace: examination.namespace.as_deref().unwrap_or(&self.namespace),
+            version: self.version.clone(),
+            webhooks: self.webhooks.clone(),
+            webhook_flags: self.installed.flags.clone(),
+            container_credentials: container_credentials(&examination.installation, listed)?,
+            config_map_in: installation.config_map_in.as_deref(),
+            tls_secret: &installation.tls_secret,
+            at: self.now.as_second(),
+            documents: Documents::default(),
+        })
+    }
 }
 
 async fn from_folder(
@@ -208,7 +288,7 @@ fn read(path: &Path) -> anyhow::Result<String> {
     Ok(input::read_text(path, LONGEST)?)
 }
 
-fn print(report: &Report, format: ReportFormat) -> anyhow::Result<()> {
+fn print(report: &(impl Display + Serialize), format: ReportFormat) -> anyhow::Result<()> {
     match format {
         ReportFormat::Text => output::out().lines(report),
         ReportFormat::Json => output::out().json(report),

@@ -11,6 +11,7 @@ use text::Line;
 use super::pod::written;
 use super::registration::{Registration, text_labels};
 use super::state::{Judgement, PodState, WouldGet, judge};
+use super::webhook::Selection;
 use super::{Fact, WebhookSettings, annotations, config_map_entries};
 use injection::identity::{
     self, ConfigMapIdentities, ContainerCredentialsKeys, Key, Lookup, ServiceAccount,
@@ -164,18 +165,10 @@ impl<'a> Auditor<'a> {
         }
     }
 
-    fn judge(&self, pod: &Value, namespace: &str, name: &str) -> Option<Judgement> {
+    pub(super) fn judge(&self, pod: &Value, namespace: &str, name: &str) -> Option<Judgement> {
         let account = self.accounts.get(&(namespace.to_owned(), name.to_owned()));
-        let key = Key { namespace, name };
-        let lookup = Lookup {
-            container_credentials: self
-                .container_credentials
-                .as_ref()
-                .is_some_and(|it| it.contains(key)),
-            service_account: observed(account.map(|it| &it.read)),
-            config_map_entry: observed(self.entries.as_ref().and_then(|entries| entries.get(key))),
-        };
-        let selection = self.registration.selection(namespace, self.namespaces.get(namespace), pod);
+        let lookup = self.lookup(namespace, name);
+        let selection = self.selection(namespace, pod);
         let now = WouldGet {
             lookup: &lookup,
             policy: &self.settings.policy,
@@ -183,6 +176,30 @@ impl<'a> Auditor<'a> {
             selection: &selection,
         };
         judge(pod, namespace, &now)
+    }
+
+    /// What the sources say of a `ServiceAccount`.
+    pub(super) fn lookup(&self, namespace: &str, name: &str) -> Lookup {
+        let key = Key { namespace, name };
+        let account = self.accounts.get(&(namespace.to_owned(), name.to_owned()));
+        let container_credentials = self.container_credentials.as_ref();
+        Lookup {
+            container_credentials: container_credentials.is_some_and(|it| it.contains(key)),
+            service_account: observed(account.map(|it| &it.read)),
+            config_map_entry: observed(self.entries.as_ref().and_then(|entries| entries.get(key))),
+        }
+    }
+
+    pub(super) fn registration(&self) -> &Registration {
+        &self.registration
+    }
+
+    pub(super) fn selection(&self, namespace: &str, pod: &Value) -> Selection {
+        self.registration.selection(namespace, self.namespaces.get(namespace), pod)
+    }
+
+    pub(super) fn namespace_selection(&self, namespace: &str) -> Selection {
+        self.registration.namespace_selection(namespace, self.namespaces.get(namespace))
     }
 
     /// What came of it.

@@ -36,6 +36,9 @@ pub struct Check {
     /// Checks that depend on it are skipped.
     #[serde(skip)]
     blocks: bool,
+    /// It could not be looked at, and should have been.
+    #[serde(skip)]
+    unknown: bool,
 }
 
 /// The result of a check, or of a report.
@@ -97,22 +100,38 @@ impl Checks {
         look: impl FnOnce() -> Finding,
     ) {
         let broken = self.done.iter().find(|done| done.blocks && needs.contains(&done.id));
-        let skipped =
-            |seen, blocks| Check { id, status: Status::Skipped, seen, next: None, blocks };
+        let skipped = |seen, blocks, unknown| Check {
+            id,
+            status: Status::Skipped,
+            seen,
+            next: None,
+            blocks,
+            unknown,
+        };
         let check = match broken {
-            Some(broken) => skipped(format!("needs the {} check to pass", broken.id), true),
+            Some(broken) => skipped(format!("needs the {} check to pass", broken.id), true, false),
             None => match look() {
-                Finding::Pass(seen) => {
-                    Check { id, status: Status::Pass, seen, next: None, blocks: false }
-                }
-                Finding::Fail { seen, next } => {
-                    Check { id, status: Status::Fail, seen, next: Some(next), blocks: true }
-                }
+                Finding::Pass(seen) => Check {
+                    id,
+                    status: Status::Pass,
+                    seen,
+                    next: None,
+                    blocks: false,
+                    unknown: false,
+                },
+                Finding::Fail { seen, next } => Check {
+                    id,
+                    status: Status::Fail,
+                    seen,
+                    next: Some(next),
+                    blocks: true,
+                    unknown: false,
+                },
                 Finding::Unknown(why) => {
                     self.unknown = true;
-                    skipped(why, false)
+                    skipped(why, false, true)
                 }
-                Finding::Nothing(why) => skipped(why, false),
+                Finding::Nothing(why) => skipped(why, false, false),
             },
         };
         self.done.push(check);
@@ -129,8 +148,24 @@ impl Checks {
     }
 }
 
+impl Check {
+    /// Whether it failed, or could not be looked at.
+    pub(super) fn is_worth_a_word(&self) -> bool {
+        self.status == Status::Fail || self.unknown
+    }
+}
+
 impl Status {
-    fn word(self) -> &'static str {
+    /// The worse, the higher.
+    pub(super) fn rank(self) -> u8 {
+        match self {
+            Self::Pass | Self::Skipped => 0,
+            Self::Unknown => 1,
+            Self::Fail => 2,
+        }
+    }
+
+    pub(super) fn word(self) -> &'static str {
         match self {
             Self::Pass => "pass",
             Self::Fail => "FAIL",

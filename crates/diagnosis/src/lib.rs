@@ -21,6 +21,7 @@ mod registration;
 pub mod saved;
 mod selector;
 mod state;
+mod survey;
 mod webhook;
 mod workload;
 
@@ -37,6 +38,7 @@ pub use redact::{Redacted, bounded, certificates, redacted_pod};
 pub use registration::{Registration, has_labels};
 pub use selector::{LabelSelector, SelectorError};
 pub use state::{Judgement, PodState, WouldGet, judge};
+pub use survey::{Survey, SurveyedAccount, Surveyor};
 pub use webhook::{Address, Entry, Selection, entries};
 pub use workload::{CHECKED_FLAGS, CommandLine, WebhookFlags, command_line, config_map_behind};
 

@@ -77,6 +77,32 @@ impl Registration {
             .collect()
     }
 
+    /// The labels of pods that the selectors name.
+    pub(super) fn pod_labels(&self) -> BTreeSet<&str> {
+        self.entries.iter().filter_map(|it| it.pod.as_ref()).flat_map(LabelSelector::keys).collect()
+    }
+
+    /// Whether some pod of a namespace may be one that the webhook is called for.
+    pub(super) fn namespace_selection(
+        &self,
+        namespace: &str,
+        labels: Option<&BTreeMap<String, String>>,
+    ) -> Selection {
+        let (mut unknown, mut kept_out) = (None, None);
+        for entry in &self.entries {
+            match entry.namespace_selection(namespace, labels) {
+                Selection::Selected => return Selection::Selected,
+                Selection::Unknown(why) => unknown = unknown.or(Some(why)),
+                Selection::KeptOut(why) => kept_out = kept_out.or(Some(why)),
+            }
+        }
+        match (unknown, kept_out) {
+            (Some(why), _) => Selection::Unknown(why),
+            (None, Some(why)) => Selection::KeptOut(why),
+            (None, None) => Selection::Selected,
+        }
+    }
+
     /// Whether a pod of a namespace is one that the webhook is called for; `labels` are
     /// the namespace's, where they are known.
     #[must_use]
@@ -129,6 +155,34 @@ impl Selectors {
         Self { name: entry.to_string(), namespace, pod, has_conditions }
     }
 
+    fn namespace_selection(
+        &self,
+        namespace: &str,
+        labels: Option<&BTreeMap<String, String>>,
+    ) -> Selection {
+        let name = &self.name;
+        let Some(selector) = &self.namespace else {
+            let why = format!("the namespaceSelector of {name} can't be evaluated here");
+            return Selection::Unknown(why);
+        };
+        let by_name: BTreeMap<_, _> = [(NAME_LABEL.to_owned(), namespace.to_owned())].into();
+        let labels = match labels {
+            Some(labels) => labels,
+            None if selector.keys().all(|key| key == NAME_LABEL) => &by_name,
+            None => {
+                return Selection::Unknown(format!(
+                    "the labels of namespace {namespace} are not known"
+                ));
+            }
+        };
+        match selector.mismatch(labels) {
+            Some(why) => {
+                Selection::KeptOut(format!("namespaceSelector of {name} excludes it: {why}"))
+            }
+            None => Selection::Selected,
+        }
+    }
+
     fn selection(
         &self,
         namespace: &str,
@@ -136,29 +190,12 @@ impl Selectors {
         pod: &BTreeMap<String, String>,
     ) -> Selection {
         let name = &self.name;
-        let by_name: BTreeMap<_, _> = [(NAME_LABEL.to_owned(), namespace.to_owned())].into();
-        let mut unknown = None;
         let not_read = |what: &str| Some(format!("the {what} of {name} can't be evaluated here"));
-        match &self.namespace {
-            None => unknown = not_read("namespaceSelector"),
-            Some(selector) => {
-                let labels = match labels {
-                    Some(labels) => Some(labels),
-                    None if selector.keys().all(|key| key == NAME_LABEL) => Some(&by_name),
-                    None => None,
-                };
-                match labels.map(|labels| selector.mismatch(labels)) {
-                    Some(Some(why)) => {
-                        return Selection::KeptOut(format!("namespaceSelector of {name}: {why}"));
-                    }
-                    Some(None) => {}
-                    None => {
-                        unknown =
-                            Some(format!("the labels of namespace {namespace} are not known"));
-                    }
-                }
-            }
-        }
+        let mut unknown = match self.namespace_selection(namespace, labels) {
+            Selection::Selected => None,
+            Selection::Unknown(why) => Some(why),
+            kept_out @ Selection::KeptOut(_) => return kept_out,
+        };
         match self.pod.as_ref().map(|selector| selector.mismatch(pod)) {
             Some(Some(why)) => {
                 return Selection::KeptOut(format!("objectSelector of {name}: {why}"));

@@ -130,7 +130,7 @@ codes! {
     BucketActionOnObjects "bucket-action-on-objects" Error "a bucket's action, such as `s3:ListBucket`, on `BUCKET/*`"
     ResourceArn "resource-arn" Error "a resource that is neither an ARN nor `*`"
     AnnotationKey "annotation-key" Error "a misspelled annotation of the webhook, such as `eks.amazon.com/role-arn`"
-    AnnotationMisplaced "annotation-misplaced" Error "the webhook's annotation on a Pod or pod template, instead of the ServiceAccount, which has none"
+    AnnotationMisplaced "annotation-misplaced" Error "the webhook's annotation on a Pod or pod template, instead of the ServiceAccount, which has none; or on the ServiceAccount, but not in its annotations"
     AnnotationUnread "annotation-unread" Warning "an annotation that looks like one for the webhook, which does not read it there or under this key"
     RoleArn "role-arn" Error "the value of the annotation is not the ARN of a role"
     RoleArnElsewhere "role-arn-elsewhere" Warning "the ARN of a role of another STS than AWS's, such as MinIO's or Ceph's"

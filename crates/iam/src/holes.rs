@@ -38,7 +38,10 @@ pub(super) fn find(source: &Source) -> Vec<Hole> {
             ('$', Some('{')) if source.get(index + 2) == Some('{') => {
                 closed(source, index + 1, '}')
             }
-            ('{', Some('{')) => closed(source, index, '}'),
+            ('{', Some('{')) => {
+                let end = closed(source, index, '}');
+                end.filter(|end| !placeholder::is_dynamic_reference(&source.text(index..*end)))
+            }
             ('{' | '<', Some('%')) => closed(source, index, '%'),
             ('{', Some('#')) => closed(source, index, '#'),
             ('$' | '%', Some('{')) => balanced(source, index + 1),
@@ -62,7 +65,10 @@ pub(super) fn find(source: &Source) -> Vec<Hole> {
 
 /// Whether it is written as Helm and Jinja do, which YAML takes for maps in maps.
 pub(super) fn has_double_braces(source: &Source) -> bool {
-    (1..source.len()).any(|i| source.get(i) == Some('{') && source.get(i - 1) == Some('{'))
+    let is_pair = |i: usize| source.get(i) == Some('{') && source.get(i + 1) == Some('{');
+    let is_template =
+        |i: usize| !placeholder::is_dynamic_reference(&source.text(i..(i + 10).min(source.len())));
+    (0..source.len()).any(|i| is_pair(i) && is_template(i))
 }
 
 /// The text with a character for each value and spaces for each directive.

@@ -1,5 +1,5 @@
 //! What somebody was to fill in: `${account}`, `{{ .Values.role }}`, `%s`, `<account>`,
-//! `[ACCOUNT_ID]`, `YOUR_BUCKET`.
+//! `[ACCOUNT_ID]`, `{account}`, `YOUR_BUCKET`.
 
 use std::ops::Range;
 
@@ -10,7 +10,7 @@ use super::place::Position;
 type Bracket = (&'static str, &'static str, fn(&str) -> bool);
 
 /// The longer beginnings first.
-const BRACKETS: [Bracket; 12] = [
+const BRACKETS: [Bracket; 13] = [
     ("${{", "}}", is_anything),
     ("{{", "}}", is_anything),
     ("{%", "%}", is_anything),
@@ -20,6 +20,7 @@ const BRACKETS: [Bracket; 12] = [
     ("${", "}", is_variable),
     ("$(", ")", is_name),
     ("((", "))", is_name),
+    ("<<", ">>", is_name),
     ("{", "}", is_identifier),
     ("[", "]", is_name),
     ("<", ">", is_name),
@@ -40,9 +41,11 @@ pub(super) fn parts(text: &str) -> Vec<Range<usize>> {
         let length = match c {
             '$' | '{' | '<' | '%' | '#' | '[' | '(' => {
                 let end = closing.of(text, index);
-                end.or_else(|| shell_variable(rest)).or_else(|| verb(rest, after))
+                end.or_else(|| shell_variable(rest))
+                    .or_else(|| marked(rest, "%%"))
+                    .or_else(|| verb(rest, after))
             }
-            '@' | '_' => marked(rest, "@").or_else(|| marked(rest, "__")),
+            '@' | '_' => ["@@", "@", "__"].iter().find_map(|mark| marked(rest, mark)),
             _ => None,
         };
         let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
@@ -63,6 +66,11 @@ pub(super) fn parts(text: &str) -> Vec<Range<usize>> {
         }
     }
     found
+}
+
+/// `{{resolve:ssm:...}}`: not known here, and `CloudFormation`'s own to fill in.
+pub(super) fn is_dynamic_reference(part: &str) -> bool {
+    part.starts_with("{{resolve:")
 }
 
 /// The finding for one of them.
@@ -157,10 +165,10 @@ fn verb(text: &str, before: Option<char>) -> Option<usize> {
     (is_verb && !(is_word(before) && is_word(next))).then_some(1 + inside + verb.len_utf8())
 }
 
-/// `__ACCOUNT_ID__`, `@ACCOUNT_ID@`
+/// `__ACCOUNT_ID__`, `@ACCOUNT_ID@`, `@@ACCOUNT_ID@@`, `%%ACCOUNT_ID%%`
 fn marked(text: &str, mark: &str) -> Option<usize> {
     let inside = text.strip_prefix(mark)?;
-    let end = inside[..inside.floor_char_boundary(80)].find(mark).filter(|end| *end > 2)?;
+    let end = inside[..inside.floor_char_boundary(80)].find(mark).filter(|end| *end > 1)?;
     if inside[end + mark.len()..].starts_with(|c: char| c.is_ascii_alphanumeric()) {
         return None;
     }
@@ -194,6 +202,14 @@ pub(super) fn is_placeholder_word(word: &str) -> bool {
     is_word || (word.len() >= 8 && word.chars().all(|c| c == 'x'))
 }
 
+/// `OIDC_PROVIDER_ARN`, where something is wanted that never looks like that.
+pub(super) fn is_shouted_name(text: &str) -> bool {
+    let is_part = |part: &str| {
+        !part.is_empty() && part.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit())
+    };
+    text.starts_with(|c: char| c.is_ascii_uppercase()) && text.split(['_', '-']).all(is_part)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -218,7 +234,14 @@ mod tests {
             ("arn:aws:iam::$ACCOUNT:role/x", vec!["$ACCOUNT"]),
             ("id/[OIDC_ID]:sub", vec!["[OIDC_ID]"]),
             ("arn:aws:iam::ACCOUNT_ID:role/x", vec!["ACCOUNT_ID"]),
-            ("__ACCOUNT__", vec!["__ACCOUNT__"]),
+            ("__ACCOUNT__:__NS__", vec!["__ACCOUNT__", "__NS__"]),
+            ("@@ACCOUNT@@:@ACCOUNT@", vec!["@@ACCOUNT@@", "@ACCOUNT@"]),
+            ("%%ISSUER%%:sub", vec!["%%ISSUER%%"]),
+            ("$(ISSUER):sub", vec!["$(ISSUER)"]),
+            ("((issuer)):sub", vec!["((issuer))"]),
+            ("<<issuer>>:sub", vec!["<<issuer>>"]),
+            ("{issuer}:sub", vec!["{issuer}"]),
+            ("arn:aws:iam::{account-id}:role/x", vec!["{account-id}"]),
             ("{provider}:sub", vec!["{provider}"]),
             ("((provider-arn))", vec!["((provider-arn))"]),
             ("system:serviceaccount:$(NS):x", vec!["$(NS)"]),
@@ -239,8 +262,10 @@ mod tests {
             "a%20b%2Fc%dd",
             "system:serviceaccount:demo:app-[0-9]",
             "a < b > c",
-            "TEAM_A",
+            "{a,b}",
             "{\"a\": 1}",
+            "a (b)",
+            "TEAM_A",
             "f(x)",
             "",
         ] {

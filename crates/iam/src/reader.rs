@@ -432,8 +432,10 @@ impl Reader {
     /// Whether there is something left to fill in, which it then tells.
     fn placeholder(&mut self, text: &str, at: Position) -> bool {
         let found = if self.placeholders { placeholder::parts(text) } else { Vec::new() };
-        let Some(first) = found.into_iter().next() else { return false };
-        self.findings.push(placeholder::unfilled(&text[first], at));
-        true
+        let mut parts = found.iter().map(|part| &text[part.clone()]);
+        if let Some(part) = parts.find(|part| !placeholder::is_dynamic_reference(part)) {
+            self.findings.push(placeholder::unfilled(part, at));
+        }
+        !found.is_empty()
     }
 }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use granit_parser::{Event, Parser, ScalarStyle, Span};
 
+use super::intrinsic;
 use super::node::{Kind, Member, Node};
 use super::place::{Position, Source};
 
@@ -112,7 +113,9 @@ where
                             let key = self.node(event, span)?;
                             let (event, span) = self.owed()?;
                             let value = self.node(event, span)?;
-                            let (key_at, key_tag) = (key.at, key.tag.clone());
+                            let key_at = key.at;
+                            let function = intrinsic::function(&key);
+                            let key_tag = function.map(|(name, _)| name.to_owned());
                             let member = Member::new(key_text(key), key_at, value);
                             members.push(Member { key_tag, ..member });
                         }
@@ -145,6 +148,13 @@ fn size(node: &Node) -> usize {
 }
 
 fn key_text(key: Node) -> String {
+    // `? !Join [...]`, `? Fn::Sub: ...`: as text under `Fn::Sub` has it.
+    if intrinsic::function(&key).is_some()
+        && matches!(key.kind, Kind::List(_) | Kind::Map(_))
+        && let Kind::Text(text) | Kind::Open(text, _) = intrinsic::resolve(&key).kind
+    {
+        return text;
+    }
     match key.kind {
         Kind::Text(text) | Kind::Number(text) => text,
         Kind::Bool(value) => value.to_string(),

@@ -107,6 +107,7 @@ fn the_same_mistake_is_found_with_its_place_in_every_kind_of_file() {
         ("n.yaml", format!("{{{{- if .a }}}}\nb: |\n{}{{{{- end }}}}\n", trust("  ")), 7),
         ("o.json", TRUST.replace("\"Allow\"", "<EFFECT>"), 5),
         ("p.yaml", "trustStatements:\n- Effect: Allow\n  Action: sts:AssumeRoleWithWebIdentity\n  Principal: {Federated: 'arn:aws:iam::111122223333:oidc-provider/x.example.com'}\n  Condition: {StringEquals: {'x.example.com:sub': 'system:serviceaccount:a:*', 'x.example.com:aud': sts.amazonaws.com}}\n".to_owned(), 5),
+        ("terragrunt.hcl", "inputs = {\n  oidc_providers = { a = {\n    provider_arn = dependency.eks.outputs.arn\n    namespace_service_accounts = [\"a:*\"]\n  } }\n}\n".to_owned(), 4),
         ("q.tf", "module \"x\" {\n  source = \"terraform-aws-modules/iam/aws//modules/iam-role-for-service-accounts\"\n  oidc_providers = { a = {\n    provider_arn = var.arn\n    namespace_service_accounts = [\"a:*\"]\n  } }\n}\n".to_owned(), 5),
     ] {
         let found = lint_file(name, &text);

@@ -55,6 +55,7 @@ async fn names_exactly_the_broken_link() {
     without_rights(&scene).await;
     by_kubectl(&scene).await;
     running_pod(&scene).await;
+    summary(&scene).await;
 }
 
 /// Pods that a selector's labels find, and that are not the workload's: they lack the role, and rightly.
@@ -378,6 +379,32 @@ async fn running_pod(scene: &Scene) {
         said.report,
         said.errors
     );
+}
+
+/// All `ServiceAccount`s with a role, the worst first; what only a dry run or a token shows where it
+/// is asked for.
+async fn summary(scene: &Scene) {
+    let kubeconfig = format!("--kubeconfig={}", scene.control_plane.kubeconfig().display());
+    let authority = crate::support::Scratch::new().unwrap();
+    let authority_file = authority.write("ca.pem", scene.published.ca_pem()).unwrap();
+    let authority_file = format!("--ca-file={}", authority_file.display());
+    let namespace = scene.namespace.name();
+    for scope in [&["-n", namespace][..], &["-A"], &["-n", namespace, "--deep"]] {
+        let args = [&["doctor", "-o", "json", &kubeconfig, &authority_file], scope].concat();
+        let said = tokio::task::spawn_blocking(program(&args)).await.unwrap();
+        let accounts = said.report["serviceAccounts"].as_array().into_iter().flatten();
+        let accounts: Vec<_> = accounts.filter(|it| it["namespace"] == namespace).collect();
+        let of = |name: &str| accounts.iter().position(|it| it["name"] == name);
+        let text = format!("{scope:?}: {:#}\n{}", said.report, said.errors);
+        assert_eq!((said.exit, of("plain")), (1, None), "without a role; {text}");
+        let checks = |name: &str| &accounts[of(name).unwrap()]["checks"];
+        assert_eq!(checks("late")[0]["id"], "running-pod", "{text}");
+        assert_eq!(checks("china")[0]["id"], "partition", "{text}");
+        assert_eq!(accounts[of("app").unwrap()]["pods"]["no-usable-identity"], 1, "{text}");
+        let results: Vec<_> = accounts.iter().map(|it| it["result"].as_str().unwrap()).collect();
+        let fails = results.iter().take_while(|it| **it == "fail").count();
+        assert!(results[fails..].iter().all(|it| *it != "fail"), "{text}");
+    }
 }
 
 /// Annotates, and waits until the webhook has seen it.

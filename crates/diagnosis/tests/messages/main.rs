@@ -19,7 +19,9 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::{env, fs};
 
-use diagnosis::{Auditor, Fact, Redacted, Sources, Status, WebhookSettings, diagnose};
+use diagnosis::{
+    Auditor, Fact, Facts, Redacted, Sources, Status, Surveyor, WebhookSettings, diagnose,
+};
 use serde_json::json;
 
 use cases::CASES;
@@ -79,6 +81,48 @@ fn audit_says_what_stands_in_the_file() {
         auditor.pod(&pod);
     }
     golden("audit.txt", auditor.finish().to_string().trim_end());
+}
+
+#[test]
+fn a_summary_says_what_stands_in_the_file() {
+    let settings = WebhookSettings::default();
+    let facts = scene::facts();
+    let mut configuration = scene::configuration();
+    configuration["webhooks"][0]["namespaceSelector"] =
+        json!({"matchExpressions": [{"key": "aws", "operator": "NotIn", "values": ["no"]}]});
+    let webhooks = Fact::Known(json!({"items": [configuration]}));
+    let sources = Sources { webhooks: webhooks.clone(), ..Sources::default() };
+    let mut surveyor = Surveyor::new(&sources, &settings);
+    for (name, labels) in [("demo", json!({})), ("kept-out", json!({"aws": "no"}))] {
+        surveyor.auditor().namespace(&json!({"metadata": {"name": name, "labels": labels}}));
+    }
+    let role = "eks.amazonaws.com/role-arn";
+    for (namespace, name, annotations) in [
+        ("demo", "app", json!({role: scene::ROLE})),
+        ("demo", "idle", json!({role: scene::ROLE})),
+        ("demo", "bare", json!({role: scene::ROLE})),
+        ("demo", "typo", json!({"eks.amazon.com/role-arn": scene::ROLE})),
+        ("demo", "none", json!({})),
+        ("kept-out", "app", json!({role: scene::ROLE})),
+        ("unseen", "app", json!({role: scene::ROLE})),
+    ] {
+        let metadata = json!({"namespace": namespace, "name": name, "annotations": annotations});
+        surveyor.account(&json!({"metadata": metadata}));
+    }
+    surveyor.pod(&scene::pod("good"));
+    let mut bare = scene::bare_pod();
+    bare["spec"]["serviceAccountName"] = "bare".into();
+    surveyor.pod(&bare);
+    surveyor.pod(&bare);
+    let subjects = surveyor.subjects(facts.subject.at);
+    let accounts = subjects
+        .into_iter()
+        .map(|subject| surveyor.judge(Facts { subject, ..Facts::default() }, false, scene::CRYPTO));
+    let accounts = accounts.collect();
+    let facts = Facts { webhooks, webhook_flags: Fact::Unknown("REASON".into()), ..facts };
+    let survey = surveyor.finish(facts, accounts, scene::CRYPTO);
+    assert_eq!(survey.result, Status::Fail);
+    golden("summary.txt", survey.to_string().trim_end());
 }
 
 #[expect(clippy::disallowed_methods, reason = "the files are beside this test")]

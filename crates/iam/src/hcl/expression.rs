@@ -154,7 +154,10 @@ impl<'a> Reader<'a> {
             }
             ("merge", maps) if !call.args.expand_final() => self.merged(maps),
             ("join", [between, parts]) => self.joined(of, between, parts),
-            ("format", [Expression::String(format), ..]) => formatted(format.value()),
+            ("format", [Expression::String(format), values @ ..]) => {
+                let values: Vec<&str> = values.iter().map(|value| self.written(*value)).collect();
+                formatted(format.value(), &values)
+            }
             _ => self.unknown(of),
         };
         self.node(of, kind)
@@ -224,11 +227,13 @@ fn spliced(node: Node) -> Vec<Node> {
     }
 }
 
-/// `format("arn:aws:s3:::%s/*", ...)`: what is put in is not known.
-fn formatted(format: &str) -> Kind {
+/// `format("arn:aws:s3:::%s/*", ...)`: what is put in is not known, and stands there as it
+/// would in a template.
+fn formatted(format: &str, values: &[&str]) -> Kind {
     let mut text = String::new();
     let mut unknown: Unknown = Vec::new();
     let mut rest = format;
+    let mut values = values.iter().copied();
     while let Some((before, after)) = rest.split_once('%') {
         text.push_str(before);
         if let Some(behind) = after.strip_prefix('%') {
@@ -238,8 +243,10 @@ fn formatted(format: &str) -> Kind {
         }
         let start = text.len();
         let end = after.find(|c: char| c.is_ascii_alphabetic()).map_or(after.len(), |end| end + 1);
-        text.push('%');
-        text.push_str(&after[..end]);
+        match values.next().filter(|_| after[..end].len() == 1) {
+            Some(value) => text.extend(["${", value, "}"]),
+            None => text.extend(["%", &after[..end]]),
+        }
         unknown.push(start..text.len());
         rest = &after[end..];
     }

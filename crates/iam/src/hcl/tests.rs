@@ -93,7 +93,7 @@ fn functions_that_only_change_the_form_are_known() {
         ("join(\":\", [\"a\", \"b\"])", "text a:b"),
         ("join(\":\", [\"a\", var.b])", "open a:${var.b} [2..10]"),
         ("join(\":\", var.b)", "unknown join(\":\", var.b)"),
-        ("format(\"a:%s:100%%\", var.b)", "open a:%s:100% [2..4]"),
+        ("format(\"a:%s:100%%\", var.b)", "open a:${var.b}:100% [2..10]"),
         ("var.a ? \"b\" : \"c\"", "one of 2"),
         ("var.a ? \"b\" : null", "one of 1"),
         ("[for s in var.s : \"x:${s}\"]", "list 1"),

@@ -61,7 +61,14 @@ impl Checker {
         let own = if is_document { self.mended(&member.key, &member.value) } else { None };
         self.in_document |= is_document;
         let fix = own.as_deref().or(fix);
-        if member.key == "Condition" && member.value.is_map() {
+        if member.key == "Condition"
+            && self.in_document
+            && let Some(("Sub" | "Join", argument)) = function(&member.value)
+        {
+            self.report(argument.at, fix);
+            member.value.kind = Kind::Unknown(NAMELESS.to_owned());
+            member.value.tag = None;
+        } else if member.key == "Condition" && member.value.is_map() {
             self.conditions(&mut member.value, fix);
         } else {
             self.node(&mut member.value, fix);
@@ -136,18 +143,37 @@ fn value(node: &Node) -> Option<Value> {
         // IAM's own variables.
         Kind::Text(text) => Value::String(text.replace("${", "${!")),
         Kind::List(items) => Value::Array(items.iter().map(value).collect::<Option<_>>()?),
-        Kind::Map(members) => Value::Object(
-            members
-                .iter()
-                .map(|member| Some((member.key.clone(), operand(&member.value)?)))
-                .collect::<Option<_>>()?,
-        ),
+        Kind::Map(members) => object(members, value)?,
         Kind::Open(..) | Kind::Unknown(_) | Kind::Either(_) => return None,
     })
 }
 
+/// A key that is no text is none that could be written.
+fn object(members: &[Member], value: impl Fn(&Node) -> Option<Value>) -> Option<Value> {
+    let member = |member: &Member| {
+        let is_written =
+            !member.key.is_empty() && !member.adds_more() && !member.key.contains(NAMELESS);
+        let value = match member.key.as_str() {
+            "Condition" => operand(&member.value, |node| object(literal(node)?, operator)),
+            _ => value(&member.value),
+        };
+        is_written.then_some((member.key.clone(), value?))
+    };
+    Some(Value::Object(members.iter().map(member).collect::<Option<_>>()?))
+}
+
+/// What an operator holds.
+fn operator(node: &Node) -> Option<Value> {
+    operand(node, |node| object(literal(node)?, value))
+}
+
+/// The members of an object that is no function.
+fn literal(node: &Node) -> Option<&[Member]> {
+    (node.is_map() && function(node).is_none()).then(|| node.members())
+}
+
 /// `Fn::Sub: "KEY: VALUE"`, where an object was meant, is one; so is JSON in its text.
-fn operand(node: &Node) -> Option<Value> {
+fn operand(node: &Node, otherwise: impl Fn(&Node) -> Option<Value>) -> Option<Value> {
     let text = || match function(node) {
         Some(("Sub", argument)) => argument.text(),
         _ => None,
@@ -159,7 +185,7 @@ fn operand(node: &Node) -> Option<Value> {
         let members = [(key.trim().to_owned(), Value::String(text.trim().to_owned()))];
         return Some(Value::Object(members.into_iter().collect()));
     }
-    value(node)
+    otherwise(node)
 }
 
 /// What a function gives, as text under `Fn::Sub` has it.
@@ -191,8 +217,14 @@ mod tests {
 
     /// How often a condition's key in a template is reported.
     fn reports(key: &str) -> usize {
+        reports_of(&format!(
+            "Condition:\n            StringEquals:\n              {key}: system:serviceaccount:demo:app"
+        ))
+    }
+
+    fn reports_of(condition: &str) -> usize {
         let text = format!(
-            "Parameters: {{oidc: {{Type: String}}}}\nResources:\n  R:\n    Type: AWS::IAM::Role\n    Properties:\n      AssumeRolePolicyDocument:\n        Version: '2012-10-17'\n        Statement:\n        - Effect: Allow\n          Principal: {{Federated: !Ref oidc}}\n          Action: sts:AssumeRoleWithWebIdentity\n          Condition:\n            StringEquals:\n              {key}: system:serviceaccount:demo:app\n"
+            "Parameters: {{oidc: {{Type: String}}}}\nResources:\n  R:\n    Type: AWS::IAM::Role\n    Properties:\n      AssumeRolePolicyDocument:\n        Version: '2012-10-17'\n        Statement:\n        - Effect: Allow\n          Principal: {{Federated: !Ref oidc}}\n          Action: sts:AssumeRoleWithWebIdentity\n          {condition}\n"
         );
         lint_file("x.yaml", &text).iter().filter(|it| it.code == Code::KeyNotSubstituted).count()
     }
@@ -204,11 +236,13 @@ mod tests {
             "'x/${AWS::Region}:sub'",
             "!Sub '${oidc}:sub'",
             "!Join ['', [!Ref oidc, ':sub']]",
+            "? {Fn::Sub: '${oidc}:sub'}\n              ",
             "Fn::Sub",
             "Fn::Join",
         ] {
             assert_eq!(reports(key), 1, "{key}");
         }
+        assert_eq!(reports_of("Condition: !Sub '{\"StringEquals\": {\"${oidc}:sub\": \"x\"}}'"), 1);
         for key in [
             "x.example.com:sub",
             "'aws:RequestTag/${aws:PrincipalTag/team}'",

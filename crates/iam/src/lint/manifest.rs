@@ -75,6 +75,7 @@ impl Manifests {
         let mut is_ours = false;
         if node.get("kind").and_then(Node::text) == Some("ServiceAccount") {
             self.service_account(node);
+            found.extend(self.beside_annotations(node));
             if let Some(annotations) = annotations(node) {
                 found.extend(self.on_service_account(&annotations));
             }
@@ -139,6 +140,37 @@ impl Manifests {
             self.with_role.insert(account.clone());
         }
         self.accounts.insert(account);
+    }
+
+    /// The webhook's annotations where the API server takes them for something else.
+    fn beside_annotations(&self, node: &Node) -> Vec<Finding> {
+        let metadata = node.get("metadata");
+        let labels = metadata.and_then(|it| it.get("labels"));
+        let list = metadata.and_then(|it| it.get("annotations")).map_or(&[][..], Node::items);
+        let members = [Some(node), metadata, labels].into_iter().flatten().chain(list);
+        let members = members.flat_map(Node::members);
+        let places = members.map(|it| (it.key.as_str(), it.value.text(), it.key_at));
+        // `KEY:VALUE`, without the space behind the colon.
+        let text = metadata.and_then(|it| it.get("annotations")).and_then(|it| {
+            let (key, value) = it.text()?.split_once(':')?;
+            Some((key, Some(value), it.at))
+        });
+        let key = format!("{}/{ROLE_ARN}", self.prefix);
+        let is_role = |place: &(&str, Option<&str>, Position)| place.0.trim() == key;
+        let misplaced = |(_, value, at): (&str, Option<&str>, Position)| {
+            let message = format!(
+                "the webhook reads {key} in metadata.annotations alone, a map of text to text"
+            );
+            let finding = Finding::new(Code::AnnotationMisplaced, at, message);
+            match value {
+                Some(value) => finding.fixed(format!(
+                    "metadata:\n  annotations:\n    {key}: {}",
+                    quoted(value.trim())
+                )),
+                None => finding,
+            }
+        };
+        places.chain(text).filter(is_role).map(misplaced).collect()
     }
 
     fn on_service_account(&mut self, annotations: &Node) -> Vec<Finding> {

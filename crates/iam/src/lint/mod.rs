@@ -160,6 +160,9 @@ impl Linter {
 
     /// A configuration of Terraform: resources and modules by their kind.
     fn terraform(&mut self, source: &Source, root: &Node) {
+        if let Some(module) = module::of_terragrunt(root) {
+            self.inputs(&module);
+        }
         for section in root.members() {
             for node in section.value.each() {
                 match section.key.as_str() {
@@ -190,12 +193,16 @@ impl Linter {
     fn module(&mut self, source: &Source, body: &Node) {
         for body in body.each() {
             if module::is_known(body) {
-                let found = module::findings(body);
-                self.found_something |= !found.is_empty() || body.get("oidc_providers").is_some();
-                self.findings.extend(found);
+                self.inputs(body);
             }
             self.walk(source, body);
         }
+    }
+
+    fn inputs(&mut self, module: &Node) {
+        let found = module::findings(module);
+        self.found_something |= !found.is_empty() || module.get("oidc_providers").is_some();
+        self.findings.extend(found);
     }
 
     /// Looks for policies and what belongs to them, wherever they stand.

@@ -1,10 +1,11 @@
 //! Modules of terraform-aws-modules/iam, which build a trust policy from their inputs.
 //! <https://registry.terraform.io/modules/terraform-aws-modules/iam/aws/latest>
 
-use super::trust;
+use super::{audience, subject, trust};
 use crate::finding::{Code, Finding};
 use crate::glob::is_glob;
 use crate::node::{Kind, Node};
+use crate::partition::AUDIENCE;
 use crate::place::Position;
 use crate::placeholder;
 use crate::policy::Text;
@@ -17,12 +18,27 @@ const SUBJECTS: [(&str, bool); 4] = [
     ("oidc_subjects", false),
     ("oidc_wildcard_subjects", true),
 ];
+/// The inputs that hold audiences.
+const AUDIENCES: [&str; 2] = ["oidc_fully_qualified_audiences", "oidc_audiences"];
 /// The inputs that name the operator of both conditions: of versions 5 and 6.
 const TESTS: [&str; 2] = ["assume_role_condition_test", "trust_condition_test"];
 
 /// Whether a block `module` is one of them.
 pub(super) fn is_known(module: &Node) -> bool {
     source(module).is_some_and(|source| source.contains("terraform-aws-modules/"))
+}
+
+/// The `inputs` of Terragrunt, for the module that its block `terraform` names, if it does.
+pub(super) fn of_terragrunt(root: &Node) -> Option<Node> {
+    let mut module = root.get("inputs").filter(|inputs| inputs.is_map())?.clone();
+    let source = root.get("terraform").and_then(|block| {
+        block.each().into_iter().find_map(|it| it.members().iter().find(|it| it.key == "source"))
+    });
+    if let (Kind::Map(members), Some(source)) = (&mut module.kind, source) {
+        members.retain(|member| member.key != "source");
+        members.push(source.clone());
+    }
+    Some(module)
 }
 
 fn source(module: &Node) -> Option<&str> {
@@ -53,7 +69,15 @@ pub(super) fn findings(module: &Node) -> Vec<Finding> {
             }
             if text.is_known() && !text.value.contains(':') {
                 found.push(malformed(&text, "system:serviceaccount:NAMESPACE:NAME", None));
+            } else {
+                found.extend(subject::malformed(&text));
             }
+        }
+    }
+    let audiences = AUDIENCES.iter().filter_map(|input| module.get(input)).flat_map(Node::each);
+    for text in audiences.filter_map(text).filter(Text::is_known) {
+        if let Some((code, message)) = audience::slip(text.as_str()) {
+            found.push(Finding::new(code, text.at, message).fixed(quoted(AUDIENCE)));
         }
     }
     found
@@ -97,7 +121,8 @@ fn of_provider(module: &Node, provider: &Node) -> Vec<Finding> {
 
 /// Version 5 has another name for the module too.
 fn is_version_5(module: &Node) -> bool {
-    source(module).is_some_and(|source| source.ends_with("-eks"))
+    let is_named = |source: &str| source.split('?').next().is_some_and(|it| it.ends_with("-eks"));
+    source(module).is_some_and(is_named)
         || module.get("version").and_then(Node::text).is_some_and(|version| {
             version.trim_start_matches(['~', '>', '=', ' ', 'v']).starts_with('5')
         })

@@ -111,7 +111,8 @@ pub(super) fn thumbprint_text(text: &str, at: Position) -> Option<Finding> {
         return None;
     }
     if let Some(part) = placeholder::parts(text).into_iter().next() {
-        return Some(placeholder::unfilled(&text[part], at));
+        let part = &text[part];
+        return (!placeholder::is_dynamic_reference(part)).then(|| placeholder::unfilled(part, at));
     }
     if text.contains("EXAMPLE") {
         return Some(placeholder::unfilled(text, at));

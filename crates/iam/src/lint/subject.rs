@@ -25,12 +25,21 @@ pub(super) fn check(is_like: bool, key: Key<'_>, value: &Text) -> Option<Finding
         let fix = quoted(&format!("{SUBJECT}NAMESPACE:*"));
         return Some(Finding::new(Code::SubjectTooWide, value.at, message).fixed(fix));
     }
+    malformed_at(key.provider, value, &squeezed(key, text))
+}
+
+/// What is wrong with a subject whose provider is not known, but for wildcards.
+pub(super) fn malformed(value: &Text) -> Option<Finding> {
+    malformed_at("", value, value.as_str())
+}
+
+fn malformed_at(provider: &str, value: &Text, squeezed: &str) -> Option<Finding> {
+    let text = value.as_str();
     let is_open = !value.is_known() || text.contains("${");
     let lower = text.trim().to_ascii_lowercase();
-    if is_open || !is_attempt(&lower, key.provider) {
+    if is_open || !is_attempt(&lower, provider) {
         return None;
     }
-    let squeezed = squeezed(key, text);
     let parts: Vec<&str> = squeezed.split(':').collect();
     let is_whole =
         squeezed.starts_with(SUBJECT) && (parts.len() == 4 || (is_glob(text) && parts.len() <= 4));
@@ -45,7 +54,7 @@ pub(super) fn check(is_like: bool, key: Key<'_>, value: &Text) -> Option<Finding
         shown(text)
     );
     let finding = Finding::new(Code::SubjectMalformed, value.at, message);
-    Some(match mended_subject(&squeezed) {
+    Some(match mended_subject(squeezed) {
         Some(mended) => finding.fixed(quoted(&mended)),
         None => finding,
     })
@@ -69,7 +78,7 @@ fn is_attempt(lower: &str, provider: &str) -> bool {
 fn is_name(part: &str) -> bool {
     !part.is_empty()
         && part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.*?".contains(c))
-        || part.contains(['[', '<', '$', '_']) && !part.contains(':')
+        || part.contains(['[', '<', '$']) && !part.contains(':')
 }
 
 fn mended_subject(text: &str) -> Option<String> {

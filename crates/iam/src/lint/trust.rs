@@ -5,6 +5,7 @@ use super::{claims, shown};
 use crate::finding::{Code, Finding};
 use crate::partition;
 use crate::place::Position;
+use crate::placeholder;
 use crate::policy::{Effect, Principals, Statement, Text, UNKNOWN};
 use crate::provider::{BUILT_IN, ProviderArn};
 use crate::write::{member, object, text as quoted};
@@ -116,6 +117,9 @@ fn not_an_arn(name: &Text) -> Option<Finding> {
     let value = name.as_str();
     if BUILT_IN.iter().any(|known| name.may_be(known)) || value.contains(":saml-provider/") {
         return None;
+    }
+    if placeholder::is_shouted_name(value) {
+        return Some(placeholder::unfilled(value, name.at));
     }
     let known = name.known();
     let beginning = known.split(UNKNOWN).next().unwrap_or_default();

@@ -290,3 +290,49 @@ fn names_what_is_wrong_with_providers() {
         assert_eq!(lint(&good), [], "{good}");
     }
 }
+
+#[test]
+fn an_annotation_of_the_webhook_is_read_among_the_annotations_alone() {
+    let key = "eks.amazonaws.com/role-arn";
+    for (bad, is_mended) in [
+        (
+            format!("kind: ServiceAccount\nmetadata: {{name: a, labels: {{{key}: {ARN:?}}}}}\n"),
+            true,
+        ),
+        (format!("kind: ServiceAccount\nmetadata: {{name: a, {key}: {ARN:?}}}\n"), true),
+        (format!("kind: ServiceAccount\nmetadata: {{name: a}}\n{key}: {ARN:?}\n"), true),
+        (
+            format!(
+                "kind: ServiceAccount\nmetadata: {{name: a, annotations: [{{{key}: {ARN:?}}}]}}\n"
+            ),
+            true,
+        ),
+        (
+            format!(
+                "kind: ServiceAccount\nmetadata:\n  name: a\n  annotations:\n    {key}:{ARN}\n"
+            ),
+            true,
+        ),
+        (
+            format!("kind: ServiceAccount\nmetadata: {{name: a, labels: {{{key}: !Ref x}}}}\n"),
+            false,
+        ),
+    ] {
+        let found = lint(&bad);
+        assert!(
+            matches!(&found[..], [it] if it.code == Code::AnnotationMisplaced),
+            "{bad}{found:?}"
+        );
+        let fix = found[0].fix.clone();
+        let wanted = format!("metadata:\n  annotations:\n    {key}: {ARN:?}");
+        assert_eq!(fix, is_mended.then_some(wanted), "{bad}");
+    }
+    for good in [
+        service_account(&format!("{key}: {ARN}")),
+        service_account("team: a:b"),
+        "kind: ServiceAccount\nmetadata: {name: a, labels: {eks.amazonaws.com/component: x}}\n"
+            .to_owned(),
+    ] {
+        assert_eq!(lint(&good), [], "{good}");
+    }
+}

@@ -10,6 +10,8 @@ fn finds_nothing_in_good_templates() {
         r#"{"Resources": {"Role": {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Federated": {"Fn::GetAtt": ["P", "Arn"]}}, "Action": "sts:AssumeRoleWithWebIdentity", "Condition": {"StringEquals": {"oidc.example.com:sub": {"Fn::Sub": "system:serviceaccount:a:${AWS::StackName}"}, "oidc.example.com:aud": "sts.amazonaws.com"}}}]}}}, "P": {"Type": "AWS::IAM::OIDCProvider", "Properties": {"Url": "https://oidc.example.com", "ClientIdList": ["sts.amazonaws.com"]}}}}"#,
         "Resources:\n  M:\n    Type: My::S3::Bucket::MODULE\nOutputs:\n  O:\n    Value: !Ref MBucket\n",
         "Resources:\n  P:\n    Type: AWS::IAM::Policy\n    Properties:\n      PolicyDocument:\n        Version: '2012-10-17'\n        Statement:\n          - Fn::If: [Some, {Effect: Allow, Action: 's3:ListAllMyBuckets', Resource: '*'}, {Ref: 'AWS::NoValue'}]\n          - !If [Some, {Effect: Allow, Action: 's3:ListAllMyBuckets', Resource: '*'}, !Ref 'AWS::NoValue']\n",
+        // A dynamic reference is CloudFormation's to fill in.
+        "Parameters:\n  Url: {Type: String, Default: '{{resolve:ssm:/oidc/url}}'}\nResources:\n  P:\n    Type: AWS::IAM::Policy\n    Properties:\n      PolicyDocument:\n        Version: '2012-10-17'\n        Statement:\n          - Effect: Allow\n            Action: s3:GetObject\n            Resource: ['arn:aws:s3:::{{resolve:ssm:/bucket}}/*', !Sub 'arn:${AWS::Partition}:s3:::{{resolve:ssm:/b}}/*']\n",
         // SAM makes resources that the template does not name.
         "Transform: AWS::Serverless-2016-10-31\nResources:\n  F:\n    Type: AWS::Serverless::Function\n    DependsOn: FRole\n",
     ] {

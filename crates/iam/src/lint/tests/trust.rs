@@ -214,3 +214,30 @@ fn mends_a_glob_with_all_values_of_its_key() {
     let fix = format!(r#""StringLike": {{"oidc.example.com/id/X:sub": {subjects}}}"#);
     assert_eq!(found.iter().map(|f| f.fix.as_deref()).collect::<Vec<_>>(), [Some(fix.as_str())]);
 }
+
+#[test]
+fn a_value_to_fill_in_is_no_mistake_however_it_is_marked() {
+    for (arn, name, part) in [
+        ("@@ARN@@", "@@ISSUER@@", "@@NS@@"),
+        ("__ARN__", "__ISSUER__", "__NS__"),
+        ("%%ARN%%", "%%ISSUER%%", "%%NS%%"),
+        ("$(ARN)", "$(ISSUER)", "$(x)"),
+        ("((arn))", "((issuer))", "((x))"),
+        ("<<arn>>", "<<issuer>>", "<<x>>"),
+        ("{arn}", "{issuer}", "{x}"),
+        ("OIDC_PROVIDER_ARN", "OIDC_PROVIDER", "NAMESPACE"),
+    ] {
+        let condition = format!(
+            r#"{{"StringEquals": {{"{name}:aud": "sts.amazonaws.com", "{name}:sub": "system:serviceaccount:{part}:{part}"}}}}"#
+        );
+        let principal = format!(r#"{{"Federated": "{arn}"}}"#);
+        let text = trust(&principal, r#""sts:AssumeRoleWithWebIdentity""#, &condition);
+        assert_eq!(codes(&text), ["placeholder"], "{text}");
+    }
+    for subject in ["my_namespace:app", "demo:App", "demo:my_app"] {
+        let condition = format!(
+            r#"{{"StringEquals": {{{AUD}, "{NAME}:sub": "system:serviceaccount:{subject}"}}}}"#
+        );
+        assert_eq!(codes(&conditional(&condition)), ["subject-malformed"], "{subject}");
+    }
+}
