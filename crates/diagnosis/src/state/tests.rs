@@ -312,3 +312,18 @@ fn compares_the_sts_endpoint() {
     // Nobody asks for one now: it keeps its own.
     is(&with("https://old.example.com"), &usual(), PodState::Fine, "");
 }
+
+#[test]
+fn takes_a_role_for_the_one_that_is_named_where_the_account_is_not_known() {
+    let named = |name| [("eks.amazonaws.com/role-arn", name)];
+    let pod = pod(vec![injected("arn:aws:iam::111122223333:role/team/now")], ours());
+    for (name, state) in [
+        ("team/now", PodState::Fine),
+        ("/team/now", PodState::Fine),
+        ("now", PodState::StaleRole),
+        ("arn:aws:iam::444455556666:role/team/now", PodState::StaleRole),
+    ] {
+        let setting = Setting { annotations: &named(name), written: None, ..usual() };
+        assert_eq!(judged(&pod, &setting).unwrap().state, state, "{name}");
+    }
+}
