@@ -23,6 +23,20 @@ pub fn account(partition: &str, id: &str) -> Result<Account, AccountError> {
     Account::new(partition, id)
 }
 
+/// The name that an EKS issuer has in its region, where this one ends as those of another
+/// partition do: `oidc.eks.cn-north-1.amazonaws.com/id/X`.
+pub(super) fn mended_eks_issuer(name: &str) -> Option<String> {
+    let (is_china, rest) = (of_eks_issuer(name)? == "aws-cn", name.strip_prefix("oidc.eks.")?);
+    let (region, rest) = rest.split_once('.')?;
+    let (host, path) = rest.split_once('/')?;
+    let wanted = match (host, is_china) {
+        ("amazonaws.com", true) => "amazonaws.com.cn",
+        ("amazonaws.com.cn", false) => "amazonaws.com",
+        _ => return None,
+    };
+    Some(format!("oidc.eks.{region}.{wanted}/{path}"))
+}
+
 /// The partition of an EKS issuer's region: `oidc.eks.REGION.amazonaws.com/id/X`.
 pub(super) fn of_eks_issuer(name: &str) -> Option<&'static str> {
     let region = name.strip_prefix("oidc.eks.").or_else(|| name.strip_prefix("oidc-eks."))?;

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 
 use super::claims::{Key, bare};
+use super::shown;
 use crate::condition::{Operator, Test, Truth};
 use crate::finding::{Code, Finding};
 use crate::policy::{Condition, Effect, Principals, Statement, Text};
@@ -31,7 +32,36 @@ struct OnClaim<'a> {
 
 pub(super) fn findings(statement: &Statement) -> Option<Finding> {
     let claims: Vec<OnClaim<'_>> = statement.conditions.iter().filter_map(OnClaim::read).collect();
-    issuers(statement, &claims).or_else(|| values(&claims)).or_else(|| unknown_issuers(statement))
+    issuers(statement, &claims)
+        .or_else(|| left_out(statement, &claims))
+        .or_else(|| values(&claims))
+        .or_else(|| unknown_issuers(statement))
+}
+
+/// A provider that is a principal, where all conditions are on tokens of another.
+fn left_out(statement: &Statement, claims: &[OnClaim<'_>]) -> Option<Finding> {
+    if statement.effect != Effect::Allow {
+        return None;
+    }
+    let principals = || statement.principals_of("Federated").map(|it| &it.name);
+    let names = || principals().filter_map(|it| Some((it, provider(it)?)));
+    let tested = claims.iter().find(|it| it.is_required)?;
+    // What the keys name is told elsewhere where it is none of them.
+    if principals().any(|it| !it.is_known()) || !names().any(|(_, name)| name == tested.provider) {
+        return None;
+    }
+    let (other, _) = names().find(|(_, name)| *name != tested.provider)?;
+    let message = format!(
+        "no token of this provider matches: the conditions are on tokens of {}, and all conditions of a statement have to hold; write a statement for each provider",
+        shown(tested.name)
+    );
+    Some(Finding::new(Code::ProviderMismatch, other.at, message))
+}
+
+/// The name in a provider's ARN, as it is compared.
+fn provider(arn: &Text) -> Option<String> {
+    let (_, name) = arn.value.trim().split_once(":oidc-provider/")?;
+    Some(bare(name).to_ascii_lowercase())
 }
 
 impl<'a> OnClaim<'a> {
@@ -54,11 +84,8 @@ impl<'a> OnClaim<'a> {
 fn issuers(statement: &Statement, claims: &[OnClaim<'_>]) -> Option<Finding> {
     let principals: Vec<&Text> = statement.principals_of("Federated").map(|p| &p.name).collect();
     let all_known = principals.iter().all(|name| name.is_known());
-    let principal_names: HashSet<String> = principals
-        .iter()
-        .filter_map(|name| name.value.trim().split_once(":oidc-provider/"))
-        .map(|(_, name)| bare(name).to_ascii_lowercase())
-        .collect();
+    let principal_names: HashSet<String> =
+        principals.iter().filter_map(|name| provider(name)).collect();
     // A key of a provider that is no principal has been reported with its corrected text.
     let counts = |it: &&OnClaim<'_>| {
         it.is_required

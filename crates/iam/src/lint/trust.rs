@@ -109,6 +109,14 @@ pub(super) fn federated(name: &Text) -> Vec<Finding> {
         );
         let fix = name.value.replacen(arn.partition, wanted, 1);
         found.push(Finding::new(Code::Partition, name.at, message).fixed(quoted(&fix)));
+    } else if let Some(wanted) = partition::mended_eks_issuer(arn.name) {
+        let message = "the issuers of EKS end with amazonaws.com.cn in China's regions, and there alone: no such provider exists";
+        let finding = Finding::new(Code::Partition, name.at, message);
+        found.push(if name.is_known() {
+            finding.fixed(quoted(&format!("{prefix}{wanted}")))
+        } else {
+            finding
+        });
     }
     found
 }

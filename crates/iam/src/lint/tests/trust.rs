@@ -241,3 +241,35 @@ fn a_value_to_fill_in_is_no_mistake_however_it_is_marked() {
         assert_eq!(codes(&conditional(&condition)), ["subject-malformed"], "{subject}");
     }
 }
+
+#[test]
+fn each_provider_of_a_statement_needs_conditions_that_its_tokens_can_meet() {
+    let both = |condition: &str| {
+        let principal = format!(
+            r#"{{"Federated": ["{PROVIDER}", "arn:aws:iam::111122223333:oidc-provider/b.example.com"]}}"#
+        );
+        codes(&trust(&principal, r#""sts:AssumeRoleWithWebIdentity""#, condition))
+    };
+    let of_one = format!(r#"{{"StringEquals": {{{AUD}, {SUB}}}}}"#);
+    assert_eq!(both(&of_one), ["provider-mismatch"]);
+    let of_any = of_one.replace("StringEquals", "StringEqualsIfExists");
+    assert_eq!(both(&of_any), [""; 0]);
+}
+
+#[test]
+fn the_issuers_of_eks_have_the_domain_of_their_partition() {
+    for (partition, region, domain, is_right) in [
+        ("aws-cn", "cn-north-1", "amazonaws.com.cn", true),
+        ("aws-cn", "cn-north-1", "amazonaws.com", false),
+        ("aws", "eu-west-1", "amazonaws.com", true),
+        ("aws", "eu-west-1", "amazonaws.com.cn", false),
+        ("aws-us-gov", "us-gov-west-1", "amazonaws.com", true),
+        ("aws-eusc", "eusc-de-east-1", "amazonaws.eu", true),
+    ] {
+        let name = format!("oidc.eks.{region}.{domain}/id/X");
+        let text =
+            of_provider(&format!("arn:{partition}:iam::111122223333:oidc-provider/{name}"), &name);
+        let wanted: &[&str] = if is_right { &[] } else { &["partition"] };
+        assert_eq!(codes(&text), wanted, "{text}");
+    }
+}
