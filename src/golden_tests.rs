@@ -142,7 +142,7 @@ fn golden_log_messages() {
 #[test]
 fn golden_errors() {
     let mut all = BTreeSet::new();
-    let crates = ["arn", "certificates", "injection", "text"];
+    let crates = ["arn", "certificates", "diagnosis", "iam", "injection", "issuer", "text"];
     let crates = crates.map(|name| package().join("crates").join(name).join("src"));
     let folders: Vec<PathBuf> = crates.into_iter().chain([package().join("src")]).collect();
     for source in folders.iter().flat_map(|folder| sources(folder)) {

@@ -10,8 +10,8 @@ use kube::runtime::watcher;
 use super::request::{Problem, RequestError};
 use super::transport::ConnectTimeout;
 
-/// What kind of failure it was. What the API server says is told by its status code and its reason, never by
-/// its words.
+/// What kind of failure it was. It follows from the status code and the reason of the API server's answer, never from
+/// the message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum FailureKind {
     /// 401: the API server does not know these credentials.

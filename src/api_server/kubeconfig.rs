@@ -133,7 +133,7 @@ mod tests {
     fn refuses_what_is_no_file_of_a_key_where_the_context_names_it() {
         let folder = tempfile::tempdir().expect("a folder");
         let read = read(&config(folder.path(), "ca.crt")).expect("a kubeconfig");
-        // What is missing is told by kube, which knows what it is for.
+        // kube reports what is missing, since it knows what it is for.
         assert!(check_files(&read, None).is_ok());
         let error = check_files(&read, Some("y")).expect_err("no regular file").to_string();
         assert!(error.contains("/dev/zero") && error.contains("regular file"), "{error}");

@@ -64,7 +64,7 @@ pub struct Watches {
     pub configurations: Arc<[Arc<WatchState>]>,
 }
 
-/// Whether a valid leaf is held, and all that is not as it should be.
+/// Whether there is a valid leaf, and all problems.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Status {
     pub ready: bool,

@@ -102,7 +102,7 @@ fn is_older<K: ResourceExt>(new: Option<&K>, known: Option<&K>) -> bool {
 }
 
 impl Failures {
-    /// Says so in the log where it is news.
+    /// Logs it, unless the same failure was logged before.
     pub(super) fn record(
         &mut self,
         operation: Operation,

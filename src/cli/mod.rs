@@ -72,7 +72,7 @@ pub struct Cli {
     serve: ServeArgs,
 }
 
-/// What to do.
+/// The subcommands.
 #[derive(Clone, Debug, Subcommand)]
 pub enum Command {
     /// Run the webhook (the default)

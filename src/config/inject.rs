@@ -9,7 +9,7 @@ use super::{ConfigError, Identity};
 use crate::cli::{ClusterArgs, InjectArgs, InjectOutput, ReadSourceArgs, SettingsArgs};
 use injection::admission::{AdmissionSettings, Endpoint};
 
-/// All that `inject` does.
+/// The configuration of `inject`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Injection {
     /// `-` is standard input.

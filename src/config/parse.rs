@@ -161,7 +161,7 @@ fn clients(
     let ca_file = optional(args.client_ca_file.clone());
     let allowed_names = match optional(args.client_allowed_names.clone()) {
         Some(names) => Some(AllowedNames::parse(&names).ok_or_else(|| {
-            let reason = "it names nobody; leave the flag out for anybody";
+            let reason = "it contains no name; leave the flag out to allow any name";
             refuse("--client-allowed-names", &names, reason)
         })?),
         None => None,

@@ -1,4 +1,4 @@
-//! What `doctor` goes by: gathered from a cluster, from the issuer and from
+//! The facts that `doctor` and `audit` use: gathered from a cluster, from the issuer and from
 //! the webhook itself, or read from a folder in which all that was saved.
 
 mod ask;

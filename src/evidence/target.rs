@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// What is asked about.
+/// The object that `doctor` is asked about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ObjectName {
     pub kind: Kind,

@@ -1,5 +1,5 @@
 //! An issuer's documents over HTTPS, fetched as STS fetches them: no redirect is
-//! followed, the certificate is judged, time and length are bounded.
+//! followed, the certificate is verified, time and length are bounded.
 
 use std::time::Duration;
 

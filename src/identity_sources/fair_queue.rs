@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 
-/// Who asks the webhook, as far as that can be told: by the address of the
+/// Who asks the webhook, as far as that is known: by the address of the
 /// connection. IPv6 hosts have a /64 to themselves, so that much of an address
 /// is one caller.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

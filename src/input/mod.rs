@@ -1,5 +1,5 @@
-//! Whatever a user names as input, read with bounds: a most of bytes, a most
-//! of waiting, and text that is text.
+//! Files, folders, pipes and standard input that a user names, read with a
+//! maximum of bytes and of waiting. What is not UTF-8 is an error.
 //!
 //! [`read`] and [`read_text`] are for commands: files, `-`, pipes and what a
 //! shell makes of `<(...)`. [`read_file`] is for what a server reads again and
@@ -22,7 +22,7 @@ pub(crate) use error::{InputError, Problem};
 pub(crate) use folder::list;
 pub(crate) use stream::{Patience, is_interactive};
 
-/// The most bytes of one input.
+/// The maximum number of bytes of one input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limit(u64);
 

@@ -22,7 +22,7 @@ use crate::tls::resolver::CertificateResolver;
 use crate::watched_file;
 use certificates::Leaf;
 
-/// Keeps the resolver and the readiness true.
+/// Keeps the resolver and the readiness up to date.
 #[derive(Debug)]
 pub(super) struct Certificate {
     resolver: Arc<CertificateResolver>,

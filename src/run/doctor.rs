@@ -53,7 +53,7 @@ pub(super) fn run(args: DoctorArgs) -> ExitCode {
         return ended(survey);
     }
     let report = completed(examine(&examination)).and_then(|(report, saved)| {
-        // What was found is told, wherever it could not be saved.
+        // The findings are printed even if they could not be saved.
         print(&report, examination.output)?;
         saved.map(|()| report)
     });
@@ -164,7 +164,7 @@ impl Asking {
         ca_file: Option<&Path>,
     ) -> anyhow::Result<Self> {
         let (client, namespace) = cluster::user_client(cluster).await?;
-        // Certificates are judged by the clock of those who verify them.
+        // Certificates are checked against the clock of those who verify them.
         let clock = ServerClock::new();
         let client = clock.observed(client);
         let now = clock.ask(&client, CLOCK_TIMEOUT).await.unwrap_or_else(Timestamp::now);

@@ -223,7 +223,7 @@ fn explain(out: &mut Lines<impl Write>, injected: &Injected) -> anyhow::Result<(
     Ok(())
 }
 
-/// What whoever created the pod would be told, and where nothing is added, why.
+/// The warnings that the client who creates the pod would get, and where nothing is added, why.
 fn note(notes: &mut Lines<impl Write>, injected: &Injected) -> anyhow::Result<()> {
     let Injected { template, admission, explanation, .. } = injected;
     let (object, outcome) = (&template.object, admission.outcome);

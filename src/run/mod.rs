@@ -106,7 +106,7 @@ fn raise_open_files() {
     }
 }
 
-/// The error and its causes, but for those that it has told already: our own
+/// The error and its causes, without those that its message contains: our own
 /// messages name their cause, with the next step behind it.
 fn error_text(error: &anyhow::Error) -> String {
     let mut text = String::new();

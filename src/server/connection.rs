@@ -130,7 +130,7 @@ impl Shared {
             Some(rustls::Error::NoCertificatesPresented) => {
                 rejections.no_certificate(stream.peer_addr());
             }
-            // Its verifier has told already.
+            // The verifier has counted and logged it.
             Some(rustls::Error::InvalidCertificate(_)) => {}
             _ => return,
         }

@@ -8,7 +8,7 @@ use arc_swap::ArcSwapOption;
 /// What must hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Condition {
-    /// A certificate is held with which clients can be served.
+    /// There is a certificate that clients can be served with.
     Certificate,
     /// The first list of `ServiceAccounts` is complete.
     ServiceAccounts,
@@ -55,7 +55,7 @@ pub(crate) struct Readiness {
     clock: ArcSwapOption<Remark>,
 }
 
-/// What people are told though readiness does not depend on it.
+/// A line of `/readyz?verbose` on which readiness does not depend.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Remark {
     pub text: String,

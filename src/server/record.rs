@@ -1,4 +1,4 @@
-//! What is told of each admission: one log line, and the metrics.
+//! Records each admission: one log line, and the metrics.
 
 use std::borrow::Cow;
 use std::fmt::Display;
@@ -59,8 +59,8 @@ impl<'a> Subject<'a> {
     }
 }
 
-/// An admission that waits for a lookup, and holds nothing of its review
-/// meanwhile but what is told of it. Dropped before it is over, the client has
+/// An admission that waits for a lookup. Of its review it keeps only what goes into
+/// the log line and the metrics. Dropped before it is over, the client has
 /// left: an API server does when its patience for the webhook ends, and the pod
 /// is then admitted or refused without us.
 #[derive(Debug)]

@@ -8,8 +8,8 @@ use tokio::time::{Instant, timeout_at};
 use super::limits::{Limits, work_bytes};
 
 /// The memory for parsed reviews and for answers that are being written, handed
-/// out in turn. It is held while the processor works and never while anybody
-/// else is waited for, but for the memory of the answer.
+/// out in turn. A permit is kept while the processor works, and never across a wait
+/// for anything but the memory of the answer.
 #[derive(Debug)]
 pub(super) struct Work {
     all: usize,

@@ -62,7 +62,7 @@ impl LogBuffer {
 impl Lines {
     fn write(&mut self) {
         if !self.bytes.is_empty() {
-            // Nobody is left to be told: standard error is where one would be.
+            // A failure has nowhere to be reported: this is standard error.
             let _ = self.out.write_all(&self.bytes);
             self.bytes.clear();
         }

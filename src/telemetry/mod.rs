@@ -1,4 +1,4 @@
-//! What the program tells about itself: metrics and logs.
+//! Metrics and logs.
 
 mod json_lines;
 mod log_buffer;

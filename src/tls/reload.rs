@@ -41,8 +41,7 @@ impl Reloader {
         &self.reloads
     }
 
-    /// The first reading, whose failure the caller has to judge: it is returned
-    /// and not reported.
+    /// The first reading. Its failure is returned to the caller and not reported.
     pub(crate) async fn load(&mut self) -> Result<(), FilesError> {
         let (certificate, key) = (self.certificate.poll().await, self.key.poll().await);
         self.pair.take(certificate, key);
@@ -104,7 +103,7 @@ struct Pair {
     paths: PairPaths,
     certificate: Change,
     key: Change,
-    /// Why the files are no pair, until that has been told.
+    /// Why the files are no pair, until that has been reported.
     doubt: Option<FilesError>,
 }
 

@@ -64,8 +64,7 @@ impl ResolvesServerCert for CertificateResolver {
     }
 }
 
-/// Nothing where the leaf can't be read here: whether such a one is good is for
-/// the client to judge.
+/// Nothing if the leaf can't be read here: clients decide whether they accept it.
 fn validity(pair: &CertifiedKey) -> Option<RangeInclusive<u64>> {
     let leaf = Certificate::from_der(pair.cert.first()?).ok()?;
     let validity = leaf.tbs_certificate().validity();

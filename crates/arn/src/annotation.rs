@@ -10,7 +10,7 @@ pub const DEFAULT_PREFIX: &str = "eks.amazonaws.com";
 pub const ROLE_ARN: &str = "role-arn";
 
 /// Names that are read on a `ServiceAccount`.
-pub const ON_SERVICE_ACCOUNT: [&str; 7] = [
+pub(crate) const ON_SERVICE_ACCOUNT: [&str; 7] = [
     ROLE_ARN,
     "audience",
     "sts-regional-endpoints",
@@ -21,7 +21,7 @@ pub const ON_SERVICE_ACCOUNT: [&str; 7] = [
 ];
 
 /// Names that are read on a `Pod`.
-pub const ON_POD: [&str; 3] = ["token-expiration", "skip-containers", "include-containers"];
+pub(crate) const ON_POD: [&str; 3] = ["token-expiration", "skip-containers", "include-containers"];
 
 /// Kubernetes takes no longer key: a domain, a slash and a name.
 const MAX_KEY_BYTES: usize = 253 + 1 + 63;
@@ -119,7 +119,7 @@ pub fn near_misses<'a>(
 
 /// Whether a value is the ARN of a role, filled in or with placeholders.
 #[must_use]
-pub fn is_arn_of_role(value: &str) -> bool {
+pub(crate) fn is_arn_of_role(value: &str) -> bool {
     let value = value.trim();
     value.len() <= MAX_ARN_BYTES
         && value.starts_with("arn:")

@@ -44,7 +44,7 @@ impl Bundle {
 
     /// Whether nothing in the text had to be left out.
     #[must_use]
-    pub fn is_clean(&self) -> bool {
+    pub(crate) fn is_clean(&self) -> bool {
         self.clean
     }
 

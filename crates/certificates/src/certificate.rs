@@ -140,7 +140,7 @@ impl Certificate {
     /// Whether both were issued by the same authority. Those made here never
     /// share a name.
     #[must_use]
-    pub fn has_issuer_of(&self, other: &Self) -> bool {
+    pub(crate) fn has_issuer_of(&self, other: &Self) -> bool {
         self.issuer == other.issuer
     }
 

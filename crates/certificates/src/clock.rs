@@ -1,4 +1,4 @@
-//! How far this machine's clock is from those of the API servers, told from
+//! How far this machine's clock is from those of the API servers, measured by
 //! the `Date` headers of their answers.
 //!
 //! A `Date` has whole seconds and is written at some time between request and
@@ -53,24 +53,24 @@ impl Clock {
     /// Fewer answers than this say nothing.
     pub const NEEDED: usize = 3;
 
-    /// No more answers than this are kept.
+    /// How many responses are kept.
     pub const KEPT: usize = 15;
 
     /// An answer counts for so long.
-    pub const LONGEST_AGE: Duration = Duration::from_mins(15);
+    pub(crate) const LONGEST_AGE: Duration = Duration::from_mins(15);
 
     /// An answer that took longer tells the time too vaguely.
     pub const LONGEST_ROUND_TRIP: Duration = Duration::from_secs(10);
 
     /// Answers that say what is known already are kept this seldom, so that a
     /// busy API server does not drive out what another one said.
-    pub const SPACING: Duration = Duration::from_secs(20);
+    pub(crate) const SPACING: Duration = Duration::from_secs(20);
 
     /// Both clocks of this machine count the same time, but for what was slept
     /// and set.
     const STEP: SignedDuration = SignedDuration::from_secs(2);
 
-    /// Takes an answer with this `Date`; whether it could be used.
+    /// Records a response with this `Date`. Returns whether it could be used.
     pub fn observe(&mut self, date: &str, sent: Moment, received: Moment) -> bool {
         let Some(sample) = Sample::read(date, sent, received) else { return false };
         self.samples.retain(|held| held.counts_at(received));
@@ -93,7 +93,7 @@ impl Clock {
         true
     }
 
-    /// What the answers that still count say; `None` where they are too few.
+    /// The offset by the responses that still count; `None` if there are too few.
     #[must_use]
     pub fn read(&self, now: Moment) -> Option<Offset> {
         let counting = || self.samples.iter().filter(|sample| sample.counts_at(now));
@@ -138,7 +138,7 @@ impl Clock {
 
 impl Offset {
     /// An offset beyond this, and API servers further apart than this, are
-    /// told to people.
+    /// reported.
     pub const LARGE: SignedDuration = SignedDuration::from_secs(60);
 
     /// Whether the API servers' clocks agree with each other.

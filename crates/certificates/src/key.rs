@@ -50,7 +50,7 @@ impl PrivateKey {
         Ok(Self { pem: Zeroizing::new(text.to_owned()), public_key })
     }
 
-    /// The secret itself.
+    /// The private key, in PEM.
     #[must_use]
     pub fn pem(&self) -> &str {
         &self.pem

@@ -1,5 +1,5 @@
 //! The certificates that the webhook manages by itself: what is in its Secret,
-//! what the API server was told to trust, and what to do about it now.
+//! what the API server trusts by its caBundles, and what to do about it now.
 //!
 //! Pure: the time by the API servers' clocks, the Secret's data and the webhook
 //! configurations come in as values; keys are made by the caller, and signatures

@@ -26,7 +26,7 @@ pub struct Names {
     pub namespace: String,
 }
 
-/// How long things last.
+/// The lifetimes of the CA and the serving certificate, and the overlap of an old and a new CA.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lifetimes {
     authority: SignedDuration,
@@ -87,7 +87,7 @@ impl Names {
 impl Lifetimes {
     /// Certificates begin this long before they are made, so that a clock that
     /// is behind takes them.
-    pub const BACKDATE: SignedDuration = SignedDuration::from_hours(1);
+    pub(crate) const BACKDATE: SignedDuration = SignedDuration::from_hours(1);
 
     const SHORTEST: Duration = Duration::from_secs(3);
     const LONGEST: Duration = Duration::from_hours(24 * 36_525);
@@ -124,7 +124,7 @@ impl Lifetimes {
 
     /// How long a new authority is published before it signs.
     #[must_use]
-    pub fn overlap(&self) -> SignedDuration {
+    pub(crate) fn overlap(&self) -> SignedDuration {
         self.overlap
     }
 
@@ -149,7 +149,7 @@ impl Lifetimes {
 
     /// Whether two thirds of a certificate's life are over.
     #[must_use]
-    pub fn is_due(certificate: &Certificate, now: Timestamp) -> bool {
+    pub(crate) fn is_due(certificate: &Certificate, now: Timestamp) -> bool {
         let made = later(certificate.not_before(), Self::BACKDATE);
         let life = certificate.not_after().duration_since(made);
         later(certificate.not_after(), -(life / 3)) <= now

@@ -168,7 +168,7 @@ impl State {
 
     /// Whether the leaf is for all of these names.
     #[must_use]
-    pub fn is_for(&self, names: &Names) -> bool {
+    pub(crate) fn is_for(&self, names: &Names) -> bool {
         names.all().iter().all(|name| self.leaf.certificate().is_for(name))
     }
 }

@@ -20,19 +20,19 @@ impl ServerTime {
     /// Nothing is known: it may be any time.
     pub const UNKNOWN: Self = Self { earliest: Timestamp::MIN, latest: Timestamp::MAX };
 
-    /// In either order; the same twice where all API servers agree.
+    /// The range between two times, in either order; the same time twice if all API servers agree.
     #[must_use]
     pub fn between(one: Timestamp, other: Timestamp) -> Self {
         Self { earliest: one.min(other), latest: one.max(other) }
     }
 
-    /// By the API server whose clock is furthest behind.
+    /// The time by the API server whose clock is furthest behind.
     #[must_use]
     pub fn earliest(self) -> Timestamp {
         self.earliest
     }
 
-    /// By the API server whose clock is furthest ahead.
+    /// The time by the API server whose clock is furthest ahead.
     #[must_use]
     pub fn latest(self) -> Timestamp {
         self.latest
@@ -47,7 +47,7 @@ impl ServerTime {
 
     /// Whether the certificate has expired by every clock.
     #[must_use]
-    pub fn is_after(self, certificate: &Certificate) -> bool {
+    pub(crate) fn is_after(self, certificate: &Certificate) -> bool {
         certificate.expired(self.earliest)
     }
 
@@ -59,13 +59,13 @@ impl ServerTime {
 
     /// Whether the certificate may be valid by some clock.
     #[must_use]
-    pub fn is_within(self, certificate: &Certificate) -> bool {
+    pub(crate) fn is_within(self, certificate: &Certificate) -> bool {
         !self.is_after(certificate) && !self.is_before(certificate)
     }
 
     /// Whether every clock has reached the certificate's beginning.
     #[must_use]
-    pub fn has_reached(self, certificate: &Certificate) -> bool {
+    pub(crate) fn has_reached(self, certificate: &Certificate) -> bool {
         certificate.not_before() <= self.earliest
     }
 }

@@ -37,7 +37,7 @@ pub struct Leaf {
     key: PrivateKey,
 }
 
-/// All of it.
+/// What the Secret holds when it is complete: the authorities and the leaf with its key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct State {
     /// The authorities.
@@ -62,7 +62,7 @@ impl Authorities {
     /// Those after `next` has taken over. The former one's key goes: it signs
     /// nothing any more.
     #[must_use]
-    pub fn promoted(&self, next: Authority, now: Timestamp) -> Self {
+    pub(crate) fn promoted(&self, next: Authority, now: Timestamp) -> Self {
         let former = std::iter::once(&self.current.certificate).chain(&self.old);
         let old = former.filter(|certificate| !certificate.expired(now)).cloned().collect();
         Self { current: next, next: None, old }

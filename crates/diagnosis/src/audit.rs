@@ -17,7 +17,7 @@ use injection::identity::{
     self, ConfigMapIdentities, ContainerCredentialsKeys, Key, Lookup, ServiceAccount,
 };
 
-/// What came of it.
+/// The result of an audit.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Audit {
@@ -64,7 +64,7 @@ pub struct Sources {
     pub container_credentials: Fact<ContainerCredentialsKeys>,
 }
 
-/// Looks at pods one by one, so that nothing of them has to be held.
+/// Checks pods one by one, so that none has to stay in memory.
 #[derive(Debug)]
 pub struct Auditor<'a> {
     settings: &'a WebhookSettings,

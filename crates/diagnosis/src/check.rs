@@ -33,7 +33,7 @@ pub struct Check {
     /// What to do about it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
-    /// What stands on it can't be told either.
+    /// Checks that depend on it are skipped.
     #[serde(skip)]
     blocks: bool,
     /// It could not be looked at, and should have been.
@@ -55,7 +55,7 @@ pub enum Status {
     Unknown,
 }
 
-/// What a check comes to.
+/// The result of a check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Finding {
     /// It is as it should be; what was seen.

@@ -17,7 +17,7 @@ impl Case<'_> {
         };
         let Some(given) = pod::given(pod) else {
             return Finding::fail(
-                "the test pod got no credentials, although no check before failed",
+                "the test pod got no credentials, although no earlier check failed",
                 "a matchCondition may exclude it, or the API server did not reach the webhook and its \
                  failurePolicy is Ignore: look for pod-identity-doctor in the webhook's log",
             );
@@ -39,7 +39,7 @@ impl Case<'_> {
         let name = refusal.webhook().unwrap_or("(without a name)");
         if refusal.by == RefusedBy::Webhook && self.is_another(name) {
             return Finding::Unknown(format!(
-                "another webhook, {name}, is between the test pod and this check: {refusal}"
+                "another webhook ({name}) rejects the test pod, so this check can't see it: {refusal}"
             ));
         }
         let seen = format!("the API server rejects the test pod: {refusal}");
@@ -60,7 +60,7 @@ impl Case<'_> {
                 Finding::Unknown(format!("{seen}; the dry run needs room in the namespace's quota"))
             }
             Cause::PodSecurity => Finding::Unknown(format!(
-                "{seen}; a webhook before it may have changed the test pod, which fits the level restricted"
+                "{seen}; the test pod itself meets the level restricted, so another webhook may have changed it"
             )),
             Cause::NoServiceAccount | Cause::Other => Finding::Unknown(seen),
         }

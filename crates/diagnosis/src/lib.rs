@@ -34,7 +34,7 @@ pub use check::{Check, Finding, Report, Status};
 pub use facts::{DryRun, Fact, Facts, FetchedDocument, Probe, Response, Subject, TokenFact};
 pub use failure::{Reason, ReasonKind, Refusal, RefusedBy};
 pub use pod::{probe_pod, probe_review};
-pub use redact::{Redacted, bounded, certificates, redacted_account, redacted_pod};
+pub use redact::{Redacted, bounded, certificates, redacted_pod};
 pub use registration::{Registration, has_labels};
 pub use selector::{LabelSelector, SelectorError};
 pub use state::{Judgement, PodState, WouldGet, judge};
@@ -52,7 +52,7 @@ use injection::identity::{
 
 use check::Checks;
 
-/// What the webhook is known to be told, and where it is registered.
+/// The webhook's settings, as far as they are known, and where it is registered.
 #[derive(Clone, Debug, Default)]
 pub struct WebhookSettings {
     /// The flags that the webhook is assumed to run with.
@@ -234,8 +234,7 @@ fn config_map_entry(
             None => identity::Observed::Absent,
         },
         Err(error) => {
-            let why =
-                format!("the ConfigMap can't be read, so the webhook keeps what it had: {error}");
+            let why = format!("the ConfigMap can't be used: {error}");
             identity::Observed::Unknown(why.into())
         }
     }

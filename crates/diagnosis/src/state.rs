@@ -127,7 +127,7 @@ pub fn judge(pod: &Value, namespace: &str, now: &WouldGet<'_>) -> Option<Judgeme
         Look { pod, volumes: volumes(pod), identity, plan, now, found: Vec::new() }.judge()
     });
     let judged = match looked {
-        Err(failed) => unknown(format!("can't be judged: {failed}")),
+        Err(failed) => unknown(format!("can't be checked: {failed}")),
         Ok(Some(judged)) => judged,
         Ok(None) => foreign(pod)?,
     };

@@ -101,7 +101,7 @@ impl Entry<'_> {
         }
     }
 
-    /// In PEM; empty where there is none.
+    /// The entry's `caBundle`, in PEM; empty if it has none.
     #[must_use]
     pub fn ca_bundle(&self) -> Vec<u8> {
         let text = self.value["clientConfig"]["caBundle"].as_str().unwrap_or_default();

@@ -37,7 +37,7 @@ pub(super) enum Test {
     Bool,
     Number(Comparison),
     Date(Comparison),
-    /// Of addresses and bytes: told apart, not evaluated.
+    /// Of addresses and bytes: recognized, not evaluated.
     Other,
     Null,
 }

@@ -6,7 +6,7 @@ use super::node::{Kind, Member, Node, Unknown};
 /// Stands in an unknown value for what has no name.
 pub(super) const NAMELESS: &str = "${?}";
 
-/// The document with CloudFormation's functions resolved as far as their results can be told:
+/// The document with CloudFormation's functions resolved as far as their results are known:
 /// text, text with unknown parts, one of several, or unknown. Other documents stay as they are.
 pub(super) fn resolve(node: &Node) -> Node {
     Resolver { loops: Vec::new() }.node(node)

@@ -34,7 +34,7 @@ use text::near;
 
 pub use finding::{Code, Finding, Severity};
 pub use lint::{lint, lint_file, lint_for_prefix};
-pub use partition::{AUDIENCE, PARTITIONS, account};
+pub use partition::{AUDIENCE, account};
 pub use place::Position;
 pub use policy::{Condition, Effect, Policy, Principal, Principals, Statement, Text};
 pub use provider::ProviderArn;

@@ -6,7 +6,7 @@ use arn::{Account, AccountError};
 use super::policy::UNKNOWN;
 
 /// The partitions that there are, by the names that ARNs have.
-pub const PARTITIONS: [&str; 8] =
+pub(crate) const PARTITIONS: [&str; 8] =
     ["aws", "aws-cn", "aws-us-gov", "aws-iso", "aws-iso-b", "aws-iso-e", "aws-iso-f", "aws-eusc"];
 
 /// The audience that AWS's SDKs, EKS and this webhook use in all partitions.

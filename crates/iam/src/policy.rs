@@ -103,7 +103,7 @@ impl Policy {
     /// Whether `${...}` is a policy variable: from 2012-10-17 on.
     /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html>
     #[must_use]
-    pub fn has_variables(&self) -> bool {
+    pub(crate) fn has_variables(&self) -> bool {
         self.version.as_ref().is_some_and(|version| version.value == "2012-10-17")
     }
 }
@@ -112,7 +112,7 @@ impl Statement {
     /// Whether it is about calls with a web identity's token: by its action,
     /// or by a federated principal.
     #[must_use]
-    pub fn is_for_web_identity(&self) -> bool {
+    pub(crate) fn is_for_web_identity(&self) -> bool {
         let names_action = self
             .actions
             .iter()
@@ -121,12 +121,12 @@ impl Statement {
     }
 
     /// The principals that are OpenID Connect providers of this account, by ARN.
-    pub fn oidc_principals(&self) -> impl Iterator<Item = &Principal> {
+    pub(crate) fn oidc_principals(&self) -> impl Iterator<Item = &Principal> {
         self.principals_of("Federated").filter(|p| p.name.value.contains(":oidc-provider/"))
     }
 
     /// The principals of this kind, such as `Federated`.
-    pub fn principals_of(&self, kind: &str) -> impl Iterator<Item = &Principal> {
+    pub(crate) fn principals_of(&self, kind: &str) -> impl Iterator<Item = &Principal> {
         let all: &[Principal] = match &self.principals {
             Some(Principals::Of(all)) => all,
             _ => &[],
@@ -155,7 +155,7 @@ impl Text {
 
     /// Whether nothing of it is known.
     #[must_use]
-    pub fn is_unknown(&self) -> bool {
+    pub(crate) fn is_unknown(&self) -> bool {
         !self.is_known() && self.known().chars().all(|c| c == UNKNOWN)
     }
 

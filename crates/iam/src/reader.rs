@@ -12,7 +12,7 @@ use super::placeholder;
 use super::policy::{Condition, Effect, Policy, Principal, Principals, Statement, Text};
 use super::write::{member, object, text as quoted};
 
-/// Reads what can be read. What somebody still has to fill in is told, and unknown.
+/// Reads what can be read. A placeholder is reported, and its value is unknown.
 pub(super) fn read(node: &Node, kind: PolicyKind) -> (Policy, Vec<Finding>) {
     Reader::new(kind, true).read(node)
 }

@@ -214,7 +214,7 @@ pub(super) fn is_json_configuration(node: &Node) -> bool {
     ["resource", "data", "module"].into_iter().any(is_section)
 }
 
-/// The same with what Terraform puts into its texts told apart.
+/// The same, with Terraform's interpolations separated from the texts around them.
 pub(super) fn interpolated(node: &Node) -> Node {
     let kind = match &node.kind {
         Kind::Text(text) => interpolations(text),

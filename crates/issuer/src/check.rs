@@ -55,7 +55,7 @@ impl IssuerCheck {
     /// Adds remarks: things that are allowed but often cause trouble. The
     /// outcome stays.
     #[must_use]
-    pub fn remarking(mut self, remarks: impl IntoIterator<Item = String>) -> Self {
+    pub(crate) fn remarking(mut self, remarks: impl IntoIterator<Item = String>) -> Self {
         self.remarks.extend(remarks);
         self
     }

@@ -118,7 +118,7 @@ impl Hosting {
         self.policy("PublicIssuerDocuments", json!("*"), objects, None)
     }
 
-    /// One distribution of `CloudFront` may read them; the bucket stays private.
+    /// A bucket policy by which one distribution of `CloudFront` may read the objects; the bucket stays private.
     #[must_use]
     pub fn cloudfront_policy(
         &self,

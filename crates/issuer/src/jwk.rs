@@ -133,7 +133,7 @@ impl Jwk {
         }
     }
 
-    /// Never an error: what can't be used is told where it is asked for.
+    /// Never an error: a key that can't be used gives one when it is used.
     pub(super) fn read(raw: Value) -> Self {
         let private = PRIVATE_MEMBERS.iter().any(|member| raw.get(*member).is_some());
         match Read::deserialize(&raw) {

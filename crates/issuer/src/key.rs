@@ -94,7 +94,7 @@ impl PublicKey {
 
     /// The form that the API server publishes.
     #[must_use]
-    pub fn to_jwk(&self) -> Jwk {
+    pub(crate) fn to_jwk(&self) -> Jwk {
         Jwk::of(self)
     }
 

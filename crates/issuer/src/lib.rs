@@ -5,13 +5,12 @@
 //! the [`Crypto`] that verifies signatures.
 //!
 //! - [`PublicKey::read_pem`]: the keys of a PEM text, each with the line it
-//!   begins on; `kid()`, `algorithm()` and `to_jwk()` as Kubernetes has them.
+//!   begins on; `kid()` and `algorithm()` as Kubernetes has them.
 //! - [`Jwks`]: `from_keys`, `parse`, `to_json`, and `verify(&Token, ..)`.
 //! - [`Discovery`]: `of(issuer, jwks_uri, &jwks)`, `parse`, `to_json`.
 //! - [`Token::parse`]: a compact JWS, not verified; header and claims as values.
-//! - [`IssuerUrl::parse`]: the rules of IAM for the URL, as errors, and what it
-//!   only frowns at as `remarks()`; [`difference`]: why two URLs that look alike
-//!   are not equal.
+//! - [`IssuerUrl::parse`]: the rules of IAM for the URL, as errors, and what works
+//!   but is better changed, as `remarks()`.
 
 #![warn(missing_docs)]
 
@@ -46,7 +45,8 @@ pub use key::{Curve, PublicKey};
 pub use pem_keys::{KeyFlaw, KeyForm, PemError, PemKey};
 pub use thumbprint::Thumbprint;
 pub use token::{Token, TokenError};
-pub use url::{IssuerUrl, UrlError, difference};
+use url::difference;
+pub use url::{IssuerUrl, UrlError};
 
 /// The path of the discovery document below the issuer's URL (OpenID Connect
 /// Discovery 1.0, 4).

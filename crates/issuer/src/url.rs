@@ -138,7 +138,7 @@ impl IssuerUrl {
 
     /// Where the keys are published unless something else is asked for.
     #[must_use]
-    pub fn jwks_url(&self) -> String {
+    pub(crate) fn jwks_url(&self) -> String {
         self.below(JWKS_PATH)
     }
 
@@ -182,7 +182,7 @@ impl fmt::Display for IssuerUrl {
 
 /// In which way two URLs differ; nothing where they are equal.
 #[must_use]
-pub fn difference(wanted: &str, found: &str) -> Option<String> {
+pub(crate) fn difference(wanted: &str, found: &str) -> Option<String> {
     if wanted == found {
         return None;
     }

@@ -178,12 +178,12 @@ fn algorithms_check(discovery: Option<&Discovery>, jwks: Option<&Jwks>) -> Issue
         );
     };
     let used = jwks.algorithms();
-    let told = &discovery.id_token_signing_alg_values_supported;
+    let listed = &discovery.id_token_signing_alg_values_supported;
     let next = "write both documents again: issuer documents";
-    if let Some(missing) = used.iter().find(|name| !told.contains(name)) {
+    if let Some(missing) = used.iter().find(|name| !listed.contains(name)) {
         let found = format!(
             "a key is for {missing}, but the discovery document lists {}",
-            if told.is_empty() { "nothing".to_owned() } else { told.join(", ") }
+            if listed.is_empty() { "no algorithm".to_owned() } else { listed.join(", ") }
         );
         return IssuerCheck::fail(ids::ALGORITHMS, found, next);
     }

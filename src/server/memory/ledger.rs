@@ -1,5 +1,5 @@
 //! Who holds how much of a memory that all connections share. Pure: the time
-//! comes in as an argument, and whoever waits is told by the caller.
+//! comes in as an argument, and the caller wakes those who wait.
 //!
 //! Pieces are taken as bytes arrive, so what a client announces and does not
 //! send takes nothing. Three rules keep those who hold some from waiting for
@@ -169,7 +169,7 @@ impl Ledger {
         }
     }
 
-    /// Gives back; those who are granted something by that are to be told.
+    /// Gives back. Returns those who are granted something by that; the caller has to wake them.
     pub(crate) fn give(&mut self, id: Id, bytes: usize, now: Duration) -> Vec<Id> {
         if let Some(account) = self.accounts.get_mut(&id) {
             let reserved = bytes.min(account.reserved);

@@ -1,5 +1,4 @@
-//! What is told of the clients that were turned away: a count of all, a log
-//! line of some.
+//! Reports the clients that were rejected: counts all, logs some.
 
 use std::fmt::Display;
 use std::net::SocketAddr;
@@ -9,11 +8,11 @@ use std::time::{Duration, Instant};
 use super::metrics::Rejection;
 use crate::telemetry::metrics::Counters;
 
-/// How long a reason is not told again, however often it comes up: strangers
+/// How long a reason is not logged again, however often it comes up: strangers
 /// must not be able to fill the log.
 const INTERVAL: Duration = Duration::from_secs(10);
 
-/// Tells them.
+/// Counts and logs rejections.
 #[derive(Debug)]
 pub(crate) struct Rejections {
     counts: Counters<Rejection>,
@@ -96,7 +95,7 @@ fn advice(reason: Rejection) -> &'static str {
     }
 }
 
-/// When a reason may be told again, and how often it was not.
+/// When a reason may be logged again, and how often it was not.
 #[derive(Debug, Default)]
 struct Line {
     /// In milliseconds, as the times given.

@@ -16,8 +16,8 @@ use super::names::{AllowedNames, Names};
 use super::rejections::Rejections;
 use crate::api_server::clock::ServerClock;
 
-/// Completes a handshake only with a client of the authorities held, and of
-/// the names allowed.
+/// Completes a handshake only with a client that has a certificate of the current
+/// authorities and one of the allowed names.
 #[derive(Debug)]
 pub(crate) struct ClientVerifier {
     authorities: ArcSwap<Authorities>,
@@ -27,7 +27,7 @@ pub(crate) struct ClientVerifier {
 }
 
 impl ClientVerifier {
-    /// Certificates are judged by `clock` where the time is known: the client
+    /// Certificates are checked against `clock` where the time is known: the client
     /// that counts is the API server. Else by this machine's.
     #[must_use]
     pub(crate) fn new(
@@ -39,8 +39,8 @@ impl ClientVerifier {
         Self { authorities: ArcSwap::from_pointee(authorities), allowed, rejections, clock }
     }
 
-    /// New handshakes are judged by these; connections that stand are not
-    /// judged again.
+    /// New handshakes are checked against these; established connections are not
+    /// checked again.
     pub(crate) fn swap(&self, authorities: Authorities) {
         self.authorities.store(Arc::new(authorities));
     }

@@ -72,7 +72,7 @@ impl Redacted {
 /// A `ServiceAccount`: its name, the annotations that the webhook reads or
 /// warns of, and when the role was written.
 #[must_use]
-pub fn redacted_account(
+pub(crate) fn redacted_account(
     account: &Value,
     keys: &AnnotationKeys,
     reader: &ServiceAccountReader,

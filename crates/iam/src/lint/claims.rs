@@ -63,7 +63,7 @@ pub(super) fn findings(statement: &Statement, principals: &[&Text]) -> Vec<Findi
             continue;
         };
         found.extend(key.provider_findings(&names));
-        // An operator that is none has been told already. `Null` says that there is a claim.
+        // An unknown operator has been reported already. `Null` says that there is a claim.
         let holds = Operator::parse(&condition.operator.value)
             .map_or(true, |op| !op.is_negated() && op.test != Test::Null);
         match key.claim.to_ascii_lowercase().as_str() {
@@ -79,7 +79,7 @@ pub(super) fn findings(statement: &Statement, principals: &[&Text]) -> Vec<Findi
             _ => found.extend(key.claim_finding(principals)),
         }
     }
-    // Whose claims are mixed up is told once, with the mended condition.
+    // Swapped claims are reported once, with the corrected condition.
     let mixed = |f: &Finding| {
         matches!(f.code, Code::AudienceTestedForSubject | Code::SubjectTestedForAudience)
     };
@@ -106,7 +106,7 @@ fn untested(
     let Some(provider) = named.or_else(|| provider_of_pods(statement, principals)) else {
         return found;
     };
-    // Where the claim is told by another key, the key has been told already.
+    // Where another key has the claim, that key has been reported already.
     if !tests_sub {
         let message = "no condition on :sub: every ServiceAccount in the cluster, in any namespace, can assume this role";
         let claim =
@@ -210,7 +210,7 @@ impl<'a> Key<'a> {
             return found;
         }
         if let Some(name) = names.bare.get(&bare(provider).to_ascii_lowercase()) {
-            // The ARN's scheme is told there; here it is the slash.
+            // The ARN's scheme is reported there; here it is the slash.
             if provider.ends_with('/') != name.ends_with('/') && !name.contains("://") {
                 let message = format!(
                     "the key names the provider {}, but the principal {}: they must be identical, including slashes",

@@ -278,7 +278,7 @@ impl Linter {
         }
     }
 
-    /// What could be read once its placeholders were taken for values: one of them is told.
+    /// What could be read once its placeholders were taken for values: one of them is reported.
     fn template_document(&mut self, source: &Source, documents: &[Node], first: &Range<usize>) {
         let before = std::mem::take(&mut self.found_something);
         self.is_loose = true;

@@ -52,7 +52,7 @@ impl Checker {
         let is_loop = looped.is_some();
         self.loops.extend(looped);
         if member.key_tag.is_some() {
-            self.told(member.key_at, fix);
+            self.report(member.key_at, fix);
             member.forget_key();
         }
         // The outermost; each finding in it has the same.
@@ -65,7 +65,7 @@ impl Checker {
             && self.in_document
             && let Some(("Sub" | "Join", argument)) = function(&member.value)
         {
-            self.told(argument.at, fix);
+            self.report(argument.at, fix);
             member.value.kind = Kind::Unknown(NAMELESS.to_owned());
             member.value.tag = None;
         } else if member.key == "Condition" && member.value.is_map() {
@@ -84,7 +84,7 @@ impl Checker {
         let Kind::Map(operators) = &mut node.kind else { return };
         for operator in operators {
             if let Some(("Sub" | "Join", argument)) = function(&operator.value) {
-                self.told(argument.at, fix);
+                self.report(argument.at, fix);
                 operator.value.kind = Kind::Unknown(NAMELESS.to_owned());
                 operator.value.tag = None;
             }
@@ -92,14 +92,14 @@ impl Checker {
             for member in members {
                 let is_looped = self.loops.iter().any(|name| member.key.contains(name.as_str()));
                 if member.key_tag.is_some() || (is_filled_in(&member.key) && !is_looped) {
-                    self.told(member.key_at, fix);
+                    self.report(member.key_at, fix);
                     member.forget_key();
                 }
             }
         }
     }
 
-    fn told(&mut self, at: Position, fix: Option<&str>) {
+    fn report(&mut self, at: Position, fix: Option<&str>) {
         let message = "CloudFormation does not substitute in keys, and a key can't be a function: \
                        write the whole policy as JSON text under Fn::Sub";
         let finding = Finding::new(Code::KeyNotSubstituted, at, message);
@@ -215,14 +215,14 @@ fn substituted(node: &Node) -> Option<String> {
 mod tests {
     use crate::{Code, lint_file};
 
-    /// How often a condition's key in a template is told.
-    fn told(key: &str) -> usize {
-        told_of(&format!(
+    /// How often a condition's key in a template is reported.
+    fn reports(key: &str) -> usize {
+        reports_of(&format!(
             "Condition:\n            StringEquals:\n              {key}: system:serviceaccount:demo:app"
         ))
     }
 
-    fn told_of(condition: &str) -> usize {
+    fn reports_of(condition: &str) -> usize {
         let text = format!(
             "Parameters: {{oidc: {{Type: String}}}}\nResources:\n  R:\n    Type: AWS::IAM::Role\n    Properties:\n      AssumeRolePolicyDocument:\n        Version: '2012-10-17'\n        Statement:\n        - Effect: Allow\n          Principal: {{Federated: !Ref oidc}}\n          Action: sts:AssumeRoleWithWebIdentity\n          {condition}\n"
         );
@@ -240,9 +240,9 @@ mod tests {
             "Fn::Sub",
             "Fn::Join",
         ] {
-            assert_eq!(told(key), 1, "{key}");
+            assert_eq!(reports(key), 1, "{key}");
         }
-        assert_eq!(told_of("Condition: !Sub '{\"StringEquals\": {\"${oidc}:sub\": \"x\"}}'"), 1);
+        assert_eq!(reports_of("Condition: !Sub '{\"StringEquals\": {\"${oidc}:sub\": \"x\"}}'"), 1);
         for key in [
             "x.example.com:sub",
             "'aws:RequestTag/${aws:PrincipalTag/team}'",
@@ -250,7 +250,7 @@ mod tests {
             "Fn::FindInMap",
             "Fn::Transform",
         ] {
-            assert_eq!(told(key), 0, "{key}");
+            assert_eq!(reports(key), 0, "{key}");
         }
     }
 }

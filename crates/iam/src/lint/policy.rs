@@ -13,7 +13,7 @@ use crate::write::{list, member, object, text as quoted};
 pub(super) fn findings(node: &Node, kind: PolicyKind, account: Option<&str>) -> Vec<Finding> {
     let mut found = Vec::new();
     let mut node = node.clone();
-    // Mended first: a Version with dashes that are none would be told twice.
+    // Corrected first: a Version with wrong dashes would be reported twice.
     mend_dashes(&mut node, &mut found);
     let (policy, shape) = reader::read(&node, kind);
     found.extend(shape);
@@ -110,7 +110,7 @@ fn wildcards(statement: &Statement) -> Vec<Finding> {
     let mut found = Vec::new();
     for condition in &statement.conditions {
         let Condition { operator, key, values } = condition;
-        // A claim's key begins with a host, and is told with its claim.
+        // A claim's key begins with a host, and is reported with its claim.
         let service = key.value.split(':').next().unwrap_or_default();
         let is_claim = !key.is_known() || service.contains(['.', '/']);
         let is_equals = Operator::parse(operator.as_str()).is_ok_and(|it| it.test == Test::Equals);

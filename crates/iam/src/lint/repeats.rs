@@ -1,4 +1,4 @@
-//! What occurs again and again is told once.
+//! Reports once what occurs again and again.
 
 use std::collections::HashMap;
 
@@ -10,11 +10,11 @@ const MOST_PLACES: usize = 8;
 /// files may have megabytes.
 const LONGEST_MESSAGE: usize = 1000;
 const LONGEST_FIX: usize = 8 * 1024;
-/// So many findings of a code that differ in their words are told one by one.
+/// So many findings of a code that differ in their words are reported one by one.
 const MOST_OF_A_CODE: usize = 20;
 
 /// Findings that say the same become one with a count and the first places;
-/// so do those of a code that has been told often enough. They come in their order.
+/// so do those of a code that has been reported often enough. They come in their order.
 pub(super) fn merged(findings: Vec<Finding>) -> Vec<Finding> {
     let mut merged: Vec<Finding> = Vec::new();
     let mut same: HashMap<(Code, String), usize> = HashMap::new();

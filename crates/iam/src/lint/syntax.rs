@@ -37,7 +37,7 @@ fn message(source: &Source, mistake: &Mistake) -> String {
         Code::SingleQuote => "a single quote: JSON only has double quotes".into(),
         Code::MissingQuote => "the opening or closing quote of a string is missing".into(),
         Code::MissingComma => "a comma is missing between two values".into(),
-        Code::TrailingComma => "a comma too many: JSON allows none before a closing bracket".into(),
+        Code::TrailingComma => "an extra comma: JSON allows none before a closing bracket".into(),
         Code::MissingBracket => "an opening or closing bracket is missing".into(),
         Code::MissingColon => "a colon is missing between a key and its value".into(),
         Code::Comment => "a comment: JSON has none, and IAM rejects the document".into(),

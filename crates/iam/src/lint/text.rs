@@ -61,7 +61,7 @@ fn begins_object(source: &Source, brace: usize) -> bool {
     next.is_some_and(|c| "\"'\u{201c}\u{201d}\u{201e}\u{2018}\u{2019}\u{ab}".contains(c))
 }
 
-/// What single lines tell.
+/// The mistakes in single lines.
 pub(super) fn lines(
     source: &Source,
     policies: &[Found],

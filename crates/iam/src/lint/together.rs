@@ -86,7 +86,7 @@ fn issuers(statement: &Statement, claims: &[OnClaim<'_>]) -> Option<Finding> {
     let all_known = principals.iter().all(|name| name.is_known());
     let principal_names: HashSet<String> =
         principals.iter().filter_map(|name| provider(name)).collect();
-    // A key of a provider that is no principal has been told with its mended text.
+    // A key of a provider that is no principal has been reported with its corrected text.
     let counts = |it: &&OnClaim<'_>| {
         it.is_required
             && (!all_known || principal_names.is_empty() || principal_names.contains(&it.provider))

@@ -50,7 +50,7 @@ pub struct PermissionsError {
     message: String,
 }
 
-/// How to write it down.
+/// The output format of `iam role`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     /// The shapes of `aws iam get-role` and its like

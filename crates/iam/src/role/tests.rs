@@ -113,7 +113,7 @@ mod properties {
             name in "[a-z]([a-z0-9.-]{0,10}[a-z0-9])?",
             other in "[a-z]{1,8}",
             path in "(/[A-Za-z0-9._~-]{1,8}){0,3}",
-            partition in prop::sample::select(crate::PARTITIONS.as_slice()),
+            partition in prop::sample::select(crate::partition::PARTITIONS.as_slice()),
             audience in prop::sample::select(["sts.amazonaws.com", "amazonaws.com", "my cluster's", "a\"b"].as_slice()),
             glob: bool,
             provider_exists: bool,

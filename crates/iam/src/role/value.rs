@@ -152,7 +152,7 @@ fn long_text(text: &str) -> String {
     quoted(&serde_json::Value::from(text).to_string(), Quotes::Long).into_owned()
 }
 
-/// HCL's quoted text: as JSON's, its templates told apart, and without the two
+/// HCL's quoted text: as JSON's, its templates kept apart, and without the two
 /// escapes that HCL does not know.
 pub(super) fn hcl_text(text: &str) -> String {
     let (mut out, json) = (String::new(), long_text(text));

@@ -108,7 +108,7 @@ impl Mark {
     /// The character that a line begins with: `+` added, `=` there already, `-` not added,
     /// `!` a problem, `?` not known.
     #[must_use]
-    pub fn as_char(self) -> char {
+    pub(crate) fn as_char(self) -> char {
         match self {
             Self::Added => '+',
             Self::There => '=',

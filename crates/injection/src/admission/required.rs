@@ -49,12 +49,13 @@ impl Uncovered {
 
 impl fmt::Display for Uncovered {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let several = self.names.len() > 1;
+        f.write_str(if several { "containers " } else { "container " })?;
         f.write_str(&self.names.join(", "))?;
         if self.more > 0 {
             write!(f, " and {} more", self.more)?;
         }
         f.write_str(" would run without credentials (")?;
-        let several = self.names.len() > 1;
         let explained = self.names.iter().zip(&self.reasons).take(Self::EXPLAINED);
         for (place, (name, reason)) in explained.enumerate() {
             let separator = if place == 0 { "" } else { "; " };
@@ -86,7 +87,7 @@ pub(super) fn refuse(
         | Outcome::PatchTooLarge
         | Outcome::BadRequest => return None,
         Outcome::NoCredentials => format!(
-            "container {uncovered}; remove its AWS_ variables and \
+            "{uncovered}; remove its AWS_ variables and \
              what is mounted at the token's path, or name the container in skip-containers"
         ),
         Outcome::NotConfigured => format!(
@@ -136,7 +137,7 @@ mod tests {
         let uncovered = [("app", half), ("sidecar", Problem::EmptyValue("A"))];
         let uncovered = Uncovered::of(uncovered.into_iter());
         let refusal = refuse(Outcome::NoCredentials, APP, &uncovered, None).expect("refused");
-        let wanted = "container app, sidecar would run without credentials (app: A is set without B; sidecar: A is";
+        let wanted = "containers app, sidecar would run without credentials (app: A is set without B; sidecar: A is";
         assert!(refusal.message().contains(wanted), "{refusal:?}");
         let refusal = refuse(Outcome::LookupFailed, APP, &Uncovered::default(), Some("timed out"))
             .expect("refused");

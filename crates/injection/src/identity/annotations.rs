@@ -172,7 +172,7 @@ pub fn each_container_name(
     Ok(())
 }
 
-/// Hands each field of the first line to `take`. One field at a time is held:
+/// Hands each field of the first line to `take`. One field at a time is in memory:
 /// a record of a million would keep the length of each.
 fn each_field(line: &str, mut take: impl FnMut(&str)) {
     let mut reader = csv_core::Reader::new();

@@ -24,9 +24,10 @@ mod windows;
 
 pub use containers::ExistingEphemeralContainers;
 pub use patch::{MAX_PATCH_BYTES, PatchText, PatchTooLarge};
+pub(crate) use plan::LABEL_VALUE;
 pub use plan::{
-    ContainerPlan, EnvSource, EnvVar, Jitter, LABEL, LABEL_VALUE, LabelPlan, List, Mounted, Plan,
-    Scope, Status, Variables, Verdict, VolumePlan,
+    ContainerPlan, EnvSource, EnvVar, Jitter, LABEL, LabelPlan, List, Mounted, Plan, Scope, Status,
+    Variables, Verdict, VolumePlan,
 };
 pub use planner::plan;
 pub use pod::Pod;

@@ -187,7 +187,7 @@ pub enum LabelPlan {
 /// The name of the label that a pod with container credentials gets.
 pub const LABEL: &str = "eks.amazonaws.com/pod-identity";
 /// The value of [`LABEL`].
-pub const LABEL_VALUE: &str = "enabled";
+pub(crate) const LABEL_VALUE: &str = "enabled";
 
 impl Variables {
     /// Every group, in the order in which they are added.
@@ -223,7 +223,7 @@ impl<'p> Plan<'p> {
     }
 
     /// The containers that take part and would run without credentials, and why.
-    pub fn uncovered(&self) -> impl Iterator<Item = (&'p str, Problem<'p>)> {
+    pub(crate) fn uncovered(&self) -> impl Iterator<Item = (&'p str, Problem<'p>)> {
         let containers = self.containers.iter();
         containers.filter_map(|it| Some((it.name, it.usability.lacks_credentials()?)))
     }

@@ -150,7 +150,7 @@ fn session_name_fits(pod: &Pod<'_>, warnings: &mut Warnings) -> bool {
         warnings.push(Warning::new(
             WarningKind::SessionNameLength,
             format!(
-                "the pod's name has {length} characters, so AWS_ROLE_SESSION_NAME is not set; use 2 to 64"
+                "the length of the pod's name is {length}, so AWS_ROLE_SESSION_NAME is not set; use 2 to 64"
             ),
         ));
     }

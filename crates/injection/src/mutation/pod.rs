@@ -86,7 +86,7 @@ impl<'a> Pod<'a> {
     /// runs from a file. A mirror pod can't be changed.
     /// <https://kubernetes.io/docs/reference/labels-annotations-taints/#kubernetes-io-config-mirror>
     #[must_use]
-    pub fn is_mirror(&self) -> bool {
+    pub(crate) fn is_mirror(&self) -> bool {
         self.annotations().is_some_and(|all| all.contains("kubernetes.io/config.mirror"))
     }
 

@@ -113,7 +113,7 @@ impl<'p> Usability<'p> {
     /// Why the container has no credentials at all, be they its own keys: what
     /// `/mutate/required` refuses a pod for.
     #[must_use]
-    pub fn lacks_credentials(&self) -> Option<Problem<'p>> {
+    pub(crate) fn lacks_credentials(&self) -> Option<Problem<'p>> {
         let found = self.0.as_ref().filter(|found| !found.has_keys);
         found.and_then(|_| self.problems().find(Problem::lacks_credentials))
     }
@@ -288,7 +288,7 @@ impl Problem<'_> {
     /// Whether the container has no credentials for this reason. With keys of its
     /// own it has some, and one that does not start fails visibly by itself.
     #[must_use]
-    pub fn lacks_credentials(&self) -> bool {
+    pub(crate) fn lacks_credentials(&self) -> bool {
         match self {
             Self::HalfPair { .. } | Self::EmptyValue(_) | Self::TokenFileNotMounted { .. } => true,
             Self::MountPathTaken { has_token, .. } => !has_token,

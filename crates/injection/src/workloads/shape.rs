@@ -2,7 +2,7 @@
 //! object's own root.
 //!
 //! What a controller makes of a template is its own matter. A template counts only where its
-//! containers and its `ServiceAccount` can be known from it; of the rest the reason is told.
+//! containers and its `ServiceAccount` can be known from it; for the rest it says why not.
 
 use std::fmt::Write as _;
 

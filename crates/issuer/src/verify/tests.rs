@@ -146,7 +146,7 @@ fn names_the_one_link_that_is_broken() {
         (
             with_discovery(|document| document.id_token_signing_alg_values_supported.clear()),
             ids::ALGORITHMS,
-            "lists nothing",
+            "lists no algorithm",
         ),
     ] {
         let checks = checked(&published, &token);
@@ -176,7 +176,7 @@ fn a_token_is_held_against_issuer_keys_and_time() {
         ),
         (
             json!({ "iss": ISSUER, "sub": "s", "aud": "sts.amazonaws.com", "exp": 9_000, "nbf": 2_500 }),
-            "not valid before 1000 s",
+            "it will be in 1000 s",
         ),
         (json!({ "iss": ISSUER, "sub": "s", "aud": "sts.amazonaws.com" }), "never expires"),
     ] {

@@ -111,7 +111,7 @@ fn time_check(token: &Token, now: Timestamp) -> IssuerCheck {
     if let Some(until) = begins.filter(|until| *until > LEEWAY) {
         return IssuerCheck::fail(
             ids::TOKEN_TIME,
-            format!("the token is not valid before {until} s from now"),
+            format!("the token is not valid yet: it will be in {until} s"),
             next,
         );
     }
