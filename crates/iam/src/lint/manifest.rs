@@ -117,7 +117,7 @@ impl Manifests {
         if let Some(spec) = node.get("spec").filter(|spec| is_pod_spec(spec))
             && let Some(annotations) = annotations(node)
         {
-            let names = ["serviceAccountName", "serviceAccount"];
+            let names = ["serviceAccountName", "serviceAccount", "service_account_name"];
             let name = names.iter().find_map(|key| spec.get(key).and_then(Node::text));
             let own = node.find(&["metadata", "namespace"]).and_then(Node::text);
             let namespace = own.or(namespace);
@@ -125,7 +125,19 @@ impl Manifests {
             self.on_pod("Pod", &annotations, &account);
         }
         self.on_other(node);
+        found.extend(self.set_by_helm(node));
         is_ours
+    }
+
+    /// `name = "serviceAccount.annotations.eks\\.amazonaws\\.com/role-arn"` beside a value: `set` of
+    /// a `helm_release`, and `parameters` of an Argo CD Application.
+    fn set_by_helm(&self, node: &Node) -> Option<Finding> {
+        let (name, value) = (node.get("name")?, node.get("value")?);
+        let (_, key) = name.text()?.split_once("nnotations.")?;
+        let key = key.replace("\\.", ".");
+        let value = value.text().unwrap_or("?");
+        let miss = near_miss(&self.prefix, Holder::ServiceAccount, &key, value)?;
+        (miss.slip == Slip::Misspelt).then(|| misspelt(&self.prefix, &key, miss.name, name.at))
     }
 
     fn service_account(&mut self, node: &Node) {
@@ -298,7 +310,10 @@ fn annotations(node: &Node) -> Option<Node> {
 
 /// By its shape: a template of a kind that nobody has heard of is one too.
 fn is_pod_spec(spec: &Node) -> bool {
-    spec.get("containers").is_some_and(|it| !matches!(it.kind, Kind::Map(_) | Kind::Text(_)))
+    let containers = spec.get("containers");
+    containers.is_some_and(|it| !matches!(it.kind, Kind::Map(_) | Kind::Text(_)))
+        // A block of Terraform's.
+        || spec.get("container").is_some_and(|it| it.is_map() || !it.items().is_empty())
 }
 
 fn misses<'m>(

@@ -336,3 +336,19 @@ fn an_annotation_of_the_webhook_is_read_among_the_annotations_alone() {
         assert_eq!(lint(&good), [], "{good}");
     }
 }
+
+#[test]
+fn annotations_in_the_blocks_of_terraform_are_read() {
+    let found = |text: &str| -> Vec<_> {
+        crate::lint_file("x.tf", text).iter().map(|it| (it.code.word(), it.at.line)).collect()
+    };
+    let pod = "resource \"kubernetes_deployment\" \"d\" {\n  spec {\n    template {\n      metadata {\n        annotations = { \"eks.amazonaws.com/role-arn\" = var.arn }\n      }\n      spec {\n        service_account_name = \"x\"\n        container {\n          name = \"c\"\n        }\n      }\n    }\n  }\n}\n";
+    assert_eq!(found(pod)[0], ("annotation-unread", 5));
+    let set = "resource \"helm_release\" \"x\" {\n  set {\n    name = \"serviceAccount.annotations.eks\\\\.amazon\\\\.com/role-arn\"\n    value = var.arn\n  }\n}\n";
+    assert_eq!(found(set)[0], ("annotation-key", 3));
+    assert!(
+        !found(&set.replace("amazon\\\\", "amazonaws\\\\"))
+            .iter()
+            .any(|it| it.0 == "annotation-key")
+    );
+}
