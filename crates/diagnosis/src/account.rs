@@ -1,7 +1,10 @@
 //! The cluster, the `ServiceAccount`, and what its annotations say.
 
+use std::fmt::Write as _;
+
 use text::shell::Word;
 
+use super::sts::may_be_role;
 use super::{Case, Fact, Finding, ReasonKind};
 use injection::identity::{Identity, Warning, WarningKind};
 
@@ -57,11 +60,23 @@ impl Case<'_> {
         // Known to have none; what is not known comes last, behind what is wrong anyway.
         let identity = self.lookup.identity(&self.settings.policy.defaults);
         if let (Ok(None), Some(role)) = (&identity, self.role_arn()) {
-            let seen = format!("no annotation; the webhook injects {role}, from its ConfigMap");
+            let mut seen = format!(
+                "no annotation {wanted}; the webhook injects {role} from a source that is not \
+                 known here"
+            );
+            for warning in self.warnings().iter().take(1) {
+                // Writing to a string can't fail.
+                let _ = write!(seen, "; note: {warning}");
+            }
             return Finding::Pass(seen);
         }
-        // An STS without TLS that a flag allows works.
-        let breaks = |it: &&Warning| it.kind != WarningKind::PlainHttp;
+        let breaks = |it: &&Warning| match it.kind {
+            // An STS without TLS that a flag allows works.
+            WarningKind::PlainHttp => false,
+            WarningKind::OddRoleArn => self.sts_of_role().is_none(),
+            WarningKind::StsEndpointNotAllowed => !self.gets_annotated_sts(),
+            _ => true,
+        };
         let warning = self.warnings().iter().find(breaks).cloned();
         let annotate = |what: &str| {
             let (namespace, name) = (Word(key.namespace), Word(key.name));
@@ -73,8 +88,14 @@ impl Case<'_> {
                     format!("use the annotation {wanted}: {}", annotate(&format!("{wanted}=ARN")))
                 }
                 WarningKind::OddRoleArn => {
-                    "use the complete ARN of a role, such as arn:aws:iam::111122223333:role/NAME"
-                        .to_owned()
+                    let complete = "use the complete ARN of a role, such as arn:aws:iam::111122223333:role/NAME";
+                    if self.role_arn().is_some_and(may_be_role) {
+                        format!(
+                            "{complete}; if it is MinIO's or Ceph's, set their STS: docs/sts-endpoints.md"
+                        )
+                    } else {
+                        complete.to_owned()
+                    }
                 }
                 _ => "correct the annotation".to_owned(),
             };
@@ -82,7 +103,12 @@ impl Case<'_> {
         }
         match identity {
             Ok(Some(Identity::WebIdentity(web))) => {
-                Finding::pass(format!("the role is {}", web.role_arn))
+                let mut seen = format!("the role is {}", web.role_arn);
+                if let Some(sts) = self.sts_of_role() {
+                    let _ =
+                        write!(seen, "; note: not an ARN of AWS's, so the STS {sts} must know it");
+                }
+                Finding::Pass(seen)
             }
             Ok(Some(Identity::ContainerCredentials(_))) => {
                 Finding::pass("the pods get container credentials")

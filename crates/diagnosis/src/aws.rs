@@ -18,6 +18,9 @@ impl Case<'_> {
         let Some(role) = self.role_arn() else {
             return Finding::Nothing("the role is not known".to_owned());
         };
+        if let Some(sts) = self.sts_of_role() {
+            return Finding::Nothing(format!("the role is of the STS {sts}, not of AWS"));
+        }
         let Some(region) = self.region() else {
             return Finding::Nothing("no region is set for the pods".to_owned());
         };
@@ -131,7 +134,10 @@ impl Case<'_> {
                 "annotate the ServiceAccount with the role's ARN",
             ),
             (Some(arn), _) => Finding::pass(format!("the role's ARN is {arn}")),
-            (None, _) => Finding::Nothing("the file of --role-json has no Arn".to_owned()),
+            (None, _) => Finding::Unknown(
+                "the role's file has no Arn, so it is not known whether it is the ServiceAccount's role"
+                    .to_owned(),
+            ),
         }
     }
 

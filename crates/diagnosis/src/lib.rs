@@ -21,6 +21,7 @@ mod registration;
 pub mod saved;
 mod selector;
 mod state;
+mod sts;
 mod survey;
 mod webhook;
 mod workload;

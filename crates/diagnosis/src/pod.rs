@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::audit::account_name;
 use super::state::{Judgement, PodState, WouldGet, judge};
 use super::webhook::Selection;
 use super::{Case, Fact, Finding, Subject};
@@ -72,6 +73,10 @@ pub(super) fn region(pod: &Value) -> Option<&str> {
     variable(pod, "AWS_REGION")
 }
 
+pub(super) fn sts_endpoint(pod: &Value) -> Option<&str> {
+    variable(pod, "AWS_ENDPOINT_URL_STS")
+}
+
 /// Of the token that web identity uses.
 pub(super) fn audience(pod: &Value) -> Option<&str> {
     let mut volumes = pod["spec"]["volumes"].as_array()?.iter();
@@ -87,7 +92,7 @@ fn variable<'a>(pod: &'a Value, name: &str) -> Option<&'a str> {
 
 impl Case<'_> {
     pub(super) fn running_pod(&self) -> Finding {
-        let pods = match &self.facts.pods {
+        let all = match &self.facts.pods {
             Fact::Known(pods) => pods,
             Fact::Absent => return Finding::Nothing("the pod does not exist".to_owned()),
             Fact::Unknown(why) => return Finding::Unknown(why.to_string()),
@@ -95,15 +100,16 @@ impl Case<'_> {
                 return Finding::Nothing("no pods are given; name a pod or a workload".to_owned());
             }
         };
+        let pods: Vec<_> = all.iter().filter(|pod| self.is_of_account(pod)).collect();
         if pods.is_empty() {
-            return Finding::Nothing("no pods are running".to_owned());
+            return self.without_pods(all);
         }
         // Without it nobody knows what a pod would get.
         if let Err(failed) = self.lookup.identity(&self.settings.policy.defaults) {
             return Finding::Unknown(failed.to_string());
         }
         let mut worst: Option<(&Value, Judgement)> = None;
-        for pod in pods {
+        for pod in &pods {
             let Some(judged) = self.judge(pod) else { continue };
             if worst.as_ref().is_none_or(|(_, worst)| judged.state > worst.state) {
                 worst = Some((pod, judged));
@@ -126,6 +132,34 @@ impl Case<'_> {
             }
             PodState::Unknown => Finding::Unknown(format!("pod {name}: {why}")),
             state => Finding::fail(format!("pod {name}: {}: {why}", state.as_str()), next),
+        }
+    }
+
+    /// Whether the pod's `ServiceAccount` is the one that the checks are about.
+    fn is_of_account(&self, pod: &Value) -> bool {
+        let key = self.key();
+        let namespace = pod["metadata"]["namespace"].as_str();
+        namespace.is_none_or(|it| it == key.namespace) && account_name(pod) == key.name
+    }
+
+    /// None of the pods has the `ServiceAccount`.
+    fn without_pods(&self, all: &[Value]) -> Finding {
+        let Some(other) = all.first() else {
+            return Finding::Nothing("no pods are running".to_owned());
+        };
+        let name = other["metadata"]["name"].as_str().unwrap_or_default();
+        let namespace = other["metadata"]["namespace"].as_str().unwrap_or(self.key().namespace);
+        let why = format!(
+            "no pods are running with ServiceAccount {}; pod {name} has {namespace}/{}",
+            self.key(),
+            account_name(other)
+        );
+        // A workload's pods may be those from before it got this ServiceAccount.
+        let of_itself = ["serviceaccount/", "pod/"];
+        if of_itself.iter().any(|it| self.facts.subject.object.starts_with(it)) {
+            Finding::Nothing(why)
+        } else {
+            Finding::Unknown(why)
         }
     }
 

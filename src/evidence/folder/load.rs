@@ -13,8 +13,8 @@ use crate::evidence::installed::flags_of;
 use crate::evidence::items::Kept;
 use crate::evidence::refused_pod;
 use diagnosis::{
-    DryRun, Fact, Facts, FetchedDocument, Reason, Subject, TokenFact, WebhookFlags,
-    WebhookSettings, redacted_pod, saved,
+    DryRun, Fact, Facts, FetchedDocument, Reason, ReasonKind, Subject, TokenFact, WebhookFlags,
+    WebhookSettings, bounded, redacted_pod, saved,
 };
 use issuer::{Jwks, Token};
 
@@ -82,6 +82,9 @@ pub(crate) fn saved_flags(folder: &Path) -> Result<Fact<WebhookFlags>, FolderErr
 }
 
 struct Folder<'a>(&'a Path);
+
+/// The most names of files that are looked at.
+const MOST_NAMES: usize = 1_000;
 
 const EXTENSIONS: [&str; 3] = ["json", "yaml", "yml"];
 
@@ -174,7 +177,9 @@ impl Folder<'_> {
         name: &str,
         read: impl FnOnce(&str, &str) -> Result<T, Reason>,
     ) -> Result<Fact<T>, FolderError> {
-        let Some((name, text)) = self.first(name, file::text)? else { return Ok(Fact::NotAsked) };
+        let Some((name, text)) = self.first(name, file::text)? else {
+            return Ok(self.misnamed(name)?.map_or(Fact::NotAsked, Fact::Unknown));
+        };
         let text = match text {
             Ok(text) => text,
             Err(reason) => return Ok(Fact::Unknown(reason)),
@@ -184,6 +189,24 @@ impl Folder<'_> {
             Ok(Fact::Unknown(why)) => Fact::Unknown(why),
             _ => fact(read(&name, &text)),
         })
+    }
+
+    /// Why a file that is likely meant for `name` does not count: whoever gave it wants it checked.
+    fn misnamed(&self, name: &str) -> Result<Option<Reason>, FolderError> {
+        let failed = |source| FolderError::Read { path: self.0.to_owned(), source };
+        let mut alike = Vec::new();
+        for entry in std::fs::read_dir(self.0).map_err(failed)?.take(MOST_NAMES) {
+            let found = entry.map_err(failed)?.file_name().to_string_lossy().into_owned();
+            if found.to_ascii_lowercase().contains(name) {
+                alike.push(found);
+            }
+        }
+        let Some(found) = alike.iter().min() else { return Ok(None) };
+        let message = bounded(&format!(
+            "{name}.json is missing, and {found:?} is not read; rename it to {name}.json, or pass it with \
+             --{name}-json"
+        ));
+        Ok(Some(Reason { kind: ReasonKind::Evidence, message }))
     }
 
     /// Only ever saved. Without it the other files tell, but not against it.

@@ -114,6 +114,25 @@ fn unknown<T>(fact: &Fact<T>) -> Option<&Reason> {
 }
 
 #[test]
+fn names_a_file_of_aws_that_has_another_name() {
+    for (found, name) in [
+        ("Role.json", "role.json"),
+        ("roles.yaml", "role.json"),
+        ("role.txt", "role.json"),
+        ("role", "role.json"),
+        ("oidc-provider.json", "provider.json"),
+    ] {
+        let facts = loaded(folder(&[(found, b"{}")]).path()).unwrap();
+        let reason = unknown(&facts.role).or_else(|| unknown(&facts.provider));
+        let message = &reason.unwrap_or_else(|| panic!("{found} is passed over")).message;
+        assert!(message.contains(name) && message.contains(found), "{message}");
+    }
+    let facts =
+        loaded(folder(&[("service-account.yml", b"{}"), ("token.jwt", b"")]).path()).unwrap();
+    assert_eq!((facts.role, facts.provider), (Fact::NotAsked, Fact::NotAsked));
+}
+
+#[test]
 fn reads_what_kubectl_prints_as_a_list_or_as_one_object() {
     let yaml = "kind: List\nitems:\n- {kind: ServiceAccount, metadata: {name: a}}\n";
     let facts = loaded(folder(&[("service-account.yaml", yaml.as_bytes())]).path()).unwrap();

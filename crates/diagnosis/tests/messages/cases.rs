@@ -4,6 +4,7 @@ use diagnosis::{
     DryRun, Fact, Facts, FetchedDocument, Probe, Reason, ReasonKind, Refusal, RefusedBy, Response,
     WebhookSettings,
 };
+use injection::identity::{AllowedStsEndpoints, StsEndpoint};
 use issuer::FetchFailure;
 use serde_json::{Value, json};
 
@@ -189,6 +190,23 @@ pub(crate) const CASES: &[Case] = &[
 
     ("role-annotation", "a role", |_, _| {}),
     ("role-annotation", "none, but the webhook injects one", |f, _| f.service_account = Fact::Known(account(&json!({})))),
+    ("role-annotation", "a similar key, but the webhook injects a role", |f, _| {
+        f.service_account = Fact::Known(account(&json!({"eks.amazon.com/role-arn": ROLE})));
+    }),
+    ("role-annotation", "a role of MinIO, by the flag", |f, s| {
+        annotated(f, &json!({"eks.amazonaws.com/role-arn": MINIO_ROLE}));
+        s.policy.defaults.sts_endpoint = StsEndpoint::read("https://minio.minio.svc:9000").ok();
+    }),
+    ("role-annotation", "a role of MinIO, by the annotation", |f, s| of_minio(f, s)),
+    ("role-annotation", "a role of MinIO, by the test pod alone", |f, _| of_minio(f, &mut WebhookSettings::default())),
+    ("role-annotation", "a role of MinIO at AWS's STS", |f, s| {
+        annotated(f, &json!({"eks.amazonaws.com/role-arn": MINIO_ROLE}));
+        s.policy.defaults.sts_endpoint = StsEndpoint::read("https://sts.eu-west-1.amazonaws.com").ok();
+    }),
+    ("role-annotation", "a bare name at MinIO", |f, s| {
+        annotated(f, &json!({"eks.amazonaws.com/role-arn": "app"}));
+        s.policy.defaults.sts_endpoint = StsEndpoint::read("https://minio.minio.svc:9000").ok();
+    }),
     ("role-annotation", "none", |f, _| annotated(f, &json!({}))),
     ("role-annotation", "a similar key", |f, _| annotated(f, &json!({"eks.amazon.com/role-arn": ROLE}))),
     ("role-annotation", "not the ARN of a role", |f, _| annotated(f, &json!({"eks.amazonaws.com/role-arn": "role/app"}))),
@@ -212,6 +230,7 @@ pub(crate) const CASES: &[Case] = &[
     }),
 
     ("dry-run", "the role comes back", |_, _| {}),
+    ("dry-run", "a role of MinIO", |f, s| of_minio(f, s)),
     ("dry-run", "no credentials", |f, _| admitted(f, bare_pod())),
     ("dry-run", "another role", |f, _| admitted(f, with_role(pod("test"), OTHER_ROLE))),
     ("dry-run", "rejected by a webhook", |f, _| refused(f, "admission webhook \"x\" denied the request: REASON")),
@@ -291,6 +310,7 @@ pub(crate) const CASES: &[Case] = &[
         china["spec"]["containers"][0]["env"][0]["value"] = "cn-north-1".into();
         admitted(f, china);
     }),
+    ("partition", "a role of MinIO", |f, s| of_minio(f, s)),
     ("partition", "no region", |f, _| f.dry_run = Fact::NotAsked),
     ("partition", "no role", |f, _| (f.service_account, f.dry_run) = (why(), Fact::NotAsked)),
 
@@ -354,10 +374,54 @@ pub(crate) const CASES: &[Case] = &[
         (f.service_account, f.config_map) = (Fact::Known(account(&json!({}))), why());
     }),
     ("running-pod", "none", |f, _| f.pods = Fact::Known(Vec::new())),
+    ("running-pod", "of another ServiceAccount as well", |f, _| {
+        f.pods = Fact::Known(vec![pod("app-1"), of_account("other", "demo"), of_account("app", "elsewhere")]);
+    }),
+    ("running-pod", "of another ServiceAccount alone", |f, _| {
+        "serviceaccount/app".clone_into(&mut f.subject.object);
+        f.pods = Fact::Known(vec![of_account("other", "demo")]);
+    }),
+    ("running-pod", "a workload's, of another ServiceAccount alone", |f, _| {
+        f.pods = Fact::Known(vec![of_account("other", "demo")]);
+    }),
+    ("running-pod", "of MinIO", |f, s| {
+        of_minio(f, s);
+        f.pods = Fact::Known(vec![minio_pod("app-1")]);
+    }),
     ("running-pod", "it does not exist", |f, _| f.pods = Fact::Absent),
     ("running-pod", "they are not known", |f, _| f.pods = why()),
     ("running-pod", "they are not given", |f, _| f.pods = Fact::NotAsked),
 ];
+
+fn of_account(account: &str, namespace: &str) -> Value {
+    let mut pod = bare_pod();
+    pod["metadata"]["namespace"] = namespace.into();
+    pod["metadata"]["name"] = "stranger".into();
+    pod["spec"]["serviceAccountName"] = account.into();
+    pod
+}
+
+const MINIO: &str = "https://minio.minio.svc:9000";
+const MINIO_ROLE: &str = "arn:minio:iam:::role/idmp-app";
+
+pub(crate) fn minio_pod(name: &str) -> Value {
+    let mut pod = with_role(pod(name), MINIO_ROLE);
+    env(&mut pod).push(json!({"name": "AWS_ENDPOINT_URL_STS", "value": MINIO}));
+    pod
+}
+
+/// A ServiceAccount that names a role of `MinIO`'s and its STS.
+pub(crate) fn of_minio(facts: &mut Facts, settings: &mut WebhookSettings) {
+    facts.service_account = Fact::Known(account(&json!({
+        "eks.amazonaws.com/role-arn": MINIO_ROLE,
+        "eks.amazonaws.com/sts-endpoint-url": MINIO,
+    })));
+    let mut allowed = AllowedStsEndpoints::default();
+    allowed.allow(&StsEndpoint::read(MINIO).unwrap());
+    settings.reader = settings.reader.clone().allowing(allowed);
+    (facts.role, facts.provider) = (Fact::NotAsked, Fact::NotAsked);
+    admitted(facts, minio_pod("test"));
+}
 
 fn providers(facts: &mut Facts, account: &str, name: &str) {
     let arn = format!("arn:aws:iam::{account}:oidc-provider/{name}");

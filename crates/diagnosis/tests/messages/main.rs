@@ -60,6 +60,51 @@ fn doctor_says_what_stands_in_the_file() {
     golden("doctor.txt", all.trim_end());
 }
 
+/// What a result is without one of the facts.
+type Without = (&'static str, Status, fn(&mut Facts));
+
+/// `docs/diagnosis.md` lists the files that nobody has to give.
+const WITHOUT: &[Without] = &[
+    ("version", Status::Pass, |f| f.version = Fact::NotAsked),
+    ("webhooks", Status::Unknown, |f| f.webhooks = Fact::NotAsked),
+    ("namespace", Status::Unknown, |f| f.namespace = Fact::NotAsked),
+    ("service-account", Status::Unknown, |f| f.service_account = Fact::NotAsked),
+    ("probes", Status::Pass, |f| f.probes = Fact::NotAsked),
+    ("dry-run", Status::Unknown, |f| f.dry_run = Fact::NotAsked),
+    ("token", Status::Unknown, |f| f.token = Fact::NotAsked),
+    ("discovery", Status::Unknown, |f| f.discovery = Fact::NotAsked),
+    ("jwks", Status::Unknown, |f| f.jwks = Fact::NotAsked),
+    ("pods", Status::Pass, |f| f.pods = Fact::NotAsked),
+    ("role", Status::Pass, |f| f.role = Fact::NotAsked),
+    ("provider", Status::Pass, |f| f.provider = Fact::NotAsked),
+    ("Arn of the role", Status::Unknown, |f| {
+        let role = f.role.known().expect("a role");
+        let role: serde_json::Value = serde_json::from_str(role).expect("JSON");
+        f.role = Fact::Known(role["Role"]["AssumeRolePolicyDocument"].to_string());
+    }),
+];
+
+#[test]
+fn doctor_tells_what_nobody_has_to_give_from_what_could_not_be_checked() {
+    let settings = WebhookSettings::default();
+    for (what, result, change) in WITHOUT {
+        let mut facts = scene::facts();
+        change(&mut facts);
+        let report = diagnose(&Redacted::of(facts, &settings), &settings, scene::CRYPTO);
+        assert_eq!(report.result, *result, "without {what}: {report}");
+    }
+}
+
+/// Of all checks, as a role of `MinIO`'s is none of AWS's.
+#[test]
+fn doctor_passes_a_role_of_another_sts() {
+    let (mut facts, mut settings) = (scene::facts(), WebhookSettings::default());
+    cases::of_minio(&mut facts, &mut settings);
+    facts.pods = Fact::Known(vec![cases::minio_pod("app-1")]);
+    let report = diagnose(&Redacted::of(facts, &settings), &settings, scene::CRYPTO);
+    assert_eq!(report.result, Status::Pass, "{report}");
+}
+
 #[test]
 fn audit_says_what_stands_in_the_file() {
     let settings = WebhookSettings::default();
