@@ -319,6 +319,7 @@ impl Reader {
             return None;
         }
         self.known_members(node, &PRINCIPAL_KINDS, "Principal");
+        let node = &as_meant(node, &PRINCIPAL_KINDS);
         let mut all = Vec::new();
         for member in node.members() {
             let kind = Text {

@@ -289,9 +289,12 @@ fn slashes_that_differ_and_actions_that_are_excluded_never_match() {
 #[test]
 fn members_in_lower_case_are_told_as_such() {
     let good = conditional(&format!(r#"{{"StringEquals": {{{AUD}, {SUB}}}}}"#));
-    let names = ["Statement", "Effect", "Principal", "Action", "Condition"];
+    let names = ["Statement", "Effect", "Principal", "Federated", "Action", "Condition"];
     let lower = names.iter().fold(good, |text, name| {
         text.replace(&format!("\"{name}\""), &format!("\"{}\"", name.to_lowercase()))
     });
     assert_eq!(codes(&lower), ["member-unknown"]);
+    // What is in them is read all the same.
+    let untested = lower.replace(SUB, r#""aws:SourceVpc": "vpc-1""#);
+    assert_eq!(codes(&untested), ["member-unknown", "subject-not-tested"]);
 }
