@@ -57,7 +57,7 @@ pub(crate) async fn survey(
         .map(|subject| async move {
             let facts = Facts { subject, ..Facts::default() };
             let facts = if deep { asked(gatherer, surveyor_ref, facts).await } else { facts };
-            surveyor_ref.judge(facts, deep, crypto::CERTIFICATES)
+            surveyor_ref.assess(facts, deep, crypto::CERTIFICATES)
         })
         .buffer_unordered(AT_ONCE)
         .collect()

@@ -10,7 +10,7 @@ use text::Line;
 
 use super::pod::written;
 use super::registration::{Registration, text_labels};
-use super::state::{Judgement, PodState, WouldGet, judge};
+use super::state::{Assessment, PodState, WouldGet, assess};
 use super::webhook::Selection;
 use super::{Fact, WebhookSettings, annotations, config_map_entries};
 use injection::identity::{
@@ -153,7 +153,7 @@ impl<'a> Auditor<'a> {
         }
         self.audit.pods += 1;
         let (namespace, service_account) = (text(pod, "namespace"), account_name(pod));
-        let Some(Judgement { state, why, next }) = self.judge(pod, &namespace, &service_account)
+        let Some(Assessment { state, why, next }) = self.assess(pod, &namespace, &service_account)
         else {
             return;
         };
@@ -165,7 +165,7 @@ impl<'a> Auditor<'a> {
         }
     }
 
-    pub(super) fn judge(&self, pod: &Value, namespace: &str, name: &str) -> Option<Judgement> {
+    pub(super) fn assess(&self, pod: &Value, namespace: &str, name: &str) -> Option<Assessment> {
         let account = self.accounts.get(&(namespace.to_owned(), name.to_owned()));
         let lookup = self.lookup(namespace, name);
         let selection = self.selection(namespace, pod);
@@ -175,7 +175,7 @@ impl<'a> Auditor<'a> {
             written: account.and_then(|it| it.written.as_deref()),
             selection: &selection,
         };
-        judge(pod, namespace, &now)
+        assess(pod, namespace, &now)
     }
 
     /// What the sources say of a `ServiceAccount`.

@@ -38,7 +38,7 @@ pub use pod::{probe_pod, probe_review};
 pub use redact::{Redacted, bounded, certificates, redacted_pod};
 pub use registration::{Registration, has_labels};
 pub use selector::{LabelSelector, SelectorError};
-pub use state::{Judgement, PodState, WouldGet, judge};
+pub use state::{Assessment, PodState, WouldGet, assess};
 pub use survey::{Survey, SurveyedAccount, Surveyor};
 pub use webhook::{Address, Entry, Selection, entries};
 pub use workload::{CHECKED_FLAGS, CommandLine, WebhookFlags, command_line, config_map_behind};

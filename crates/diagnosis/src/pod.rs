@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::audit::account_name;
-use super::state::{Judgement, PodState, WouldGet, judge};
+use super::state::{Assessment, PodState, WouldGet, assess};
 use super::webhook::Selection;
 use super::{Case, Fact, Finding, Subject};
 use injection::workloads::templates;
@@ -108,14 +108,14 @@ impl Case<'_> {
         if let Err(failed) = self.lookup.identity(&self.settings.policy.defaults) {
             return Finding::Unknown(failed.to_string());
         }
-        let mut worst: Option<(&Value, Judgement)> = None;
+        let mut worst: Option<(&Value, Assessment)> = None;
         for pod in &pods {
-            let Some(judged) = self.judge(pod) else { continue };
-            if worst.as_ref().is_none_or(|(_, worst)| judged.state > worst.state) {
-                worst = Some((pod, judged));
+            let Some(assessed) = self.assess(pod) else { continue };
+            if worst.as_ref().is_none_or(|(_, worst)| assessed.state > worst.state) {
+                worst = Some((pod, assessed));
             }
         }
-        let Some((pod, Judgement { state, why, next })) = worst else {
+        let Some((pod, Assessment { state, why, next })) = worst else {
             return Finding::Nothing("the pods would get no identity".to_owned());
         };
         let name = pod["metadata"]["name"].as_str().unwrap_or_default();
@@ -165,14 +165,14 @@ impl Case<'_> {
 
     /// A pod of the dry run whose containers would run as somebody else or as nobody.
     pub(super) fn unusable(&self, pod: &Value) -> Option<Finding> {
-        let judged = self.judge(pod).filter(|it| it.state == PodState::NoUsableIdentity)?;
+        let assessed = self.assess(pod).filter(|it| it.state == PodState::NoUsableIdentity)?;
         let next = "another webhook changes the pod, or has mounts or variables added to it: correct it \
                     there, or leave the container out with skip-containers";
-        Some(Finding::fail(format!("the test pod has no usable identity: {}", judged.why), next))
+        Some(Finding::fail(format!("the test pod has no usable identity: {}", assessed.why), next))
     }
 
     /// What a pod of the subject comes to.
-    pub(super) fn judge(&self, pod: &Value) -> Option<Judgement> {
+    pub(super) fn assess(&self, pod: &Value) -> Option<Assessment> {
         let keys = &self.settings.policy.settings.keys;
         let account = self.facts.service_account.known();
         let now = WouldGet {
@@ -182,7 +182,7 @@ impl Case<'_> {
             // The dry run has been there.
             selection: &Selection::Selected,
         };
-        judge(pod, &self.facts.subject.namespace, &now)
+        assess(pod, &self.facts.subject.namespace, &now)
     }
 }
 

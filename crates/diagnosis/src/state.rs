@@ -46,7 +46,7 @@ pub enum PodState {
 
 /// What a pod comes to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Judgement {
+pub struct Assessment {
     /// In one word.
     pub state: PodState,
     /// Why, in one line that names container and variable; empty for a pod that is fine.
@@ -113,7 +113,7 @@ impl PodState {
 /// What a pod comes to; nothing of one that would get nothing and has nothing, or that
 /// the webhook is not called for.
 #[must_use]
-pub fn judge(pod: &Value, namespace: &str, now: &WouldGet<'_>) -> Option<Judgement> {
+pub fn assess(pod: &Value, namespace: &str, now: &WouldGet<'_>) -> Option<Assessment> {
     if matches!(now.selection, Selection::KeptOut(_)) {
         return None;
     }
@@ -124,24 +124,24 @@ pub fn judge(pod: &Value, namespace: &str, now: &WouldGet<'_>) -> Option<Judgeme
     };
     let Triage::Lookup(candidate) = review.triage() else { return None };
     let looked = candidate.planned(now.lookup, now.policy, Jitter(0), |identity, plan| {
-        Look { pod, volumes: volumes(pod), identity, plan, now, found: Vec::new() }.judge()
+        Look { pod, volumes: volumes(pod), identity, plan, now, found: Vec::new() }.assess()
     });
-    let judged = match looked {
+    let assessed = match looked {
         Err(failed) => unknown(format!("can't be checked: {failed}")),
-        Ok(Some(judged)) => judged,
+        Ok(Some(assessed)) => assessed,
         Ok(None) => foreign(pod)?,
     };
-    match (judged.state, now.selection) {
+    match (assessed.state, now.selection) {
         // It lacks what it may not get.
         (PodState::Missing, Selection::Unknown(why)) => {
-            Some(unknown(format!("{}, but {why}", judged.why)))
+            Some(unknown(format!("{}, but {why}", assessed.why)))
         }
-        _ => Some(judged),
+        _ => Some(assessed),
     }
 }
 
 /// A pod that would get nothing, and has an identity all the same.
-fn foreign(pod: &Value) -> Option<Judgement> {
+fn foreign(pod: &Value) -> Option<Assessment> {
     let volumes = volumes(pod);
     let lists = [List::InitContainers, List::Containers];
     let holdings = lists.into_iter().flat_map(|list| {
@@ -159,7 +159,7 @@ fn foreign(pod: &Value) -> Option<Judgement> {
         Some((it.name().to_owned(), name, value))
     });
     let (container, name, value) = found.next()?;
-    Some(Judgement {
+    Some(Assessment {
         state: PodState::Foreign,
         why: bounded(&format!(
             "container {container} has {name}{value}, and its ServiceAccount has no role"
@@ -168,8 +168,8 @@ fn foreign(pod: &Value) -> Option<Judgement> {
     })
 }
 
-fn unknown(why: impl AsRef<str>) -> Judgement {
-    Judgement {
+fn unknown(why: impl AsRef<str>) -> Assessment {
+    Assessment {
         state: PodState::Unknown,
         why: bounded(why.as_ref()),
         next: "ask doctor about the pod; its dry run shows what the pod would get".to_owned(),
@@ -195,7 +195,7 @@ struct Look<'a> {
 }
 
 impl Look<'_> {
-    fn judge(mut self) -> Judgement {
+    fn assess(mut self) -> Assessment {
         if self.plan.status == Status::TooLarge || self.plan.patch().is_err() {
             return unknown("has too many containers for the webhook's answer");
         }
@@ -212,9 +212,9 @@ impl Look<'_> {
         self.worst()
     }
 
-    fn worst(self) -> Judgement {
+    fn worst(self) -> Assessment {
         let Some(state) = self.found.iter().map(|it| it.state).max() else {
-            return Judgement { state: PodState::Fine, why: String::new(), next: String::new() };
+            return Assessment { state: PodState::Fine, why: String::new(), next: String::new() };
         };
         let of_state: Vec<_> = self.found.iter().filter(|it| it.state == state).collect();
         let named: Vec<_> = of_state.iter().take(MOST_NAMED).map(|it| it.what.as_str()).collect();
@@ -242,7 +242,7 @@ impl Look<'_> {
                     .to_owned()
             }
         };
-        Judgement { state, why: bounded(&format!("{}{more}{when}", named.join("; "))), next }
+        Assessment { state, why: bounded(&format!("{}{more}{when}", named.join("; "))), next }
     }
 
     /// Times are whole seconds. Nothing where one of them is not known.

@@ -10,7 +10,7 @@ use text::Line;
 use super::audit::{Auditor, Sources, account_name, has_ended};
 use super::check::{Check, Checks, Finding, Status};
 use super::registration::text_labels;
-use super::state::{Judgement, PodState};
+use super::state::{Assessment, PodState};
 use super::webhook::Selection;
 use super::{
     Case, Fact, Facts, Redacted, Subject, WebhookSettings, entries, issuer, token_audience,
@@ -62,7 +62,7 @@ pub struct Surveyor<'a> {
 struct Pods {
     states: BTreeMap<PodState, usize>,
     /// The worst of them.
-    worst: Option<(String, Judgement)>,
+    worst: Option<(String, Assessment)>,
     /// The labels of the first one.
     labels: Option<BTreeMap<String, String>>,
 }
@@ -104,17 +104,17 @@ impl<'a> Surveyor<'a> {
         let namespace = pod["metadata"]["namespace"].as_str().unwrap_or_default();
         let key = (namespace.to_owned(), account_name(pod));
         let Some(found) = self.found.get_mut(&key).filter(|_| !has_ended(pod)) else { return };
-        let Some(judged) = self.auditor.judge(pod, &key.0, &key.1) else { return };
-        *found.states.entry(judged.state).or_default() += 1;
+        let Some(assessed) = self.auditor.assess(pod, &key.0, &key.1) else { return };
+        *found.states.entry(assessed.state).or_default() += 1;
         if found.labels.is_none() {
             let mut labels = text_labels(&pod["metadata"]["labels"]);
             let wanted = self.auditor.registration().pod_labels();
             labels.retain(|key, _| wanted.contains(key.as_str()));
             found.labels = Some(labels);
         }
-        if found.worst.as_ref().is_none_or(|(_, worst)| judged.state > worst.state) {
+        if found.worst.as_ref().is_none_or(|(_, worst)| assessed.state > worst.state) {
             let name = pod["metadata"]["name"].as_str().unwrap_or_default();
-            found.worst = Some((name.to_owned(), judged));
+            found.worst = Some((name.to_owned(), assessed));
         }
     }
 
@@ -141,7 +141,7 @@ impl<'a> Surveyor<'a> {
 
     /// The checks of one `ServiceAccount`; `asked` is what was asked for it alone.
     #[must_use]
-    pub fn judge(&self, asked: Facts, deep: bool, crypto: Crypto) -> SurveyedAccount {
+    pub fn assess(&self, asked: Facts, deep: bool, crypto: Crypto) -> SurveyedAccount {
         let asked = Redacted::of(asked, self.settings);
         let facts = asked.facts();
         let Subject { namespace, service_account: name, .. } = facts.subject.clone();

@@ -298,8 +298,8 @@ impl Case<'_> {
                 "find out why the webhook's pods are not ready: kubectl get pods, kubectl logs",
             ),
             Probe::Service { ready_endpoints: Fact::Known(ready), .. } => {
-                { let pods = if *ready == 1 { "pod" } else { "pods" };
-Finding::pass(format!("the Service of {entry} has {ready} ready {pods}")) }
+                let pods = if *ready == 1 { "pod" } else { "pods" };
+                Finding::pass(format!("the Service of {entry} has {ready} ready {pods}"))
             }
             Probe::Service { ready_endpoints: Fact::Absent, .. } => Finding::fail(
                 format!("the Service of {entry} does not exist"),

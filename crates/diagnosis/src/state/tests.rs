@@ -77,7 +77,7 @@ fn usual() -> Setting<'static> {
     }
 }
 
-fn judged(pod: &Value, setting: &Setting<'_>) -> Option<Judgement> {
+fn assessed(pod: &Value, setting: &Setting<'_>) -> Option<Assessment> {
     let mut settings = WebhookSettings::default();
     let sts = setting.sts.map(|url| injection::identity::StsEndpoint::read(url).unwrap());
     settings.policy.defaults.sts_endpoint = sts;
@@ -93,16 +93,16 @@ fn judged(pod: &Value, setting: &Setting<'_>) -> Option<Judgement> {
         written: setting.written,
         selection: &setting.selection,
     };
-    let found = judge(pod, "demo", &now);
+    let found = assess(pod, "demo", &now);
     // Whoever saves a folder sees the same.
     let saved = crate::redacted_pod(pod, &settings.policy.settings.keys);
-    assert_eq!(judge(&saved, "demo", &now), found, "{pod}");
+    assert_eq!(assess(&saved, "demo", &now), found, "{pod}");
     found
 }
 
 #[track_caller]
 fn is(pod: &Value, setting: &Setting<'_>, state: PodState, why: &str) {
-    let found = judged(pod, setting).unwrap();
+    let found = assessed(pod, setting).unwrap();
     assert_eq!((found.state, found.why.as_str()), (state, why), "{pod}");
     assert!(!found.why.contains("/spec/"), "{}", found.why);
     assert_eq!(found.next.is_empty(), matches!(state, PodState::Fine | PodState::Foreign));
@@ -177,12 +177,12 @@ fn names_the_container_and_the_variable_of_a_pod_that_has_no_usable_identity() {
         .push(json!({"name": "s", "mountPath": "/var/run/secrets"}));
     let secret = json!({"name": "s", "secret": {"secretName": "s"}});
     let above = pod(vec![above], [ours(), vec![secret]].concat());
-    assert_eq!(judged(&above, &usual()).unwrap().state, no);
+    assert_eq!(assessed(&above, &usual()).unwrap().state, no);
     // It is broken, whoever is called for it; and its other container only lacks something.
     let mut two = half.clone();
     two["spec"]["initContainers"] = json!([{"name": "first"}]);
     let setting = Setting { selection: Selection::Unknown("X".to_owned()), ..usual() };
-    assert_eq!(judged(&two, &setting).unwrap().state, no);
+    assert_eq!(assessed(&two, &setting).unwrap().state, no);
 }
 
 #[test]
@@ -205,7 +205,7 @@ fn names_what_a_pod_lacks() {
     is(&sidecar, &young, PodState::Fine, "");
     let region = [ROLE_NOW, &[("eks.amazonaws.com/region", "eu-west-1")]].concat();
     let region = Setting { annotations: &region, ..usual() };
-    let region = judged(&pod(vec![injected(NOW)], ours()), &region).unwrap();
+    let region = assessed(&pod(vec![injected(NOW)], ours()), &region).unwrap();
     assert!(
         region.why.starts_with("container main lacks AWS_DEFAULT_REGION, AWS_REGION"),
         "{region:?}"
@@ -246,9 +246,9 @@ fn tells_an_old_role_from_one_of_the_pods_own() {
     let none = Setting { annotations: &[], ..usual() };
     let why = format!("container main has AWS_ROLE_ARN {OLD}, and its ServiceAccount has no role");
     is(&old, &none, PodState::Foreign, &why);
-    assert_eq!(judged(&pod(vec![json!({"name": "main"})], vec![]), &none), None);
+    assert_eq!(assessed(&pod(vec![json!({"name": "main"})], vec![]), &none), None);
     let kept_out = Setting { selection: Selection::KeptOut(String::new()), ..usual() };
-    assert_eq!(judged(&old, &kept_out), None);
+    assert_eq!(assessed(&old, &kept_out), None);
     let mut referenced = injected(OLD);
     referenced["env"][0] = json!({"name": "AWS_ROLE_ARN", "valueFrom": {"configMapKeyRef": {"name": "c", "key": "k"}}});
     let why = "container main: AWS_ROLE_ARN is known only when the container runs";
@@ -286,11 +286,11 @@ fn compares_container_credentials() {
     };
     let setting = Setting { container_credentials: true, ..usual() };
     is(&agent(uri, 80_000), &setting, PodState::Fine, "");
-    assert_eq!(judged(&agent(uri, 3_600), &setting).unwrap().state, PodState::StaleToken);
+    assert_eq!(assessed(&agent(uri, 3_600), &setting).unwrap().state, PodState::StaleToken);
     let elsewhere =
         agent("AWS_CONTAINER_CREDENTIALS_FULL_URI=http://10.0.0.1/v1/credentials", 86_400);
-    assert_eq!(judged(&elsewhere, &setting).unwrap().state, PodState::StaleEndpoint);
-    let before = judged(&pod(vec![injected(NOW)], ours()), &setting).unwrap();
+    assert_eq!(assessed(&elsewhere, &setting).unwrap().state, PodState::StaleEndpoint);
+    let before = assessed(&pod(vec![injected(NOW)], ours()), &setting).unwrap();
     assert_eq!(before.state, PodState::StaleRole, "{before:?}");
 }
 
@@ -324,6 +324,6 @@ fn takes_a_role_for_the_one_that_is_named_where_the_account_is_not_known() {
         ("arn:aws:iam::444455556666:role/team/now", PodState::StaleRole),
     ] {
         let setting = Setting { annotations: &named(name), written: None, ..usual() };
-        assert_eq!(judged(&pod, &setting).unwrap().state, state, "{name}");
+        assert_eq!(assessed(&pod, &setting).unwrap().state, state, "{name}");
     }
 }

@@ -160,9 +160,9 @@ fn a_summary_says_what_stands_in_the_file() {
     surveyor.pod(&bare);
     surveyor.pod(&bare);
     let subjects = surveyor.subjects(facts.subject.at);
-    let accounts = subjects
-        .into_iter()
-        .map(|subject| surveyor.judge(Facts { subject, ..Facts::default() }, false, scene::CRYPTO));
+    let accounts = subjects.into_iter().map(|subject| {
+        surveyor.assess(Facts { subject, ..Facts::default() }, false, scene::CRYPTO)
+    });
     let accounts = accounts.collect();
     let facts = Facts { webhooks, webhook_flags: Fact::Unknown("REASON".into()), ..facts };
     let survey = surveyor.finish(facts, accounts, scene::CRYPTO);
