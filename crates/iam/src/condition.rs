@@ -123,6 +123,11 @@ impl Operator {
         matches!(self.test, Test::Like | Test::Arn)
     }
 
+    /// Whether it is `StringLike`, with or without a modifier.
+    pub(super) fn is_like(self) -> bool {
+        self.test == Test::Like && !self.negated
+    }
+
     /// Whether it holds where the value is another.
     pub(super) fn is_negated(self) -> bool {
         self.negated

@@ -38,13 +38,21 @@ pub(super) fn statements(node: &Node) -> Option<&Node> {
     meant.map(|member| &member.value)
 }
 
+/// The member, in upper or lower case: IAM refuses the latter.
+fn meant<'n>(statement: &'n Node, name: &str) -> Option<&'n Node> {
+    let is_it = |key: &str| key.eq_ignore_ascii_case(name);
+    let lower = || statement.members().iter().find(|member| is_it(&member.key));
+    statement.get(name).or_else(|| lower().map(|member| &member.value))
+}
+
 /// Which kind it looks like.
 pub(super) fn guess_kind(node: &Node) -> PolicyKind {
     let statements = || statements(node).map(Node::each).unwrap_or_default().into_iter();
-    let has_principal =
-        statements().any(|s| s.get("Principal").is_some() || s.get("NotPrincipal").is_some());
-    let has_resource =
-        statements().any(|s| s.get("Resource").is_some() || s.get("NotResource").is_some());
+    let has = |one: &str, other: &str| {
+        statements().any(|it| meant(it, one).is_some() || meant(it, other).is_some())
+    };
+    let has_principal = has("Principal", "NotPrincipal");
+    let has_resource = has("Resource", "NotResource");
     // A resource control policy denies everybody something, everywhere.
     let denies_all = |s: &Node| {
         let principal = s.get("Principal");
@@ -58,7 +66,7 @@ pub(super) fn guess_kind(node: &Node) -> PolicyKind {
         return PolicyKind::Resource;
     }
     let assumes = statements().any(|s| {
-        let actions = s.get("Action").map(Node::each).unwrap_or_default();
+        let actions = meant(s, "Action").map(Node::each).unwrap_or_default();
         actions
             .into_iter()
             .filter_map(Node::text)

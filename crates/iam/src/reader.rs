@@ -1,5 +1,6 @@
 //! From a document's nodes to a [`Policy`], naming what IAM would refuse.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use super::condition::Operator;
@@ -70,6 +71,7 @@ impl Reader {
             return policy;
         }
         self.known_members(node, &TOP_MEMBERS, "a policy");
+        let node = &as_meant(node, &TOP_MEMBERS);
         policy.version = node.get("Version").and_then(|version| self.text(version, "Version"));
         self.version(node, policy.version.as_ref());
         match statements(node) {
@@ -179,6 +181,8 @@ impl Reader {
             return None;
         }
         self.known_members(node, &MEMBERS, "a statement");
+        // What was meant is there, and says more than that it is missing.
+        let node = &as_meant(node, &MEMBERS);
         for (one, other) in
             [("Principal", "NotPrincipal"), ("Action", "NotAction"), ("Resource", "NotResource")]
         {
@@ -315,6 +319,7 @@ impl Reader {
             return None;
         }
         self.known_members(node, &PRINCIPAL_KINDS, "Principal");
+        let node = &as_meant(node, &PRINCIPAL_KINDS);
         let mut all = Vec::new();
         for member in node.members() {
             let kind = Text {
@@ -377,6 +382,19 @@ impl Reader {
             for member in value.members().iter().filter(|member| !member.adds_more()) {
                 let key = self.marked(&member.key, &member.key_unknown, member.key_at);
                 let values = member.value.each();
+                // AWS may well hold such a policy: no reason not to evaluate it.
+                let is_linted = self.placeholders;
+                if is_linted
+                    && values.is_empty()
+                    && !member.value.may_have_more()
+                    && !member.value.is_unknown()
+                {
+                    let message = format!(
+                        "the condition on {} has no value; write at least one",
+                        ::text::shortened(&member.key, 120)
+                    );
+                    self.report(Code::MemberMissing, member.value.at, message);
+                }
                 let values = values.iter().filter_map(|v| self.text(v, "a condition's value"));
                 let values = values.collect();
                 all.push(Condition { operator: operator.clone(), values, key });
@@ -438,4 +456,22 @@ impl Reader {
         }
         !found.is_empty()
     }
+}
+
+/// The node with the names that were meant for those that IAM does not know.
+fn as_meant<'n>(node: &'n Node, known: &[&str]) -> Cow<'n, Node> {
+    let meant = |member: &Member| {
+        let is_open = member.adds_more() || !member.key_unknown.is_empty();
+        let meant = nearest(&member.key, known).filter(|_| !is_open)?;
+        node.get(meant).is_none().then(|| meant.to_owned())
+    };
+    if !node.members().iter().any(|member| meant(member).is_some()) {
+        return Cow::Borrowed(node);
+    }
+    let renamed = |member: &Member| match meant(member) {
+        Some(key) => Member { key, ..member.clone() },
+        None => member.clone(),
+    };
+    let kind = Kind::Map(node.members().iter().map(renamed).collect());
+    Cow::Owned(Node { kind, ..node.clone() })
 }

@@ -64,6 +64,13 @@ impl WebIdentityRequest {
         provider::name_of_issuer(&self.issuer)
     }
 
+    /// Whether the issuer is one that STS takes: OpenID Connect has no other scheme, and
+    /// Google's may come without one.
+    pub(super) fn has_https_issuer(&self) -> bool {
+        let issuer = self.issuer.as_str();
+        issuer.starts_with("https://") || provider::BUILT_IN.contains(&issuer)
+    }
+
     /// A condition key, without regard to case.
     /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_iam-condition-keys.html>
     #[must_use]

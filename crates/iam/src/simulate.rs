@@ -198,6 +198,8 @@ impl Tested {
             (None, None) => (None, false),
         };
         let truth = match named {
+            // Whoever is named: STS takes no such token.
+            _ if !request.has_https_issuer() => Truth::False,
             None => Truth::False,
             Some(_) if negated && statement.effect == Effect::Allow => {
                 Truth::Unknown("IAM does not support NotPrincipal with Allow".to_owned())
@@ -246,7 +248,11 @@ impl Tested {
             element: Element::Action,
             policy: named.iter().map(|action| action.value.clone()).collect(),
             request: vec![ACTION.to_owned()],
-            why: doubt.unwrap_or_else(|| "the actions differ".to_owned()),
+            why: doubt.unwrap_or_else(|| {
+                let why =
+                    if negated { "NotAction excludes this action" } else { "the actions differ" };
+                why.to_owned()
+            }),
         });
     }
 
@@ -330,6 +336,12 @@ fn is_provider(name: &str, request: &WebIdentityRequest) -> bool {
 }
 
 fn why_not_principal(names: &[Text], request: &WebIdentityRequest) -> String {
+    if !request.has_https_issuer() {
+        return format!(
+            "the issuer {:?} does not begin with https://: STS accepts no such token",
+            ::text::shortened(&request.issuer, 120)
+        );
+    }
     let wanted = request.provider_name();
     let close = names.iter().filter_map(|name| ProviderArn::read(&name.value)).find(|arn| {
         let bare = arn.name.trim_start_matches("https://").trim_end_matches('/');
@@ -347,6 +359,10 @@ fn why_not_principal(names: &[Text], request: &WebIdentityRequest) -> String {
     }
 }
 
+fn is_taken_over(claim: &str) -> bool {
+    ["sub", "aud", "amr"].iter().any(|known| known.eq_ignore_ascii_case(claim))
+}
+
 fn why_not_condition(
     condition: &Condition,
     operator: Option<Operator>,
@@ -359,6 +375,9 @@ fn why_not_condition(
                 "the key is for another provider; for the token's issuer it is {}:...",
                 request.provider_name()
             ),
+            Some((_, claim)) if is_taken_over(claim) => {
+                format!("the request has no such key: the token has no {claim}")
+            }
             Some((_, claim)) => {
                 format!(
                     "the request has no such key: STS uses only sub, aud and amr of the token, not {claim}"

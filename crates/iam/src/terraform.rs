@@ -19,8 +19,14 @@ const OF_STATEMENT: [&str; 8] = [
 /// Whether it is the body of such a data source, in HCL, JSON or Terraform's state.
 pub(super) fn is_policy_document(node: &Node) -> bool {
     let is_statement = |node: &Node| OF_STATEMENT.iter().any(|name| node.get(name).is_some());
+    // IAM's own members in lower case: a policy in JSON.
+    let is_json = |node: &Node| {
+        let mut keys = node.members().iter().map(|member| member.key.to_ascii_lowercase());
+        keys.any(|key| ["action", "notaction", "principal", "notprincipal"].contains(&key.as_str()))
+    };
     let statements = blocks(node, "statement");
     !statements.is_empty()
+        && !statements.iter().any(|(node, _)| is_json(node))
         && statements.iter().all(|(node, _)| node.is_map() || node.is_unknown())
         && statements.iter().any(|(node, _)| is_statement(node))
 }

@@ -52,6 +52,7 @@ pub(super) fn findings(statement: &Statement, principals: &[&Text]) -> Vec<Findi
     let mut found = Vec::new();
     let names = Names::new(principals);
     let (mut tests_sub, mut tests_aud) = (false, false);
+    let for_pods = has_audience_of_pods(statement);
     for condition in &statement.conditions {
         let Some(key) = Key::read(&condition.key) else {
             if condition.key.is_known() {
@@ -70,10 +71,16 @@ pub(super) fn findings(statement: &Statement, principals: &[&Text]) -> Vec<Findi
             "sub" => {
                 tests_sub |= holds;
                 found.extend(subjects(condition, key));
+                if for_pods && !is_ci(key.provider) && !key.provider.starts_with("oidc.eks.") {
+                    found.extend(condition.values.iter().filter_map(subject::unlikely));
+                }
             }
             "aud" => {
                 tests_aud |= holds;
                 found.extend(audiences(condition, key));
+                if statement.effect == Effect::Allow {
+                    found.extend(any_audience(condition, key));
+                }
             }
             "amr" | "azp" | "oaud" | "email" | "app_id" | "id" | "user_id" => {}
             _ => found.extend(key.claim_finding(principals)),
@@ -132,6 +139,15 @@ fn provider_of_pods<'a>(statement: &'a Statement, principals: &[&Text]) -> Optio
         let is_ours = |value: &Text| value.is_known() && value.value == AUDIENCE;
         let of_pods = key.claim == "aud" && condition.values.iter().any(is_ours);
         (of_pods && !is_ci(key.provider)).then_some(key.provider)
+    })
+}
+
+/// Whether it asks for the audience that pods' tokens have.
+fn has_audience_of_pods(statement: &Statement) -> bool {
+    statement.conditions.iter().any(|condition| {
+        Key::read(&condition.key).is_some_and(|key| key.claim.eq_ignore_ascii_case("aud"))
+            && Operator::parse(&condition.operator.value).is_ok_and(|it| !it.is_negated())
+            && condition.values.iter().any(|it| it.is_known() && it.value == AUDIENCE)
     })
 }
 
@@ -213,11 +229,14 @@ impl<'a> Key<'a> {
             // The ARN's scheme is reported there; here it is the slash.
             if provider.ends_with('/') != name.ends_with('/') && !name.contains("://") {
                 let message = format!(
-                    "the key names the provider {}, but the principal {}: they must be identical, including slashes",
+                    "the key names the provider {}, but the principal {}: they must be identical, including slashes, so the condition never matches",
                     shown(provider),
                     shown(name)
                 );
-                found.push(Finding::new(Code::TrailingSlash, text.at, message).fixed(mended));
+                let finding = Finding::new(Code::ProviderMismatch, text.at, message);
+                // Otherwise it is the principal that is likely wrong.
+                let is_keys = provider.ends_with('/');
+                found.push(if is_keys { finding.fixed(mended) } else { finding });
             }
             return found;
         }
@@ -281,6 +300,7 @@ fn subjects(condition: &Condition, key: Key<'_>) -> Vec<Finding> {
             shown(value.as_str())
         );
         let fix = under_claim(condition, key, "aud");
+        found.retain(|it| it.code != Code::WildcardNotExpanded);
         found.push(Finding::new(Code::SubjectTestedForAudience, value.at, message).fixed(fix));
         return found;
     }
@@ -317,6 +337,8 @@ fn audiences(condition: &Condition, key: Key<'_>) -> Vec<Finding> {
             shown(value.as_str())
         );
         let fix = under_claim(condition, key, "sub");
+        // That text has the operator for wildcards already.
+        found.retain(|it| it.code != Code::WildcardNotExpanded);
         found.push(Finding::new(Code::AudienceTestedForSubject, value.at, message).fixed(fix));
         return found;
     }
@@ -334,6 +356,23 @@ fn audiences(condition: &Condition, key: Key<'_>) -> Vec<Finding> {
         }
     }
     found
+}
+
+/// `*`, which is no test.
+fn any_audience(condition: &Condition, key: Key<'_>) -> Option<Finding> {
+    let operator = Operator::parse(&condition.operator.value).ok()?;
+    let is_any = |value: &&Text| {
+        value.is_known()
+            && value.value.contains('*')
+            && value.value.trim_matches(['*', '?']).is_empty()
+    };
+    let value = condition.values.iter().find(is_any).filter(|_| operator.is_like())?;
+    let message = format!(
+        "{} is any audience: STS compares the audience with the provider's client IDs only, so a token for any of them is accepted",
+        shown(value.as_str())
+    );
+    let finding = Finding::new(Code::AudienceNotTested, value.at, message);
+    Some(if is_ci(key.provider) { finding } else { finding.fixed(quoted(AUDIENCE)) })
 }
 
 /// White space, wildcards that are none, and operators that never match a claim.

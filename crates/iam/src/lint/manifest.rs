@@ -3,6 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::values::Values;
 use super::{arns, audience, shown};
 use crate::finding::{Code, Finding};
 use crate::node::{Kind, Member, Node};
@@ -30,6 +31,9 @@ const HOLDERS: [&str; 9] = [
 pub(super) struct Manifests {
     /// What the webhook's annotations begin with.
     prefix: String,
+    values: Values,
+    /// Whether Terraform makes text of numbers.
+    pub(super) is_terraform: bool,
     /// Those that there are, and those with a role, by namespace and name.
     accounts: HashSet<Account>,
     with_role: HashSet<Account>,
@@ -57,6 +61,8 @@ impl Manifests {
     pub(super) fn new(prefix: &str) -> Self {
         Self {
             prefix: prefix.to_owned(),
+            values: Values::new(prefix),
+            is_terraform: false,
             accounts: HashSet::new(),
             with_role: HashSet::new(),
             misplaced: Vec::new(),
@@ -78,6 +84,8 @@ impl Manifests {
             found.extend(self.beside_annotations(node));
             if let Some(annotations) = annotations(node) {
                 found.extend(self.on_service_account(&annotations));
+                found.extend(self.values.empty_role(annotations.members()));
+                found.extend(self.not_text(annotations.members()));
             }
             return true;
         }
@@ -102,7 +110,10 @@ impl Manifests {
                     is_ours = true;
                     found.extend(self.on_service_account(value));
                 }
-                "podannotations" => self.on_pod("Pod", value, &(None, String::new())),
+                "podannotations" => {
+                    found.extend(self.values.of_pod(value.members()));
+                    self.on_pod("Pod", value, &(None, String::new()));
+                }
                 "annotations" if !self.seen.contains(&value.at) => {
                     let all =
                         misses(&self.prefix, Holder::ServiceAccount, value.members()).into_iter();
@@ -122,11 +133,17 @@ impl Manifests {
             let own = node.find(&["metadata", "namespace"]).and_then(Node::text);
             let namespace = own.or(namespace);
             let account = (namespace.map(str::to_owned), name.unwrap_or("default").to_owned());
+            found.extend(self.values.of_pod(annotations.members()));
+            found.extend(self.not_text(annotations.members()));
             self.on_pod("Pod", &annotations, &account);
         }
         self.on_other(node);
         found.extend(self.set_by_helm(node));
         is_ours
+    }
+
+    fn not_text(&self, annotations: &[Member]) -> Vec<Finding> {
+        if self.is_terraform { Vec::new() } else { self.values.not_text(annotations) }
     }
 
     /// `name = "serviceAccount.annotations.eks\\.amazonaws\\.com/role-arn"` beside a value: `set` of
@@ -198,6 +215,7 @@ impl Manifests {
         let key = format!("{}/audience", self.prefix);
         let audience = members.iter().find(|it| it.key == key);
         found.extend(audience.and_then(|it| audience_of(&it.value)));
+        found.extend(self.values.of_service_account(members));
         found
     }
 
@@ -384,6 +402,13 @@ fn audience_of(value: &Node) -> Option<Finding> {
 
 fn role_arn(value: &Node) -> Option<Finding> {
     let Kind::Text(text) = &value.kind else { return None };
+    // Those of templates are filled in before Kubernetes sees them.
+    let of_reader =
+        |part: &&str| part.starts_with(|c: char| c == '<' || c == '[' || c.is_alphanumeric());
+    let parts = placeholder::parts(text);
+    if let Some(part) = parts.iter().map(|part| &text[part.clone()]).find(of_reader) {
+        return Some(placeholder::unfilled(part, value.at));
+    }
     let arn = RoleArn::read(text, None).filter(|arn| !arn.looks_like_iam())?;
     // The walk tells what is wrong with the ARN itself.
     if !arns::in_text(text, value.at).is_empty() || !placeholder::parts(text).is_empty() {

@@ -23,6 +23,7 @@ mod template;
 mod text;
 mod together;
 mod trust;
+mod values;
 
 use arn::annotation::DEFAULT_PREFIX;
 
@@ -160,6 +161,12 @@ impl Linter {
 
     /// A configuration of Terraform: resources and modules by their kind.
     fn terraform(&mut self, source: &Source, root: &Node) {
+        let outer = std::mem::replace(&mut self.manifests.is_terraform, true);
+        self.sections(source, root);
+        self.manifests.is_terraform = outer;
+    }
+
+    fn sections(&mut self, source: &Source, root: &Node) {
         if let Some(module) = module::of_terragrunt(root) {
             self.inputs(&module);
         }

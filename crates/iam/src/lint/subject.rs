@@ -25,7 +25,49 @@ pub(super) fn check(is_like: bool, key: Key<'_>, value: &Text) -> Option<Finding
         let fix = quoted(&format!("{SUBJECT}NAMESPACE:*"));
         return Some(Finding::new(Code::SubjectTooWide, value.at, message).fixed(fix));
     }
+    if is_like && let Some(finding) = across_namespaces(value) {
+        return Some(finding);
+    }
     malformed_at(key.provider, value, &squeezed(key, text))
+}
+
+/// `system:serviceaccount:demo*`, which `demo-other:app` matches too. `demo-*` can only be
+/// meant for several namespaces.
+fn across_namespaces(value: &Text) -> Option<Finding> {
+    let namespace = value.value.strip_prefix(SUBJECT)?.strip_suffix('*')?;
+    let is_one = value.is_known()
+        && namespace.ends_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
+        && is_name(namespace)
+        && !is_glob(namespace);
+    let message = format!(
+        "{} also matches ServiceAccounts in other namespaces, such as {namespace}-other",
+        shown(value.as_str())
+    );
+    let fix = quoted(&format!("{SUBJECT}{namespace}:*"));
+    is_one.then(|| Finding::new(Code::SubjectTooWide, value.at, message).fixed(fix))
+}
+
+/// What is hardly the subject of a pod's token, though the audience is that of one. Other
+/// issuers than clusters may have such subjects.
+pub(super) fn unlikely(value: &Text) -> Option<Finding> {
+    let text = value.value.trim();
+    let parts: Vec<&str> = text.split([':', '/']).collect();
+    let is_short = value.is_known() && parts.len() <= 2 && !is_glob(text) && !text.contains("${");
+    // Numbers and UUIDs are the subjects of people and clients.
+    let digits = text.bytes().filter(u8::is_ascii_digit).count();
+    let are_names = parts.iter().all(|part| is_name(part) && part.len() <= 63);
+    if !is_short || !are_names || 2 * digits >= text.len() || text.len() == 36 {
+        return None;
+    }
+    let message = format!(
+        "{} is not a ServiceAccount's subject, which is {SUBJECT}NAMESPACE:NAME: correct only for an issuer that is not a cluster",
+        shown(text)
+    );
+    let finding = Finding::new(Code::SubjectUnlikely, value.at, message);
+    Some(match mended_subject(text) {
+        Some(mended) => finding.fixed(quoted(&mended)),
+        None => finding,
+    })
 }
 
 /// What is wrong with a subject whose provider is not known, but for wildcards.

@@ -162,6 +162,15 @@ fn action_and_principal(statement: &Statement) -> Option<Finding> {
         principal.name.value.contains("oidc") || BUILT_IN.contains(&principal.name.as_str())
     });
     let with_token = statement.actions.iter().find(|action| is(action, WEB_IDENTITY));
+    if let Some(excluded) = statement.not_actions.iter().find(|it| it.is_known() && covers(it))
+        && provider.is_some()
+        && statement.effect == Effect::Allow
+    {
+        let message = format!(
+            "a pod with a token calls {WEB_IDENTITY}, which NotAction excludes; list it under Action"
+        );
+        return Some(Finding::new(Code::WrongAction, excluded.at, message));
+    }
     if provider.is_some()
         && !statement.actions.is_empty()
         && !statement.actions.iter().any(covers)

@@ -442,3 +442,28 @@ fn a_statement_without_a_sid_has_a_number() {
         assert_eq!((by.to_string().as_str(), by.sid), ("statement 1", None));
     }
 }
+
+#[test]
+fn denies_tokens_of_issuers_that_sts_does_not_take() {
+    let of = |principal: &str| {
+        format!(
+            r#"{{"Version": "2012-10-17", "Statement": {{"Effect": "Allow", "Principal": {principal}, "Action": "*"}}}}"#
+        )
+    };
+    let ours = of(&format!(r#"{{"Federated": "{ARN}"}}"#));
+    for (issuer, principal) in [
+        ("oidc.example.com/id/X", ours.clone()),
+        ("http://oidc.example.com/id/X", ours),
+        ("oidc.example.com/id/X", of(r#""*""#)),
+    ] {
+        let request = WebIdentityRequest::new(issuer, "system:serviceaccount:demo:app", &["sts"]);
+        let verdict = verdict_of(&principal, &request);
+        let Verdict::Denied { explicitly: None, reasons } = verdict else {
+            panic!("{issuer}: {verdict:?}")
+        };
+        assert!(reasons[0].why.contains("does not begin with https://"), "{reasons:?}");
+    }
+    let google = of(r#"{"Federated": "accounts.google.com"}"#);
+    let request = WebIdentityRequest::new("accounts.google.com", "1", &["x"]);
+    assert!(matches!(verdict_of(&google, &request), Verdict::Allowed { .. }));
+}

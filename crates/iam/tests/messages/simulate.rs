@@ -17,6 +17,8 @@ const CASES: &[(&str, &str)] = &[
     ("another account's provider", r#""Effect": "Allow", "Principal": {"Federated": "arn:aws:iam::444455556666:oidc-provider/oidc.example.com/X"}, "Action": "*""#),
     ("NotPrincipal", r#""Effect": "Allow", "NotPrincipal": {"Federated": "PROVIDER"}, "Action": "*""#),
     ("another action", r#""Effect": "Allow", "Principal": {"Federated": "PROVIDER"}, "Action": "sts:AssumeRole""#),
+    ("NotAction", r#""Effect": "Allow", "Principal": {"Federated": "PROVIDER"}, "NotAction": "sts:AssumeRoleWithWebIdentity""#),
+    ("a claim that the token lacks", r#"CONDITION {"StringEquals": {"oidc.example.com/X:amr": "x"}}"#),
     ("another value", r#"CONDITION {"StringEquals": {"oidc.example.com/X:sub": "system:serviceaccount:demo:web"}}"#),
     ("several values", r#"CONDITION {"StringEquals": {"oidc.example.com/X:sub": ["a", "b"]}}"#),
     ("white space", r#"CONDITION {"StringLike": {"oidc.example.com/X:sub": "system:serviceaccount:demo:app "}}"#),

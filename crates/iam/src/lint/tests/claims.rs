@@ -201,3 +201,100 @@ fn tells_a_list_of_globs_once() {
         ["wildcard-not-expanded"]
     );
 }
+
+/// The codes for a subject beside the audience of pods.
+fn codes_of_subject(operator: &str, provider: &str, subject: &str) -> Vec<&'static str> {
+    let name = provider.split_once("oidc-provider/").map_or(provider, |(_, name)| name);
+    let condition = format!(
+        r#"{{"StringEquals": {{"{name}:aud": "sts.amazonaws.com"}}, "{operator}": {{"{name}:sub": {subject}}}}}"#
+    )
+    .replace(r#"}, "StringEquals": {"#, ", ");
+    codes(&trust(&federated(provider), r#""sts:AssumeRoleWithWebIdentity""#, &condition))
+}
+
+#[test]
+fn subjects_that_no_pod_has_are_told() {
+    for subject in ["demo:app", "app", "demo/app"] {
+        let found = codes_of_subject("StringEquals", PROVIDER, &format!("\"{subject}\""));
+        assert_eq!(found, ["subject-unlikely"], "{subject}");
+    }
+    assert_eq!(codes_of_subject("StringEquals", PROVIDER, "[]"), ["member-missing"]);
+    for other in [
+        "repo:org/repo:ref:refs/heads/main",
+        "organization:a:pipeline:b",
+        "spiffe://example.com/app",
+        "3f2504e0-4f89-11d3-9a0c-0305e82c3301",
+        "117329210439802341234",
+        "client@clients",
+        "0oa1BcDeF",
+    ] {
+        let found = codes_of_subject("StringEquals", PROVIDER, &format!("\"{other}\""));
+        assert_eq!(found, Vec::<&str>::new(), "{other}");
+    }
+    let actions = "arn:aws:iam::111122223333:oidc-provider/token.actions.githubusercontent.com";
+    assert_eq!(codes_of_subject("StringEquals", actions, "\"a:b\""), Vec::<&str>::new());
+    for (subject, wanted) in [
+        ("system:serviceaccount:demo*", Some("subject-too-wide")),
+        ("system:serviceaccount:demo-*", None),
+        ("system:serviceaccount:demo:*", None),
+        ("system:serviceaccount:demo*:app", None),
+    ] {
+        let found = codes_of_subject("StringLike", PROVIDER, &format!("\"{subject}\""));
+        assert_eq!(found, wanted.into_iter().collect::<Vec<_>>(), "{subject}");
+    }
+}
+
+#[test]
+fn a_wildcard_for_an_audience_is_no_test() {
+    for (operator, value, wanted) in [
+        ("StringLike", "*", Some("audience-not-tested")),
+        ("StringLike", "**", Some("audience-not-tested")),
+        ("ForAnyValue:StringLike", "*", Some("audience-not-tested")),
+        ("StringLike", "sts.amazonaws.com", None),
+        ("StringLike", "sts.*", None),
+    ] {
+        let condition =
+            format!(r#"{{"StringEquals": {{{SUB}}}, "{operator}": {{"{NAME}:aud": "{value}"}}}}"#);
+        let found = codes(&conditional(&condition));
+        assert_eq!(found, wanted.into_iter().collect::<Vec<_>>(), "{condition}");
+    }
+}
+
+#[test]
+fn claims_that_are_swapped_are_told_once_with_wildcards_too() {
+    for (claim, value, code) in [
+        ("aud", "system:serviceaccount:demo:*", "audience-tested-for-subject"),
+        ("sub", "sts.amazonaws.*", "subject-tested-for-audience"),
+    ] {
+        let text = conditional(&format!(r#"{{"StringEquals": {{"{NAME}:{claim}": "{value}"}}}}"#));
+        assert_eq!(codes(&text), [code], "{text}");
+    }
+}
+
+#[test]
+fn slashes_that_differ_and_actions_that_are_excluded_never_match() {
+    let slashed = of_provider(&format!("{PROVIDER}/"), NAME);
+    assert_eq!(codes(&slashed), ["provider-mismatch", "trailing-slash"]);
+    assert_eq!(codes(&of_provider(PROVIDER, &format!("{NAME}/"))), ["provider-mismatch"]);
+    assert_eq!(
+        codes(&of_provider(&format!("{PROVIDER}/"), &format!("{NAME}/"))),
+        ["trailing-slash"]
+    );
+    let good = conditional(&format!(r#"{{"StringEquals": {{{AUD}, {SUB}}}}}"#));
+    let excluded = good.replace("\"Action\"", "\"NotAction\"");
+    assert_eq!(codes(&excluded), ["wrong-action"]);
+    assert_eq!(codes(&excluded.replace("Allow", "Deny")), Vec::<&str>::new());
+}
+
+#[test]
+fn members_in_lower_case_are_told_as_such() {
+    let good = conditional(&format!(r#"{{"StringEquals": {{{AUD}, {SUB}}}}}"#));
+    let names = ["Statement", "Effect", "Principal", "Federated", "Action", "Condition"];
+    let lower = names.iter().fold(good, |text, name| {
+        text.replace(&format!("\"{name}\""), &format!("\"{}\"", name.to_lowercase()))
+    });
+    assert_eq!(codes(&lower), ["member-unknown"]);
+    // What is in them is read all the same.
+    let untested = lower.replace(SUB, r#""aws:SourceVpc": "vpc-1""#);
+    assert_eq!(codes(&untested), ["member-unknown", "subject-not-tested"]);
+}

@@ -60,15 +60,6 @@ fn names_annotations_that_the_webhook_does_not_read() {
             ARN,
         ),
         (
-            format!(
-                "{}---\n{}",
-                service_account("eks.amazonaws.com/role-arn: \"\""),
-                deployment(&on_pod)
-            ),
-            "annotation-misplaced",
-            ARN,
-        ),
-        (
             deployment("eks.amazonaws.com/skip-container: a"),
             "annotation-key",
             "eks.amazonaws.com/skip-containers",
@@ -351,4 +342,90 @@ fn annotations_in_the_blocks_of_terraform_are_read() {
             .iter()
             .any(|it| it.0 == "annotation-key")
     );
+}
+
+#[test]
+fn values_are_read_as_at_admission() {
+    let number = "eks.amazonaws.com/token-expiration: 3600";
+    for (bad, code) in [
+        (service_account("eks.amazonaws.com/sts-regional-endpoints: \"yes\""), "annotation-value"),
+        (service_account("eks.amazonaws.com/role-session-name: podname"), "annotation-value"),
+        (service_account("eks.amazonaws.com/sts-endpoint-url: sts.example.com"), "annotation-value"),
+        (service_account("eks.amazonaws.com/region: eu_west_1"), "annotation-value"),
+        (service_account("eks.amazonaws.com/token-expiration: 1h"), "annotation-value"),
+        (deployment("eks.amazonaws.com/token-expiration: 1h"), "annotation-value"),
+        (deployment("eks.amazonaws.com/skip-containers: '\"a'"), "annotation-value"),
+        ("podAnnotations:\n  eks.amazonaws.com/token-expiration: 1h\n".to_owned(), "annotation-value"),
+        (
+            "serviceAccount:\n  annotations:\n    eks.amazonaws.com/sts-regional-endpoints: maybe\n"
+                .to_owned(),
+            "annotation-value",
+        ),
+        (service_account("eks.amazonaws.com/token-expiration: \"300\""), "annotation-adjusted"),
+        (service_account("eks.amazonaws.com/token-expiration: \"4294967297\""), "annotation-adjusted"),
+        (service_account("eks.amazonaws.com/token-expiration: \"99999999999999999999\""), "annotation-adjusted"),
+        (service_account("eks.amazonaws.com/role-arn: \"\""), "annotation-adjusted"),
+        (service_account("eks.amazonaws.com/role-arn:"), "annotation-adjusted"),
+        (service_account(number), "wrong-type"),
+        (service_account("eks.amazonaws.com/sts-regional-endpoints: true"), "wrong-type"),
+        (service_account("eks.amazonaws.com/role-arn: [a]"), "wrong-type"),
+        (deployment(number), "wrong-type"),
+    ] {
+        assert_eq!(codes(&bad), [code], "{bad}{:#?}", lint(&bad));
+    }
+    let empty = service_account("eks.amazonaws.com/role-arn: \"\"");
+    let both = format!("{empty}---\n{}", deployment(&format!("eks.amazonaws.com/role-arn: {ARN}")));
+    assert_eq!(codes(&both), ["annotation-adjusted", "annotation-misplaced"]);
+    let other = service_account("irsa.example.org/token-expiration: 1h");
+    let found = lint_for_prefix("irsa.example.org", "", &other);
+    assert!(matches!(&found[..], [it] if it.code == Code::AnnotationValue), "{found:?}");
+    let role = format!("eks.amazonaws.com/role-arn: {ARN}\n    eks.amazonaws.com/");
+    for good in [
+        service_account(&format!("{role}sts-regional-endpoints: \"true\"")),
+        service_account(&format!("{role}sts-regional-endpoints: T")),
+        service_account(&format!("{role}role-session-name: pod-name")),
+        service_account(&format!("{role}sts-endpoint-url: http://sts.example.com:8080/a")),
+        service_account(&format!("{role}token-expiration: \"600\"")),
+        service_account(&format!("{role}token-expiration: \"${{seconds}}\"")),
+        service_account(&format!("{role}audience: \"\"")),
+        service_account("example.com/replicas: 3"),
+        // Terraform and Helm's charts can make text of it; nobody has set it yet.
+        "serviceAccount:\n  annotations:\n    eks.amazonaws.com/token-expiration: 3600\n"
+            .to_owned(),
+        "serviceAccount:\n  annotations:\n    eks.amazonaws.com/role-arn: \"\"\n".to_owned(),
+    ] {
+        assert_eq!(lint(&good), [], "{good}");
+    }
+    // A template's values are not known.
+    for name in ["role-arn", "token-expiration", "sts-regional-endpoints"] {
+        let template = service_account(&format!("eks.amazonaws.com/{name}: {{{{ .Values.x }}}}"));
+        assert_eq!(codes(&template), ["placeholder"], "{template}");
+    }
+    for resource in [
+        "kubernetes_service_account\" \"a\" {\n  metadata",
+        "kubernetes_pod\" \"a\" {\n  spec {\n    container {}\n  }\n  metadata",
+    ] {
+        let text = format!(
+            "resource \"{resource} {{\n    annotations = {{ \"eks.amazonaws.com/token-expiration\" = 3600 }}\n  }}\n}}\n"
+        );
+        let found = crate::lint_file("x.tf", &text);
+        assert!(found.iter().all(|it| it.code == Code::NothingToLint), "{text}{found:?}");
+    }
+}
+
+#[test]
+fn placeholders_in_the_arn_of_a_role_are_told() {
+    for account in ["<account>", "ACCOUNT_ID", "YOUR_ACCOUNT", "XXXXXXXXXXXX", "[ACCOUNT]"] {
+        let bad = service_account(&format!(
+            "eks.amazonaws.com/role-arn: \"arn:aws:iam::{account}:role/a\""
+        ));
+        assert_eq!(codes(&bad), ["placeholder"], "{bad}");
+    }
+    // Filled in before Kubernetes sees them.
+    for account in ["${account}", "$(ACCOUNT)", "$ACCOUNT"] {
+        let good = service_account(&format!(
+            "eks.amazonaws.com/role-arn: \"arn:aws:iam::{account}:role/a\""
+        ));
+        assert_eq!(lint(&good), [], "{good}");
+    }
 }

@@ -84,7 +84,7 @@ fn names_what_is_wrong_with_a_trust_policy() {
         ),
         (
             of_provider(PROVIDER, "oidc.example.com/id/X/"),
-            "trailing-slash",
+            "provider-mismatch",
             "\"oidc.example.com/id/X:",
         ),
         (
