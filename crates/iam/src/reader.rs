@@ -186,7 +186,9 @@ impl Reader {
         for (one, other) in
             [("Principal", "NotPrincipal"), ("Action", "NotAction"), ("Resource", "NotResource")]
         {
-            if node.get(one).is_some() && node.get(other).is_some() {
+            // A dynamic block of Terraform's may make none.
+            let is_sure = |name| node.get(name).is_some_and(|it| !it.may_have_more());
+            if is_sure(one) && is_sure(other) {
                 let message = format!("a statement can have {one} or {other}, not both");
                 self.report(Code::MemberTwice, node.at, message);
             }

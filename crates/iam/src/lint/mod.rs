@@ -189,11 +189,28 @@ impl Linter {
                             }
                             self.manifests.see(&manifest, None, &mut self.findings);
                         }
-                        self.walk(source, node);
+                        self.labelled(source, node, 2);
                     }
+                    "data" | "ephemeral" => self.labelled(source, node, 2),
+                    "variable" | "output" => self.labelled(source, node, 1),
                     _ => self.walk(source, node),
                 }
             }
+        }
+    }
+
+    /// What is in blocks with so many labels: one that is called `policy` is none.
+    fn labelled(&mut self, source: &Source, node: &Node, labels: usize) {
+        if labels == 0 {
+            return self.walk(source, node);
+        }
+        for member in node.members() {
+            let below = self.around.below(&member.key);
+            let around = std::mem::replace(&mut self.around, below);
+            for value in member.value.each() {
+                self.labelled(source, value, labels - 1);
+            }
+            self.around = around;
         }
     }
 

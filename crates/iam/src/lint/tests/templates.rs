@@ -140,3 +140,26 @@ fn names_a_provider_of_another_account_than_the_roles() {
     assert_eq!(named(&role("444455556666"), "provider-account", &mended), None);
     assert_eq!(lint(&role("111122223333")), []);
 }
+
+#[test]
+fn names_of_terraforms_blocks_are_no_policies() {
+    for good in [
+        "resource \"aws_iam_policy\" \"policy\" {\n  name   = var.name\n  policy = var.policy\n}\n",
+        "resource \"aws_iam_role\" \"assume_role_policy\" {\n  assume_role_policy = var.trust\n}\n",
+        "data \"aws_iam_policy\" \"policy\" {\n  name = \"x\"\n}\n",
+        "variable \"assume_role_policy\" {\n  type = string\n}\n",
+        "output \"assume_role_policy\" {\n  value = aws_iam_role.x.assume_role_policy\n}\n",
+        "data \"aws_iam_policy_document\" \"policy\" {\n  dynamic \"statement\" {\n    for_each = var.all\n    content {\n      actions   = statement.value.actions\n      resources = [\"*\"]\n      dynamic \"principals\" {\n        for_each = statement.value.principals\n        content {\n          type        = principals.value.type\n          identifiers = principals.value.identifiers\n        }\n      }\n      dynamic \"not_principals\" {\n        for_each = statement.value.not_principals\n        content {\n          type        = not_principals.value.type\n          identifiers = not_principals.value.identifiers\n        }\n      }\n    }\n  }\n}\n",
+    ] {
+        let found = crate::lint_file("x.tf", good);
+        assert!(found.iter().all(|it| it.code == Code::NothingToLint), "{good}{found:?}");
+    }
+    // What is in them is read all the same.
+    let bad = "resource \"aws_iam_policy\" \"policy\" {\n  policy = jsonencode({ Version = \"2012-10-17\", Statement = [] })\n}\n";
+    let found = crate::lint_file("x.tf", bad);
+    assert!(found.iter().any(|it| it.code == Code::MemberMissing), "{found:?}");
+    let json =
+        r#"{"resource": {"aws_iam_policy": {"policy": {"name": "x", "policy": "${var.policy}"}}}}"#;
+    let found = crate::lint_file("x.tf.json", json);
+    assert!(found.iter().all(|it| it.code == Code::NothingToLint), "{found:?}");
+}
