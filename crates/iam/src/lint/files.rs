@@ -47,15 +47,27 @@ impl Form {
     }
 }
 
+/// As templates of Helm and Jinja do, `{{ if }}` or `{% if %}`: no bracket of JSON.
+fn begins_with_directive(source: &Source) -> bool {
+    let start =
+        (0..source.len()).find(|index| source.get(*index).is_some_and(|c| !c.is_whitespace()));
+    let after = start.and_then(|start| source.get(start + 1));
+    source.first() == Some('{') && matches!(after, Some('{' | '%' | '#'))
+}
+
 impl Linter {
     pub(super) fn file(&mut self, name: &str, source: &Source) {
         match Form::of(name) {
             Form::Hcl => self.hcl(source, Form::Hcl),
             Form::Markdown => self.markdown(source),
             form if matches!(source.first(), Some('{' | '[')) && form != Form::Yaml => {
-                if !self.json(source) {
-                    self.broken_json(source);
+                if self.json(source) {
+                    return;
                 }
+                if begins_with_directive(source) {
+                    return self.sniffed(form, source);
+                }
+                self.broken_json(source);
             }
             form => self.sniffed(form, source),
         }

@@ -20,6 +20,25 @@ fn finds_nothing_in_good_templates() {
 }
 
 #[test]
+fn takes_the_directive_at_the_start_of_a_template_for_no_json() {
+    let helpers = "{{/* Names. */}}\n{{- define \"x.name\" -}}\n{{ .Chart.Name }}\n{{- end }}\n";
+    for (name, good) in [
+        ("_helpers.tpl", helpers),
+        ("", helpers),
+        ("page.j2", "{% set name = 'x' %}\nname of the page: {{ name }}\n"),
+        ("page.j2", "{# a comment #}\nnothing: else\n"),
+    ] {
+        let found = lint_file(name, good);
+        assert!(found.iter().all(|it| it.severity() != Severity::Error), "{good}: {found:?}");
+    }
+    // What follows is read all the same.
+    let policy = r#"{"Version": "2012-10-17", "Statement": [{"Effect": "Alow", "Action": "s3:GetObject", "Resource": "*"}]}"#;
+    let found =
+        lint_file("policy.tpl", &format!("{{{{- if .Values.x }}}}\n{policy}\n{{{{- end }}}}\n"));
+    assert!(found.iter().any(|it| it.code == Code::BadEffect && it.at.line == 2), "{found:?}");
+}
+
+#[test]
 fn reads_a_template_with_far_too_many_names_in_time() {
     let resources = (0..20_000).map(|n| {
         format!(
