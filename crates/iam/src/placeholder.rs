@@ -76,7 +76,7 @@ pub(super) fn is_dynamic_reference(part: &str) -> bool {
 /// The finding for one of them.
 pub(super) fn unfilled(found: &str, at: Position) -> Finding {
     let shown = if found.starts_with("{{") { "{{...}}" } else { found };
-    let message = format!("{shown} is a placeholder that is not filled in: AWS takes it literally");
+    let message = format!("{shown} is a placeholder that is not filled in");
     Finding::new(Code::Placeholder, at, message)
 }
 

@@ -303,12 +303,15 @@ impl Linter {
     }
 
     fn unfilled(&mut self, source: &Source, first: &Range<usize>) {
+        if first.is_empty() {
+            return;
+        }
         let shown = source.filled(&source.text(first.clone())).0;
         self.findings.push(placeholder::unfilled(&shown, source.at(first.start)));
     }
 }
 
-/// The text as a template, and its first placeholder there; nothing where it is none.
+/// The text as a template, and its first placeholder there, empty without any; nothing where it is no template.
 fn template(
     source: &Source,
     choose: impl Fn(Vec<Hole>) -> Vec<Hole>,
@@ -323,6 +326,7 @@ fn template(
     let pierced = holes::pierced(source, &holes)?;
     let first =
         (0..pierced.len()).find(|i| pierced.get(*i).is_some_and(|c| pierced.hole(c).is_some()));
-    let first = first.unwrap_or(0);
-    Some((pierced, first..first + 1))
+    // Directives alone leave no value to fill in.
+    let first = first.map_or(0..0, |first| first..first + 1);
+    Some((pierced, first))
 }

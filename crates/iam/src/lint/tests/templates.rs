@@ -35,7 +35,8 @@ fn takes_the_directive_at_the_start_of_a_template_for_no_json() {
     let policy = r#"{"Version": "2012-10-17", "Statement": [{"Effect": "Alow", "Action": "s3:GetObject", "Resource": "*"}]}"#;
     let found =
         lint_file("policy.tpl", &format!("{{{{- if .Values.x }}}}\n{policy}\n{{{{- end }}}}\n"));
-    assert!(found.iter().any(|it| it.code == Code::BadEffect && it.at.line == 2), "{found:?}");
+    let found: Vec<_> = found.iter().map(|it| (it.code, it.at.line)).collect();
+    assert_eq!(found, [(Code::BadEffect, 2)]);
 }
 
 #[test]
