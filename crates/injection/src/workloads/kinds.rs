@@ -146,10 +146,8 @@ impl Templates {
         object: &str,
         namespace: Option<&str>,
     ) {
-        let shapes = match holds_patterns(group) {
-            true => Shapes::default(),
-            false => Shapes::of(value, namespace),
-        };
+        let patterns = holds_patterns(group);
+        let shapes = if patterns { Shapes::default() } else { Shapes::of(value, namespace) };
         let mut whys = shapes.doubts;
         let is_silent = shapes.found.is_empty() && whys.is_empty();
         // Containers are made of an image; a ServiceAccount may be that of a template.
