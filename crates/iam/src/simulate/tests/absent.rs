@@ -82,3 +82,23 @@ fn a_principal_that_is_not_in_the_file_leaves_the_verdict_open() {
         assert_eq!(outcome(&verdict), wanted, "{text}\n{verdict:#?}");
     }
 }
+
+#[test]
+fn says_that_there_is_no_trust_policy_and_repeats_little() {
+    for (name, text) in [
+        ("main.tf", "locals {}\n"),
+        ("main.tf", "resource \"aws_s3_bucket\" \"b\" {\n  bucket = \"b\"\n}\n"),
+        ("role.yaml", "Resources: {}\n"),
+        ("role.json", r#"{"Resources": {}}"#),
+    ] {
+        let error = Policy::trust_policy_of_file(name, text).expect_err(text);
+        assert!(error.message.starts_with("no trust policy found in the file"), "{error}");
+    }
+    for long in [
+        format!("{{\"Version\": {}}}", "x".repeat(100_000)),
+        format!("{{\"Version\": \"{}\", \"Statement\": []}}", "x".repeat(100_000)),
+    ] {
+        let error = Policy::trust_policy(&long).expect_err("no policy");
+        assert!(error.message.len() < 1100, "{}", error.message.len());
+    }
+}
