@@ -245,10 +245,8 @@ impl Tested {
             }
             Pattern::new(&action.value.to_ascii_lowercase()).matches(&wanted).into()
         });
-        let listed = match named.is_empty() && statement.may_have_more {
-            true => not_here(),
-            false => Truth::any(each),
-        };
+        let is_absent = named.is_empty() && statement.may_have_more;
+        let listed = if is_absent { not_here() } else { Truth::any(each) };
         let name = self.name.clone();
         self.note(if negated { listed.not() } else { listed }, |doubt| Reason {
             at: named.first().map_or(statement.at, |first| first.at),
