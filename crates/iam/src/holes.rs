@@ -32,6 +32,7 @@ pub(super) fn find(source: &Source) -> Vec<Hole> {
     let (mut index, mut unended) = (0, 0);
     while let Some(c) = source.get(index)
         && unended < MOST_UNENDED
+        && found.len() < MOST
     {
         let next = source.get(index + 1);
         let end = match (c, next) {
@@ -49,13 +50,13 @@ pub(super) fn find(source: &Source) -> Vec<Hole> {
             _ => None,
         };
         match end {
-            Some(end) if found.len() < MOST => {
+            Some(end) => {
                 let text = source.text(index..end);
                 found.push(Hole { range: index..end, is_control: is_control(&text) });
                 index = end;
             }
-            _ => {
-                unended += usize::from(next == Some('{') || next == Some('%'));
+            None => {
+                unended += usize::from(matches!(next, Some('{' | '%' | '#')));
                 index += 1;
             }
         }
@@ -83,10 +84,11 @@ pub(super) fn pierced(source: &Source, holes: &[Hole]) -> Option<Source> {
 pub(super) fn of_lines(source: &Source, mut holes: Vec<Hole>) -> Vec<Hole> {
     for hole in &mut holes {
         let is_space = |i: usize| source.get(i).is_some_and(|c| c == ' ' || c == '\t' || c == '\r');
-        let line = source.line_around(hole.range.start);
-        let before = (line.start..hole.range.start).all(is_space);
-        let after = (hole.range.end..source.line_around(hole.range.end).end).all(is_space);
-        hole.is_control |= before && after;
+        // No further than the spaces: a line may be long and full of them.
+        let before = (0..hole.range.start).rev().find(|i| !is_space(*i));
+        let after = (hole.range.end..source.len()).find(|i| !is_space(*i));
+        let is_end = |i: Option<usize>| i.is_none_or(|i| source.get(i) == Some('\n'));
+        hole.is_control |= is_end(before) && is_end(after);
     }
     holes
 }
@@ -127,7 +129,9 @@ fn balanced(source: &Source, open: usize) -> Option<usize> {
 
 /// `%s`, `<account>`, `$ACCOUNT`, `@ACCOUNT@`, `__ACCOUNT__`.
 fn word(source: &Source, start: usize) -> Option<usize> {
-    let text = source.text(start..source.line_around(start).end.min(start + 120));
+    let most = (start + 120).min(source.len());
+    let end = (start..most).find(|i| source.get(*i) == Some('\n')).unwrap_or(most);
+    let text = source.text(start..end);
     let first = placeholder::parts(&text).into_iter().next()?;
     (first.start == 0).then(|| start + text[first].chars().count())
 }
@@ -175,5 +179,19 @@ mod tests {
                 wanted.into_iter().map(|(text, control)| (text.to_owned(), control)).collect();
             assert_eq!(found, wanted, "{text}");
         }
+    }
+
+    #[test]
+    fn cost_is_linear() {
+        for piece in ["$a, ", "<b>, ", "@ _ % ", "{#", "{{", "${", "{{ a }} ", "{{resolve:x}} "] {
+            let of = |size| Source::new(&piece.repeat(size));
+            crate::cost::assert_linear(piece, 10_000, of, |source| {
+                of_lines(source, find(source));
+            });
+        }
+        let spaces = |size| Source::new(&format!("{}{{{{ a }}}}{0}", " ".repeat(size)).repeat(40));
+        crate::cost::assert_linear("spaces", 5_000, spaces, |source| {
+            of_lines(source, find(source));
+        });
     }
 }

@@ -5,6 +5,8 @@
 
 #![warn(missing_docs)]
 mod condition;
+#[cfg(test)]
+mod cost;
 mod finding;
 mod glob;
 mod hcl;

@@ -128,7 +128,7 @@ fn conditions(body: &Node) -> Option<Member> {
             // The same key twice: any of the values will do.
             for key in keys {
                 match members.iter_mut().find(|it| it.key == key.key) {
-                    Some(other) => other.value = both(&other.value, &key.value),
+                    Some(other) => extend(&mut other.value, key.value),
                     None => members.push(key),
                 }
             }
@@ -146,7 +146,7 @@ fn conditions(body: &Node) -> Option<Member> {
 fn add(members: &mut Vec<Member>, key: &Node, value: Node) {
     let (name, key_unknown) = key_of(key);
     match members.iter_mut().find(|it| it.key == name && it.key_unknown.is_empty()) {
-        Some(member) => member.value = both(&member.value, &value),
+        Some(member) => extend(&mut member.value, value),
         None => members.push(Member { key_unknown, ..Member::new(name, key.at, value) }),
     }
 }
@@ -160,9 +160,17 @@ fn key_of(key: &Node) -> (String, Unknown) {
     }
 }
 
-fn both(one: &Node, other: &Node) -> Node {
-    let items = one.each().into_iter().chain(other.each()).cloned().collect();
-    Node { kind: Kind::List(items), ..one.clone() }
+/// The values of both, in the place of the first.
+fn extend(one: &mut Node, other: Node) {
+    if !matches!(one.kind, Kind::List(_)) {
+        one.kind = Kind::List(vec![one.clone()]);
+    }
+    if let Kind::List(items) = &mut one.kind {
+        match other.kind {
+            Kind::List(others) => items.extend(others),
+            _ => items.push(other),
+        }
+    }
 }
 
 /// In its place may come members that are not known.

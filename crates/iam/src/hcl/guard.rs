@@ -90,14 +90,19 @@ fn code(source: &Source, index: usize, c: char, members: &mut usize) -> Step {
 
 /// `<<EOF` and `<<-EOF`; else two signs.
 fn heredoc(source: &Source, index: usize) -> Step {
-    let line = source.line_around(index);
-    let name = source.text(index + 2..line.end);
-    let name = name.strip_prefix('-').unwrap_or(&name).trim_end();
     let is_name = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
-    if name.is_empty() || !name.chars().all(is_name) {
+    let is_space = |c: char| c.is_whitespace() && c != '\n';
+    // The first that is none of them: a line may be long and full of signs.
+    let behind = |from: usize, is_one: &dyn Fn(char) -> bool| {
+        (from..source.len()).find(|i| !source.get(*i).is_some_and(is_one)).unwrap_or(source.len())
+    };
+    let start = index + 2 + usize::from(source.get(index + 2) == Some('-'));
+    let name = start..behind(start, &is_name);
+    let end = behind(name.end, &is_space);
+    if name.is_empty() || !matches!(source.get(end), None | Some('\n')) {
         return Step::Go(index + 2);
     }
-    Step::Open(Level::Heredoc(name.to_owned()), line.end)
+    Step::Open(Level::Heredoc(source.text(name)), end)
 }
 
 fn in_text(source: &Source, index: usize, c: char) -> Step {

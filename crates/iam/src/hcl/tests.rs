@@ -110,3 +110,13 @@ fn functions_that_only_change_the_form_are_known() {
         assert_eq!(shown(value), wanted, "{value}");
     }
 }
+
+#[test]
+fn cost_of_the_guard_is_linear() {
+    for piece in ["<<", "<<a ", "<< a", "<<-a-", "<<a", "a = 1 # <<\n", "\"<<\" "] {
+        let of = |size| Source::new(&piece.repeat(size));
+        crate::cost::assert_linear(piece, 20_000, of, |source| {
+            let _ = super::guard::check(source);
+        });
+    }
+}

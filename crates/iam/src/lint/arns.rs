@@ -10,6 +10,9 @@ use crate::policy::{Text, UNKNOWN};
 use crate::write::text as quoted;
 use arn::Account;
 
+/// Of a longer one in other text, the rest is not looked at: each search has to end.
+const LONGEST: usize = 2048;
+
 /// A text that begins as an ARN.
 pub(super) fn check(text: &Text) -> Option<Finding> {
     let mut finding = check_arn(text)?;
@@ -27,7 +30,7 @@ pub(super) fn in_text(text: &str, at: Position) -> Vec<Finding> {
         column += text[counted..index].chars().count();
         counted = index;
         let begins = text[..index].chars().next_back().is_none_or(|c| !c.is_ascii_alphanumeric());
-        let arn = &text[index..];
+        let arn = &text[index..text.floor_char_boundary(index + LONGEST)];
         let end = arn
             .find(|c: char| c.is_whitespace() || "\"'`,;)\u{201d}".contains(c))
             .unwrap_or(arn.len());

@@ -41,14 +41,20 @@ fn takes_the_directive_at_the_start_of_a_template_for_no_json() {
 
 #[test]
 fn reads_a_template_with_far_too_many_names_in_time() {
-    let resources = (0..20_000).map(|n| {
-        format!(
-            r#""R{n}": {{"Type": "AWS::S3::Bucket", "DependsOn": "P{n}", "Properties": {{"A": {{"Ref": "Q{n}"}}}}}}"#
-        )
-    });
-    let resources: Vec<String> = resources.collect();
+    let template = |size: usize| {
+        let resources = (0..size).map(|n| {
+            format!(
+                r#""R{n}": {{"Type": "AWS::S3::Bucket", "DependsOn": "P{n}", "Properties": {{"A": {{"Ref": "Q{n}"}}}}}}"#
+            )
+        });
+        let resources: Vec<String> = resources.collect();
+        format!(r#"{{"Resources": {{{}}}}}"#, resources.join(","))
+    };
     // With a guess at each name it would take minutes.
-    let found = lint(&format!(r#"{{"Resources": {{{}}}}}"#, resources.join(",")));
+    crate::cost::assert_linear("names", 2_500, template, |text| {
+        let _ = lint(text);
+    });
+    let found = lint(&template(20_000));
     assert_eq!(found.iter().map(|finding| finding.count).sum::<usize>(), 40_000);
     assert!(found.len() < 100, "{}", found.len());
 }
@@ -182,4 +188,20 @@ fn names_of_terraforms_blocks_are_no_policies() {
         r#"{"resource": {"aws_iam_policy": {"policy": {"name": "x", "policy": "${var.policy}"}}}}"#;
     let found = crate::lint_file("x.tf.json", json);
     assert!(found.iter().all(|it| it.code == Code::NothingToLint), "{found:?}");
+}
+
+#[test]
+fn reads_a_document_of_terraforms_with_far_too_many_blocks_in_time() {
+    let blocks = [r#""condition": [BLOCKS]"#, r#""principals": [BLOCKS]"#];
+    let block = r#"{"test": "StringEquals", "variable": "a:sub", "values": ["x"], "type": "AWS", "identifiers": ["x"]}"#;
+    for members in blocks {
+        let document = |size: usize| {
+            let members = members.replace("BLOCKS", &vec![block; size].join(","));
+            let text = format!(r#"{{"statement": [{{"actions": ["a"], {members}}}]}}"#);
+            crate::json::read(&Source::new(&text)).0
+        };
+        crate::cost::assert_linear(members, 700, document, |node| {
+            terraform::policy(node);
+        });
+    }
 }
