@@ -3,9 +3,8 @@
 use std::path::PathBuf;
 
 use super::checks::{label, optional, refuse};
-use super::{ConfigError, Installation, UserCluster};
+use super::{ConfigError, Installation, ObjectName, UserCluster};
 use crate::cli::{DoctorArgs, ReportFormat};
-use crate::evidence::ObjectName;
 
 /// All that `doctor` does.
 #[derive(Clone, Debug, PartialEq)]
