@@ -61,8 +61,11 @@ fn doctor_says_what_stands_in_the_file() {
     golden("doctor.txt", all.trim_end());
 }
 
+/// A change of facts with which all checks pass.
+type Change = fn(&mut Facts);
+
 /// What a result is without one of the facts.
-type Without = (&'static str, Status, fn(&mut Facts));
+type Without = (&'static str, Status, Change);
 
 /// `docs/diagnosis.md` lists the files that nobody has to give.
 const WITHOUT: &[Without] = &[
@@ -170,7 +173,7 @@ fn audit_can_not_tell_what_hangs_on_a_source_that_is_not_known() {
 #[test]
 fn doctor_fails_nothing_over_container_credentials_that_are_not_known() {
     let settings = WebhookSettings::default();
-    let changes: [(Status, fn(&mut Facts)); 4] = [
+    let changes: [(Status, Change); 4] = [
         // The test pod shows what its ServiceAccount gets.
         (Status::Pass, |_| {}),
         (Status::Pass, |f| {
