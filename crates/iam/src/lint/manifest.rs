@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::values::Values;
-use super::{arns, audience, shown};
+use super::{arns, audience, letters, shown};
 use crate::finding::{Code, Finding};
 use crate::node::{Kind, Member, Node};
 use crate::partition::AUDIENCE;
@@ -304,7 +304,7 @@ impl Misplaced {
         let code = if has_no_role { Code::AnnotationMisplaced } else { Code::AnnotationUnread };
         let owner = if account.is_empty() { String::new() } else { format!(" {account}") };
         let message = format!(
-            "the webhook does not read {} on a {on}: {name} belongs on its ServiceAccount{owner}",
+            "the webhook does not read {} on a {on}: {wanted} belongs on its ServiceAccount{owner}",
             shown(&key)
         );
         let account = if account.is_empty() { "NAME" } else { &account };
@@ -315,11 +315,6 @@ impl Misplaced {
         );
         Finding::new(code, at, message).fixed(fix)
     }
-}
-
-fn letters(key: &str) -> String {
-    let letters = key.chars().take(32).filter(char::is_ascii_alphanumeric);
-    letters.map(|c| c.to_ascii_lowercase()).collect()
 }
 
 fn annotations(node: &Node) -> Option<Node> {
@@ -369,7 +364,7 @@ fn of_service_account(prefix: &str, key: &str, miss: NearMiss, at: Position) -> 
         }
         Slip::WrongObject => {
             let message = format!(
-                "the webhook does not read {} on a ServiceAccount: {} belongs on the Pod",
+                "the webhook does not read {} on a ServiceAccount: {prefix}/{} belongs on the Pod",
                 shown(key),
                 miss.name
             );
