@@ -3,9 +3,8 @@
 use std::path::PathBuf;
 
 use super::checks::{label, optional, refuse, required};
-use super::{ConfigError, Installation, Namespaces, UserCluster};
+use super::{ConfigError, Installation, Namespaces, ObjectName, UserCluster};
 use crate::cli::{DoctorArgs, ReportFormat};
-use crate::evidence::ObjectName;
 
 /// All that `doctor` does.
 #[derive(Clone, Debug, PartialEq)]

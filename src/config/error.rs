@@ -1,6 +1,6 @@
 //! Why arguments are no configuration.
 
-use crate::evidence::TargetError;
+use super::TargetError;
 use crate::tls::settings::SettingsError;
 use certificates::ParamsError;
 use injection::identity::{AccountError, StsEndpointError};

@@ -126,7 +126,15 @@ pub fn webhook_flags(of: String, line: CommandLine) -> Result<WebhookFlags, Stri
     let ServeArgs { web_identity, role_arn, container_credentials, managed, source, .. } = args;
     let settings = SettingsArgs { web_identity, role_arn, container_credentials };
     let flags = flags(&settings, source.watch_config_map, &managed.namespace, &managed.tls_secret);
-    let flags = flags.into_iter().filter(|(name, value)| defaults.get(name) != Some(value));
+    // What is given counts before what may come from elsewhere, though it be the default.
+    let is_given = |name: &str| {
+        let words = line.args.iter().filter_map(|word| word.strip_prefix("--"));
+        let mut flags = words.map(|word| word.split_once('=').map_or(word, |(flag, _)| flag));
+        !line.not_known.is_empty() && flags.any(|flag| flag == name)
+    };
+    let flags = flags
+        .into_iter()
+        .filter(|(name, value)| defaults.get(name) != Some(value) || is_given(name));
     let flags = flags.map(|(name, value)| (name.to_owned(), value)).collect();
     Ok(WebhookFlags { of, flags, not_known: line.not_known })
 }
@@ -219,10 +227,9 @@ mod tests {
 
     fn of_webhook(args: &[&str], not_known: &[&str]) -> WebhookFlags {
         let args = args.iter().map(ToString::to_string).collect();
-        let line = CommandLine { args, ..CommandLine::default() };
-        let mut flags = webhook_flags("deployment/x in namespace eks".to_owned(), line).unwrap();
-        flags.not_known = not_known.iter().map(ToString::to_string).collect();
-        flags
+        let not_known = not_known.iter().map(ToString::to_string).collect();
+        let line = CommandLine { args, not_known, ..CommandLine::default() };
+        webhook_flags("deployment/x in namespace eks".to_owned(), line).unwrap()
     }
 
     #[test]
@@ -267,12 +274,20 @@ mod tests {
             "{note}"
         );
         // What is not known of them is taken from the command line.
-        for not_known in ["--token-audience", "PODID_TOKEN_AUDIENCE", "envFrom"] {
+        for not_known in ["--token-audience", "PODID_TOKEN_AUDIENCE", "envFrom", "an argument"] {
             let theirs = of_webhook(&["--annotation-prefix=x.io"], &[not_known]);
             let (installed, notes) = mine.deployed(&theirs).unwrap();
             assert_eq!(installed.policy.defaults.audience, "mine");
             assert_eq!(installed.policy.settings.keys.role_arn, "x.io/role-arn");
             assert!(notes.iter().any(|it| it.contains(not_known)), "{notes:?}");
+            assert!(!notes.iter().any(|it| it.contains("which counts, not \"mine\"")), "{notes:?}");
+        }
+        // What the webhook is given counts, though it be the default.
+        for not_known in ["PODID_TOKEN_AUDIENCE", "envFrom", "an argument"] {
+            let theirs = of_webhook(&["--token-audience=sts.amazonaws.com"], &[not_known]);
+            let (installed, notes) = mine.deployed(&theirs).unwrap();
+            assert_eq!(installed.policy.defaults.audience, "sts.amazonaws.com", "{not_known}");
+            assert!(notes.iter().any(|it| it.contains("--token-audience=")), "{notes:?}");
         }
     }
 

@@ -9,6 +9,7 @@ mod error;
 mod inject;
 mod installation;
 mod parse;
+mod target;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -25,6 +26,7 @@ pub use doctor::{Evidence, Examination, Summary};
 pub use error::ConfigError;
 pub use inject::{Injection, ReadSource, UserCluster};
 pub use installation::{Installation, webhook_flags};
+pub use target::{Kind, ObjectName, TargetError};
 
 /// All of it, grouped by the component that takes it.
 #[derive(Clone, Debug, PartialEq)]

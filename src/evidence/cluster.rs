@@ -9,16 +9,16 @@ use kube::Client;
 use serde_json::{Value, json};
 
 use super::ask::reason;
-use super::target::{Kind, ObjectName};
 use super::{ask, refused_pod, workload};
 use crate::api_server::Failure;
+use crate::config::{Kind, ObjectName};
 use crate::crypto;
 use crate::http_client::issuer_documents::Fetcher;
 use crate::http_client::webhook_probe;
 use diagnosis::{
     Address, DryRun, Entry, Fact, Facts, FetchedDocument, Probe, ReasonKind, Subject, TokenFact,
-    WebhookFlags, WebhookSettings, certificates, entries, probe_pod, probe_review, redacted_pod,
-    token_audience,
+    WebhookFlags, WebhookSettings, account_name, certificates, entries, probe_pod, probe_review,
+    redacted_pod, token_audience,
 };
 use injection::identity::{ContainerCredentialsKeys, Key};
 use issuer::{Discovery, IssuerUrl, Jwks, Token};
@@ -152,10 +152,7 @@ impl Gatherer<'_> {
             Kind::CronJob => &object["spec"]["jobTemplate"]["spec"]["template"],
             _ => &object["spec"]["template"],
         };
-        let spec = &pod["spec"];
-        let named = spec["serviceAccountName"].as_str().or(spec["serviceAccount"].as_str());
-        let named = named.filter(|name| !name.is_empty()).unwrap_or("default");
-        named.clone_into(&mut facts.subject.service_account);
+        facts.subject.service_account = account_name(pod);
         let labels = pod["metadata"]["labels"].as_object().into_iter().flatten();
         facts.subject.labels = labels
             .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))

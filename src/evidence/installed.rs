@@ -19,6 +19,28 @@ const KINDS: [(&str, &str); 2] = [("deployment", "deployments"), ("daemonset", "
 /// The most workloads of a Service that are looked at.
 const MOST: usize = 8;
 
+/// The flag that names the file.
+const LIST: &str = "watch-container-credentials-config";
+
+/// Where the webhook has the file.
+#[derive(Debug, PartialEq)]
+enum List<'a> {
+    None,
+    At(&'a str),
+    /// There is one, and where is not known.
+    Hidden,
+}
+
+impl<'a> List<'a> {
+    fn of(flags: &'a WebhookFlags) -> Self {
+        match flags.flags.get(LIST) {
+            _ if flags.is_hidden(LIST) => Self::Hidden,
+            Some(path) => Self::At(path),
+            None => Self::None,
+        }
+    }
+}
+
 /// What is known of it.
 #[derive(Debug, Default)]
 pub(crate) struct Installed {
@@ -111,10 +133,10 @@ async fn workload(
 
 async fn read(client: &Client, of: String, workload: &Value, namespace: &str) -> Installed {
     let flags = flags_of(of, workload);
-    let file = flags.known().and_then(|it| it.flags.get("watch-container-credentials-config"));
-    let container_credentials = match file {
-        Some(path) => listed(client, workload, namespace, path).await,
-        None => Fact::NotAsked,
+    let container_credentials = match flags.known().map_or(List::None, List::of) {
+        List::At(path) => listed(client, workload, namespace, path).await,
+        List::Hidden => Fact::Unknown(format!("the value of --{LIST} is not known").into()),
+        List::None => Fact::NotAsked,
     };
     Installed { flags, container_credentials }
 }
@@ -155,5 +177,34 @@ pub(crate) fn keys(text: &[u8]) -> Fact<ContainerCredentialsKeys> {
     match ContainerCredentialsKeys::parse(text) {
         Ok((keys, _)) => Fact::Known(keys),
         Err(error) => Fact::Unknown(error.to_string().into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_list_whose_place_is_not_known_is_not_one_that_is_not_there() {
+        let hidden = json!({"secretKeyRef": {"name": "s", "key": "k"}});
+        let secret = json!([{"name": "PATH_OF_IT", "valueFrom": hidden}]);
+        let variable =
+            json!([{"name": "PODID_WATCH_CONTAINER_CREDENTIALS_CONFIG", "valueFrom": hidden}]);
+        let flag = format!("--{LIST}=$(PATH_OF_IT)");
+        let given = format!("--{LIST}=/list.json");
+        for (args, env, wanted) in [
+            (json!([]), json!([]), List::None),
+            (json!([given]), json!([]), List::At("/list.json")),
+            (json!([flag]), secret, List::Hidden),
+            (json!([]), variable.clone(), List::Hidden),
+            (json!([given]), variable, List::At("/list.json")),
+        ] {
+            let workload = json!({"spec": {"template": {"spec": {
+                "containers": [{"name": "webhook", "args": args, "env": env}],
+            }}}});
+            let flags = flags_of("deployment/x".to_owned(), &workload);
+            assert_eq!(List::of(flags.known().unwrap()), wanted, "{workload}");
+        }
     }
 }

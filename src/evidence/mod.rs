@@ -10,7 +10,6 @@ mod items;
 pub(crate) mod live_issuer;
 mod refused_pod;
 mod survey;
-mod target;
 mod workload;
 
 pub(crate) use cluster::{Documents, Gatherer, answers, config_map, version};
@@ -18,4 +17,3 @@ pub(crate) use everything::{everything, webhooks};
 pub(crate) use folder::{load, printed_provider, printed_role, save, saved_flags, vacant};
 pub(crate) use installed::{Installed, installed, keys};
 pub(crate) use survey::survey;
-pub(crate) use target::{ObjectName, TargetError};

@@ -56,27 +56,31 @@ pub(crate) async fn survey(
     let accounts: Vec<SurveyedAccount> = accounts
         .map(|subject| async move {
             let facts = Facts { subject, ..Facts::default() };
-            let facts = if deep { asked(gatherer, surveyor_ref, facts).await } else { facts };
-            surveyor_ref.assess(facts, deep, crypto::CERTIFICATES)
+            let facts = if deep { asked(gatherer, surveyor_ref, facts).await } else { Some(facts) };
+            facts.map(|facts| surveyor_ref.assess(facts, deep, crypto::CERTIFICATES))
         })
         .buffer_unordered(AT_ONCE)
+        .filter_map(std::future::ready)
         .collect()
         .await;
     Ok(surveyor.finish(facts, accounts, crypto::CERTIFICATES))
 }
 
-/// A dry run and a token of one of them.
-async fn asked(gatherer: &Gatherer<'_>, surveyor: &Surveyor<'_>, mut facts: Facts) -> Facts {
+/// A dry run and a token of one of them; nothing of one that has gone since it was listed.
+async fn asked(
+    gatherer: &Gatherer<'_>,
+    surveyor: &Surveyor<'_>,
+    mut facts: Facts,
+) -> Option<Facts> {
     let Subject { namespace, service_account, .. } = &facts.subject;
     let path = format!("/api/v1/namespaces/{namespace}/serviceaccounts/{service_account}");
     facts.service_account = gatherer.get(&path).await;
     if facts.service_account == Fact::Absent {
-        // It has gone meanwhile.
-        return facts;
+        return None;
     }
     if surveyor.can_be_tried(&facts.subject) {
         facts.dry_run = gatherer.dry_run(&facts.subject).await;
     }
     gatherer.issuer(&mut facts, &path).await;
-    facts
+    Some(facts)
 }

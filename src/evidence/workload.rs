@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::ask;
 use super::items::Kept;
-use super::target::{Kind, ObjectName};
+use crate::config::{Kind, ObjectName};
 use diagnosis::{Fact, LabelSelector, redacted_pod};
 use injection::identity::AnnotationKeys;
 

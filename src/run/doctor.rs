@@ -14,14 +14,14 @@ use super::installation::{InUse, container_credentials, in_use};
 use super::{cluster, completed, error_text, misused, output};
 use crate::api_server::clock::ServerClock;
 use crate::cli::{DoctorArgs, ReportFormat};
-use crate::config::{Evidence, Examination, Installation, Summary, UserCluster};
+use crate::config::{Evidence, Examination, Installation, ObjectName, Summary, UserCluster};
 use crate::crypto;
-use crate::evidence::{self, Documents, Gatherer, Installed, ObjectName};
+use crate::evidence::{self, Documents, Gatherer, Installed};
 use crate::http_client::issuer_documents::Fetcher;
 use crate::input::{self, Limit};
 use diagnosis::{
     DryRun, Fact, Facts, Redacted, Report, Sources, Status, Subject, Survey, WebhookSettings,
-    diagnose,
+    diagnose, role_arn,
 };
 use injection::identity::Key;
 
@@ -87,10 +87,8 @@ async fn examine(examination: &Examination) -> anyhow::Result<(Report, anyhow::R
         }
     };
     if let Some(path) = &examination.role_json {
-        let key = &settings.policy.settings.keys.role_arn;
-        let account = facts.service_account.known();
-        let arn = account.and_then(|it| it["metadata"]["annotations"][key].as_str());
-        facts.role = evidence::printed_role(path, arn)?;
+        let arn = role_arn(&facts, &settings);
+        facts.role = evidence::printed_role(path, arn.as_deref())?;
     }
     if let Some(path) = &examination.provider_json {
         let issuer = facts.token.known().map(|token| token.issuer.as_str());

@@ -36,7 +36,10 @@ pub(super) async fn in_use(
     };
     let account = cluster::account(&installation.role_names).await?;
     let policy = installation.policy.clone();
+    let composes =
+        |of: &WebhookFlags| of.flags.get("compose-role-arn").is_some_and(|it| it == "true");
     let settings = WebhookSettings {
+        completes_names: account.is_none() && flags.known().is_some_and(composes),
         reader: policy.reader(account),
         policy,
         configurations: configurations.to_vec(),

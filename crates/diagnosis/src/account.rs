@@ -73,7 +73,10 @@ impl Case<'_> {
         let breaks = |it: &&Warning| match it.kind {
             // An STS without TLS that a flag allows works.
             WarningKind::PlainHttp => false,
-            WarningKind::OddRoleArn => self.sts_of_role().is_none(),
+            // A name that the webhook completes, or may complete.
+            WarningKind::OddRoleArn => {
+                self.sts_of_role().is_none() && !self.is_completed() && !self.may_be_completed()
+            }
             WarningKind::StsEndpointNotAllowed => !self.gets_annotated_sts(),
             _ => true,
         };
@@ -102,8 +105,14 @@ impl Case<'_> {
             return Finding::fail(warning.message(), next);
         }
         match identity {
+            Ok(Some(Identity::WebIdentity(web))) if self.may_be_completed() => {
+                Finding::Unknown(format!(
+                    "the webhook completes the role {} with an account that is not known here",
+                    web.role_arn
+                ))
+            }
             Ok(Some(Identity::WebIdentity(web))) => {
-                let mut seen = format!("the role is {}", web.role_arn);
+                let mut seen = format!("the role is {}", self.role_arn().unwrap_or(web.role_arn));
                 if let Some(sts) = self.sts_of_role() {
                     let _ =
                         write!(seen, "; note: not an ARN of AWS's, so the STS {sts} must know it");
@@ -121,6 +130,27 @@ impl Case<'_> {
                 ),
             ),
             Err(failed) => Finding::Unknown(failed.to_string()),
+        }
+    }
+
+    /// Whether the role is the name that the `ServiceAccount` has, as the test pod shows it.
+    fn is_completed(&self) -> bool {
+        let named = self.name_of_role();
+        named.is_some() && self.role_arn().is_some_and(|role| role.starts_with("arn:"))
+    }
+
+    /// Whether the webhook makes an ARN of the name, and which is not known.
+    fn may_be_completed(&self) -> bool {
+        self.name_of_role().is_some() && self.role_arn().is_none()
+    }
+
+    /// What the `ServiceAccount` has in place of an ARN.
+    fn name_of_role(&self) -> Option<&str> {
+        match self.identity() {
+            Some(Identity::WebIdentity(web)) => {
+                Some(web.role_arn).filter(|role| !role.starts_with("arn:"))
+            }
+            _ => None,
         }
     }
 }

@@ -12,7 +12,9 @@ use super::pod::written;
 use super::registration::{Registration, text_labels};
 use super::state::{Assessment, PodState, WouldGet, assess};
 use super::webhook::Selection;
-use super::{Fact, WebhookSettings, annotations, config_map_entries};
+use super::{
+    Fact, WebhookSettings, annotations, config_map_entries, config_map_entry, listing_not_known,
+};
 use injection::identity::{
     self, ConfigMapIdentities, ContainerCredentialsKeys, Key, Lookup, ServiceAccount,
 };
@@ -72,8 +74,8 @@ pub struct Auditor<'a> {
     /// The labels of namespaces that selectors name.
     namespaces: BTreeMap<String, BTreeMap<String, String>>,
     accounts: BTreeMap<(String, String), Account>,
-    entries: Option<ConfigMapIdentities>,
-    container_credentials: Option<ContainerCredentialsKeys>,
+    entries: Result<ConfigMapIdentities, Arc<str>>,
+    container_credentials: Fact<ContainerCredentialsKeys>,
     audit: Audit,
 }
 
@@ -95,7 +97,7 @@ impl<'a> Auditor<'a> {
             namespaces: BTreeMap::new(),
             accounts: BTreeMap::new(),
             entries: config_map_entries(&sources.config_map, settings),
-            container_credentials: sources.container_credentials.known().cloned(),
+            container_credentials: sources.container_credentials.clone(),
             audit: Audit::default(),
             registration,
         };
@@ -105,9 +107,11 @@ impl<'a> Auditor<'a> {
             auditor.not_known(format!(
                 "failed to get the webhook's ConfigMap: {why}; its roles are not known"
             ));
+        } else if let Err(why) = &auditor.entries {
+            auditor.not_known(format!("{why}; its roles are not known"));
         }
         if let Fact::Unknown(why) = &sources.container_credentials {
-            auditor.not_known(format!("who gets container credentials is not known: {why}"));
+            auditor.not_known(listing_not_known(why));
         }
         auditor
     }
@@ -168,25 +172,34 @@ impl<'a> Auditor<'a> {
     pub(super) fn assess(&self, pod: &Value, namespace: &str, name: &str) -> Option<Assessment> {
         let account = self.accounts.get(&(namespace.to_owned(), name.to_owned()));
         let lookup = self.lookup(namespace, name);
+        let not_known = match &self.container_credentials {
+            Fact::Unknown(why) => Some(listing_not_known(why)),
+            _ => None,
+        };
         let selection = self.selection(namespace, pod);
         let now = WouldGet {
             lookup: &lookup,
             policy: &self.settings.policy,
             written: account.and_then(|it| it.written.as_deref()),
             selection: &selection,
+            not_known: not_known.as_deref(),
         };
         assess(pod, namespace, &now)
+    }
+
+    /// Whether a `ServiceAccount` is listed to get container credentials.
+    pub(super) fn listed(&self, namespace: &str, name: &str) -> Fact<bool> {
+        self.container_credentials.as_ref().map(|it| it.contains(Key { namespace, name }))
     }
 
     /// What the sources say of a `ServiceAccount`.
     pub(super) fn lookup(&self, namespace: &str, name: &str) -> Lookup {
         let key = Key { namespace, name };
         let account = self.accounts.get(&(namespace.to_owned(), name.to_owned()));
-        let container_credentials = self.container_credentials.as_ref();
         Lookup {
-            container_credentials: container_credentials.is_some_and(|it| it.contains(key)),
+            container_credentials: self.listed(namespace, name) == Fact::Known(true),
             service_account: observed(account.map(|it| &it.read)),
-            config_map_entry: observed(self.entries.as_ref().and_then(|entries| entries.get(key))),
+            config_map_entry: config_map_entry(&self.entries, key),
         }
     }
 
@@ -237,8 +250,9 @@ fn text(object: &Value, member: &str) -> String {
     object["metadata"][member].as_str().unwrap_or_default().to_owned()
 }
 
-/// The name of a pod's `ServiceAccount`.
-pub(super) fn account_name(pod: &Value) -> String {
+/// The name of a pod's `ServiceAccount`, or of a template's.
+#[must_use]
+pub fn account_name(pod: &Value) -> String {
     let mut members = ["serviceAccountName", "serviceAccount"].into_iter();
     let account = members.find_map(|it| pod["spec"][it].as_str().filter(|name| !name.is_empty()));
     account.unwrap_or("default").to_owned()

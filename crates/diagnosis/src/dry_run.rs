@@ -1,8 +1,12 @@
 //! The pod that was created by dry run, or why it was not.
 
 use super::refusal::{CallFailure, Cause};
+use super::state::is_same_role;
 use super::{Case, DryRun, Fact, Finding, Refusal, RefusedBy, pod};
 use injection::identity::Identity;
+
+const OTHER_SETTINGS: &str =
+    "the webhook has other settings or has not seen the change: check its flags and its log";
 
 impl Case<'_> {
     pub(super) fn dry_run(&self) -> Finding {
@@ -26,9 +30,21 @@ impl Case<'_> {
             return finding;
         }
         match self.identity() {
-            Some(Identity::WebIdentity(web)) if web.role_arn != given => Finding::fail(
-                format!("the test pod got {given}, but the ServiceAccount names {}", web.role_arn),
-                "the webhook has other settings or has not seen the change: check its flags and its log",
+            Some(Identity::WebIdentity(web)) if !is_same_role(given, web.role_arn) => {
+                Finding::fail(
+                    format!(
+                        "the test pod got {given}, but the ServiceAccount names {}",
+                        web.role_arn
+                    ),
+                    OTHER_SETTINGS,
+                )
+            }
+            Some(Identity::ContainerCredentials(_)) if pod::role(pod).is_some() => Finding::fail(
+                format!(
+                    "the test pod got {given}, but the ServiceAccount is listed for container \
+                     credentials"
+                ),
+                OTHER_SETTINGS,
             ),
             _ => Finding::pass(format!("the test pod got {given}")),
         }

@@ -186,6 +186,17 @@ impl<T> Fact<T> {
         }
     }
 
+    /// The same of a value that stays where it is. The reason is copied.
+    #[must_use]
+    pub fn as_ref(&self) -> Fact<&T> {
+        match self {
+            Self::Known(known) => Fact::Known(known),
+            Self::Absent => Fact::Absent,
+            Self::Unknown(why) => Fact::Unknown(why.clone()),
+            Self::NotAsked => Fact::NotAsked,
+        }
+    }
+
     /// Applies `f` to a value that was found.
     #[must_use]
     pub fn map<U>(self, f: impl FnOnce(T) -> U) -> Fact<U> {

@@ -30,7 +30,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-pub use audit::{Audit, AuditedPod, Auditor, Sources};
+pub use audit::{Audit, AuditedPod, Auditor, Sources, account_name};
 pub use check::{Check, Finding, Report, Status};
 pub use facts::{DryRun, Fact, Facts, FetchedDocument, Probe, Response, Subject, TokenFact};
 pub use failure::{Reason, ReasonKind, Refusal, RefusedBy};
@@ -63,6 +63,9 @@ pub struct WebhookSettings {
     /// Names of `MutatingWebhookConfiguration`s; by what they look like where
     /// there are none.
     pub configurations: Vec<String>,
+    /// The webhook completes the names of roles with an account that is not known here, such as
+    /// that of its node.
+    pub completes_names: bool,
     /// What is to be said of these settings.
     pub notes: Vec<String>,
 }
@@ -97,17 +100,17 @@ pub fn diagnose(facts: &Redacted, settings: &WebhookSettings, crypto: Crypto) ->
     checks.run("webhook-reachable", &["webhook-selectors"], || case.reachable());
     checks.run("webhook-chain", &["webhook-reachable"], || case.chain());
     checks.run("service-account", up, || case.service_account());
-    checks.run("role-annotation", &["service-account"], || case.role_annotation());
+    checks.run("role-annotation", &["service-account"], || case.listed_or(case.role_annotation()));
     checks.run("dry-run", &["webhook-chain", "role-annotation"], || case.dry_run());
     checks.run("token", &["service-account"], || case.token());
     checks.run("discovery", &["token"], || case.discovery());
     checks.run("jwks", &["discovery"], || case.jwks());
-    checks.run("partition", &["role-annotation"], || case.partition());
+    checks.run("partition", &["role-annotation"], || case.listed_or(case.partition()));
     checks.run("provider", &["token"], || case.provider());
     checks.run("audience", &["provider"], || case.audience());
-    checks.run("role", &["role-annotation"], || case.role());
+    checks.run("role", &["role-annotation"], || case.listed_or(case.role()));
     let policy_needs = ["partition", "audience", "role"];
-    checks.run("trust-policy", &policy_needs, || case.trust_policy());
+    checks.run("trust-policy", &policy_needs, || case.listed_or(case.trust_policy()));
     checks.run("running-pod", &["dry-run"], || case.running_pod());
     let Subject { namespace, service_account, .. } = &facts.subject;
     let mut report =
@@ -123,9 +126,13 @@ fn notes(facts: &Facts, settings: &WebhookSettings) -> Vec<String> {
         notes.push(flags_not_known(why));
     }
     if let Fact::Unknown(why) = &facts.container_credentials {
-        notes.push(format!("who gets container credentials is not known: {why}"));
+        notes.push(listing_not_known(why));
     }
     notes
+}
+
+fn listing_not_known(why: &Reason) -> String {
+    format!("who gets container credentials is not known: {why}")
 }
 
 /// The note that the flags of the command line count.
@@ -145,13 +152,19 @@ impl Case<'_> {
         self.lookup.identity(&self.settings.policy.defaults).ok().flatten()
     }
 
-    /// By the annotation, else by what the webhook gives: it may have the role
-    /// from its `ConfigMap`.
+    /// The role that the webhook gives, as far as that is known.
     fn role_arn(&self) -> Option<&str> {
-        match self.identity() {
-            Some(Identity::WebIdentity(web)) => Some(web.role_arn),
-            Some(Identity::ContainerCredentials(_)) => None,
-            None => self.came_back().and_then(pod::role),
+        role_given(self.identity(), self.came_back(), self.settings)
+    }
+
+    /// A finding that fails nothing where it is not known whether the `ServiceAccount` gets
+    /// container credentials, which need no role.
+    fn listed_or(&self, found: Finding) -> Finding {
+        match (found, listed(self.facts)) {
+            (Finding::Fail { seen, .. }, Err(why)) => {
+                Finding::Unknown(format!("{seen}; but {}", listing_not_known(why)))
+            }
+            (found, _) => found,
         }
     }
 
@@ -175,6 +188,33 @@ impl Case<'_> {
     }
 }
 
+/// By the test pod, as the webhook may complete a name or have the role from a source that is
+/// not known here; else by the annotation and the `ConfigMap`.
+fn role_given<'a>(
+    identity: Option<Identity<'a>>,
+    came_back: Option<&'a Value>,
+    settings: &WebhookSettings,
+) -> Option<&'a str> {
+    let given = came_back.and_then(pod::role);
+    match identity {
+        Some(Identity::WebIdentity(web)) => match given {
+            Some(given) if state::is_same_role(given, web.role_arn) => Some(given),
+            _ if settings.completes_names && !web.role_arn.starts_with("arn:") => None,
+            _ => Some(web.role_arn),
+        },
+        Some(Identity::ContainerCredentials(_)) => None,
+        None => given,
+    }
+}
+
+/// The role that a `ServiceAccount`'s pods get, as far as it is known.
+#[must_use]
+pub fn role_arn(facts: &Facts, settings: &WebhookSettings) -> Option<String> {
+    let lookup = lookup(facts, settings);
+    let identity = lookup.identity(&settings.policy.defaults).ok().flatten();
+    role_given(identity, came_back(facts), settings).map(str::to_owned)
+}
+
 /// The audience that the tokens of a `ServiceAccount`'s pods have: that of the
 /// pod that came back from the dry run, since the webhook's flags are not seen
 /// from here; else what the annotation and the settings say.
@@ -196,12 +236,28 @@ fn came_back(facts: &Facts) -> Option<&Value> {
     }
 }
 
-/// What the webhook's own lookup would find.
+/// Whether the `ServiceAccount` is listed to get container credentials. Where the list is not
+/// known, the test pod may show it.
+fn listed(facts: &Facts) -> Result<bool, &Reason> {
+    let why = match &facts.container_credentials {
+        Fact::Known(listed) => return Ok(*listed),
+        Fact::Absent | Fact::NotAsked => return Ok(false),
+        Fact::Unknown(why) => why,
+    };
+    match came_back(facts) {
+        Some(pod) if pod::role(pod).is_some() => Ok(false),
+        Some(pod) if pod::given(pod).is_some() => Ok(true),
+        _ => Err(why),
+    }
+}
+
+/// What the webhook's own lookup would find. It counts as not listed for container credentials
+/// where that is not known: see [`listed`].
 fn lookup(facts: &Facts, settings: &WebhookSettings) -> Lookup {
     let Subject { namespace, service_account, .. } = &facts.subject;
     let key = Key { namespace, name: service_account };
     Lookup {
-        container_credentials: facts.container_credentials == Fact::Known(true),
+        container_credentials: listed(facts).unwrap_or_default(),
         service_account: match &facts.service_account {
             Fact::Known(account) => settings
                 .reader
@@ -213,42 +269,37 @@ fn lookup(facts: &Facts, settings: &WebhookSettings) -> Lookup {
             Fact::Unknown(why) => identity::Observed::Unknown(why.message.as_str().into()),
             Fact::NotAsked => identity::Observed::Unknown("the ServiceAccount is not given".into()),
         },
-        config_map_entry: config_map_entry(&facts.config_map, key, settings),
+        config_map_entry: config_map_entry(&config_map_entries(&facts.config_map, settings), key),
     }
 }
 
-/// What the `ConfigMap` says of a key. Where it can't be read, the webhook keeps what it had.
-fn config_map_entry(
-    map: &Fact<Value>,
-    key: Key<'_>,
-    settings: &WebhookSettings,
-) -> identity::Observed<Arc<ConfigMapEntry>> {
-    let map = match map {
-        Fact::Known(map) => map,
-        Fact::Unknown(why) => return identity::Observed::Unknown(why.message.as_str().into()),
-        Fact::Absent | Fact::NotAsked => return identity::Observed::Absent,
-    };
-    let Some(config) = map["data"]["config"].as_str() else { return identity::Observed::Absent };
-    match ConfigMapIdentities::parse(config, settings.reader.account()) {
-        Ok((entries, _)) => match entries.get(key) {
-            Some(entry) => identity::Observed::Known(Arc::clone(entry)),
-            None => identity::Observed::Absent,
-        },
-        Err(error) => {
-            let why = format!("the ConfigMap can't be used: {error}");
-            identity::Observed::Unknown(why.into())
-        }
-    }
-}
-
-/// The entries of the `ConfigMap`, where it is known and can be read.
+/// The entries of the `ConfigMap`, or why they are not known. Where it can't be read, the webhook
+/// keeps what it had.
 fn config_map_entries(
     map: &Fact<Value>,
     settings: &WebhookSettings,
-) -> Option<ConfigMapIdentities> {
-    let config = map.known()?["data"]["config"].as_str()?;
-    let (entries, _) = ConfigMapIdentities::parse(config, settings.reader.account()).ok()?;
-    Some(entries)
+) -> Result<ConfigMapIdentities, Arc<str>> {
+    let map = match map {
+        Fact::Known(map) => map,
+        Fact::Unknown(why) => return Err(why.message.as_str().into()),
+        Fact::Absent | Fact::NotAsked => return Ok(ConfigMapIdentities::default()),
+    };
+    let Some(config) = map["data"]["config"].as_str() else {
+        return Ok(ConfigMapIdentities::default());
+    };
+    let (entries, _) = ConfigMapIdentities::parse(config, settings.reader.account())
+        .map_err(|error| format!("the ConfigMap can't be used: {error}"))?;
+    Ok(entries)
+}
+
+fn config_map_entry(
+    entries: &Result<ConfigMapIdentities, Arc<str>>,
+    key: Key<'_>,
+) -> identity::Observed<Arc<ConfigMapEntry>> {
+    match entries {
+        Ok(entries) => audit::observed(entries.get(key)),
+        Err(why) => identity::Observed::Unknown(Arc::clone(why)),
+    }
 }
 
 fn annotations(object: &Value) -> impl Iterator<Item = (&str, &str)> + Clone {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::audit::account_name;
 use super::state::{Assessment, PodState, WouldGet, assess};
 use super::webhook::Selection;
-use super::{Case, Fact, Finding, Subject};
+use super::{Case, Fact, Finding, Subject, listed, listing_not_known};
 use injection::workloads::templates;
 
 /// A pod of the subject's `ServiceAccount` and labels that every Pod Security
@@ -175,12 +175,14 @@ impl Case<'_> {
     pub(super) fn assess(&self, pod: &Value) -> Option<Assessment> {
         let keys = &self.settings.policy.settings.keys;
         let account = self.facts.service_account.known();
+        let not_known = listed(self.facts).err().map(listing_not_known);
         let now = WouldGet {
             lookup: &self.lookup,
             policy: &self.settings.policy,
             written: account.and_then(|account| written(account, &keys.role_arn)),
             // The dry run has been there.
             selection: &Selection::Selected,
+            not_known: not_known.as_deref(),
         };
         assess(pod, &self.facts.subject.namespace, &now)
     }

@@ -39,7 +39,7 @@ pub(super) enum CallFailure {
     Other,
 }
 
-/// The first phrase in the message counts.
+/// The first of these that the message contains counts.
 const CALLS: [(&str, CallFailure); 15] = [
     ("x509: ", CallFailure::Certificate),
     ("tls: ", CallFailure::Certificate),

@@ -66,6 +66,9 @@ pub struct WouldGet<'a> {
     pub written: Option<&'a str>,
     /// Whether the API server calls the webhook for the pod.
     pub selection: &'a Selection,
+    /// What is not known of its sources although the lookup has an answer. What it does not have
+    /// of that answer, it may not have to have.
+    pub not_known: Option<&'a str>,
 }
 
 impl PodState {
@@ -131,9 +134,11 @@ pub fn assess(pod: &Value, namespace: &str, now: &WouldGet<'_>) -> Option<Assess
         Ok(Some(assessed)) => assessed,
         Ok(None) => foreign(pod)?,
     };
-    match (assessed.state, now.selection) {
+    match (assessed.state, now.selection, now.not_known) {
+        (PodState::Fine | PodState::Unknown, ..) => Some(assessed),
+        (_, _, Some(why)) => Some(unknown(format!("{}, but {why}", assessed.why))),
         // It lacks what it may not get.
-        (PodState::Missing, Selection::Unknown(why)) => {
+        (PodState::Missing, Selection::Unknown(why), None) => {
             Some(unknown(format!("{}, but {why}", assessed.why)))
         }
         _ => Some(assessed),
@@ -394,6 +399,12 @@ impl Look<'_> {
 /// Whether the credentials variables would be added.
 fn verdict(plan: &ContainerPlan<'_>) -> Verdict {
     plan.verdicts[Variables::Credentials as usize]
+}
+
+/// Whether a pod's role is the one that is wanted, by its ARN or by a name that the webhook
+/// completes.
+pub(super) fn is_same_role(own: &str, wanted: &str) -> bool {
+    is_same(ROLE, own, wanted)
 }
 
 /// Addresses are kept without what may be a secret in them.

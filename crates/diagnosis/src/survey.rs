@@ -13,7 +13,7 @@ use super::registration::text_labels;
 use super::state::{Assessment, PodState};
 use super::webhook::Selection;
 use super::{
-    Case, Fact, Facts, Redacted, Subject, WebhookSettings, entries, issuer, token_audience,
+    Case, Fact, Facts, Redacted, Subject, WebhookSettings, entries, issuer, listed, token_audience,
 };
 use certificates::Crypto;
 
@@ -141,11 +141,14 @@ impl<'a> Surveyor<'a> {
 
     /// The checks of one `ServiceAccount`; `asked` is what was asked for it alone.
     #[must_use]
-    pub fn assess(&self, asked: Facts, deep: bool, crypto: Crypto) -> SurveyedAccount {
+    pub fn assess(&self, mut asked: Facts, deep: bool, crypto: Crypto) -> SurveyedAccount {
+        let Subject { namespace, service_account, .. } = &asked.subject;
+        asked.container_credentials = self.auditor.listed(namespace, service_account);
         let asked = Redacted::of(asked, self.settings);
         let facts = asked.facts();
         let Subject { namespace, service_account: name, .. } = facts.subject.clone();
-        let lookup = self.auditor.lookup(&namespace, &name);
+        let mut lookup = self.auditor.lookup(&namespace, &name);
+        lookup.container_credentials = listed(facts).unwrap_or_default();
         let issuer = if deep {
             issuer::checks(facts, &token_audience(facts, self.settings))
         } else {
@@ -155,8 +158,8 @@ impl<'a> Surveyor<'a> {
             Case { facts, settings: self.settings, entries: Vec::new(), lookup, crypto, issuer };
         let pods = self.found.get(&(namespace.clone(), name.clone()));
         let mut checks = Checks::default();
-        checks.run("role-annotation", &[], || case.role_annotation());
-        checks.run("partition", &["role-annotation"], || case.partition());
+        checks.run("role-annotation", &[], || case.listed_or(case.role_annotation()));
+        checks.run("partition", &["role-annotation"], || case.listed_or(case.partition()));
         checks.run("webhook-selectors", &["role-annotation"], || self.selectors(&namespace));
         if deep {
             checks.run("dry-run", &["webhook-selectors"], || match facts.dry_run {

@@ -10,6 +10,9 @@ use super::webhook::MARKS;
 /// Stands for the variables that `envFrom` sets.
 const ENV_FROM: &str = "envFrom";
 
+/// Stands for an argument of which it is not known which flag it sets.
+const ARGUMENT: &str = "an argument";
+
 /// The flags of `serve` that a check reads, and that are saved.
 pub const CHECKED_FLAGS: [&str; 20] = [
     "annotation-prefix",
@@ -59,13 +62,21 @@ pub struct CommandLine {
 }
 
 impl WebhookFlags {
-    /// Whether it is not known if the webhook has this flag, or which value.
+    /// Whether it is not known if the webhook has this flag, or which value. One that is given
+    /// counts before what may come from elsewhere.
     #[must_use]
     pub fn is_unsure(&self, flag: &str) -> bool {
+        let elsewhere = self.not_known.iter().any(|it| it == ENV_FROM || it == ARGUMENT);
+        self.is_hidden(flag) || elsewhere && !self.flags.contains_key(flag)
+    }
+
+    /// Whether the webhook has this flag, with a value that is not known.
+    #[must_use]
+    pub fn is_hidden(&self, flag: &str) -> bool {
         let variable = format!("PODID_{}", flag.to_ascii_uppercase().replace('-', "_"));
         self.not_known.iter().any(|it| match it.strip_prefix("--") {
             Some(name) => name == flag,
-            None => (it == ENV_FROM || *it == variable) && !self.flags.contains_key(flag),
+            None => *it == variable && !self.flags.contains_key(flag),
         })
     }
 }
@@ -111,7 +122,7 @@ pub fn command_line(workload: &Value) -> Option<CommandLine> {
             // Of other text it is not known what stands in it.
             let flag = word.split_once('=').map(|(flag, _)| flag);
             let flag = flag.filter(|it| it.starts_with("--") && !it.contains('$'));
-            line.not_known.push(flag.unwrap_or("an argument").to_owned());
+            line.not_known.push(flag.unwrap_or(ARGUMENT).to_owned());
         }
     }
     Some(line)
@@ -223,6 +234,33 @@ mod tests {
         assert_eq!(line.env["PODID_V"], "eks-1");
         let not_known = ["PODID_AWS_REGION", "envFrom", "--token-audience"];
         assert_eq!(line.not_known, not_known);
+    }
+
+    #[test]
+    fn is_unsure_of_what_may_come_from_elsewhere_and_sure_of_what_is_given() {
+        let flags = |not_known: &str| WebhookFlags {
+            flags: [("token-audience".to_owned(), "x".to_owned())].into(),
+            not_known: vec![not_known.to_owned()],
+            ..WebhookFlags::default()
+        };
+        for (not_known, given, other, hidden) in [
+            (ENV_FROM, false, true, false),
+            (ARGUMENT, false, true, false),
+            ("--namespace", false, true, true),
+            ("PODID_NAMESPACE", false, true, true),
+            ("--token-audience", true, false, false),
+            ("PODID_TOKEN_AUDIENCE", false, false, false),
+        ] {
+            let flags = flags(not_known);
+            let unsure = (flags.is_unsure("token-audience"), flags.is_unsure("namespace"));
+            assert_eq!(unsure, (given, other), "{not_known}");
+            assert_eq!(flags.is_hidden("namespace"), hidden, "{not_known}");
+        }
+        let line = command_line(&workload(&json!({
+            "args": ["$(SECRET)"],
+            "env": [{"name": "SECRET", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}],
+        })));
+        assert_eq!(line.unwrap().not_known, [ARGUMENT]);
     }
 
     #[test]

@@ -149,10 +149,12 @@ impl Jwks {
         self.keys.iter().filter_map(|key| Some((key, key.flaw()?)))
     }
 
-    /// The JWS names of the keys' algorithms, sorted, each once.
+    /// The JWS names of the algorithms of the keys that sign, sorted, each once. Those of keys
+    /// for something else, such as encryption, say nothing of tokens.
     #[must_use]
     pub fn algorithms(&self) -> Vec<String> {
-        let listed = self.keys.iter().filter_map(|key| {
+        let signs = |key: &&Jwk| key.usage.as_deref().is_none_or(|usage| usage == "sig");
+        let listed = self.keys.iter().filter(signs).filter_map(|key| {
             key.algorithm.clone().or_else(|| Some(key.key()?.algorithm().name().to_owned()))
         });
         let mut names: Vec<String> = listed.collect();

@@ -193,11 +193,14 @@ fn algorithms_check(discovery: Option<&Discovery>, jwks: Option<&Jwks>) -> Issue
 }
 
 fn live_check(jwks: Option<&Jwks>, live: Option<&Jwks>) -> IssuerCheck {
-    let (Some(jwks), Some(live)) = (jwks, live) else {
+    let Some(live) = live else {
         return IssuerCheck::skip(
             ids::LIVE_KEYS,
             "the API server was not asked; pass --kubeconfig",
         );
+    };
+    let Some(jwks) = jwks else {
+        return IssuerCheck::skip(ids::LIVE_KEYS, needs(ids::JWKS));
     };
     let missing = live.missing_in(jwks);
     let broken =

@@ -14,7 +14,7 @@ use crate::evidence::items::Kept;
 use crate::evidence::refused_pod;
 use diagnosis::{
     DryRun, Fact, Facts, FetchedDocument, Reason, ReasonKind, Subject, TokenFact, WebhookFlags,
-    WebhookSettings, bounded, redacted_pod, saved,
+    WebhookSettings, bounded, redacted_pod, role_arn, saved,
 };
 use issuer::{Jwks, Token};
 
@@ -34,10 +34,7 @@ pub(crate) fn load(folder: &Path, settings: &WebhookSettings) -> Result<Facts, F
     let account = service_account(&subject, &dry_run, &token);
     let namespace = Some(subject.namespace.as_str()).filter(|name| !name.is_empty());
     let service_account = read.object("service-account", "ServiceAccount", account.as_deref())?;
-    let role_key = &settings.policy.settings.keys.role_arn;
-    let role_arn = service_account.known();
-    let role_arn = role_arn.and_then(|it| it["metadata"]["annotations"][role_key].as_str());
-    Ok(Facts {
+    let mut facts = Facts {
         version: read.shaped("version", saved::version)?,
         webhooks: read.shaped("webhooks", |name, value| {
             saved::list(name, value, "MutatingWebhookConfiguration")
@@ -50,13 +47,19 @@ pub(crate) fn load(folder: &Path, settings: &WebhookSettings) -> Result<Facts, F
         discovery: read.document("discovery", "issuer")?,
         pods: read.pods(settings)?,
         provider: read.provider(&token)?,
-        role: read.text_fact("role", |name, text| saved::role(name, text, role_arn))?,
+        role: Fact::NotAsked,
         service_account,
-        subject,
+        subject: Subject { service_account: account.unwrap_or_default(), ..subject.clone() },
         dry_run,
         jwks,
         token,
-    })
+    };
+    let role_arn = role_arn(&facts, settings);
+    facts.role =
+        read.text_fact("role", |name, text| saved::role(name, text, role_arn.as_deref()))?;
+    // Who filled the folder may name the ServiceAccount yet.
+    facts.subject = subject;
+    Ok(facts)
 }
 
 /// The flags of the webhook, as saved, or its Deployment that `kubectl get -o json` printed: how the

@@ -3,7 +3,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::*;
@@ -130,6 +130,48 @@ fn names_a_file_of_aws_that_has_another_name() {
     let facts =
         loaded(folder(&[("service-account.yml", b"{}"), ("token.jwt", b"")]).path()).unwrap();
     assert_eq!((facts.role, facts.provider), (Fact::NotAsked, Fact::NotAsked));
+}
+
+/// As the webhook reads it: trimmed, else out of the `ConfigMap`.
+#[test]
+fn finds_the_role_of_the_service_account_among_several() {
+    let role = |name: &str| {
+        json!({
+            "Arn": format!("arn:aws:iam::111122223333:role/{name}"),
+            "RoleName": name,
+            "AssumeRolePolicyDocument": {"Statement": []},
+        })
+    };
+    let roles = json!({"Roles": [role("app"), role("other")]}).to_string();
+    let arn = role("app")["Arn"].as_str().unwrap().to_owned();
+    let account = |annotations: Value| {
+        let metadata = json!({"namespace": "demo", "name": "app", "annotations": annotations});
+        json!({"kind": "ServiceAccount", "metadata": metadata}).to_string()
+    };
+    let annotated = account(json!({"eks.amazonaws.com/role-arn": format!(" {arn}\n")}));
+    let config = json!({"demo/app": {"RoleARN": arn}}).to_string();
+    let map = json!({
+        "kind": "ConfigMap",
+        "metadata": {"name": "pod-identity-webhook"},
+        "data": {"config": config},
+    });
+    let (bare, map) = (account(json!({})), map.to_string());
+    let subject =
+        json!({"namespace": "demo", "object": "sa/app", "serviceAccount": "app", "at": 1});
+    let subject = subject.to_string();
+    for files in [
+        vec![("service-account.json", annotated.as_bytes())],
+        vec![
+            ("service-account.json", bare.as_bytes()),
+            ("config-map.json", map.as_bytes()),
+            ("subject.json", subject.as_bytes()),
+        ],
+    ] {
+        let files = [files, vec![("role.json", roles.as_bytes())]].concat();
+        let facts = loaded(folder(&files).path()).unwrap();
+        let found = facts.role.known().unwrap_or_else(|| panic!("{:?}", facts.role));
+        assert!(found.contains("role/app") && !found.contains("role/other"), "{found}");
+    }
 }
 
 #[test]

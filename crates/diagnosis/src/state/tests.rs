@@ -92,6 +92,7 @@ fn assessed(pod: &Value, setting: &Setting<'_>) -> Option<Assessment> {
         policy: &settings.policy,
         written: setting.written,
         selection: &setting.selection,
+        not_known: None,
     };
     let found = assess(pod, "demo", &now);
     // Whoever saves a folder sees the same.

@@ -210,6 +210,11 @@ pub(crate) const CASES: &[Case] = &[
     ("role-annotation", "none", |f, _| annotated(f, &json!({}))),
     ("role-annotation", "a similar key", |f, _| annotated(f, &json!({"eks.amazon.com/role-arn": ROLE}))),
     ("role-annotation", "not the ARN of a role", |f, _| annotated(f, &json!({"eks.amazonaws.com/role-arn": "role/app"}))),
+    ("role-annotation", "a name that the webhook completes", |f, _| named(f)),
+    ("role-annotation", "a name that the webhook may complete", |f, s| {
+        named(f);
+        (f.dry_run, s.completes_names) = (Fact::NotAsked, true);
+    }),
     ("role-annotation", "another value is wrong", |f, _| {
         annotated(f, &json!({"eks.amazonaws.com/role-arn": ROLE, "eks.amazonaws.com/token-expiration": "soon"}));
     }),
@@ -225,6 +230,10 @@ pub(crate) const CASES: &[Case] = &[
         annotated(f, &json!({}));
         f.config_map = Fact::Known(json!({"data": {"config": "demo/app: x"}}));
     }),
+    ("role-annotation", "none, and who gets container credentials is not known", |f, _| {
+        annotated(f, &json!({}));
+        f.container_credentials = why();
+    }),
     ("role-annotation", "the ServiceAccount is not given", |f, _| {
         (f.service_account, f.dry_run) = (Fact::NotAsked, Fact::NotAsked);
     }),
@@ -233,6 +242,21 @@ pub(crate) const CASES: &[Case] = &[
     ("dry-run", "a role of MinIO", |f, s| of_minio(f, s)),
     ("dry-run", "no credentials", |f, _| admitted(f, bare_pod())),
     ("dry-run", "another role", |f, _| admitted(f, with_role(pod("test"), OTHER_ROLE))),
+    ("dry-run", "a role, though listed for container credentials", |f, _| f.container_credentials = Fact::Known(true)),
+    ("dry-run", "container credentials", |f, _| {
+        f.container_credentials = Fact::Known(true);
+        admitted(f, with_agent(bare_pod()));
+    }),
+    ("dry-run", "container credentials, and it is not known who gets them", |f, _| {
+        f.container_credentials = why();
+        admitted(f, with_agent(bare_pod()));
+    }),
+    ("dry-run", "a name that the webhook completes", |f, _| named(f)),
+    ("dry-run", "a name that another role has not", |f, s| {
+        s.completes_names = true;
+        named(f);
+        admitted(f, with_role(pod("test"), OTHER_ROLE));
+    }),
     ("dry-run", "rejected by a webhook", |f, _| refused(f, "admission webhook \"x\" denied the request: REASON")),
     ("dry-run", "denied by this webhook", |f, _| refused(f, &denial(THIS))),
     ("dry-run", "denied by a webhook, of which it is not known whose it is", |f, _| {
@@ -392,6 +416,27 @@ pub(crate) const CASES: &[Case] = &[
     ("running-pod", "they are not known", |f, _| f.pods = why()),
     ("running-pod", "they are not given", |f, _| f.pods = Fact::NotAsked),
 ];
+
+/// A ServiceAccount with a name that is no ARN, which the webhook completes.
+fn named(facts: &mut Facts) {
+    facts.service_account = Fact::Known(account(&json!({"eks.amazonaws.com/role-arn": "app"})));
+}
+
+/// As the webhook leaves it where credentials come from the agent.
+pub(crate) fn with_agent(mut pod: Value) -> Value {
+    let folder = "/var/run/secrets/pods.eks.amazonaws.com/serviceaccount";
+    let container = &mut pod["spec"]["containers"][0];
+    container["env"] = json!([
+        {"name": "AWS_CONTAINER_CREDENTIALS_FULL_URI", "value": "http://169.254.170.23/v1/credentials"},
+        {"name": "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "value": format!("{folder}/eks-pod-identity-token")},
+    ]);
+    container["volumeMounts"] = json!([{"name": "eks-pod-identity-token", "mountPath": folder}]);
+    pod["metadata"]["labels"] = json!({"eks.amazonaws.com/pod-identity": "enabled"});
+    pod["spec"]["volumes"] = json!([{"name": "eks-pod-identity-token", "projected": {"sources": [
+        {"serviceAccountToken": {"path": "eks-pod-identity-token", "audience": "pods.eks.amazonaws.com", "expirationSeconds": 86_400}},
+    ]}}]);
+    pod
+}
 
 fn of_account(account: &str, namespace: &str) -> Value {
     let mut pod = bare_pod();

@@ -20,7 +20,8 @@ use std::path::Path;
 use std::{env, fs};
 
 use diagnosis::{
-    Auditor, Fact, Facts, Redacted, Sources, Status, Surveyor, WebhookSettings, diagnose,
+    Auditor, DryRun, Fact, Facts, PodState, Redacted, Sources, Status, Surveyor, WebhookSettings,
+    diagnose,
 };
 use serde_json::json;
 
@@ -60,8 +61,11 @@ fn doctor_says_what_stands_in_the_file() {
     golden("doctor.txt", all.trim_end());
 }
 
+/// A change of facts with which all checks pass.
+type Change = fn(&mut Facts);
+
 /// What a result is without one of the facts.
-type Without = (&'static str, Status, fn(&mut Facts));
+type Without = (&'static str, Status, Change);
 
 /// `docs/diagnosis.md` lists the files that nobody has to give.
 const WITHOUT: &[Without] = &[
@@ -126,6 +130,73 @@ fn audit_says_what_stands_in_the_file() {
         auditor.pod(&pod);
     }
     golden("audit.txt", auditor.finish().to_string().trim_end());
+}
+
+/// What can't be read says neither that a pod is well nor what is wrong with it.
+#[test]
+fn audit_can_not_tell_what_hangs_on_a_source_that_is_not_known() {
+    let settings = WebhookSettings::default();
+    let map = json!({"data": {"config": "demo/app: x"}});
+    let role = json!({"eks.amazonaws.com/role-arn": scene::ROLE});
+    let (no_role, stranger) =
+        (json!({}), cases::with_role(scene::pod("old"), "arn:aws:iam::111122223333:role/old"));
+    let of_map = |config_map| Sources { config_map, ..Sources::default() };
+    let of_list =
+        Sources { container_credentials: Fact::Unknown("REASON".into()), ..Sources::default() };
+    for (what, sources, annotations, pod) in [
+        ("ConfigMap", of_map(Fact::Known(map.clone())), &no_role, scene::bare_pod()),
+        ("ConfigMap", of_map(Fact::Known(map)), &no_role, stranger.clone()),
+        ("REASON", of_map(Fact::Unknown("REASON".into())), &no_role, stranger.clone()),
+        ("REASON", of_list.clone(), &role, scene::bare_pod()),
+        ("REASON", of_list.clone(), &role, stranger.clone()),
+        ("REASON", of_list.clone(), &no_role, stranger),
+    ] {
+        let mut auditor = Auditor::new(&sources, &settings);
+        auditor.account(&scene::account(annotations));
+        auditor.pod(&pod);
+        let audit = auditor.finish();
+        assert_eq!(audit.states, [(PodState::Unknown, 1)].into(), "{audit}");
+        assert!(audit.found[0].why.contains(what), "{audit}");
+        assert!(audit.notes.iter().any(|note| note.contains(what)), "{audit}");
+        assert!(!audit.is_wrong() && audit.is_incomplete(), "{audit}");
+    }
+    // Whoever has what he would get has it, and lacks nothing that is known.
+    let mut auditor = Auditor::new(&of_list, &settings);
+    auditor.account(&scene::account(&role));
+    auditor.pod(&scene::pod("good"));
+    let audit = auditor.finish();
+    assert_eq!(audit.states, [(PodState::Fine, 1)].into(), "{audit}");
+    assert!(!audit.is_wrong() && audit.is_incomplete(), "{audit}");
+}
+
+/// By the whole report: no check fails over what is not known.
+#[test]
+fn doctor_fails_nothing_over_container_credentials_that_are_not_known() {
+    let settings = WebhookSettings::default();
+    let changes: [(Status, Change); 4] = [
+        // The test pod shows what its ServiceAccount gets.
+        (Status::Pass, |_| {}),
+        (Status::Pass, |f| {
+            let pod = cases::with_agent(scene::bare_pod());
+            f.dry_run = Fact::Known(DryRun::Admitted { pod: pod.clone(), warnings: Vec::new() });
+            f.pods = Fact::Known(vec![pod]);
+        }),
+        (Status::Unknown, |f| {
+            f.dry_run = Fact::NotAsked;
+            f.pods = Fact::Known(vec![scene::bare_pod()]);
+        }),
+        (Status::Unknown, |f| {
+            f.dry_run = Fact::NotAsked;
+            f.service_account = Fact::Known(scene::account(&json!({})));
+        }),
+    ];
+    for (result, change) in changes {
+        let mut facts = scene::facts();
+        facts.container_credentials = Fact::Unknown("REASON".into());
+        change(&mut facts);
+        let report = diagnose(&Redacted::of(facts, &settings), &settings, scene::CRYPTO);
+        assert_eq!(report.result, result, "{report}");
+    }
 }
 
 #[test]

@@ -100,14 +100,15 @@ fn signature_checks(jwks: &Jwks, token: &Token, verify: Verify) -> [IssuerCheck;
 fn time_check(token: &Token, now: Timestamp) -> IssuerCheck {
     let now = now.as_second();
     let next = "get a new token, and check the clocks of the control plane";
-    if let Some(since) = token.expires.map(|expires| now - expires).filter(|since| *since >= 0) {
+    let since = token.expires.map(|expires| now.saturating_sub(expires));
+    if let Some(since) = since.filter(|since| *since >= 0) {
         return IssuerCheck::fail(
             ids::TOKEN_TIME,
             format!("the token expired {since} s ago"),
             next,
         );
     }
-    let begins = token.not_before.or(token.issued).map(|begins| begins - now);
+    let begins = token.not_before.or(token.issued).map(|begins| begins.saturating_sub(now));
     if let Some(until) = begins.filter(|until| *until > LEEWAY) {
         return IssuerCheck::fail(
             ids::TOKEN_TIME,
@@ -118,7 +119,7 @@ fn time_check(token: &Token, now: Timestamp) -> IssuerCheck {
     match token.expires {
         Some(expires) => IssuerCheck::pass(
             ids::TOKEN_TIME,
-            format!("the token is valid for another {} s", expires - now),
+            format!("the token is valid for another {} s", expires.saturating_sub(now)),
         ),
         None => IssuerCheck::fail(
             ids::TOKEN_TIME,

@@ -196,6 +196,12 @@ const CASES: &[Case] = &[
         let published = with_discovery(|document| document.id_token_signing_alg_values_supported = vec!["PS256".to_owned()]);
         s.published = PublishedDocuments { discovery: published.discovery, ..with_jwks(&keys) };
     }),
+    (ids::ALGORITHMS, "a key for encryption beside", |s| changed_keys(s, |keys| {
+        let mut other = keys[0].clone();
+        other["kid"] = "other".into();
+        (other["use"], other["alg"]) = ("enc".into(), "RSA-OAEP".into());
+        keys.push(other);
+    })),
     (ids::ALGORITHMS, "no document", |s| status(s, 404)),
 
     (ids::LIVE_KEYS, "all published", |s| s.published = with_jwks(&Jwks::from_keys(&[public(RSA)]).to_json())),
@@ -207,7 +213,9 @@ const CASES: &[Case] = &[
         let other = serde_json::to_value(public(P256).to_jwk()).expect("JSON");
         *keys = vec![broken, other];
     })),
+    (ids::LIVE_KEYS, "no keys are published", |s| s.published.jwks = None),
     (ids::LIVE_KEYS, "not asked", |s| s.live = None),
+    (ids::LIVE_KEYS, "not asked, and no keys are published", |s| (s.live, s.published.jwks) = (None, None)),
 
     (ids::TOKEN_ISSUER, "the same", |_| {}),
     (ids::TOKEN_ISSUER, "another", |s| claims(s, &json!({"iss": "https://other.example", "sub": "s", "exp": 2_000}))),
@@ -239,6 +247,9 @@ const CASES: &[Case] = &[
     (ids::TOKEN_TIME, "valid", |_| {}),
     (ids::TOKEN_TIME, "expired", |s| claims(s, &json!({"iss": ISSUER, "sub": "s", "exp": 1_400}))),
     (ids::TOKEN_TIME, "not valid yet", |s| claims(s, &json!({"iss": ISSUER, "sub": "s", "exp": 9_000, "nbf": 2_500}))),
+    (ids::TOKEN_TIME, "expired before all time", |s| claims(s, &json!({"iss": ISSUER, "sub": "s", "exp": i64::MIN}))),
+    (ids::TOKEN_TIME, "not valid until the end of time", |s| claims(s, &json!({"iss": ISSUER, "sub": "s", "exp": i64::MAX, "nbf": i64::MAX}))),
+    (ids::TOKEN_TIME, "valid since before all time", |s| claims(s, &json!({"iss": ISSUER, "sub": "s", "exp": i64::MAX, "nbf": i64::MIN}))),
     (ids::TOKEN_TIME, "without an end", |s| claims(s, &json!({"iss": ISSUER, "sub": "s"}))),
 ];
 
