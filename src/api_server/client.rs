@@ -73,8 +73,8 @@ pub async fn of_user(
             let used = Config::from_custom_kubeconfig(read, &options).await;
             used.map_err(|source| ClientError::of_use(source, ClientError::UseFound))?
         }
-        // In a pod of the cluster there is none.
-        Err(error) if file.is_none() && context.is_none() => {
+        // In a pod of the cluster there is none. One that is there and can't be read may name another cluster.
+        Err(error @ ClientError::Find(_)) if context.is_none() => {
             Config::incluster().map_err(|_| error)?
         }
         Err(error) => return Err(error),

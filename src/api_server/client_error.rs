@@ -14,12 +14,13 @@ use crate::input::InputError;
 pub enum ClientError {
     #[error("failed to read --kube-api {url}")]
     Url { url: String, source: InvalidUri },
-    #[error("failed to read --kubeconfig {}", path.display())]
+    #[error("failed to read the kubeconfig {}", path.display())]
     Read { path: PathBuf, source: KubeconfigError },
     #[error("failed to use --kubeconfig: {0}")]
     FlagFile(InputError),
     #[error("failed to use the kubeconfig: {0}")]
     NamedFile(#[from] InputError),
+    /// There is none, and nothing else is the matter.
     #[error("failed to find a kubeconfig; set --kubeconfig")]
     Find(#[source] KubeconfigError),
     #[error("failed to use --kubeconfig {}", path.display())]

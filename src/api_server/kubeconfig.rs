@@ -35,6 +35,7 @@ pub(super) fn read(path: &Path) -> Result<Kubeconfig, ClientError> {
 }
 
 /// The files of `KUBECONFIG`, merged, else the one in the home folder.
+/// [`ClientError::Find`] says that there is none, and no other error does.
 pub(super) fn find() -> Result<Kubeconfig, ClientError> {
     let named: Vec<PathBuf> = env::var_os("KUBECONFIG")
         .iter()
@@ -42,17 +43,39 @@ pub(super) fn find() -> Result<Kubeconfig, ClientError> {
         .filter(|path| !path.as_os_str().is_empty())
         .collect();
     if !named.is_empty() {
-        return named.iter().try_fold(Kubeconfig::default(), |merged, path| {
-            merged.merge(read(path)?).map_err(ClientError::Find)
-        });
+        return first_of_all(&named);
     }
     let home = env::home_dir().ok_or(ClientError::Find(KubeconfigError::FindPath))?;
-    let path = home.join(".kube").join("config");
-    if !path.exists() {
-        let absent = io::Error::from(io::ErrorKind::NotFound);
-        return Err(ClientError::Find(KubeconfigError::ReadConfig(absent, path)));
+    first_of_all(&[home.join(".kube").join("config")])
+}
+
+/// Those of the files that are there, merged: what the first says counts. As
+/// kubectl does, it leaves out those that are missing.
+fn first_of_all(paths: &[PathBuf]) -> Result<Kubeconfig, ClientError> {
+    let (mut merged, mut missing) = (None, None);
+    for path in paths {
+        if let Err(absent) = look_for(path)? {
+            missing = missing.or(Some(KubeconfigError::ReadConfig(absent, path.clone())));
+            continue;
+        }
+        let next = read(path)?;
+        merged = Some(match merged {
+            None => next,
+            Some(merged) => Kubeconfig::merge(merged, next).map_err(ClientError::UseFound)?,
+        });
     }
-    read(&path)
+    merged.ok_or_else(|| ClientError::Find(missing.unwrap_or(KubeconfigError::FindPath)))
+}
+
+/// Whether anything is there; the inner error says that nothing is. One that a
+/// right hides is not missing.
+fn look_for(path: &Path) -> Result<Result<(), io::Error>, ClientError> {
+    use io::ErrorKind::{NotADirectory, NotFound};
+    match path.metadata() {
+        Ok(_) => Ok(Ok(())),
+        Err(error) if [NotFound, NotADirectory].contains(&error.kind()) => Ok(Err(error)),
+        Err(error) => Err(InputError::of(path, Problem::Io(error)).into()),
+    }
 }
 
 /// Looks at the files that the context names, before kube reads them: each is a
@@ -127,6 +150,36 @@ mod tests {
         let wanted = [&within("ca.crt"), "/dev/zero", &within("keys/u.key"), "/absolute"];
         assert_eq!(files, wanted);
         assert_eq!(exec.and_then(|it| it.command), Some(within("bin/log-in")));
+    }
+
+    /// Only where nothing is there may a pod's own cluster take its place.
+    #[test]
+    fn says_that_there_is_none_only_where_nothing_is_there() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let at = |name: &str| folder.path().join(name);
+        let good = config(folder.path(), "ca.crt");
+        for missing in ["missing", "missing/config", "config/below"] {
+            let error = first_of_all(&[at(missing)]).expect_err(missing);
+            assert!(matches!(error, ClientError::Find(_)), "{missing}: {error:?}");
+            let found = first_of_all(&[at(missing), good.clone()]).expect(missing);
+            assert_eq!(found.current_context.as_deref(), Some("x"), "{missing}");
+        }
+        std::fs::write(at("broken"), "clusters: [").expect("a file");
+        std::fs::write(at("other-kind"), "kind: Other").expect("a file");
+        std::fs::write(at("large"), vec![b' '; (16 << 20) + 1]).expect("a file");
+        std::fs::create_dir(at("folder")).expect("a folder");
+        std::os::unix::fs::symlink(at("loop"), at("loop")).expect("a link");
+        for unread in ["broken", "large", "folder", "loop"] {
+            for paths in [vec![at(unread)], vec![at("missing"), at(unread)]] {
+                let error = first_of_all(&paths).expect_err(unread);
+                assert!(!matches!(error, ClientError::Find(_)), "{unread}: {error:?}");
+                assert!(error.to_string().contains(unread), "{unread}: {error}");
+                assert!(!error.to_string().contains("--kubeconfig"), "{unread}: {error}");
+            }
+        }
+        std::fs::write(at("kind"), "kind: Config").expect("a file");
+        let error = first_of_all(&[at("kind"), at("other-kind")]).expect_err("two kinds");
+        assert!(matches!(error, ClientError::UseFound(_)), "{error:?}");
     }
 
     #[test]

@@ -36,6 +36,8 @@ pub(super) fn boolean(text: &str) -> Result<bool, String> {
     parse_bool(text).ok_or_else(|| "not a boolean: write true or false".to_owned())
 }
 
+const NO_DURATION: &str = "not a duration: write it as 100ms or 1m30s";
+
 /// Reads a duration as Go's `time.ParseDuration` does, except that no flag takes
 /// a negative one.
 ///
@@ -53,8 +55,7 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let mut rest = unsigned;
     let mut total: u128 = 0;
     loop {
-        let (part, after) =
-            duration_part(rest).ok_or("not a duration: write it as 100ms or 1m30s")?;
+        let (part, after) = duration_part(rest).ok_or(NO_DURATION)?;
         total = total.saturating_add(part);
         rest = after;
         if rest.is_empty() {
@@ -71,7 +72,10 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
 pub(super) fn request_timeout(text: &str) -> Result<RequestTimeout, String> {
     let read = match text.parse() {
         Ok(seconds) => Duration::from_secs(seconds),
-        Err(_) => duration(text).map_err(|why| format!("{why}, or as a number of seconds"))?,
+        Err(_) => duration(text).map_err(|why| match why.as_str() {
+            NO_DURATION => format!("{why}, or as a number of seconds"),
+            _ => why,
+        })?,
     };
     Ok(RequestTimeout(Some(read).filter(|read| !read.is_zero())))
 }
@@ -183,6 +187,10 @@ mod tests {
         }
         for text in ["", "-1", "-1s", "1d", "1.5", "soon", "99999999999999999999"] {
             assert!(request_timeout(text).is_err(), "{text}");
+        }
+        for (text, says_more) in [("soon", true), ("-1s", false), ("99999999999h", false)] {
+            let error = request_timeout(text).expect_err(text);
+            assert_eq!(error.ends_with(", or as a number of seconds"), says_more, "{error}");
         }
     }
 

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::checks::{label, optional, refuse};
-use super::{ConfigError, Installation, UserCluster};
+use super::checks::{label, optional, refuse, required};
+use super::{ConfigError, Installation, Namespaces, UserCluster};
 use crate::cli::{DoctorArgs, ReportFormat};
 use crate::evidence::ObjectName;
 
@@ -27,8 +27,7 @@ pub struct Examination {
 /// Which `ServiceAccount`s are summed up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Summary {
-    /// Those of all namespaces where none is named.
-    pub namespace: Option<String>,
+    pub namespaces: Namespaces,
     /// With a dry run and a token for each.
     pub deep: bool,
 }
@@ -54,14 +53,18 @@ impl Examination {
         let installation = Installation::from_args(
             args.settings,
             registration.config_map,
-            args.webhook.tls_secret,
+            required("--tls-secret", args.webhook.tls_secret)?,
             &mut warnings,
         )?;
         let target = args.target.map(|target| target.parse()).transpose()?;
-        let namespace = optional(args.namespace);
+        let namespace = optional(args.namespace.clone());
         let namespace = namespace.map(|name| label("--namespace", name)).transpose()?;
-        let summary = (target.is_none() && args.from_dir.is_none())
-            .then(|| Summary { namespace: namespace.clone(), deep: args.deep });
+        let summary = if target.is_none() && args.from_dir.is_none() {
+            let namespaces = Namespaces::from_args(args.all_namespaces, args.namespace)?;
+            Some(Summary { namespaces, deep: args.deep })
+        } else {
+            None
+        };
         if summary.is_some() {
             for (flag, file) in [
                 ("--save", &args.save),

@@ -39,6 +39,9 @@ impl Installation {
     ) -> Result<Self, ConfigError> {
         let ConfigMapArgs { watch_config_map, webhook_namespace } = config_map;
         let namespace = label("--webhook-namespace", webhook_namespace)?;
+        if !tls_secret.is_empty() {
+            label("--tls-secret", tls_secret.clone())?;
+        }
         let flags = flags(&args, watch_config_map, &namespace, &tls_secret);
         let (policy, identity) = settings(args, namespace, watch_config_map, warnings)?;
         Ok(Self {

@@ -442,3 +442,41 @@ fn takes_no_control_characters_where_a_value_goes_into_pods() {
         assert!(error.contains("letters, digits and hyphens"), "{error}");
     }
 }
+
+fn examination(args: &[&str]) -> Result<Examination, String> {
+    let cli = Cli::try_parse_from([&["webhook", "doctor"], args].concat());
+    let Command::Doctor(args) = cli.expect("clap takes them").into_command() else {
+        panic!("not doctor");
+    };
+    let read = Examination::from_args(*args);
+    read.map(|(examination, _)| examination).map_err(|error| error.to_string())
+}
+
+/// A script that fills in an empty variable did not ask for all of them.
+#[test]
+fn sums_up_all_namespaces_only_where_that_is_asked_for() {
+    for (args, current, wanted) in [
+        (&["-A"][..], "mine", None),
+        (&["-n", "demo"], "mine", Some("demo")),
+        (&["-n", ""], "mine", Some("mine")),
+        (&["-n", " "], "mine", Some("mine")),
+    ] {
+        let summary = examination(args).expect("good").summary.expect("a summary");
+        assert_eq!(summary.namespaces.asked(current), wanted, "{args:?}");
+    }
+}
+
+/// The names become parts of paths at the API server.
+#[test]
+fn takes_only_names_where_doctor_asks_for_an_object() {
+    for odd in ["", " ", "a/b", "../configmaps/a", "a?b", "a%2fb", "A"] {
+        for flag in ["--tls-secret", "--webhook-namespace", "--namespace"] {
+            if flag == "--namespace" && odd.trim().is_empty() {
+                continue;
+            }
+            let error = examination(&["pod/app", &format!("{flag}={odd}")]).expect_err(flag);
+            assert!(error.contains(flag), "{odd:?}: {error}");
+        }
+    }
+    assert!(examination(&["pod/app", "--tls-secret=webhook-2"]).is_ok());
+}

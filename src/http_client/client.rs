@@ -4,7 +4,7 @@
 
 use std::error::Error as _;
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use rustls::crypto::aws_lc_rs;
 use rustls::{CertificateError, ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, lookup_host};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
@@ -102,8 +102,8 @@ impl Client {
         limits: Limits,
     ) -> Result<Response, Failure> {
         let ends = Instant::now() + limits.time;
-        let stream =
-            timeout_at(ends, connect(url)).await.map_err(|_| Failure::ConnectTimeout)??;
+        let addresses = resolved(lookup_host((url.host.as_str(), url.port)), ends).await?;
+        let stream = connected(addresses, ends, TcpStream::connect).await?;
         let address = stream.peer_addr().ok().map(|address| address.ip());
         let exchange = async {
             let request = request
@@ -113,13 +113,13 @@ impl Client {
                 .body(Full::new(body))
                 .map_err(|error| Failure::Http(error.to_string()))?;
             let (Some(tls), Some(name)) = (&self.tls, &url.name) else {
-                let (head, body) = exchange(stream, request, limits.bytes).await?;
+                let (head, body) = exchange(stream, request, limits.bytes, ends).await?;
                 return Ok(Response::new(head, body, Vec::new(), address));
             };
             let stream = TlsConnector::from(Arc::clone(tls)).connect(name.clone(), stream).await;
             let stream = stream.map_err(|error| handshake(&error))?;
             let chain = presented(&stream);
-            let (head, body) = exchange(stream, request, limits.bytes).await?;
+            let (head, body) = exchange(stream, request, limits.bytes, ends).await?;
             Ok(Response::new(head, body, chain, address))
         };
         timeout_at(ends, exchange).await.map_err(|_| Failure::Timeout)?
@@ -137,17 +137,39 @@ impl Response {
     }
 }
 
-/// The addresses of the host, one after another.
-async fn connect(url: &Url) -> Result<TcpStream, Failure> {
-    let addresses = lookup_host((url.host.as_str(), url.port)).await;
+/// The addresses of a host.
+async fn resolved<A: Iterator<Item = SocketAddr>>(
+    lookup: impl Future<Output = io::Result<A>>,
+    ends: Instant,
+) -> Result<Vec<SocketAddr>, Failure> {
+    let found = timeout_at(ends, lookup).await;
+    let found = found.map_err(|_| Failure::Resolve("no answer in time".to_owned()))?;
+    let found: Vec<_> = found.map_err(|error| Failure::Resolve(error.to_string()))?.collect();
+    if found.is_empty() {
+        return Err(Failure::Resolve("it has no addresses".to_owned()));
+    }
+    Ok(found)
+}
+
+/// The first address that accepts. Each may take its share of the time that is
+/// left, so that one that drops packets takes nothing from the next.
+async fn connected<S, C: Future<Output = io::Result<S>>>(
+    addresses: Vec<SocketAddr>,
+    ends: Instant,
+    connect: impl Fn(SocketAddr) -> C,
+) -> Result<S, Failure> {
     let mut refused = None;
-    for address in addresses.map_err(|error| Failure::Resolve(error.to_string()))? {
-        match TcpStream::connect(address).await {
-            Ok(stream) => return Ok(stream),
-            Err(error) => refused = Some(Failure::Connect(format!("{address}: {error}"))),
+    let mut left = u32::try_from(addresses.len()).unwrap_or(u32::MAX);
+    for address in addresses {
+        let share = ends.saturating_duration_since(Instant::now()) / left.max(1);
+        left = left.saturating_sub(1);
+        match timeout(share, connect(address)).await {
+            Ok(Ok(stream)) => return Ok(stream),
+            Ok(Err(error)) => refused = Some(Failure::Connect(format!("{address}: {error}"))),
+            Err(_) => {}
         }
     }
-    Err(refused.unwrap_or_else(|| Failure::Resolve("it has no addresses".to_owned())))
+    Err(refused.unwrap_or(Failure::ConnectTimeout))
 }
 
 /// A handshake that failed, by what rustls says.
@@ -170,6 +192,7 @@ async fn exchange(
     stream: impl AsyncRead + AsyncWrite + Unpin,
     request: Request<Full<Bytes>>,
     max_bytes: usize,
+    ends: Instant,
 ) -> Result<(response::Parts, Bytes), Failure> {
     let (mut sender, connection) =
         http1::handshake(TokioIo::new(stream)).await.map_err(|error| broken(&error))?;
@@ -177,16 +200,25 @@ async fn exchange(
         let answer = sender.send_request(request).await.map_err(|error| broken(&error))?;
         let (head, mut body) = answer.into_parts();
         let mut read = BytesMut::new();
-        while let Some(frame) = body.frame().await {
+        // A redirect or an error says enough without its page, which may be long, or break off.
+        let whole = head.status == StatusCode::OK;
+        loop {
+            let frame = tokio::select! {
+                biased;
+                frame = body.frame() => frame,
+                () = sleep_until(ends), if !whole => break,
+            };
             let data = match frame {
-                Ok(frame) => frame.into_data(),
-                // A redirect says enough without its page, which servers break off.
-                Err(_) if head.status != StatusCode::OK => break,
-                Err(error) => return Err(broken(&error)),
+                Some(Ok(frame)) => frame.into_data(),
+                Some(Err(error)) if whole => return Err(broken(&error)),
+                Some(Err(_)) | None => break,
             };
             let Ok(data) = data else { continue };
             if read.len() + data.len() > max_bytes {
-                return Err(Failure::TooLong(max_bytes));
+                if whole {
+                    return Err(Failure::TooLong(max_bytes));
+                }
+                break;
             }
             read.extend_from_slice(&data);
         }
@@ -264,6 +296,77 @@ mod tests {
         let long: &'static str = format!("{long}{}\r\n0\r\n\r\n", "x".repeat(1_001)).leak();
         let response = called(long).await;
         assert!(matches!(response, Err(Failure::TooLong(1_000))), "{response:?}");
+    }
+
+    #[tokio::test]
+    async fn tells_the_status_of_an_error_whatever_its_page_is() {
+        let head = "HTTP/1.1 503 Service Unavailable\r\ntransfer-encoding: chunked\r\n\r\n3e9\r\n";
+        let long: &'static str = format!("{head}{}\r\n0\r\n\r\n", "x".repeat(1_001)).leak();
+        let cut = "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 9\r\n\r\nab";
+        for answer in [long, cut] {
+            let response = called(answer).await.expect("a status");
+            assert_eq!(response.status, StatusCode::SERVICE_UNAVAILABLE);
+        }
+    }
+
+    /// The page begins, and never ends.
+    #[tokio::test(start_paused = true)]
+    async fn tells_the_status_of_an_error_whose_page_does_not_end() {
+        for (status, wanted) in [("503 Service Unavailable", Some(503)), ("200 OK", None)] {
+            let (client, mut server) = tokio::io::duplex(10_000);
+            let page = format!("HTTP/1.1 {status}\r\ncontent-length: 9\r\n\r\nab");
+            let serve = async {
+                let read = server.read(&mut [0; 1024]).await.expect("a request");
+                server.write_all(page.as_bytes()).await.expect("it is read");
+                read
+            };
+            let ends = Instant::now() + LIMITS.time;
+            let request = Request::get("/").body(Full::default()).expect("a request");
+            let call = timeout_at(ends, exchange(client, request, LIMITS.bytes, ends));
+            let (answer, _) = tokio::join!(call, serve);
+            let status = answer.ok().map(|answer| answer.expect("a head").0.status.as_u16());
+            assert_eq!(status, wanted);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn says_that_it_was_the_name_that_got_no_answer() {
+        let lookup = std::future::pending::<io::Result<std::vec::IntoIter<SocketAddr>>>();
+        let failure = resolved(lookup, Instant::now() + LIMITS.time).await.expect_err("none");
+        assert_eq!(failure.to_string(), "the name does not resolve: no answer in time");
+        let lookup = std::future::ready(Ok(std::iter::empty()));
+        let failure = resolved(lookup, Instant::now() + LIMITS.time).await.expect_err("none");
+        assert!(matches!(failure, Failure::Resolve(_)), "{failure}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn leaves_time_for_the_addresses_after_one_that_never_answers() {
+        let addresses = |last: u8| (1..=last).map(|it| SocketAddr::from(([192, 0, 2, it], 443)));
+        // The second refuses, the third accepts, and the others never answer.
+        let connect = async |address: SocketAddr| match address.ip() {
+            ip if ip == Ipv4Addr::new(192, 0, 2, 2) => {
+                Err(io::Error::from(io::ErrorKind::ConnectionRefused))
+            }
+            ip if ip == Ipv4Addr::new(192, 0, 2, 3) => Ok(address),
+            _ => std::future::pending().await,
+        };
+        let begun = Instant::now();
+        let ends = begun + LIMITS.time;
+        let found = connected(addresses(3).collect(), ends, connect).await.expect("the third");
+        assert_eq!(found.ip(), Ipv4Addr::new(192, 0, 2, 3));
+        assert!(begun.elapsed() < LIMITS.time, "{:?}", begun.elapsed());
+
+        let ends = Instant::now() + LIMITS.time;
+        let failure = connected(addresses(2).collect(), ends, connect).await.expect_err("none");
+        assert!(
+            matches!(&failure, Failure::Connect(why) if why.contains("192.0.2.2")),
+            "{failure}"
+        );
+        let begun = Instant::now();
+        let ends = begun + LIMITS.time;
+        let failure = connected(addresses(1).collect(), ends, connect).await.expect_err("none");
+        assert!(matches!(failure, Failure::ConnectTimeout), "{failure}");
+        assert!(begun.elapsed() >= LIMITS.time);
     }
 
     #[tokio::test]

@@ -32,6 +32,10 @@ impl Url {
             Scheme::Https => ("https", 443),
         };
         let authority = uri.authority().filter(|it| !it.as_str().contains('@'))?;
+        let port = match authority.as_str().strip_prefix(authority.host())? {
+            "" => port,
+            named => port_number(named.strip_prefix(':')?)?,
+        };
         let host = authority.host().trim_start_matches('[').trim_end_matches(']');
         if uri.scheme_str() != Some(word) || host.is_empty() {
             return None;
@@ -42,12 +46,18 @@ impl Url {
         };
         Some(Self {
             host: host.to_owned(),
-            port: authority.port_u16().unwrap_or(port),
+            port,
             path: uri.path_and_query().map_or("/", |path| path.as_str()).to_owned(),
             authority: authority.to_string(),
             name,
         })
     }
+}
+
+/// Another port than the one that is written would be another server.
+fn port_number(digits: &str) -> Option<u16> {
+    let port = digits.bytes().all(|c| c.is_ascii_digit()).then(|| digits.parse().ok())??;
+    (port != 0).then_some(port)
 }
 
 #[cfg(test)]
@@ -65,5 +75,20 @@ mod tests {
             assert!(Url::parse(bad, Scheme::Https).is_none(), "{bad}");
         }
         assert!(Url::parse("https://a.example", Scheme::Http).is_none());
+    }
+
+    #[test]
+    fn asks_no_other_port_than_the_one_that_is_written() {
+        for host in ["a.example", "192.0.2.1", "[fd00::1]"] {
+            for bad in [":99999", ":65536", ":0", ":00", ":x", ":", ":+443", ":-1", ":443x", ":4 3"]
+            {
+                let url = format!("https://{host}{bad}/a");
+                assert!(Url::parse(&url, Scheme::Https).is_none(), "{url}");
+            }
+            for (good, port) in [("", 443), (":1", 1), (":65535", 65535), (":0443", 443)] {
+                let url = Url::parse(&format!("https://{host}{good}/a"), Scheme::Https);
+                assert_eq!(url.map(|url| url.port), Some(port), "{host}{good}");
+            }
+        }
     }
 }

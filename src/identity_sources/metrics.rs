@@ -31,7 +31,7 @@ impl ServiceAccounts {
         )?;
         registry.read_gauge(
             "pod_identity_service_accounts_annotated",
-            "ServiceAccounts in memory now that have a valid role-arn annotation.",
+            "ServiceAccounts in memory now that have a role-arn annotation, well-formed or not.",
             self.reader(|stats| stats.with_role as u64),
         )?;
         let accounts = self.clone();
@@ -58,7 +58,7 @@ impl ServiceAccounts {
         )?;
         registry.read_gauge(
             "pod_identity_live_lookups_queued",
-            "Live lookups that wait now for their turn to ask the API server.",
+            "Admissions that wait now for their turn to ask the API server.",
             self.reader(|stats| stats.queue.waiting as u64),
         )?;
         registry.read_gauge(
@@ -68,14 +68,14 @@ impl ServiceAccounts {
         )?;
         registry.read_counter(
             "pod_identity_live_lookup_waits_total",
-            "Live lookups that had to wait for their turn, because too many were running.",
+            "Admissions that had to wait for their turn to ask the API server, because too many live lookups were running.",
             self.reader(|stats| stats.queue.waited),
         )?;
         let reasons: [(_, Read); 2] =
             [("queue-full", |stats| stats.queue.full), ("timeout", |stats| stats.queue.timeouts)];
         registry.read_counters(
             "pod_identity_live_lookup_rejections_total",
-            "Live lookups that failed before their turn, by reason: the queue was full, or --service-account-lookup-timeout passed.",
+            "Admissions whose live lookup failed before its turn, by reason: the queue was full, or --service-account-lookup-timeout passed.",
             "reason",
             reasons,
             self.reader_of_all(),

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use super::installation::{InUse, container_credentials, in_use};
 use super::{cluster, completed, error_text, misused, output};
 use crate::cli::{AuditArgs, ReportFormat};
-use crate::config::{Auditing, Namespaces};
+use crate::config::Auditing;
 use crate::evidence::{config_map, everything, installed, webhooks};
 use diagnosis::{Audit, Auditor, Fact, Sources, flags_not_known};
 
@@ -37,11 +37,7 @@ pub(super) fn run(args: AuditArgs) -> ExitCode {
 
 async fn audit(auditing: &Auditing) -> anyhow::Result<Audit> {
     let (client, current) = cluster::user_client(&auditing.cluster).await?;
-    let namespace = match &auditing.namespaces {
-        Namespaces::All => None,
-        Namespaces::One(name) => Some(name),
-        Namespaces::Current => Some(&current),
-    };
+    let namespace = auditing.namespaces.asked(&current);
     let (user, configurations) = (&auditing.installation, &auditing.configurations);
     let webhooks = webhooks(&client).await;
     let installed = installed(&client, &webhooks, configurations).await;
@@ -56,7 +52,7 @@ async fn audit(auditing: &Auditing) -> anyhow::Result<Audit> {
     if let Fact::Unknown(why) = &installed.flags {
         auditor.note(flags_not_known(why));
     }
-    everything(&client, namespace.map(String::as_str), &mut auditor).await?;
+    everything(&client, namespace, &mut auditor).await?;
     Ok(auditor.finish())
 }
 

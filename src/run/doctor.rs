@@ -141,7 +141,7 @@ async fn summed_up(
         config_map,
         container_credentials: gatherer.container_credentials.clone(),
     };
-    let namespace = summary.namespace.as_deref();
+    let namespace = summary.namespaces.asked(&asking.namespace);
     Ok(evidence::survey(&gatherer, &sources, namespace, summary.deep).await?)
 }
 

@@ -1,4 +1,7 @@
+use std::time::Duration;
+
 use clap::Parser as _;
+use tokio::time::timeout;
 
 use super::*;
 use crate::cli::{Cli, Command};
@@ -26,18 +29,21 @@ async fn page(arguments: &[&str], watches: usize) -> String {
     let readiness = Arc::new(Readiness::waiting_for(&[]));
     let opened = open(&config, &readiness, &registry).await.expect("all that is needed");
     let begun = async {
-        loop {
-            let page = registry.render();
-            if page.matches("pod_identity_watch_last_event_age_seconds{").count() == watches {
-                return page;
-            }
+        while registry.render().matches("pod_identity_watch_last_event_age_seconds{").count()
+            != watches
+        {
             tokio::task::yield_now().await;
         }
     };
+    let begun = timeout(Duration::from_secs(30), begun);
     tokio::select! {
         _ = opened.tasks.run() => panic!("a task ended"),
         never = opened.certificate.keep() => match never {},
-        page = begun => page,
+        begun = begun => {
+            let page = registry.render();
+            assert!(begun.is_ok(), "not {watches} watches within 30 s:\n{page}");
+            page
+        }
     }
 }
 

@@ -90,8 +90,8 @@ impl Acceptor {
                 () = sleep_until(rest), if self.resting.is_some() => self.resting = None,
                 () = sleep_until(cap_rises.unwrap_or(rest)), if cap_rises.is_some() => {
                     if self.table.raise_cap() {
-                        let connections = self.shared.limits.connections;
-                        tracing::info!(connections, "connection cap restored");
+                        let max_connections = self.shared.limits.connections;
+                        tracing::info!(max_connections, "connection cap restored");
                     }
                 }
                 accepted = self.listener.accept(), if self.resting.is_none() && self.postponed.is_none() => {
@@ -122,7 +122,7 @@ impl Acceptor {
                     self.failed = Some(Instant::now());
                     tracing::error!(
                         %error,
-                        connections = cap,
+                        max_connections = cap,
                         advice = "raise the limit of open files (ulimit -n), or free memory on this node",
                         "failed to accept connection, closing idle ones"
                     );

@@ -35,7 +35,7 @@ pub(crate) struct LogsError(#[from] SetGlobalDefaultError);
 
 /// Sends the events of this process to standard error.
 ///
-/// Each line is formatted into a buffer of its thread, with no lock buffer.
+/// Each line is formatted into a buffer of its thread, with no lock held.
 /// There is no queue and no writing thread behind it, which would lose the
 /// lines that matter most, the last ones before a crash or a kill: see
 /// [`LogBuffer`] for when a line leaves.

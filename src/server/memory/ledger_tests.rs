@@ -46,7 +46,7 @@ struct Client {
 struct World {
     ledger: Ledger,
     clients: Vec<Client>,
-    /// Those that were granted that they have what they waited for.
+    /// Those that were granted what they waited for.
     granted: HashSet<Id>,
     round: usize,
 }

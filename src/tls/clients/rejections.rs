@@ -35,7 +35,7 @@ impl Rejections {
                 client = client.map(tracing::field::display),
                 unlogged,
                 advice = advice(Rejection::NoCertificate),
-                "rejected client certificate"
+                "rejected client"
             );
         }
     }
