@@ -36,7 +36,9 @@ pub use finding::{Code, Finding, Severity};
 pub use lint::{lint, lint_file, lint_for_prefix};
 pub use partition::{AUDIENCE, account};
 pub use place::Position;
-pub use policy::{Condition, Effect, Policy, Principal, Principals, Statement, Text};
+pub use policy::{
+    AbsentStatement, Condition, Effect, Policy, Principal, Principals, Statement, Text,
+};
 pub use provider::ProviderArn;
 pub use request::{Known, WebIdentityRequest};
 pub use role::{

@@ -12,12 +12,26 @@ pub struct Policy {
     pub version: Option<Text>,
     /// `Statement`, in their order.
     pub statements: Vec<Statement>,
+    /// Statements that only CloudFormation, Terraform or whoever fills in a template knows:
+    /// each stands for any number of them.
+    pub more_statements: Vec<AbsentStatement>,
+}
+
+/// In its place come statements that are not known here, or none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AbsentStatement {
+    /// Which it is of the policy's statements, from 1.
+    pub number: usize,
+    /// Where it begins in the text.
+    pub at: Position,
 }
 
 /// One element of `Statement` in a policy document (IAM User Guide, "IAM JSON policy elements
 /// reference").
 #[derive(Clone, Debug)]
 pub struct Statement {
+    /// Which it is of the policy's statements, from 1.
+    pub number: usize,
     /// Where it begins in the text.
     pub at: Position,
     /// `Sid`.
@@ -40,6 +54,8 @@ pub struct Statement {
     pub conditions: Vec<Condition>,
     /// Whether there may be further conditions that are not known here.
     pub more_conditions: bool,
+    /// Whether there may be further members that are not known here.
+    pub may_have_more: bool,
 }
 
 /// What a statement that matches does.

@@ -10,7 +10,9 @@ use super::near::nearest;
 use super::node::{Kind, Member, Node, all_of};
 use super::place::Position;
 use super::placeholder;
-use super::policy::{Condition, Effect, Policy, Principal, Principals, Statement, Text};
+use super::policy::{
+    AbsentStatement, Condition, Effect, Policy, Principal, Principals, Statement, Text,
+};
 use super::write::{member, object, text as quoted};
 
 /// Reads what can be read. A placeholder is reported, and its value is unknown.
@@ -61,7 +63,8 @@ impl Reader {
     }
 
     fn policy(&mut self, node: &Node) -> Policy {
-        let mut policy = Policy { version: None, statements: Vec::new() };
+        let mut policy =
+            Policy { version: None, statements: Vec::new(), more_statements: Vec::new() };
         if !node.is_map() {
             let message = format!(
                 "a policy must be an object with Version and Statement, not {}",
@@ -75,7 +78,9 @@ impl Reader {
         policy.version = node.get("Version").and_then(|version| self.text(version, "Version"));
         self.version(node, policy.version.as_ref());
         match statements(node) {
-            None if node.may_have_more() => {}
+            None if node.may_have_more() => {
+                policy.more_statements.push(AbsentStatement { number: 1, at: node.at });
+            }
             None => {
                 self.report(
                     Code::MemberMissing,
@@ -91,8 +96,18 @@ impl Reader {
                 );
             }
             Some(statements) => {
-                for statement in statements.each() {
-                    if let Some(statement) = self.statement(statement) {
+                let all = statements.each();
+                // A choice of which nothing is here.
+                if all.is_empty() {
+                    let absent = AbsentStatement { number: 1, at: statements.at };
+                    policy.more_statements.push(absent);
+                }
+                for (index, statement) in all.into_iter().enumerate() {
+                    let number = index + 1;
+                    if statement.is_unknown() {
+                        let absent = AbsentStatement { number, at: statement.at };
+                        policy.more_statements.push(absent);
+                    } else if let Some(statement) = self.statement(number, statement) {
                         policy.statements.push(statement);
                     }
                 }
@@ -171,10 +186,7 @@ impl Reader {
         }
     }
 
-    fn statement(&mut self, node: &Node) -> Option<Statement> {
-        if node.is_unknown() {
-            return None;
-        }
+    fn statement(&mut self, number: usize, node: &Node) -> Option<Statement> {
         if !node.is_map() {
             let message = format!("a statement must be an object, not {}", node.kind_name());
             self.report(Code::WrongType, node.at, message);
@@ -197,6 +209,7 @@ impl Reader {
         let effect = self.effect(node);
         let (conditions, more_conditions) = self.conditions(node);
         Some(Statement {
+            number,
             at: node.at,
             sid: node.get("Sid").and_then(|sid| self.text(sid, "Sid")),
             effect,
@@ -208,6 +221,7 @@ impl Reader {
             not_resources: self.texts(node, "NotResource"),
             conditions,
             more_conditions,
+            may_have_more: node.may_have_more(),
         })
     }
 

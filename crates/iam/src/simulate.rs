@@ -6,7 +6,9 @@ use std::fmt;
 use super::condition::{Operator, Truth};
 use super::glob::Pattern;
 use super::place::Position;
-use super::policy::{Condition, Effect, Policy, Principals, Statement, Text, UNKNOWN};
+use super::policy::{
+    AbsentStatement, Condition, Effect, Policy, Principals, Statement, Text, UNKNOWN,
+};
 use super::provider::{self, ProviderArn};
 use super::request::{Known, WebIdentityRequest};
 
@@ -69,6 +71,8 @@ pub enum Element {
     Action,
     /// `Effect`, where it is not known.
     Effect,
+    /// All of it, where it is not known.
+    Statement,
     /// `Condition`, where not all of it is known.
     Conditions,
     /// One operator and key of `Condition`.
@@ -85,12 +89,8 @@ const ACTION: &str = "sts:AssumeRoleWithWebIdentity";
 /// Decides as IAM does: a Deny that holds wins, else an Allow that holds, else no.
 #[must_use]
 pub fn simulate(policy: &Policy, request: &WebIdentityRequest) -> Verdict {
-    let tested: Vec<Tested> = policy
-        .statements
-        .iter()
-        .enumerate()
-        .map(|(index, statement)| Tested::new(policy, index, statement, request))
-        .collect();
+    let tested: Vec<Tested> =
+        policy.statements.iter().map(|statement| Tested::new(policy, statement, request)).collect();
     // Of an effect that is not known, nobody can say that it is not this one.
     let of = |effect| {
         tested.iter().filter(move |it| it.effect == effect || it.effect == Effect::Unknown)
@@ -102,11 +102,19 @@ pub fn simulate(policy: &Policy, request: &WebIdentityRequest) -> Verdict {
         of(effect).filter(|tested| tested.truth() == Holds::Unknown).flat_map(|t| t.doubts.clone())
     };
     let allowing = of(Effect::Allow).find(|tested| tested.truth() == Holds::Yes);
-    let may_allow: Vec<Reason> = doubts(Effect::Allow).collect();
+    // Whatever they are, they let in no token that STS does not take.
+    let absent: Vec<Reason> = if request.has_https_issuer() {
+        policy.more_statements.iter().map(Reason::absent).collect()
+    } else {
+        Vec::new()
+    };
+    let may_allow: Vec<Reason> = doubts(Effect::Allow).chain(absent.clone()).collect();
     let may_deny: Vec<Reason> = doubts(Effect::Deny).collect();
     match allowing {
-        Some(allowing) if may_deny.is_empty() => Verdict::Allowed { by: allowing.name.clone() },
-        Some(_) => Verdict::Unknown { reasons: may_deny },
+        Some(allowing) if may_deny.is_empty() && absent.is_empty() => {
+            Verdict::Allowed { by: allowing.name.clone() }
+        }
+        Some(_) => Verdict::Unknown { reasons: may_deny.into_iter().chain(absent).collect() },
         None if !may_allow.is_empty() => {
             Verdict::Unknown { reasons: may_allow.into_iter().chain(may_deny).collect() }
         }
@@ -135,14 +143,9 @@ enum Holds {
 }
 
 impl Tested {
-    fn new(
-        policy: &Policy,
-        index: usize,
-        statement: &Statement,
-        request: &WebIdentityRequest,
-    ) -> Self {
+    fn new(policy: &Policy, statement: &Statement, request: &WebIdentityRequest) -> Self {
         let name = StatementName {
-            number: index + 1,
+            number: statement.number,
             sid: statement.sid.as_ref().map(|sid| sid.value.clone()).filter(|sid| !sid.is_empty()),
             at: statement.at,
         };
@@ -200,6 +203,7 @@ impl Tested {
         let truth = match named {
             // Whoever is named: STS takes no such token.
             _ if !request.has_https_issuer() => Truth::False,
+            None if statement.may_have_more => not_here(),
             None => Truth::False,
             Some(_) if negated && statement.effect == Effect::Allow => {
                 Truth::Unknown("IAM does not support NotPrincipal with Allow".to_owned())
@@ -235,12 +239,14 @@ impl Tested {
             (&statement.not_actions, true)
         };
         let wanted = ACTION.to_ascii_lowercase();
-        let listed = Truth::any(named.iter().map(|action| {
+        let each = named.iter().map(|action| {
             if !action.is_known() {
                 return not_here();
             }
             Pattern::new(&action.value.to_ascii_lowercase()).matches(&wanted).into()
-        }));
+        });
+        let is_absent = named.is_empty() && statement.may_have_more;
+        let listed = if is_absent { not_here() } else { Truth::any(each) };
         let name = self.name.clone();
         self.note(if negated { listed.not() } else { listed }, |doubt| Reason {
             at: named.first().map_or(statement.at, |first| first.at),
@@ -302,6 +308,21 @@ fn claim_of_unknown(key: &Text) -> Option<String> {
     (is_claim && provider.contains(UNKNOWN)).then(|| claim.to_owned())
 }
 
+impl Reason {
+    /// For statements that are not in the file.
+    fn absent(absent: &AbsentStatement) -> Self {
+        let AbsentStatement { number, at } = *absent;
+        Self {
+            statement: StatementName { number, sid: None, at },
+            at,
+            element: Element::Statement,
+            policy: Vec::new(),
+            request: Vec::new(),
+            why: "a statement is not in this file".to_owned(),
+        }
+    }
+}
+
 /// Why a value of the policy can't be compared.
 const NOT_HERE: &str = "the value is not in this file";
 
@@ -315,7 +336,9 @@ fn is_named(principals: &Principals, request: &WebIdentityRequest) -> Truth {
         Principals::Unknown(_) => not_here(),
         Principals::Of(all) => {
             Truth::any(all.iter().map(|principal| match principal.kind.value.as_str() {
-                // "AWS": "*" is the same as "*".
+                _ if !principal.kind.is_known() => not_here(),
+                "AWS" if !principal.name.is_known() && principal.name.may_be("*") => not_here(),
+                // It is the same as "*".
                 "AWS" => (principal.name.value == "*").into(),
                 "Federated" if !principal.name.is_known() => not_here(),
                 "Federated" => is_provider(&principal.name.value, request).into(),
@@ -427,6 +450,7 @@ impl fmt::Display for Element {
             Self::Action => f.write_str("Action"),
             Self::Effect => f.write_str("Effect"),
             Self::Conditions => f.write_str("Condition"),
+            Self::Statement => f.write_str("Statement"),
             Self::Condition { operator, key } => write!(f, "{operator} of {key}"),
         }
     }

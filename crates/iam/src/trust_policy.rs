@@ -48,6 +48,11 @@ impl Policy {
             if let Some(policy) = the_one(&found)? {
                 return strictly(&decided(policy));
             }
+            if !is_json || is_something_else(&node) {
+                let message =
+                    "no trust policy found in the file; to see mistakes in it, use `iam lint`";
+                return Err(PolicyError { at: Position::START, message: message.to_owned() });
+            }
         }
         refuse_mistakes(&source, &mistakes)?;
         let document = [&["Role", "AssumeRolePolicyDocument"][..], &["AssumeRolePolicyDocument"]]
@@ -64,6 +69,15 @@ impl Policy {
             None => strictly(document),
         }
     }
+}
+
+/// Whether an object has no member that a policy has, by whatever spelling: a template, say.
+fn is_something_else(node: &Node) -> bool {
+    let is_policys = |it: &Member| {
+        let key = it.key.to_ascii_lowercase();
+        key == "id" || key.starts_with("version") || key.starts_with("statement")
+    };
+    !node.members().is_empty() && !node.members().iter().any(is_policys)
 }
 
 /// Nothing where there is none.
@@ -99,7 +113,11 @@ fn refuse_mistakes(source: &Source, mistakes: &[Mistake]) -> Result<(), PolicyEr
     mistakes.first().map_or(Ok(()), |mistake| {
         let at = source.at(mistake.span.start);
         let found = source.text(mistake.span.clone());
-        let shown = if found.is_empty() { String::new() } else { format!(" at {found:?}") };
+        let shown = if found.is_empty() {
+            String::new()
+        } else {
+            format!(" at {:?}", ::text::shortened(&found, 40))
+        };
         let message =
             format!("not valid JSON ({}{shown}); `iam lint` lists all mistakes", mistake.code);
         Err(PolicyError { at, message })
@@ -111,7 +129,9 @@ fn strictly(node: &Node) -> Result<Policy, PolicyError> {
     // What NotPrincipal would mean is documented, whatever IAM thinks of it there.
     let fatal = |f: &Finding| f.severity() == Severity::Error && f.code != Code::NotPrincipal;
     match findings.into_iter().find(fatal) {
-        Some(Finding { at, message, .. }) => Err(PolicyError { at, message }),
+        Some(Finding { at, message, .. }) => {
+            Err(PolicyError { at, message: ::text::shortened(&message, 1000) })
+        }
         None => Ok(policy),
     }
 }

@@ -118,6 +118,7 @@ fn reason(reason: &Reason) -> Value {
         Element::Action => ("Action", None, None),
         Element::Effect => ("Effect", None, None),
         Element::Conditions => ("Condition", None, None),
+        Element::Statement => ("Statement", None, None),
         Element::Condition { operator, key } => ("Condition", Some(operator), Some(key)),
     };
     json!({

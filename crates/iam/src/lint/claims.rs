@@ -70,7 +70,7 @@ pub(super) fn findings(statement: &Statement, principals: &[&Text]) -> Vec<Findi
         match key.claim.to_ascii_lowercase().as_str() {
             "sub" => {
                 tests_sub |= holds;
-                found.extend(subjects(condition, key));
+                found.extend(subjects(statement.effect, condition, key));
                 if for_pods && !is_ci(key.provider) && !key.provider.starts_with("oidc.eks.") {
                     found.extend(condition.values.iter().filter_map(subject::unlikely));
                 }
@@ -288,7 +288,7 @@ pub(super) fn is_ci(provider: &str) -> bool {
         .any(|name| provider.contains(name))
 }
 
-fn subjects(condition: &Condition, key: Key<'_>) -> Vec<Finding> {
+fn subjects(effect: Effect, condition: &Condition, key: Key<'_>) -> Vec<Finding> {
     let mut found = shape(condition, key);
     let is_audience = |value: &&Text| {
         let lower = value.known().trim().to_ascii_lowercase();
@@ -304,8 +304,10 @@ fn subjects(condition: &Condition, key: Key<'_>) -> Vec<Finding> {
         found.push(Finding::new(Code::SubjectTestedForAudience, value.at, message).fixed(fix));
         return found;
     }
-    let is_like = Operator::parse(&condition.operator.value).is_ok_and(Operator::takes_wildcards);
-    found.extend(condition.values.iter().filter_map(|value| subject::check(is_like, key, value)));
+    // What a Deny or `StringNotLike` names is kept out.
+    let lets_in = effect == Effect::Allow
+        && Operator::parse(&condition.operator.value).is_ok_and(Operator::is_like);
+    found.extend(condition.values.iter().filter_map(|value| subject::check(lets_in, key, value)));
     found
 }
 

@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::values::Values;
-use super::{arns, audience, shown};
+use super::{arns, audience, letters, shown};
 use crate::finding::{Code, Finding};
 use crate::node::{Kind, Member, Node};
 use crate::partition::AUDIENCE;
@@ -315,11 +315,6 @@ impl Misplaced {
         );
         Finding::new(code, at, message).fixed(fix)
     }
-}
-
-fn letters(key: &str) -> String {
-    let letters = key.chars().take(32).filter(char::is_ascii_alphanumeric);
-    letters.map(|c| c.to_ascii_lowercase()).collect()
 }
 
 fn annotations(node: &Node) -> Option<Node> {

@@ -64,8 +64,8 @@ pub fn lint_for_prefix(prefix: &str, name: &str, text: &str) -> Vec<Finding> {
             "no policy, role, provider or ServiceAccount found",
         ));
     }
-    findings.sort_by_key(|finding| (finding.at, finding.code));
-    findings.dedup_by(|a, b| (a.at, a.code) == (b.at, b.code));
+    findings.sort_by(|a, b| (a.at, a.code, &a.message).cmp(&(b.at, b.code, &b.message)));
+    findings.dedup_by(|a, b| (a.at, a.code, &a.message) == (b.at, b.code, &b.message));
     repeats::merged(findings)
 }
 
@@ -336,10 +336,13 @@ impl Linter {
             "aws_iam_",
             "terraform-aws-modules/",
         ];
-        let is_document = self.depth < DEEPEST
-            && text.contains(['\n', '{'])
-            && WORDS.iter().any(|word| text.contains(word));
-        if is_document {
+        let is_document =
+            text.contains(['\n', '{']) && WORDS.iter().any(|word| text.contains(word));
+        if is_document && self.depth == DEEPEST {
+            let message =
+                format!("texts are nested more than {DEEPEST} deep; this one is not linted");
+            self.findings.push(Finding::new(Code::TooDeep, holder.at, message));
+        } else if is_document {
             self.depth += 1;
             let inner = inner_source(source, holder, text);
             let read = self.inner_document(&inner);
@@ -406,6 +409,12 @@ fn policy_of_statements(node: &Node) -> Option<Node> {
         Member::new("Statement", node.at, node.clone()),
     ];
     Some(Node { kind: Kind::Map(members), ..node.clone() })
+}
+
+/// The letters and digits that a key begins with, in lower case: to compare spellings.
+fn letters(key: &str) -> String {
+    let letters = key.chars().take(32).filter(char::is_ascii_alphanumeric);
+    letters.map(|c| c.to_ascii_lowercase()).collect()
 }
 
 /// A value in a message, as much of it as fits there.

@@ -1,7 +1,7 @@
 //! Modules of terraform-aws-modules/iam, which build a trust policy from their inputs.
 //! <https://registry.terraform.io/modules/terraform-aws-modules/iam/aws/latest>
 
-use super::{audience, subject, trust};
+use super::{audience, shown, subject, trust};
 use crate::finding::{Code, Finding};
 use crate::glob::is_glob;
 use crate::node::{Kind, Node};
@@ -67,7 +67,9 @@ pub(super) fn findings(module: &Node) -> Vec<Finding> {
                 let fix = format!("{other} = [{}]", quoted(&text.value));
                 found.push(Finding::new(Code::WildcardNotExpanded, text.at, message).fixed(fix));
             }
-            if text.is_known() && !text.value.contains(':') {
+            if wildcards && let Some(finding) = subject::too_wide(&text) {
+                found.push(finding);
+            } else if text.is_known() && !text.value.contains(':') {
                 found.push(malformed(&text, "system:serviceaccount:NAMESPACE:NAME", None));
             } else {
                 found.extend(subject::malformed(&text));
@@ -104,6 +106,19 @@ fn of_provider(module: &Node, provider: &Node) -> Vec<Finding> {
             let fix = format!("{name} = \"StringLike\"");
             found.push(Finding::new(Code::WildcardNotExpanded, text.at, message).fixed(fix));
         }
+        let is_like = operator.is_some_and(|it| it.text() == Some("StringLike"));
+        if is_like
+            && text.is_known()
+            && subject::matches_any(&format!("{}{known}", subject::SUBJECT))
+        {
+            let message = format!(
+                "{} lets every ServiceAccount in the cluster assume this role",
+                shown(&known)
+            );
+            let finding = Finding::new(Code::SubjectTooWide, text.at, message);
+            found.push(finding.fixed(quoted("NAMESPACE:*")));
+            continue;
+        }
         let is_name = |part: &str| !part.is_empty() && !part.contains(['/', ' ', ':']);
         let is_right =
             known.split_once(':').is_some_and(|(space, name)| is_name(space) && is_name(name));
@@ -112,7 +127,7 @@ fn of_provider(module: &Node, provider: &Node) -> Vec<Finding> {
             let meant = bare.trim().replacen('/', ":", 1);
             let meant =
                 meant.split_once(':').filter(|(space, name)| is_name(space) && is_name(name));
-            let fix = meant.map(|(space, name)| format!("\"{space}:{name}\""));
+            let fix = meant.map(|(space, name)| quoted(&format!("{space}:{name}")));
             found.push(malformed(&text, "NAMESPACE:NAME", fix));
         }
     }

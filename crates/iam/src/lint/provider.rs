@@ -2,7 +2,7 @@
 //! <https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateOpenIDConnectProvider.html>
 
 use super::claims::is_ci;
-use super::{audience, shown};
+use super::{audience, letters, shown};
 use crate::finding::{Code, Finding};
 use crate::node::{Kind, Node};
 use crate::partition::AUDIENCE;
@@ -54,11 +54,6 @@ fn may_be_of_others(url: &Node) -> bool {
         }
         _ => true,
     }
-}
-
-fn letters(key: &str) -> String {
-    let letters = key.chars().take(32).filter(char::is_ascii_alphanumeric);
-    letters.map(|c| c.to_ascii_lowercase()).collect()
 }
 
 /// The audiences that the provider takes. Tokens of `others` than pods may have hosts of STS.

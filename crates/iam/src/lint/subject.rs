@@ -3,7 +3,7 @@
 use super::claims::{Key, squeezed};
 use super::shown;
 use crate::finding::{Code, Finding};
-use crate::glob::is_glob;
+use crate::glob::{Pattern, is_glob};
 use crate::placeholder;
 use crate::policy::Text;
 use crate::write::text as quoted;
@@ -11,24 +11,32 @@ use crate::write::text as quoted;
 /// What it begins with.
 pub(super) const SUBJECT: &str = "system:serviceaccount:";
 
-/// What is wrong with a subject, under an operator that takes wildcards or one that does not.
-pub(super) fn check(is_like: bool, key: Key<'_>, value: &Text) -> Option<Finding> {
+/// What is wrong with a subject; `lets_in` where it is a pattern whose subjects are allowed.
+pub(super) fn check(lets_in: bool, key: Key<'_>, value: &Text) -> Option<Finding> {
     let text = value.as_str();
-    if is_like
-        && matches!(
-            text,
-            "*" | "system:*" | "system:serviceaccount:*" | "system:serviceaccount:*:*"
-        )
-    {
-        let message =
-            format!("{} lets every ServiceAccount in the cluster assume this role", shown(text));
-        let fix = quoted(&format!("{SUBJECT}NAMESPACE:*"));
-        return Some(Finding::new(Code::SubjectTooWide, value.at, message).fixed(fix));
-    }
-    if is_like && let Some(finding) = across_namespaces(value) {
+    if lets_in && let Some(finding) = too_wide(value) {
         return Some(finding);
     }
     malformed_at(key.provider, value, &squeezed(key, text))
+}
+
+/// A pattern for every `ServiceAccount`, or for those of more namespaces than were meant.
+pub(super) fn too_wide(value: &Text) -> Option<Finding> {
+    if value.is_known() && matches_any(value.as_str()) {
+        let message = format!(
+            "{} lets every ServiceAccount in the cluster assume this role",
+            shown(value.as_str())
+        );
+        let fix = quoted(&format!("{SUBJECT}NAMESPACE:*"));
+        return Some(Finding::new(Code::SubjectTooWide, value.at, message).fixed(fix));
+    }
+    across_namespaces(value)
+}
+
+/// Whether a pattern takes subjects that have nothing in common.
+pub(super) fn matches_any(pattern: &str) -> bool {
+    let pattern = Pattern::new(pattern);
+    ["demo:app", "x-9:y-8"].iter().all(|of| pattern.matches(&format!("{SUBJECT}{of}")))
 }
 
 /// `system:serviceaccount:demo*`, which `demo-other:app` matches too. `demo-*` can only be

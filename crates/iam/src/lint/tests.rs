@@ -212,3 +212,22 @@ fn tells_errors_from_warnings() {
     words.dedup();
     assert_eq!(words.len(), Code::ALL.len());
 }
+
+#[test]
+fn each_arn_of_a_text_is_told_though_they_share_its_place() {
+    let text = "kind: ConfigMap\ndata:\n  script: |\n    a arn:aws:iam::123:role/a\n    b arn:aws:iam::4567:role/b\n";
+    let found = lint(text);
+    let told = found.iter().filter(|it| it.code == Code::AccountId).count();
+    assert_eq!(told, 2, "{found:#?}");
+}
+
+#[test]
+fn a_text_that_is_nested_too_deep_is_told() {
+    let mut text = "{\"kind\": \"Statement\"}".to_owned();
+    for depth in 0..7 {
+        let found = lint(&text);
+        let is_told = found.iter().any(|it| it.code == Code::TooDeep);
+        assert_eq!(is_told, depth > 4, "{depth} {text}{found:#?}");
+        text = serde_json::json!({ "data": text }).to_string();
+    }
+}

@@ -83,7 +83,7 @@ pub(super) fn federated(name: &Text) -> Vec<Finding> {
         found.push(Finding::new(Code::AccountId, name.at, message));
     }
     let prefix = value.trim().strip_suffix(arn.name).unwrap_or_default();
-    let mended = format!("\"{prefix}{}\"", claims::bare(arn.name));
+    let mended = quoted(&format!("{prefix}{}", claims::bare(arn.name)));
     // What is not known can't be written.
     let fixed = |finding: Finding| if name.is_known() { finding.fixed(&mended) } else { finding };
     if arn.name.contains("://") {

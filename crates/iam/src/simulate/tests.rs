@@ -1,5 +1,7 @@
 //! What IAM documents, case by case: the page, the statement, the verdict.
 
+mod absent;
+
 use super::*;
 
 const OPERATORS: &str = "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html";

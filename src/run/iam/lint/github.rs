@@ -8,7 +8,7 @@ use std::path::Path;
 use text::Printable;
 
 use super::{InFile, more, output};
-use iam::{Finding, Severity};
+use iam::Finding;
 
 pub(super) fn print(found: &[InFile<'_>], unread: &[String]) -> io::Result<()> {
     let mut out = output::out();
@@ -21,10 +21,7 @@ pub(super) fn print(found: &[InFile<'_>], unread: &[String]) -> io::Result<()> {
 /// One command, which is one line.
 pub(super) fn command(path: &Path, finding: &Finding) -> String {
     let Finding { code, at, message, fix, .. } = finding;
-    let name = match finding.severity() {
-        Severity::Error => "error",
-        Severity::Warning => "warning",
-    };
+    let name = finding.severity().word();
     let mut properties = String::new();
     // Standard input is no file that GitHub could show.
     if path != Path::new("-") {

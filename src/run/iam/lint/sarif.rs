@@ -8,7 +8,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::{InFile, more};
-use iam::{Code, Finding, Position, Severity};
+use iam::{Code, Finding, Position};
 
 const SCHEMA: &str =
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
@@ -81,10 +81,7 @@ fn result(path: &Path, finding: &Finding, rule: Option<usize>) -> Value {
 }
 
 fn level(code: Code) -> &'static str {
-    match code.severity() {
-        Severity::Error => "error",
-        Severity::Warning => "warning",
-    }
+    code.severity().word()
 }
 
 fn location(path: &Path, at: Position) -> Value {

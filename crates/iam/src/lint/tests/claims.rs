@@ -298,3 +298,76 @@ fn members_in_lower_case_are_told_as_such() {
     let untested = lower.replace(SUB, r#""aws:SourceVpc": "vpc-1""#);
     assert_eq!(codes(&untested), ["member-unknown", "subject-not-tested"]);
 }
+
+#[test]
+fn names_every_spelling_of_any_subject() {
+    let of = |effect: &str, operator: &str, subject: &str| {
+        let subject = format!(r#""{operator}": {{"{NAME}:sub": "{subject}"}}"#);
+        let policy = conditional(&format!(r#"{{"StringEquals": {{{AUD}}}, {subject}}}"#));
+        policy.replace(r#""Allow""#, &format!("{effect:?}"))
+    };
+    for wide in [
+        "*",
+        "**",
+        "?*",
+        "*:*",
+        "s*",
+        "system:*",
+        "system:serviceaccount*",
+        "system:serviceaccount:*",
+        "system:serviceaccount:**",
+        "system:serviceaccount:*:*",
+        "system:serviceaccount:?*:*",
+        "system:serviceaccount:?*:?*",
+        "system:*:*:*",
+    ] {
+        for operator in ["StringLike", "ForAnyValue:StringLike", "StringLikeIfExists"] {
+            let bad = of("Allow", operator, wide);
+            assert!(codes(&bad).contains(&"subject-too-wide"), "{bad}\n{:?}", codes(&bad));
+        }
+        // What is kept out, and not let in.
+        for (effect, operator) in
+            [("Deny", "StringNotLike"), ("Deny", "StringLike"), ("Allow", "StringNotLike")]
+        {
+            let good = of(effect, operator, wide);
+            assert!(!codes(&good).contains(&"subject-too-wide"), "{good}");
+        }
+    }
+    let guard = of("Deny", "StringNotLike", "system:serviceaccount:demo*");
+    assert!(!codes(&guard).contains(&"subject-too-wide"), "{guard}");
+    for narrow in [
+        "system:serviceaccount:demo:*",
+        "system:serviceaccount:*:app",
+        "system:serviceaccount:team-*:*",
+    ] {
+        let good = of("Allow", "StringLike", narrow);
+        assert!(!codes(&good).contains(&"subject-too-wide"), "{good}");
+    }
+}
+
+#[test]
+fn names_modules_that_let_any_subject_in() {
+    let module = |inputs: &str| {
+        format!(
+            "module \"role\" {{\n  source = \"terraform-aws-modules/iam/aws//modules/iam-role-for-service-accounts-eks\"\n{inputs}\n}}\n"
+        )
+    };
+    for (inputs, wanted) in [
+        ("  oidc_subjects_with_wildcards = [\"*\"]", true),
+        ("  oidc_wildcard_subjects = [\"system:serviceaccount:*\"]", true),
+        ("  oidc_wildcard_subjects = [\"system:serviceaccount:demo:*\"]", false),
+        (
+            "  assume_role_condition_test = \"StringLike\"\n  oidc_providers = { main = { namespace_service_accounts = [\"*:*\"] } }",
+            true,
+        ),
+        (
+            "  assume_role_condition_test = \"StringLike\"\n  oidc_providers = { main = { namespace_service_accounts = [\"demo:*\"] } }",
+            false,
+        ),
+    ] {
+        let text = module(inputs);
+        let found = crate::lint_file("x.tf", &text);
+        let is_told = found.iter().any(|it| it.code == Code::SubjectTooWide);
+        assert_eq!(is_told, wanted, "{text}{found:#?}");
+    }
+}
