@@ -94,7 +94,7 @@ pub struct IamLintArgs {
     #[arg(long)]
     pub allow_no_policy: bool,
     /// Prefix of the webhook's annotations
-    #[arg(long, value_name = "PREFIX", default_value = "eks.amazonaws.com")]
+    #[arg(long, value_name = "PREFIX", default_value = arn::annotation::DEFAULT_PREFIX)]
     pub annotation_prefix: String,
     /// Output format
     #[arg(short = 'o', long, value_name = "FORMAT", value_enum, default_value_t = LintFormat::Text)]

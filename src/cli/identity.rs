@@ -24,7 +24,7 @@ pub struct WebIdentityArgs {
         long,
         env = "PODID_ANNOTATION_PREFIX",
         value_name = "PREFIX",
-        default_value = "eks.amazonaws.com"
+        default_value = arn::annotation::DEFAULT_PREFIX
     )]
     pub annotation_prefix: String,
     /// Audience of the tokens, unless an annotation sets another

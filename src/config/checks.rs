@@ -92,6 +92,11 @@ pub(super) fn mount_path(flag: &'static str, value: String) -> Result<String, Co
             "must not contain a colon, which the API server rejects in mount paths",
         ));
     }
+    // Mounts of pods are compared with it part by part.
+    let mut parts = value.split('/').skip(1);
+    if value.contains("//") || parts.any(|part| part == "." || part == "..") {
+        return Err(refuse(flag, &value, "must be a plain path; write it without //, . and .."));
+    }
     Ok(value)
 }
 

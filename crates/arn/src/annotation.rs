@@ -1,7 +1,7 @@
 //! The webhook's annotations by name, and those that nearly are: the same
 //! judgement at admission, in Events and in `iam lint`.
 
-use text::near::distance;
+use text::near::distance_within;
 
 /// The annotations' prefix unless another is configured.
 pub const DEFAULT_PREFIX: &str = "eks.amazonaws.com";
@@ -9,19 +9,36 @@ pub const DEFAULT_PREFIX: &str = "eks.amazonaws.com";
 /// The name behind `PREFIX/` of the annotation that gives a role.
 pub const ROLE_ARN: &str = "role-arn";
 
+/// The name behind `PREFIX/` of the annotation that gives the token's audience.
+pub const AUDIENCE: &str = "audience";
+/// The name behind `PREFIX/` of the annotation that says whether SDKs call STS in their own region.
+pub const STS_REGIONAL_ENDPOINTS: &str = "sts-regional-endpoints";
+/// The name behind `PREFIX/` of the annotation that gives the token's lifetime.
+pub const TOKEN_EXPIRATION: &str = "token-expiration";
+/// The name behind `PREFIX/` of the annotation that gives `AWS_REGION`.
+pub const REGION: &str = "region";
+/// The name behind `PREFIX/` of the annotation that gives the session's name.
+pub const ROLE_SESSION_NAME: &str = "role-session-name";
+/// The name behind `PREFIX/` of the annotation that gives the STS.
+pub const STS_ENDPOINT_URL: &str = "sts-endpoint-url";
+/// The name behind `PREFIX/` of the annotation that gives the containers to leave out.
+pub const SKIP_CONTAINERS: &str = "skip-containers";
+/// The name behind `PREFIX/` of the annotation that gives the only containers to mutate.
+pub const INCLUDE_CONTAINERS: &str = "include-containers";
+
 /// Names that are read on a `ServiceAccount`.
 pub(crate) const ON_SERVICE_ACCOUNT: [&str; 7] = [
     ROLE_ARN,
-    "audience",
-    "sts-regional-endpoints",
-    "token-expiration",
-    "region",
-    "role-session-name",
-    "sts-endpoint-url",
+    AUDIENCE,
+    STS_REGIONAL_ENDPOINTS,
+    TOKEN_EXPIRATION,
+    REGION,
+    ROLE_SESSION_NAME,
+    STS_ENDPOINT_URL,
 ];
 
 /// Names that are read on a `Pod`.
-pub(crate) const ON_POD: [&str; 3] = ["token-expiration", "skip-containers", "include-containers"];
+pub(crate) const ON_POD: [&str; 3] = [TOKEN_EXPIRATION, SKIP_CONTAINERS, INCLUDE_CONTAINERS];
 
 /// Kubernetes takes no longer key: a domain, a slash and a name.
 const MAX_KEY_BYTES: usize = 253 + 1 + 63;
@@ -137,7 +154,7 @@ fn meant_name(name: &str) -> Option<&'static str> {
         let lower = name.to_ascii_lowercase();
         let close = |known: &&str| {
             let allowed = if known.len() < 8 { 1 } else { 2 };
-            lower.len().abs_diff(known.len()) <= allowed && distance(&lower, known) <= allowed
+            distance_within(&lower, known, allowed).is_some()
         };
         names().find(close)
     })
@@ -157,8 +174,7 @@ fn is_alike(domain: &str, prefix: &str) -> bool {
     ];
     let lower = domain.to_ascii_lowercase();
     (prefix == DEFAULT_PREFIX && ALIKE.contains(&lower.as_str()))
-        || (lower.len().abs_diff(prefix.len()) <= 2
-            && distance(&lower, &prefix.to_ascii_lowercase()) <= 2)
+        || distance_within(&lower, &prefix.to_ascii_lowercase(), 2).is_some()
 }
 
 /// Whether a key speaks of a role, or of IAM as a word of its own.
@@ -282,5 +298,14 @@ mod tests {
         assert_eq!(keys(&[near, audience]), [near.0, audience.0]);
         assert_eq!(keys(&[near, audience, right]), [audience.0]);
         assert_eq!(keys(&[near, (right.0, " ")]), [near.0]);
+    }
+
+    #[test]
+    fn finds_slips_in_a_long_prefix() {
+        let prefix = format!("{}.example.com", ["a", "b"].map(|it| it.repeat(63)).join("."));
+        let slip = |key: &str| near_miss(&prefix, Holder::ServiceAccount, key, "x");
+        let wanted = Some(NearMiss { name: ROLE_ARN, slip: Slip::Misspelt });
+        assert_eq!(slip(&format!("{}/role-arn", prefix.to_uppercase())), wanted);
+        assert_eq!(slip(&format!("{}/role-arn", prefix.replace(".com", ".co"))), wanted);
     }
 }

@@ -276,8 +276,7 @@ impl Look<'_> {
         let mut found: Vec<_> = plan
             .usability
             .problems()
-            // A token is there, whatever the volume is called.
-            .filter(|it| !matches!(it, Problem::MountPathTaken { has_token: true, .. }))
+            .filter(Problem::prevents_identity)
             .map(|it| {
                 let what = format!("{name}: {}", it.what());
                 is(PodState::NoUsableIdentity, what, Some(it.advice()))

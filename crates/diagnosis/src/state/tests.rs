@@ -160,7 +160,7 @@ fn names_the_container_and_the_variable_of_a_pod_that_has_no_usable_identity() {
         &env(&["AWS_ROLE_ARN="]),
         &usual(),
         no,
-        "container main: AWS_ROLE_ARN is empty, so there are no credentials",
+        "container main: AWS_ROLE_ARN is empty, so the webhook adds no credentials",
     );
     let mut keys = injected(NOW);
     keys["env"].as_array_mut().unwrap().push(json!({"name": "AWS_ACCESS_KEY_ID", "value": "AKIA"}));

@@ -304,7 +304,7 @@ impl Misplaced {
         let code = if has_no_role { Code::AnnotationMisplaced } else { Code::AnnotationUnread };
         let owner = if account.is_empty() { String::new() } else { format!(" {account}") };
         let message = format!(
-            "the webhook does not read {} on a {on}: {name} belongs on its ServiceAccount{owner}",
+            "the webhook does not read {} on a {on}: {wanted} belongs on its ServiceAccount{owner}",
             shown(&key)
         );
         let account = if account.is_empty() { "NAME" } else { &account };
@@ -364,7 +364,7 @@ fn of_service_account(prefix: &str, key: &str, miss: NearMiss, at: Position) -> 
         }
         Slip::WrongObject => {
             let message = format!(
-                "the webhook does not read {} on a ServiceAccount: {} belongs on the Pod",
+                "the webhook does not read {} on a ServiceAccount: {prefix}/{} belongs on the Pod",
                 shown(key),
                 miss.name
             );

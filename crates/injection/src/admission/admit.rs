@@ -134,7 +134,7 @@ impl Candidate<'_> {
             Ok(Some(identity)) => {
                 let plan = plan(pod, *scope, &identity, &policy.settings, jitter);
                 if endpoint == Endpoint::Required {
-                    uncovered = Some(Uncovered::of(plan.uncovered()));
+                    uncovered = Some(Uncovered::of(plan.uncovered(), plan.containers().count()));
                 }
                 admission.take(&identity, &plan);
             }

@@ -8,7 +8,8 @@ use text::Line as OneLine;
 use super::{AdmissionSettings, Candidate};
 use crate::identity::{Identity, Lookup, MAX_VALUE_BYTES, Observed};
 use crate::mutation::{
-    ContainerPlan, EnvSource, Jitter, LABEL, LABEL_VALUE, Mounted, Plan, Variables, Verdict,
+    ContainerPlan, EnvSource, Jitter, LABEL, LABEL_VALUE, Mounted, Plan, Problem, Variables,
+    Verdict,
 };
 
 /// What an admission does to a pod, line by line.
@@ -203,7 +204,7 @@ fn lines(container: &ContainerPlan<'_>, plan: &Plan<'_>, policy: &AdmissionSetti
     };
     lines.push(Line { mark, what: "mount".to_owned(), why });
     let usability = &container.usability;
-    lines.extend(usability.problems().map(|problem| Line {
+    lines.extend(usability.problems().filter(Problem::prevents_identity).map(|problem| Line {
         mark: Mark::Problem,
         what: "identity".to_owned(),
         why: format!("{}; {}", problem.what(), problem.advice()),

@@ -29,17 +29,27 @@ pub(super) struct Uncovered {
     names: Vec<String>,
     reasons: Vec<String>,
     more: usize,
+    /// Whether other containers take part.
+    has_others: bool,
 }
 
 impl Uncovered {
     const NAMED: usize = 5;
     const EXPLAINED: usize = 3;
 
-    pub(super) fn of<'n>(mut all: impl Iterator<Item = (&'n str, Problem<'n>)>) -> Self {
+    /// `taking_part`: how many containers take part, those of `all` among them.
+    pub(super) fn of<'n>(
+        mut all: impl Iterator<Item = (&'n str, Problem<'n>)>,
+        taking_part: usize,
+    ) -> Self {
+        let reason = |why: Problem<'_>| format!("{}; {}", why.what(), why.advice());
         let first = all.by_ref().take(Self::NAMED);
         // A container's name has 63 characters at most.
-        let (names, reasons) = first.map(|(name, why)| (shortened(name, 63), why.what())).unzip();
-        Self { names, reasons, more: all.count() }
+        let (names, reasons): (Vec<_>, _) =
+            first.map(|(name, why)| (shortened(name, 63), reason(why))).unzip();
+        let more = all.count();
+        let has_others = names.len() + more < taking_part;
+        Self { names, reasons, more, has_others }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -58,11 +68,17 @@ impl fmt::Display for Uncovered {
         f.write_str(" would run without credentials (")?;
         let explained = self.names.iter().zip(&self.reasons).take(Self::EXPLAINED);
         for (place, (name, reason)) in explained.enumerate() {
-            let separator = if place == 0 { "" } else { "; " };
+            let separator = if place == 0 { "" } else { ". " };
             let name = if several { format!("{}: ", shortened(name, 24)) } else { String::new() };
             write!(f, "{separator}{name}{reason}")?;
         }
-        f.write_str(")")
+        f.write_str(")")?;
+        match (self.has_others, several) {
+            // Without any container the pod is refused, too.
+            (false, _) => Ok(()),
+            (true, false) => f.write_str("; or name the container in skip-containers"),
+            (true, true) => f.write_str("; or name the containers in skip-containers"),
+        }
     }
 }
 
@@ -86,10 +102,7 @@ pub(super) fn refuse(
         | Outcome::NoVolume
         | Outcome::PatchTooLarge
         | Outcome::BadRequest => return None,
-        Outcome::NoCredentials => format!(
-            "{uncovered}; remove its AWS_ variables and \
-             what is mounted at the token's path, or name the container in skip-containers"
-        ),
+        Outcome::NoCredentials => uncovered.to_string(),
         Outcome::NotConfigured => format!(
             "ServiceAccount {key} has no role; annotate it with the role's ARN, then create the \
              pod again"
@@ -134,11 +147,17 @@ mod tests {
     #[test]
     fn names_the_containers_and_what_failed() {
         let half = Problem::HalfPair { has: "A", lacks: "B" };
-        let uncovered = [("app", half), ("sidecar", Problem::EmptyValue("A"))];
-        let uncovered = Uncovered::of(uncovered.into_iter());
+        let uncovered = [("app", half), ("sidecar", Problem::OwnCredentials("C"))];
+        let of = |taking_part| Uncovered::of(uncovered.into_iter(), taking_part);
+        let uncovered = of(2);
         let refusal = refuse(Outcome::NoCredentials, APP, &uncovered, None).expect("refused");
-        let wanted = "containers app, sidecar would run without credentials (app: A is set without B; sidecar: A is";
+        let wanted = "containers app, sidecar would run without credentials \
+                      (app: A is set without B; set both or neither. sidecar: its C ";
         assert!(refusal.message().contains(wanted), "{refusal:?}");
+        assert!(!refusal.message().contains("skip-containers"), "{refusal:?}");
+        let refusal = refuse(Outcome::NoCredentials, APP, &of(3), None).expect("refused");
+        let wanted = "; remove it); or name the containers in skip-containers";
+        assert!(refusal.message().ends_with(wanted), "{refusal:?}");
         let refusal = refuse(Outcome::LookupFailed, APP, &Uncovered::default(), Some("timed out"))
             .expect("refused");
         assert!(refusal.message().contains("timed out"), "{refusal:?}");
@@ -148,7 +167,7 @@ mod tests {
     fn stays_short_whatever_the_names_and_the_reason() {
         let long = "x".repeat(1 << 20);
         let taken = Problem::MountPathTaken { by: &long, has_token: false };
-        let uncovered = Uncovered::of(std::iter::repeat_n((long.as_str(), taken), 10_000));
+        let uncovered = Uncovered::of(std::iter::repeat_n((long.as_str(), taken), 10_000), 20_000);
         let refusal = refuse(Outcome::NoCredentials, APP, &uncovered, None).expect("refused");
         assert!(refusal.message().contains("… and 9995 more would run"), "{refusal:?}");
         assert!(refusal.message().len() < 1_000);

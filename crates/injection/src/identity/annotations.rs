@@ -2,6 +2,7 @@
 
 use std::num::IntErrorKind;
 
+use arn::annotation;
 use csv_core::ReadFieldResult;
 
 use super::{MAX_VALUE_BYTES, Warning};
@@ -74,22 +75,22 @@ impl AnnotationKeys {
         let key = |name: &str| format!("{prefix}/{name}");
         Self {
             prefix: prefix.to_owned(),
-            role_arn: key("role-arn"),
-            audience: key("audience"),
-            regional_sts: key("sts-regional-endpoints"),
-            token_expiration: key("token-expiration"),
-            region: key("region"),
-            role_session_name: key("role-session-name"),
-            sts_endpoint_url: key("sts-endpoint-url"),
-            skip_containers: key("skip-containers"),
-            include_containers: key("include-containers"),
+            role_arn: key(annotation::ROLE_ARN),
+            audience: key(annotation::AUDIENCE),
+            regional_sts: key(annotation::STS_REGIONAL_ENDPOINTS),
+            token_expiration: key(annotation::TOKEN_EXPIRATION),
+            region: key(annotation::REGION),
+            role_session_name: key(annotation::ROLE_SESSION_NAME),
+            sts_endpoint_url: key(annotation::STS_ENDPOINT_URL),
+            skip_containers: key(annotation::SKIP_CONTAINERS),
+            include_containers: key(annotation::INCLUDE_CONTAINERS),
         }
     }
 }
 
 impl Default for AnnotationKeys {
     fn default() -> Self {
-        Self::new("eks.amazonaws.com")
+        Self::new(annotation::DEFAULT_PREFIX)
     }
 }
 

@@ -21,6 +21,7 @@ pub(super) fn report<'a>(
 
 fn warning(prefix: &str, key: &str, miss: NearMiss) -> Warning {
     let NearMiss { name, slip } = miss;
+    let is_right = key.strip_prefix(prefix).and_then(|rest| rest.strip_prefix('/')) == Some(name);
     let key = shortened(key, 44);
     let message = match slip {
         Slip::Misspelt | Slip::OtherKey if name == ROLE_ARN => {
@@ -29,8 +30,12 @@ fn warning(prefix: &str, key: &str, miss: NearMiss) -> Warning {
         Slip::Misspelt | Slip::OtherKey => {
             format!("annotation {key:?} is not read: did you mean {prefix}/{name}?")
         }
-        Slip::WrongObject => {
+        Slip::WrongObject if is_right => {
             format!("annotation {key:?} is not read on a ServiceAccount: put it on the pod")
+        }
+        // With two keys there is no room for more.
+        Slip::WrongObject => {
+            format!("annotation {key:?} is not read: put {prefix}/{name} on the pod")
         }
     };
     Warning::new(WarningKind::NearMiss, message)
@@ -68,7 +73,16 @@ mod tests {
             ("eks.amazonaws.com/iam-role", "did you mean eks.amazonaws.com/role-arn?"),
             ("irsa.amazonaws.com/role-arn", "did you mean eks.amazonaws.com/role-arn?"),
             ("eks.amazonaws.com/Audience", "is not read: did you mean eks.amazonaws.com/audience?"),
-            ("eks.amazonaws.com/skip-containers", "put it on the pod"),
+            ("eks.amazonaws.com/skip-containers", "on a ServiceAccount: put it on the pod"),
+            (
+                "eks.amazonaws.com/skip-container",
+                "put eks.amazonaws.com/skip-containers on the pod",
+            ),
+            (
+                "eks.amazonaws.com/includeContainers",
+                "put eks.amazonaws.com/include-containers on the pod",
+            ),
+            ("eks.aws/skip-containers", "put eks.amazonaws.com/skip-containers on the pod"),
         ] {
             let told = told(&[(key, ARN)]);
             assert!(

@@ -216,6 +216,7 @@ mod tests {
             "HTTPS://Sts.Example.Com.",
             "https://xn--bcher-kva.example",
             " https://sts.example.com ",
+            "https://sts.example.com\t",
         ] {
             assert_eq!(read(text).as_str(), text.trim());
         }
@@ -254,7 +255,6 @@ mod tests {
             "https://sts.example.com/a b",
             "https://sts.example.com evil.example",
             "https://sts.example.com\n.evil.example",
-            "https://sts.example.com\t",
             "https://sts.example.com/\u{0}",
             "https://ſts.example.com",
             "https://sts。example.com",
@@ -286,9 +286,6 @@ mod tests {
             &format!("https://{}.com", "a".repeat(64)),
             &format!("https://{}com", "a.".repeat(127)),
         ] {
-            if text.trim() == "https://sts.example.com" {
-                continue;
-            }
             assert!(StsEndpoint::read(text).is_err(), "{text:?}");
         }
     }

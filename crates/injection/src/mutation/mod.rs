@@ -33,4 +33,4 @@ pub use planner::plan;
 pub use pod::Pod;
 pub use settings::{ContainerCredentialsSettings, MutationSettings};
 pub use text::Text;
-pub use usable::{Problem, Usability, Usable};
+pub use usable::{Problem, Usability};

@@ -31,19 +31,6 @@ struct Found<'p> {
     has_keys: bool,
 }
 
-/// Whether a container has a usable identity.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Usable {
-    /// It runs with the identity that its variables name.
-    Yes,
-    /// It runs as somebody else, or as nobody: see
-    /// [`problems`](Usability::problems).
-    No,
-    /// That depends on values that are only known when it runs: see
-    /// [`not_known`](Usability::not_known).
-    NotKnown,
-}
-
 /// Why a container runs as somebody else than its `ServiceAccount`'s identity, or
 /// as nobody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,7 +43,12 @@ pub enum Problem<'p> {
         lacks: &'static str,
     },
     /// The variable is there, so that nothing is added, and empty.
-    EmptyValue(&'static str),
+    EmptyValue {
+        /// The variable.
+        name: &'static str,
+        /// The other one of the pair, if that is empty too.
+        other: Option<&'static str>,
+    },
     /// Another volume, or a sub-path of the token's, is mounted at the token's
     /// mount path.
     MountPathTaken {
@@ -86,8 +78,9 @@ pub enum Problem<'p> {
 }
 
 impl<'p> Usability<'p> {
-    /// Why the container runs as somebody else or as nobody; nothing where it is
-    /// all right, or where that is not known.
+    /// What is wrong; nothing where it is all right, or where that is not known.
+    /// Of those that [prevent](Problem::prevents_identity) it, the container runs
+    /// as somebody else or as nobody.
     pub fn problems(&self) -> impl Iterator<Item = Problem<'p>> + use<'_, 'p> {
         let found = self.0.iter();
         found.flat_map(|it| [it.variables, it.taken, it.own, it.obstructed].into_iter().flatten())
@@ -98,16 +91,6 @@ impl<'p> Usability<'p> {
     /// looked up.
     pub fn not_known(&self) -> impl Iterator<Item = &'static str> {
         self.0.iter().flat_map(|found| found.not_known.into_iter().flatten())
-    }
-
-    /// Whether the container has a usable identity.
-    #[must_use]
-    pub fn usable(&self) -> Usable {
-        match () {
-            () if self.problems().next().is_some() => Usable::No,
-            () if self.not_known().next().is_some() => Usable::NotKnown,
-            () => Usable::Yes,
-        }
     }
 
     /// Why the container has no credentials at all, be they its own keys: what
@@ -162,8 +145,10 @@ fn pair<'p>(
     let [of_first, of_second] = [first, second].map(|name| env.value(name));
     match (is_lacking(of_first), is_lacking(of_second)) {
         (true, true) => {
-            let empty = if of_first == Value::Empty { first } else { second };
-            return Some(Problem::EmptyValue(empty));
+            let empty = [(first, of_first), (second, of_second)].into_iter();
+            let mut empty = empty.filter(|(_, value)| *value == Value::Empty).map(|(name, _)| name);
+            let name = empty.next()?;
+            return Some(Problem::EmptyValue { name, other: empty.next() });
         }
         (true, false) => return Some(Problem::HalfPair { has: second, lacks: first }),
         (false, true) if !target.is_first_enough() => {
@@ -277,7 +262,7 @@ impl Problem<'_> {
     pub fn kind(&self) -> WarningKind {
         match self {
             Self::HalfPair { .. } => WarningKind::HalfPair,
-            Self::EmptyValue(_) => WarningKind::EmptyValue,
+            Self::EmptyValue { .. } => WarningKind::EmptyValue,
             Self::MountPathTaken { .. } => WarningKind::MountPathTaken,
             Self::TokenFileNotMounted { .. } => WarningKind::TokenFileNotMounted,
             Self::OwnCredentials(_) => WarningKind::OwnCredentials,
@@ -285,12 +270,22 @@ impl Problem<'_> {
         }
     }
 
+    /// Whether it keeps the container from running with the identity that its
+    /// variables name. What takes the mount path of a container that has a token
+    /// nevertheless only deserves a warning.
+    #[must_use]
+    pub fn prevents_identity(&self) -> bool {
+        !matches!(self, Self::MountPathTaken { has_token: true, .. })
+    }
+
     /// Whether the container has no credentials for this reason. With keys of its
     /// own it has some, and one that does not start fails visibly by itself.
     #[must_use]
     pub(crate) fn lacks_credentials(&self) -> bool {
         match self {
-            Self::HalfPair { .. } | Self::EmptyValue(_) | Self::TokenFileNotMounted { .. } => true,
+            Self::HalfPair { .. } | Self::EmptyValue { .. } | Self::TokenFileNotMounted { .. } => {
+                true
+            }
             Self::MountPathTaken { has_token, .. } => !has_token,
             Self::OwnCredentials(_) | Self::ObstructedMount { .. } => false,
         }
@@ -300,12 +295,13 @@ impl Problem<'_> {
     #[must_use]
     pub fn what(&self) -> String {
         match self {
-            Self::HalfPair { has, lacks } => {
-                // The pair of the two longest names would not fit into a warning.
-                let lacks = lacks.strip_prefix("AWS_CONTAINER_CREDENTIALS_").unwrap_or(lacks);
-                format!("{has} is set without {lacks}")
+            Self::HalfPair { has, lacks } => format!("{has} is set without {lacks}"),
+            Self::EmptyValue { name, other: None } => {
+                format!("{name} is empty, so the webhook adds no credentials")
             }
-            Self::EmptyValue(name) => format!("{name} is empty, so there are no credentials"),
+            Self::EmptyValue { name, other: Some(other) } => {
+                format!("{name} and {other} are empty, so the webhook adds no credentials")
+            }
             Self::MountPathTaken { by, .. } => {
                 format!("volume {:?} takes the token's mountPath", shortened(by, 24))
             }
@@ -326,15 +322,34 @@ impl Problem<'_> {
     pub fn advice(&self) -> &'static str {
         match self {
             Self::HalfPair { .. } => "set both or neither",
-            Self::EmptyValue(_) | Self::OwnCredentials(_) => "remove it",
+            Self::EmptyValue { other: Some(_), .. } => "remove both",
+            Self::EmptyValue { .. } | Self::OwnCredentials(_) => "remove it",
             Self::MountPathTaken { .. } | Self::ObstructedMount { .. } => "move it",
             Self::TokenFileNotMounted { .. } => "correct or remove it",
         }
     }
 
+    /// What fits into a warning of the two longest names.
+    fn in_short(&self) -> String {
+        match self {
+            Self::EmptyValue { name, other: Some(other) } => {
+                format!("remove the empty {name} and {other}")
+            }
+            _ => self.what(),
+        }
+    }
+
     pub(super) fn warning(&self, container: &str) -> Warning {
-        let container = shortened(container, 24);
-        let message = format!("container {container:?}: {}; {}", self.what(), self.advice());
-        Warning::new(self.kind(), message)
+        // `kubectl` prints 120 characters.
+        let room = |text: &str| 119_usize.saturating_sub(FRAME.len() + text.chars().count());
+        let mut text = format!("{}; {}", self.what(), self.advice());
+        if room(&text) < container.chars().take(8).count() {
+            text = self.in_short();
+        }
+        let container = shortened(container, room(&text).min(24));
+        Warning::new(self.kind(), format!("container {container:?}: {text}"))
     }
 }
+
+/// What a warning has beside the container's name and the text.
+const FRAME: &str = "container \"\": ";

@@ -149,8 +149,10 @@ impl Templates {
         let patterns = holds_patterns(group);
         let shapes = if patterns { Shapes::default() } else { Shapes::of(value, namespace) };
         let mut whys = shapes.doubts;
-        if shapes.found.is_empty() && whys.is_empty() {
-            whys.push(Why::NoShape(shapes.hint));
+        let is_silent = shapes.found.is_empty() && whys.is_empty();
+        // Containers are made of an image; a ServiceAccount may be that of a template.
+        if is_silent || shapes.image.is_some() {
+            whys.push(Why::NoShape(shapes.image.or(shapes.account)));
         }
         self.found.extend(shapes.found.into_iter().map(|found| Template {
             object: format!("{object} ({})", found.path),
@@ -220,6 +222,12 @@ pub(super) fn makes_no_pods(group: &str, kind: &str) -> bool {
     let built_in =
         |of: &&(&str, &[&str])| of.0 == group && (of.1.is_empty() || of.1.contains(&kind));
     MAKE_NO_PODS.iter().any(|of| built_in(&of))
+}
+
+/// Whether an object is searched for pod templates by shape, if it is not one of those with a
+/// template at a known path.
+pub(super) fn is_searched(group: &str, kind: &str) -> bool {
+    !makes_no_pods(group, kind) && !holds_patterns(group)
 }
 
 /// Policies have patterns of pods, to compare others with.

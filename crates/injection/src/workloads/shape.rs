@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use json_patch::jsonptr::PointerBuf;
 use serde_json::{Map, Value};
 
-use super::kinds::{group_and_kind, has_template, makes_no_pods, template_path};
+use super::kinds::{group_and_kind, has_template, is_searched, template_path};
 use super::passed_over::Why;
 
 /// The most levels of an object that are searched. Kubernetes' own kinds need some ten.
@@ -26,8 +26,10 @@ pub(super) struct Shapes<'v> {
     pub(super) found: Vec<Shape<'v>>,
     /// Templates that only the controller can complete.
     pub(super) doubts: Vec<Why>,
-    /// The path of the first container's image, else of the first name of a `ServiceAccount`.
-    pub(super) hint: Option<String>,
+    /// The path of the first image outside a template.
+    pub(super) image: Option<String>,
+    /// The path of the first name of a `ServiceAccount` outside a template.
+    pub(super) account: Option<String>,
 }
 
 /// A pod template.
@@ -70,30 +72,20 @@ struct Walk<'v> {
     /// How long the path to here is.
     path_bytes: usize,
     shapes: Shapes<'v>,
-    /// Where an image is named, and where a `ServiceAccount`.
-    image: Option<String>,
-    account: Option<String>,
     too_deep: bool,
 }
 
 impl<'v> Shapes<'v> {
     /// The pod templates in `object`, which is in `namespace`.
     pub(super) fn of(object: &'v Value, namespace: Option<&'v str>) -> Self {
-        let mut walk = Walk {
-            steps: Vec::new(),
-            path_bytes: 0,
-            shapes: Self::default(),
-            image: None,
-            account: None,
-            too_deep: false,
-        };
+        let mut walk =
+            Walk { steps: Vec::new(), path_bytes: 0, shapes: Self::default(), too_deep: false };
         if let Value::Object(members) = object {
             walk.root(members, Around { namespace, account: None });
         }
         if walk.too_deep {
             walk.shapes.doubts.push(Why::TooDeep);
         }
-        walk.shapes.hint = walk.image.or(walk.account);
         walk.shapes
     }
 }
@@ -153,11 +145,11 @@ impl<'v> Walk<'v> {
             return self.template(spec, containers, around);
         }
         let account = account(members, self.steps.len());
-        if let Some(account) = account.filter(|_| self.account.is_none()) {
-            self.account = Some(self.path(self.steps.len(), Some(account.member)));
+        if let Some(account) = account.filter(|_| self.shapes.account.is_none()) {
+            self.shapes.account = Some(self.path(self.steps.len(), Some(account.member)));
         }
-        if members.get("image").is_some_and(Value::is_string) && self.image.is_none() {
-            self.image = Some(self.path(self.steps.len(), Some("image")));
+        if members.get("image").is_some_and(Value::is_string) && self.shapes.image.is_none() {
+            self.shapes.image = Some(self.path(self.steps.len(), Some("image")));
         }
         let around = Around { account: account.or(around.account), ..around };
         self.members(members.iter(), around);
@@ -180,7 +172,7 @@ impl<'v> Walk<'v> {
                 self.found(around);
                 self.steps.truncate(before);
             }
-            None if !makes_no_pods(group, kind) => self.root(members, around),
+            None if is_searched(group, kind) => self.root(members, around),
             Some(_) | None => {}
         }
     }
