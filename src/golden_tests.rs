@@ -5,22 +5,11 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Compares `text` with the file `tests/golden/NAME`; with `UPDATE_GOLDEN=1`
-/// in the environment, writes it there.
+/// Holds `text` to the file `tests/golden/NAME`.
 pub(crate) fn check(name: &str, text: &str) {
     let path = package().join("tests/golden").join(name);
     let text: String = text.lines().flat_map(|line| [line.trim_end(), "\n"]).collect();
-    if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        fs::write(&path, &text).expect("tests/golden can be written");
-    }
-    let golden = fs::read_to_string(&path).unwrap_or_default();
-    let changes = similar::TextDiff::from_lines(&golden, &text);
-    assert!(
-        golden == text,
-        "tests/golden/{name} differs from the program's texts. If the new ones read well, run \
-         UPDATE_GOLDEN=1 cargo test --lib golden, and commit the file.\n{}",
-        changes.unified_diff().context_radius(2)
-    );
+    golden::check(&path, &text, "cargo test --lib golden");
 }
 
 fn package() -> &'static Path {

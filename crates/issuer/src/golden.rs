@@ -6,25 +6,13 @@
 
 use std::fmt::Write as _;
 use std::path::Path;
-use std::{env, fs};
 
 use super::IssuerCheck;
 
 /// Compares with what is stored, or stores it.
-#[allow(clippy::disallowed_methods, reason = "the files are beside the tests")]
 pub(super) fn golden(name: &str, found: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/messages").join(name);
-    let found = format!("{}\n", found.trim_end());
-    if env::var_os("UPDATE_GOLDEN").is_some() {
-        fs::write(&path, &found).expect("to write the file");
-    }
-    let stored = fs::read_to_string(&path).unwrap_or_default();
-    let differs = stored.lines().zip(found.lines()).find(|(stored, found)| stored != found);
-    assert!(
-        stored == found,
-        "{name} is not what is said now, first at {differs:?}; if that is meant: \
-         UPDATE_GOLDEN=1 cargo test -p issuer --lib messages"
-    );
+    golden::check(&path, &format!("{}\n", found.trim_end()), "cargo test -p issuer --lib messages");
 }
 
 /// A check with all its lines.

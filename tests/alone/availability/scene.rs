@@ -23,7 +23,6 @@ use crate::support::{
     cluster_name, eventually, grant_shipped, pod, shipped,
 };
 
-/// Generous: nothing is measured by it.
 /// The name of the Service, of the Secret and of the `ServiceAccount`.
 pub const NAME: &str = "pod-identity-webhook";
 

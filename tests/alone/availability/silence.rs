@@ -91,13 +91,19 @@ async fn role_of_marker(scene: &Scene<'_>, replica: &Webhook) -> anyhow::Result<
     Ok(reviewer.review(&scene.apps, &pod("marked", MARKER)).await.role())
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_silent_api_server_costs_no_pod_and_no_change() {
-    let _alone = alone().await;
-    let mut silence = Silence::of(Relay::before(control_plane().await).await);
+/// Two replicas that ask through the relay.
+async fn begun() -> (Silence, Scene<'static>, Vec<Webhook>) {
+    let silence = Silence::of(Relay::before(control_plane().await).await);
     let scene = Scene::new(control_plane().await, &[&silence.flag()]).await;
     silence.prepare(&scene).await;
     let replicas = scene.start(2).await;
+    (silence, scene, replicas)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_silent_api_server_costs_no_pod_and_no_change() {
+    let _alone = alone().await;
+    let (mut silence, scene, replicas) = begun().await;
     let load = Load::start(&scene);
     for seconds in [1, 3] {
         load.flows().await;
@@ -113,10 +119,7 @@ async fn a_silent_api_server_costs_no_pod_and_no_change() {
 #[ignore = "takes three minutes: make soak"]
 async fn a_watch_that_fell_silent_is_made_anew_unasked() {
     let _alone = alone().await;
-    let mut silence = Silence::of(Relay::before(control_plane().await).await);
-    let scene = Scene::new(control_plane().await, &[&silence.flag()]).await;
-    silence.prepare(&scene).await;
-    let replicas = scene.start(2).await;
+    let (mut silence, scene, replicas) = begun().await;
     let load = Load::start(&scene);
     load.flows().await;
     silence.fall(&scene, &replicas, &load, Duration::from_secs(20)).await;

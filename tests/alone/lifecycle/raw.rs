@@ -64,6 +64,11 @@ impl Raw {
         self.read_bytes_to_end().await
     }
 
+    /// Waits until something comes, or the connection ends, and leaves the rest unread.
+    pub(crate) async fn read_first_byte(&mut self) {
+        let _ = timeout(LONG, self.0.read_u8()).await.expect("it comes or ends");
+    }
+
     pub(crate) async fn read_bytes_to_end(&mut self) -> Vec<u8> {
         let mut bytes = Vec::new();
         // A reset is an end as good as any other here.

@@ -114,7 +114,7 @@ async fn stall(
     ended
 }
 
-async fn open_connections(webhook: &Webhook) -> usize {
+pub(super) async fn open_connections(webhook: &Webhook) -> usize {
     let metrics = webhook.metrics().await;
     let line = metrics.lines().find_map(|line| line.strip_prefix("pod_identity_open_connections "));
     line.unwrap().parse().unwrap()

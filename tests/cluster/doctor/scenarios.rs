@@ -316,13 +316,18 @@ async fn by_kubectl(scene: &Scene) {
     let folder = crate::support::Scratch::new().unwrap();
     let authority = folder.write("ca.pem", scene.published.ca_pem()).unwrap();
     let path = format!("{}:{}", binaries.trim_end(), std::env::var("PATH").unwrap());
-    let mut shell = Command::new("bash");
-    shell.args(["-euc", lines]).current_dir(folder.path()).env("PATH", path);
-    shell.env("KUBECONFIG", scene.control_plane.kubeconfig()).env("CURL_CA_BUNDLE", authority);
-    shell.env("NAMESPACE", scene.namespace.name()).env("ACCOUNT", "app");
-    shell.env("ISSUER", scene.published.url());
-    let filled = tokio::task::spawn_blocking(move || shell.output()).await.unwrap().unwrap();
-    assert!(filled.status.success(), "{}", String::from_utf8_lossy(&filled.stderr));
+    let fill = async |issuer: &str, account: &str| {
+        let mut shell = Command::new("bash");
+        shell.args(["-euc", lines]).current_dir(folder.path()).env("PATH", &path);
+        shell.env("KUBECONFIG", scene.control_plane.kubeconfig()).env("CURL_CA_BUNDLE", &authority);
+        shell.env("NAMESPACE", scene.namespace.name()).env("ACCOUNT", account);
+        shell.env("ISSUER", issuer);
+        let filled = tokio::task::spawn_blocking(move || shell.output()).await.unwrap().unwrap();
+        assert!(filled.status.success(), "{}", String::from_utf8_lossy(&filled.stderr));
+    };
+    let holds = |file: &str| folder.path().join(file).exists();
+    let issuer = scene.published.url();
+    fill(&issuer, "app").await;
     let question = scene.healthy();
     folder.write("role.json", question.role.to_string()).unwrap();
     folder.write("provider.json", question.provider.to_string()).unwrap();
@@ -331,6 +336,14 @@ async fn by_kubectl(scene: &Scene) {
     assert_eq!(said.exit, 0, "{:#}\n{}", said.report, said.errors);
     // Nobody called the webhook for itself.
     assert_eq!(said.with_status("skipped"), ["webhook-reachable", "webhook-chain"]);
+
+    // What fails the second time leaves nothing of the first: it would be taken for what is so now.
+    fill(&format!("{issuer}/gone"), "gone").await;
+    for failed in ["service-account.json", "token.jwt", "discovery.json", "jwks.json"] {
+        assert!(!holds(failed), "{failed} is of the run before");
+        assert!(!holds(&format!("{failed}.new")), "{failed}.new is left behind");
+    }
+    assert!(holds("version.json") && holds("namespace.json"), "what succeeded is there");
 }
 
 /// Pods that were there before.

@@ -67,6 +67,7 @@ async fn serve(listener: TcpListener, pair: Pair, way: Way) {
                     stream.write_all(&chunk).await?;
                     stream.flush().await?;
                     if way == Way::Dribbles {
+                        // Less than any deadline: each read gets something, so only the limit of the whole request ends it.
                         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
                     }
                 }

@@ -17,7 +17,6 @@ mod scene;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
-use std::{env, fs};
 
 use diagnosis::{
     Auditor, DryRun, Fact, Facts, PodState, Redacted, Sources, Status, Surveyor, WebhookSettings,
@@ -241,18 +240,11 @@ fn a_summary_says_what_stands_in_the_file() {
     golden("summary.txt", survey.to_string().trim_end());
 }
 
-#[expect(clippy::disallowed_methods, reason = "the files are beside this test")]
 fn golden(name: &str, found: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/messages").join(name);
-    let found = format!("{found}\n");
-    if env::var_os("UPDATE_GOLDEN").is_some() {
-        fs::write(&path, &found).unwrap();
-    }
-    let stored = fs::read_to_string(&path).unwrap_or_default();
-    let differs = stored.lines().zip(found.lines()).find(|(stored, found)| stored != found);
-    assert!(
-        stored == found,
-        "{name} is not what is said now, first at {differs:?}; if that is meant: \
-         UPDATE_GOLDEN=1 cargo test -p diagnosis --test messages"
+    golden::check(
+        &path,
+        &format!("{}\n", found.trim_end()),
+        "cargo test -p diagnosis --test messages",
     );
 }

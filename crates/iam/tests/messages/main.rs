@@ -18,22 +18,10 @@ mod role;
 mod simulate;
 
 use std::path::Path;
-use std::{env, fs};
 
-#[expect(clippy::disallowed_methods, reason = "the files are beside this test")]
 fn golden(name: &str, found: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/messages").join(name);
-    let found = format!("{}\n", found.trim_end());
-    if env::var_os("UPDATE_GOLDEN").is_some() {
-        fs::write(&path, &found).unwrap();
-    }
-    let stored = fs::read_to_string(&path).unwrap_or_default();
-    let differs = stored.lines().zip(found.lines()).find(|(stored, found)| stored != found);
-    assert!(
-        stored == found,
-        "{name} is not what is said now, first at {differs:?}; if that is meant: \
-         UPDATE_GOLDEN=1 cargo test -p iam --test messages"
-    );
+    golden::check(&path, &format!("{}\n", found.trim_end()), "cargo test -p iam --test messages");
 }
 
 /// Each line of a text behind two spaces.

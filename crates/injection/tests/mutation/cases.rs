@@ -298,14 +298,5 @@ fn golden_warnings_and_refusals() {
     }
     let texts: String = texts.into_iter().collect();
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/warnings.txt");
-    if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        std::fs::write(&file, &texts).unwrap();
-    }
-    let golden = std::fs::read_to_string(&file).unwrap_or_default();
-    assert!(
-        golden == texts,
-        "{} differs. If the new texts read well, run UPDATE_GOLDEN=1 cargo test -p injection \
-         golden, and commit the file. The texts now:\n{texts}",
-        file.display()
-    );
+    golden::check(&file, &texts, "cargo test -p injection golden");
 }

@@ -27,6 +27,7 @@ while first is None or time.time() < first["exp"] + 60:
     if latest is None or token["jti"] != latest["jti"]:
         print(f"{time.strftime('%H:%M:%S')} {found} file, token valid until {time.strftime('%H:%M:%S', time.gmtime(token['exp']))}", flush=True)
         latest = token
+    # Far shorter than a token lives: each new one is seen.
     time.sleep(5)
 found = client.list_objects_v2(Bucket=sys.argv[1])["KeyCount"]
 print(f"{time.strftime('%H:%M:%S')} {found} file, and the first token has ended", flush=True)
