@@ -1,6 +1,6 @@
 //! A new signing key.
 
-use super::{ASK_CLUSTER, EXPIRED, Facts, Plan, Step, known};
+use super::{EXPIRED, Facts, Plan, Step, known};
 use crate::{IssuerCheck, Jwks, PublicKey};
 
 /// A change of the key that signs tokens.
@@ -36,7 +36,12 @@ pub fn rotate(rotation: &Rotation<'_>, facts: &Facts<'_>) -> Plan {
     };
 
     let ask_published = "the published keys are not known: pass --issuer or --documents";
-    let ask_live = format!("the keys of the API server are not known: {ASK_CLUSTER}");
+    let ask_live =
+        "the keys of the API server are not known: pass --from-cluster or --api-server-keys";
+    let ask_signer = match facts.token {
+        None => "the key that signs new tokens is not known: pass --from-cluster or --token",
+        Some(_) => "the key that signs new tokens is not known: the token names no key (kid)",
+    };
     let published_both = vec![
         known(
             "published-new",
@@ -59,14 +64,14 @@ pub fn rotate(rotation: &Rotation<'_>, facts: &Facts<'_>) -> Plan {
             has(facts.live, new),
             "the API server accepts tokens of the new key",
             "the API server does not accept tokens of the new key: it would reject those that other API servers sign",
-            &ask_live,
+            ask_live,
         ),
         need_old(
             "accepted-old",
             has(facts.live, old),
             "the API server accepts tokens of the old key",
             "the API server does not accept tokens of the old key",
-            &ask_live,
+            ask_live,
         ),
     ];
     let reached = vec![known(
@@ -74,7 +79,7 @@ pub fn rotate(rotation: &Rotation<'_>, facts: &Facts<'_>) -> Plan {
         signs_new,
         "the API server signs with the new key",
         "the API server does not sign with the new key yet",
-        &ask_live,
+        ask_signer,
     )];
     let retired = vec![
         known(
@@ -82,7 +87,7 @@ pub fn rotate(rotation: &Rotation<'_>, facts: &Facts<'_>) -> Plan {
             gone(facts.live),
             "the API server no longer has the old key",
             "the API server still has the old key",
-            &ask_live,
+            ask_live,
         ),
         known(
             "jwks-old",
