@@ -8,6 +8,9 @@ mod arns;
 mod audience;
 mod blocks;
 mod claims;
+mod conditions;
+mod context_keys;
+mod elements;
 mod files;
 mod keys;
 mod manifest;
@@ -23,7 +26,9 @@ mod template;
 mod text;
 mod together;
 mod trust;
+mod value_types;
 mod values;
+mod variables;
 
 use arn::annotation::DEFAULT_PREFIX;
 
