@@ -94,9 +94,8 @@ fn of_type(condition: &Condition, key: ContextKey) -> Option<Finding> {
         Type::Arn => (Family::Arn, "Arn"),
         Type::Boolean => (Family::Boolean, "Bool"),
         Type::Number => (Family::Number, "Numeric"),
-        Type::Date => (Family::Date, "Date"),
         Type::Seconds if used == Family::Number => return None,
-        Type::Seconds => (Family::Date, "Date"),
+        Type::Date | Type::Seconds => (Family::Date, "Date"),
         // A variable can't stand under another.
         Type::Address if used == Family::Text && has_variable => return None,
         Type::Address => (Family::Address, "IpAddress"),

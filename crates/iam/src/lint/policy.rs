@@ -43,8 +43,8 @@ pub(super) fn findings(node: &Node, kind: PolicyKind, account: Option<&str>) -> 
         found.extend(wildcards(statement));
         for finding in conditions::findings(statement) {
             // A claim without its provider has been told with its mended text.
-            let is_told = |other: &Finding| other.code == finding.code && other.at == finding.at;
-            if finding.code != Code::ConditionKey || !found.iter().any(is_told) {
+            let told = |other: &Finding| other.code == finding.code && other.at == finding.at;
+            if finding.code != Code::ConditionKey || !found.iter().any(told) {
                 found.push(finding);
             }
         }

@@ -21,21 +21,23 @@ pub(super) enum Family {
     Null,
 }
 
+/// How their names begin.
+const BEGINNINGS: [(&str, Family); 9] = [
+    ("String", Family::Text),
+    ("Arn", Family::Arn),
+    ("Bool", Family::Boolean),
+    ("Numeric", Family::Number),
+    ("Date", Family::Date),
+    ("IpAddress", Family::Address),
+    ("NotIpAddress", Family::Address),
+    ("Binary", Family::Binary),
+    ("Null", Family::Null),
+];
+
 impl Family {
     /// That of an operator, with or without its modifiers.
     pub(super) fn of(operator: &str) -> Option<Self> {
         let base = operator.split_once(':').map_or(operator, |(_, base)| base);
-        const BEGINNINGS: [(&str, Family); 9] = [
-            ("String", Family::Text),
-            ("Arn", Family::Arn),
-            ("Bool", Family::Boolean),
-            ("Numeric", Family::Number),
-            ("Date", Family::Date),
-            ("IpAddress", Family::Address),
-            ("NotIpAddress", Family::Address),
-            ("Binary", Family::Binary),
-            ("Null", Family::Null),
-        ];
         BEGINNINGS.iter().find(|(it, _)| base.starts_with(it)).map(|(_, family)| *family)
     }
 }

@@ -16,7 +16,7 @@ pub(super) fn findings(policy: &Policy, is_old: bool) -> Vec<Finding> {
     let mut found = Vec::new();
     for statement in &policy.statements {
         found.extend(
-            elements_without(statement).flat_map(|(element, text)| misplaced(element, text)),
+            elements_without(statement).filter_map(|(element, text)| misplaced(element, text)),
         );
         if is_old {
             found.extend(with_variables(statement).find_map(unread));
@@ -32,7 +32,7 @@ pub(super) fn findings(policy: &Policy, is_old: bool) -> Vec<Finding> {
             let operator = condition.operator.as_str();
             let first = condition.values.iter().filter(|_| !takes);
             let told = |text: &Text| {
-                let variable = each(text).find(|it| it.is_one())?;
+                let variable = each(text).find(Variable::is_one)?;
                 let message = format!(
                     "{operator} takes no policy variables: {} is compared as it stands; only String and Arn operators fill them in",
                     variable.shown()
@@ -67,7 +67,7 @@ fn with_variables(statement: &Statement) -> impl Iterator<Item = &Text> {
 }
 
 fn misplaced(element: &str, text: &Text) -> Option<Finding> {
-    let variable = each(text).find(|it| it.is_one())?;
+    let variable = each(text).find(Variable::is_one)?;
     let message = format!(
         "{element} takes no policy variables: {} is not filled in; only Resource and the values of Condition have them",
         variable.shown()
@@ -76,7 +76,7 @@ fn misplaced(element: &str, text: &Text) -> Option<Finding> {
 }
 
 fn unread(text: &Text) -> Option<Finding> {
-    let variable = each(text).find(|it| it.is_one())?;
+    let variable = each(text).find(Variable::is_one)?;
     let message = format!(
         "{} is plain text in this policy: only Version 2012-10-17 has policy variables",
         variable.shown()
