@@ -105,8 +105,9 @@ fn of_type(condition: &Condition, key: ContextKey) -> Option<Finding> {
     }
     let operator = condition.operator.as_str();
     let message = format!(
-        "{operator} does not compare what {} holds: use an operator that begins with {named}",
-        condition.key.value
+        "{} holds {}, which {operator} is not for: use an operator that begins with {named}",
+        condition.key.value,
+        key.of.described()
     );
     let finding = Finding::new(Code::KeyType, condition.operator.at, message);
     let fits = |it: &Text| it.is_known() && value_types::fits(wanted, it.as_str());

@@ -18,6 +18,21 @@ pub(super) enum Type {
     Address,
 }
 
+impl Type {
+    /// What a key of this type holds, in words.
+    pub(super) fn described(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Arn => "an ARN",
+            Self::Boolean => "true or false",
+            Self::Number => "a number",
+            Self::Date => "a date",
+            Self::Seconds => "seconds since 1970",
+            Self::Address => "an IP address",
+        }
+    }
+}
+
 /// A documented key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ContextKey {
@@ -52,7 +67,7 @@ const fn several(name: &'static str, of: Type) -> ContextKey {
     ContextKey { name, of, is_multivalued: true }
 }
 
-const KEYS: [ContextKey; 76] = [
+const KEYS: [ContextKey; 77] = [
     one("aws:AssumedRoot", Type::Text),
     several("aws:CalledVia", Type::Text),
     one("aws:CalledViaAWSMCP", Type::Text),
@@ -71,6 +86,8 @@ const KEYS: [ContextKey; 76] = [
     one("aws:PrincipalArn", Type::Arn),
     one("aws:PrincipalIsAWSService", Type::Boolean),
     one("aws:PrincipalOrgID", Type::Text),
+    // Of policies that AWS manages.
+    one("aws:PrincipalOrgMasterAccountId", Type::Text),
     several("aws:PrincipalOrgPaths", Type::Text),
     one("aws:PrincipalServiceName", Type::Text),
     several("aws:PrincipalServiceNamesList", Type::Text),

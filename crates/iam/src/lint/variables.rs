@@ -96,7 +96,7 @@ fn before_the_name(text: &Text) -> Option<Finding> {
         "{} stands before the fifth colon of the ARN, where IAM fills in no policy variables",
         variable.shown()
     );
-    (colons < 5).then(|| Finding::new(Code::Variable, text.at, message))
+    (colons < 5).then(|| Finding::new(Code::ValueDoubtful, text.at, message))
 }
 
 /// What begins with `${`: up to its brace, or to the end of the text.

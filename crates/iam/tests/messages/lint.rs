@@ -209,7 +209,7 @@ const CASES: &[(Code, Input)] = &[
     (C::Variable, Statement("\"Action\": \"s3:GetObject\", \"Resource\": \"arn:aws:s3:::reports/${aws: username}/*\"")),
     (C::Variable, Statement("\"Action\": \"s3:GetObject\", \"Resource\": \"arn:aws:s3:::reports/${}/*\"")),
     (C::Variable, Statement("\"Action\": \"s3:GetObject\", \"Resource\": \"arn:aws:s3:::reports/${aws:usernam}/*\"")),
-    (C::Variable, Statement("\"Action\": \"sqs:SendMessage\", \"Resource\": \"arn:aws:sqs:*:${aws:PrincipalAccount}:reports\"")),
+    (C::ValueDoubtful, Statement("\"Action\": \"sqs:SendMessage\", \"Resource\": \"arn:aws:sqs:*:${aws:PrincipalAccount}:reports\"")),
     (C::Variable, Statement("\"Action\": \"s3:${aws:username}\", \"Resource\": \"*\"")),
     (C::Variable, Condition("{\"NumericLessThan\": {\"aws:MultiFactorAuthAge\": \"${aws:PrincipalTag/age}\"}}")),
     (C::Variable, Text("{\"Version\": \"2008-10-17\", \"Statement\": [{\"Effect\": \"Allow\", \"Action\": \"s3:GetObject\", \"Resource\": \"arn:aws:s3:::reports/${aws:username}/*\"}]}")),
