@@ -165,13 +165,16 @@ impl IssuerUrl {
             say("has upper-case letters in its host: AWS compares byte by byte; use lower case");
         }
         match s3_bucket(self.host()) {
-            Some(Bucket::Website) => say("is a website endpoint of S3, which has no HTTPS; use \
-                 https://BUCKET.s3.REGION.amazonaws.com"),
+            Some(Bucket::Website) => {
+                say(
+                    "is a website endpoint of S3, which has no HTTPS; use https://BUCKET.s3.REGION.amazonaws.com",
+                );
+            }
             Some(Bucket::Named(name)) if name.contains('.') => {
                 say("has a dot in the bucket's name, which S3's certificate does not cover; use \
-                 https://s3.REGION.amazonaws.com/BUCKET, or a bucket without a dot")
+                     https://s3.REGION.amazonaws.com/BUCKET, or a bucket without a dot");
             }
-            _ => {}
+            Some(Bucket::Named(_)) | None => {}
         }
         if self.is_private() {
             say(
