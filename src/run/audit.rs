@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 
 use super::installation::{InUse, container_credentials, in_use};
-use super::{cluster, completed, error_text, misused, output};
+use super::output::{self, Progress};
+use super::{cluster, completed, error_text, misused};
 use crate::cli::{AuditArgs, ReportFormat};
 use crate::config::Auditing;
 use crate::evidence::{config_map, everything, installed, webhooks};
@@ -20,7 +21,7 @@ pub(super) fn run(args: AuditArgs) -> ExitCode {
         Err(error) => return misused(&error),
     };
     for warning in warnings {
-        let _ = output::errors().line(format_args!("warning: {warning}"));
+        output::warn(warning);
     }
     let audited = completed(audit(&auditing))
         .and_then(|audit| print(&audit, auditing.output).map(|()| audit));
@@ -52,7 +53,9 @@ async fn audit(auditing: &Auditing) -> anyhow::Result<Audit> {
     if let Fact::Unknown(why) = &installed.flags {
         auditor.note(flags_not_known(why));
     }
-    everything(&client, namespace, &mut auditor).await?;
+    let mut progress = Progress::new();
+    everything(&client, namespace, &mut auditor, &mut |what| progress.count(what)).await?;
+    drop(progress);
     Ok(auditor.finish())
 }
 

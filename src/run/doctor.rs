@@ -40,7 +40,7 @@ pub(super) fn run(args: DoctorArgs) -> ExitCode {
         Err(error) => return misused(&error),
     };
     for warning in warnings {
-        let _ = output::errors().line(format_args!("warning: {warning}"));
+        output::warn(warning);
     }
     if let (Some(summary), Evidence::Cluster { cluster, ca_file, .. }) =
         (&examination.summary, &examination.evidence)

@@ -28,7 +28,7 @@ use crate::telemetry::logs::{self, LogBuffer};
 /// Does what was asked for. 0 is success, 1 failure, 2 a wrong command line.
 #[must_use]
 pub fn run(command: Command) -> ExitCode {
-    match command {
+    output::ended(match command {
         Command::Certs(args) => certs::run(args),
         Command::Doctor(args) => doctor::run(*args),
         Command::Audit(args) => audit::run(*args),
@@ -41,7 +41,7 @@ pub fn run(command: Command) -> ExitCode {
             Ok((config, warnings)) => begin_to_serve(config, &warnings),
             Err(error) => misused(&error),
         },
-    }
+    })
 }
 
 /// Arguments that are wrong together.

@@ -17,7 +17,8 @@ use anyhow::Context as _;
 use kube::Client;
 use zeroize::Zeroizing;
 
-use super::{cluster, completed, error_text, exit_code, output};
+use super::output::{self, Head, Tone};
+use super::{cluster, completed, error_text, exit_code};
 use crate::cli::{IssuerArgs, IssuerCommand};
 use crate::config::UserCluster;
 use crate::crypto;
@@ -48,7 +49,8 @@ pub(super) fn run(args: IssuerArgs) -> ExitCode {
         Ok(Ended::Refused(why)) => {
             let mut errors = output::errors();
             // Where standard error is closed, the exit code must do.
-            let _ = why.iter().try_for_each(|why| errors.line(format_args!("refused: {why}")));
+            let head = || Head::new().word(Tone::Bad, "refused:");
+            let _ = why.iter().try_for_each(|why| errors.prose(head(), why));
             exit_code(1)
         }
         Err(error) => {

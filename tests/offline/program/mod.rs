@@ -2,6 +2,7 @@
 
 mod hostile_text;
 mod input;
+mod output;
 mod role_names;
 mod shell_lines;
 mod silent_api_server;

@@ -1,0 +1,79 @@
+//! What a line begins with: a few words that say what it is, some with colour.
+
+use text::escaped;
+
+use super::look::Tone;
+use super::wrap::columns;
+
+/// The first words of a line. Lines that a terminal wraps go on below the text behind it.
+#[derive(Clone, Debug, Default)]
+pub(in crate::run) struct Head {
+    parts: Vec<(Option<Tone>, String)>,
+    /// Wrapped lines go on here rather than below the text.
+    hanging: Option<usize>,
+}
+
+impl Head {
+    pub(in crate::run) fn new() -> Self {
+        Self::default()
+    }
+
+    /// A word and the space behind it. Lines go on two columns from the left.
+    pub(in crate::run) fn word(mut self, tone: Tone, word: &str) -> Self {
+        self.parts.push((Some(tone), word.to_owned()));
+        self.parts.push((None, " ".to_owned()));
+        self.hanging = Some(2);
+        self
+    }
+
+    /// What begins a line that somebody may want to know.
+    pub(in crate::run) fn note() -> Self {
+        Self::new().word(Tone::Faint, "note:")
+    }
+
+    /// A column: the text, at least as wide as `width`, and two spaces.
+    pub(in crate::run) fn column(mut self, tone: Option<Tone>, text: &str, width: usize) -> Self {
+        let missing = width.saturating_sub(columns(&escaped(text)));
+        self.parts.push((tone, text.to_owned()));
+        self.parts.push((None, " ".repeat(missing + 2)));
+        self
+    }
+
+    /// Text as it is.
+    pub(in crate::run) fn text(mut self, text: &str) -> Self {
+        self.parts.push((None, text.to_owned()));
+        self
+    }
+
+    /// Text with a colour.
+    pub(in crate::run) fn tone(mut self, tone: Tone, text: &str) -> Self {
+        self.parts.push((Some(tone), text.to_owned()));
+        self
+    }
+
+    /// Where wrapped lines go on.
+    pub(in crate::run) fn hanging(mut self, columns: usize) -> Self {
+        self.hanging = Some(columns);
+        self
+    }
+
+    pub(super) fn indent(&self, used: usize) -> usize {
+        self.hanging.unwrap_or(used)
+    }
+
+    pub(super) fn plain(&self) -> String {
+        self.parts.iter().map(|(_, text)| text.as_str()).collect()
+    }
+
+    /// Each part escaped, and in its colour.
+    pub(super) fn styled(&self) -> String {
+        let part = |(tone, text): &(Option<Tone>, String)| match tone {
+            Some(tone) => {
+                let style = tone.style();
+                format!("{style}{}{style:#}", escaped(text))
+            }
+            None => escaped(text).into_owned(),
+        };
+        self.parts.iter().map(part).collect()
+    }
+}
