@@ -1,5 +1,7 @@
 //! What a line begins with: a few words that say what it is, some with colour.
 
+use std::fmt::Write as _;
+
 use text::escaped;
 
 use super::look::Tone;
@@ -11,6 +13,16 @@ pub(in crate::run) struct Head {
     parts: Vec<(Option<Tone>, String)>,
     /// Wrapped lines go on here rather than below the text.
     hanging: Option<usize>,
+}
+
+/// A head as text.
+#[derive(Clone, Debug, Default)]
+pub(super) struct ShownHead {
+    /// As it was made up.
+    pub(super) plain: String,
+    /// Each part escaped, and in its colour.
+    pub(super) styled: String,
+    pub(super) hanging: Option<usize>,
 }
 
 impl Head {
@@ -57,23 +69,19 @@ impl Head {
         self
     }
 
-    pub(super) fn indent(&self, used: usize) -> usize {
-        self.hanging.unwrap_or(used)
-    }
-
-    pub(super) fn plain(&self) -> String {
-        self.parts.iter().map(|(_, text)| text.as_str()).collect()
-    }
-
-    /// Each part escaped, and in its colour.
-    pub(super) fn styled(&self) -> String {
-        let part = |(tone, text): &(Option<Tone>, String)| match tone {
-            Some(tone) => {
-                let style = tone.style();
-                format!("{style}{}{style:#}", escaped(text))
+    pub(super) fn shown(self) -> ShownHead {
+        let mut shown = ShownHead { hanging: self.hanging, ..ShownHead::default() };
+        for (tone, text) in self.parts {
+            match tone {
+                Some(tone) => {
+                    let style = tone.style();
+                    // Writing to a `String` can't fail.
+                    let _ = write!(shown.styled, "{style}{}{style:#}", escaped(&text));
+                }
+                None => shown.styled.push_str(&escaped(&text)),
             }
-            None => escaped(text).into_owned(),
-        };
-        self.parts.iter().map(part).collect()
+            shown.plain.push_str(&text);
+        }
+        shown
     }
 }

@@ -24,6 +24,7 @@ pub(super) use look::Tone;
 pub(super) use pipe::exit_code as ended;
 pub(super) use progress::Progress;
 
+use head::ShownHead;
 use look::Look;
 use pipe::{Errors, Out};
 
@@ -71,7 +72,7 @@ impl<W: Write> Lines<W> {
     /// A line with colour in its head. A terminal gets it in as many lines as it takes.
     pub(super) fn prose(&mut self, head: Head, text: impl Display) -> io::Result<()> {
         let plain = text.to_string();
-        let (plain_head, styled_head) = (head.plain(), head.styled());
+        let ShownHead { plain: plain_head, styled, hanging } = head.shown();
         let (shown_head, shown) = (escaped(&plain_head), escaped(&plain));
         // What is a command of a CI system only when both stand together is escaped together.
         let together = format!("{plain_head}{plain}");
@@ -82,12 +83,12 @@ impl<W: Write> Lines<W> {
             Some(width) => {
                 let used = wrap::columns(&shown_head);
                 // Below a wide head there would be no room for the text.
-                let indent = if used * 2 > width { 4.min(used) } else { head.indent(used) };
+                let indent = if used * 2 > width { 4.min(used) } else { hanging.unwrap_or(used) };
                 wrap::wrapped(&shown, width, used, indent)
             }
             None => shown.into_owned(),
         };
-        let head = if self.look.colour { styled_head } else { shown_head.into_owned() };
+        let head = if self.look.colour { styled } else { shown_head.into_owned() };
         let line = format!("{head}{text}");
         writeln!(self.to, "{}", line.trim_end())
     }

@@ -38,7 +38,7 @@ fn wraps_and_colours_on_a_terminal_alone() {
 #[test]
 fn escapes_what_a_head_and_its_text_are_only_together() {
     let look = Look { colour: true, width: Some(40) };
-    assert_eq!(shown(look, Head::new().text("##"), "[error]x"), "\\u{23}\\u{23}[error]x\n");
+    assert_eq!(shown(look, Head::new().text("##"), "[error]x"), "\\u{23}#[error]x\n");
     assert_eq!(shown(look, Head::new().text(":"), ":error::x"), "\\u{3a}:error::x\n");
     let styled = shown(look, Head::new().tone(Tone::Bad, "a\u{1b}[2J"), " b\n");
     assert_eq!(styled, "\u{1b}[1m\u{1b}[31ma\\u{1b}[2J\u{1b}[0m b\\n\n");

@@ -32,7 +32,7 @@ pub(super) fn account() -> Value {
         "annotations": {"eks.amazonaws.com/role-arn": ROLE}}})
 }
 
-/// A pod of a Deployment's ReplicaSet.
+/// A pod of a Deployment.
 pub(super) fn pod(number: usize) -> Value {
     let owner = json!({"kind": "ReplicaSet", "name": "app-5d5c9f7c4b", "controller": true,
         "apiVersion": "apps/v1", "uid": "1"});
@@ -178,8 +178,8 @@ impl Scene {
             format!(
                 "issuer documents --issuer https://oidc.example.com/cluster --key {old} --out {documents} --force -o json"
             ),
-            format!("issuer migrate --from https://a.example --to https://127.0.0.1:1/b"),
-            format!("issuer migrate --from https://a.example --to https://127.0.0.1:1/b -o json"),
+            "issuer migrate --from https://a.example --to https://127.0.0.1:1/b".to_owned(),
+            "issuer migrate --from https://a.example --to https://127.0.0.1:1/b -o json".to_owned(),
             format!("issuer rotate --old-key {old} --new-key {new}"),
             format!("issuer rotate --old-key {old} --new-key {new} -o json"),
             "issuer verify https://127.0.0.1:1".to_owned(),
