@@ -8,11 +8,16 @@ mod arns;
 mod blocks;
 mod claims;
 mod files;
+mod issuers;
 mod keys;
 mod manifest;
 mod module;
+mod others;
+mod outsiders;
 mod permissions;
 mod policy;
+mod principals;
+mod probe;
 mod provider;
 mod repeats;
 mod subject;
@@ -23,6 +28,7 @@ mod text;
 mod together;
 mod trust;
 mod values;
+mod wide;
 
 use arn::annotation::DEFAULT_PREFIX;
 

@@ -1,5 +1,6 @@
 //! One policy: its shape, its texts, and what its kind asks for.
 
+use super::probe::Denials;
 use super::{actions, arns, permissions, shown, trust};
 use crate::condition::{Operator, Test};
 use crate::finding::{Code, Finding};
@@ -22,10 +23,11 @@ pub(super) fn findings(node: &Node, kind: PolicyKind, account: Option<&str>) -> 
             found.push(finding);
         }
     }
+    let denials = Denials::of(&policy);
     for statement in &policy.statements {
         match kind {
             PolicyKind::Trust => {
-                found.extend(trust::findings(statement));
+                found.extend(trust::findings(&denials, statement));
                 found.extend(account.into_iter().flat_map(|it| trust::of_others(statement, it)));
             }
             PolicyKind::Permissions => {
