@@ -75,7 +75,7 @@ pub(super) fn findings(
         match key.claim.to_ascii_lowercase().as_str() {
             "sub" => {
                 found.extend(subjects(condition, key));
-                let of_pods = Issuer::of(key.provider).may_be_cluster();
+                let of_pods = key.issuer().may_be_cluster();
                 if for_pods && of_pods && !key.provider.starts_with("oidc.eks.") {
                     found.extend(condition.values.iter().filter_map(subject::unlikely));
                 }
@@ -155,6 +155,15 @@ impl<'a> Key<'a> {
         (!is_service && is_claim).then_some(Self { provider, claim, text })
     }
 
+    /// Whose tokens it is about.
+    pub(super) fn issuer(self) -> Issuer {
+        if self.text.is_known() {
+            Issuer::of(self.provider)
+        } else {
+            Issuer::of_variable(self.provider)
+        }
+    }
+
     /// Whether the key is of the provider that the statement is about.
     fn provider_findings(self, names: &Names<'_>) -> Vec<Finding> {
         let Self { provider, claim, text } = self;
@@ -213,7 +222,7 @@ impl<'a> Key<'a> {
     fn claim_finding(self, principals: &[&Text]) -> Option<Finding> {
         let Self { provider, claim, text } = self;
         let ours = principals.iter().any(|name| provider_of(name.as_str()).is_some());
-        if !ours || !Issuer::of(provider).may_be_cluster() {
+        if !ours || !self.issuer().may_be_cluster() {
             return None;
         }
         let message = format!(
@@ -296,7 +305,7 @@ fn audiences(condition: &Condition, key: Key<'_>) -> Vec<Finding> {
     // Any of the values will do, and others than pods may have hosts of STS.
     let operator = Operator::parse(&condition.operator.value);
     let may_pass = |value: &Text| !value.is_known() || value.value == AUDIENCE;
-    let passes = !Issuer::of(key.provider).may_be_cluster()
+    let passes = !key.issuer().may_be_cluster()
         || operator.is_ok_and(Operator::is_negated)
         || condition.values.iter().any(may_pass);
     for value in condition.values.iter().filter(|value| value.is_known()) {
@@ -365,8 +374,7 @@ fn operator_of_claim(condition: &Condition, key: Key<'_>) -> Option<Finding> {
         return Some(Finding::new(Code::OperatorType, *at, message).fixed(quoted(meant)));
     }
     // Those of CI are often written that way, and test the subject apart.
-    let is_tested =
-        key.claim.eq_ignore_ascii_case("sub") || Issuer::of(key.provider).may_be_cluster();
+    let is_tested = key.claim.eq_ignore_ascii_case("sub") || key.issuer().may_be_cluster();
     let plain = name.strip_prefix("ForAllValues:").filter(|_| is_tested)?;
     let message = format!(
         "ForAllValues also holds if the request has no {}:{}; the key has one value, so use {plain}",

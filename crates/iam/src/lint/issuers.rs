@@ -310,6 +310,19 @@ impl Issuer {
         }
     }
 
+    /// That of a name that is not known, by the words of what stands for it: `${GitHubIssuer}`.
+    pub(super) fn of_variable(text: &str) -> Self {
+        let lower = text.to_ascii_lowercase();
+        let has = |words: &[&str]| words.iter().any(|word| lower.contains(word));
+        if has(&["github"]) {
+            Self::of("token.actions.githubusercontent.com")
+        } else if has(&["gitlab", "circleci", "bitbucket", "terraform_cloud", "auth0", "okta"]) {
+            Self::OfOne
+        } else {
+            Self::Cluster
+        }
+    }
+
     /// Whether its tokens may be those of pods.
     pub(super) fn may_be_cluster(self) -> bool {
         self == Self::Cluster

@@ -31,6 +31,8 @@ const MOST_ASKED: usize = 32;
 struct Provider<'a> {
     /// Its name as in an ARN, where it is known.
     name: Option<&'a str>,
+    /// The same, or what stands for it.
+    text: &'a str,
     /// Where it is named.
     principal: Option<&'a Text>,
     issuer: Issuer,
@@ -68,26 +70,31 @@ fn providers<'a>(statement: &'a Statement, principals: &[&'a Text]) -> Vec<Provi
         let of_sub = |it: &&Condition| claim_of(it).is_some_and(|claim| claim == "sub");
         statement.conditions.iter().filter(of_sub).any(|it| it.values.iter().any(is_of_pods))
     };
-    let issuer = |name: &str| match Issuer::of(name) {
+    let issuer = |name: &str, is_known: bool| match if is_known {
+        Issuer::of(name)
+    } else {
+        Issuer::of_variable(name)
+    } {
         Issuer::OfOne if asks_for_pods() => Issuer::Cluster,
         other => other,
     };
+    let of_key = |it: &'a Condition| Key::read(&it.key).map(|key| (key, it.key.is_known()));
+    let keys = || statement.conditions.iter().filter_map(of_key);
+    let key = keys().find(|(_, is_known)| *is_known).or_else(|| keys().next());
+    let known_key = key.filter(|(_, is_known)| *is_known).map(|(key, _)| key.provider);
     let named = principals.iter().filter_map(|principal| {
-        let name = provider_of(&principal.value).filter(|_| claims::is_name_known(principal))?;
-        Some(Provider { name: Some(name), principal: Some(principal), issuer: issuer(name) })
+        let name = provider_of(&principal.value)?;
+        let known = if claims::is_name_known(principal) { Some(name) } else { known_key };
+        let issuer = issuer(known.unwrap_or(name), known.is_some());
+        Some(Provider { name: known, text: name, principal: Some(principal), issuer })
     });
     let named: Vec<_> = named.take(MOST_PROVIDERS).collect();
     if !named.is_empty() {
         return named;
     }
-    let of_key = |it: &'a Condition| Key::read(&it.key).map(|key| (key, it.key.is_known()));
-    let keys = || statement.conditions.iter().filter_map(of_key);
-    let Some((first, is_known)) = keys().find(|(_, is_known)| *is_known).or_else(|| keys().next())
-    else {
-        return Vec::new();
-    };
-    let issuer = issuer(first.provider);
-    vec![Provider { name: is_known.then_some(first.provider), principal: None, issuer }]
+    let Some((key, is_known)) = key else { return Vec::new() };
+    let text = key.provider;
+    vec![Provider { name: known_key, text, principal: None, issuer: issuer(text, is_known) }]
 }
 
 /// Whether no token of this provider matches, since a condition asks for one of another.
@@ -281,13 +288,17 @@ impl<'a> Asked<'a> {
     }
 
     /// Whether what is not tested can be told: of a provider that is not known, only where the
-    /// audience is that of pods.
+    /// audience may be that of pods.
     fn may_tell_untested(&self) -> bool {
         let is_open = || self.statement.principals_of("Federated").any(|it| it.name.is_unknown());
         let of_pods = || {
             self.provider.issuer.may_be_cluster() && claims::has_audience_of_pods(self.statement)
         };
-        self.provider.principal.is_some()
+        let of_others = || {
+            self.provider.name.is_none()
+                && self.meant(&["aud", "oaud"]).is_some_and(|it| it != AUDIENCE)
+        };
+        (self.provider.principal.is_some() && !of_others())
             || principals::everybody_is_named(self.statement)
             || (is_open() && of_pods())
     }
@@ -416,8 +427,7 @@ impl<'a> Asked<'a> {
     }
 
     fn name(&self) -> &'a str {
-        let first = || self.statement.conditions.iter().find_map(|it| Key::read(&it.key));
-        self.provider.name.map(bare).or_else(|| first().map(|key| key.provider)).unwrap_or("ISSUER")
+        bare(self.provider.text)
     }
 
     fn at(&self) -> Position {

@@ -46,6 +46,8 @@ pub(super) const ROWS: &[Row] = &[
     // What is not known.
     row(r#"{"Federated": "${var.provider_arn}"}"#, r#"{"StringEquals": {"${var.issuer}:aud": "sts.amazonaws.com", "${var.issuer}:sub": "system:serviceaccount:demo:app"}}"#, &["placeholder"]),
     row("P", r#"{"StringEquals": {"P:aud": "sts.amazonaws.com"}, "StringLike": {"P:sub": "${var.subject}"}}"#, &["placeholder"]),
+    row(r#"{"Federated": "arn:aws:iam::111122223333:oidc-provider/${Auth0}"}"#, r#"{"StringEquals": {"${Auth0}:aud": "client-id"}}"#, &["placeholder"]),
+    row(r#"{"Federated": "arn:aws:iam::111122223333:oidc-provider/${GitHub}"}"#, r#"{"StringEquals": {"${GitHub}:aud": "sts.amazonaws.com"}, "StringLike": {"${GitHub}:sub": "repo:org/repo:*"}}"#, &["placeholder"]),
     // GitHub Actions.
     row("G", r#"{"StringEquals": {"G:aud": "sts.amazonaws.com", "G:sub": "repo:org/repo:ref:refs/heads/main"}}"#, NONE),
     row("G", r#"{"StringEquals": {"G:aud": "sts.amazonaws.com"}, "StringLike": {"G:sub": "repo:org/repo:*"}}"#, NONE),

@@ -15,7 +15,7 @@ pub(super) const ROWS: &[Row] = &[
     row("R", r#"{"StringEquals": {"R:aud": ["openshift", "sts.amazonaws.com"]}}"#, ANYBODY),
     row("Z", r#"{"StringEquals": {"Z:aud": "sts.amazonaws.com"}}"#, ANYBODY),
     row("P", "", BOTH),
-    row("P", "{}", BOTH),
+    row("P", "{}", &["audience-not-tested", "empty-value", "subject-not-tested"]),
     row("P", r#"{"StringEquals": {"aws:RequestedRegion": "eu-west-1"}}"#, BOTH),
     row("P", r#"{"StringEquals": {"P:aud": "sts.amazonaws.com", "aws:SourceVpc": "vpc-1"}}"#, ANYBODY),
     row("P", r#"{"StringEquals": {"P:aud": "sts.amazonaws.com"}, "Null": {"P:sub": "false"}}"#, ANYBODY),
@@ -29,6 +29,9 @@ pub(super) const ROWS: &[Row] = &[
     row("P", r#"{"StringEquals": {"P:aud": "sts.amazonaws.com"}, "StringNotEquals": {"Q:sub": "system:serviceaccount:demo:app"}}"#, &["provider-mismatch", "subject-not-tested"]),
     calling("P", r#"["sts:AssumeRoleWithWebIdentity", "sts:TagSession"]"#, r#"{"StringEquals": {"P:aud": "sts.amazonaws.com"}}"#, ANYBODY),
     calling("P", r#""sts:*""#, r#"{"StringEquals": {"P:aud": "sts.amazonaws.com"}}"#, ANYBODY),
+    row(r#"{"Federated": "arn:aws:iam::111122223333:oidc-provider/${Issuer}"}"#, r#"{"StringEquals": {"${Issuer}:aud": "sts.amazonaws.com"}}"#, &["placeholder", "subject-not-tested"]),
+    row(r#"{"Federated": "arn:aws:iam::111122223333:oidc-provider/${Issuer}"}"#, r#"{"StringEquals": {"${Issuer}:aud": "sts.amazonaws.com"}, "StringLike": {"${Issuer}:sub": "s*"}}"#, &["placeholder", "subject-too-wide"]),
+    row(r#"{"Federated": "arn:aws:iam::111122223333:oidc-provider/${GitHub}"}"#, r#"{"StringEquals": {"${GitHub}:aud": "sts.amazonaws.com"}, "StringLike": {"${GitHub}:sub": "repo:*"}}"#, &["placeholder", "subject-too-wide"]),
     // Patterns for all.
     row("P", r#"{"StringEquals": {"P:aud": "sts.amazonaws.com"}, "StringLike": {"P:sub": "*"}}"#, WIDE),
     row("P", r#"{"StringEquals": {"P:aud": "sts.amazonaws.com"}, "StringLike": {"P:sub": "s*"}}"#, WIDE),
