@@ -143,7 +143,7 @@ pub struct IamSimulateArgs {
     /// Name of the session (sts:RoleSessionName)
     #[arg(long, value_name = "NAME", value_parser = session_name)]
     pub role_session_name: Option<String>,
-    /// Length of the session, compared with the role's MaxSessionDuration
+    /// Length of the session, compared with the role's maximum if the file has it
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(900..=43200))]
     pub duration_seconds: Option<u32>,
     /// Output format

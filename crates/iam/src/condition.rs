@@ -7,6 +7,8 @@ mod value;
 use std::cmp::Ordering;
 use std::slice;
 
+use jiff::Timestamp;
+
 use typed::Network;
 use value::Value;
 pub(super) use value::Variables;
@@ -168,23 +170,13 @@ impl Operator {
             Known::OneOf(values, why) => {
                 let alone = values.iter().map(slice::from_ref);
                 let each = alone.chain([values.as_slice()]);
-                self.agreed(each.map(|values| self.of_values(wanted, values, variables)), why)
+                Truth::agreed(each.map(|values| self.of_values(wanted, values, variables)), why)
             }
             Known::Present(why) => self.of_anything(wanted, why),
             Known::Unknown(why) => {
                 let absent = self.of_values(wanted, &[], variables);
-                self.agreed([self.of_anything(wanted, why), absent], why)
+                Truth::agreed([self.of_anything(wanted, why), absent], why)
             }
-        }
-    }
-
-    /// What is true whichever it is, or why that is not known.
-    fn agreed(self, truths: impl IntoIterator<Item = Truth>, why: &str) -> Truth {
-        let mut truths = truths.into_iter();
-        let first = truths.next();
-        match first {
-            Some(first) if truths.all(|truth| truth == first) => first,
-            _ => Truth::Unknown(why.to_owned()),
         }
     }
 
@@ -340,6 +332,16 @@ impl Truth {
         }
     }
 
+    /// What is true whichever it is, or why that is not known.
+    fn agreed(truths: impl IntoIterator<Item = Truth>, why: &str) -> Truth {
+        let mut truths = truths.into_iter();
+        let first = truths.next();
+        match first {
+            Some(first) if truths.all(|truth| truth == first) => first,
+            _ => Truth::Unknown(why.to_owned()),
+        }
+    }
+
     /// True where one is; else unknown where one is.
     pub(super) fn any(all: impl IntoIterator<Item = Self>) -> Self {
         let mut so_far = Self::False;
@@ -408,7 +410,7 @@ fn ignoring_case(pieces: Vec<Piece>, value: &str) -> bool {
 
 /// The seconds since 1970 of a time that somebody gives, by whatever form of it.
 pub(super) fn seconds_of_time(text: &str) -> Option<i64> {
-    typed::time(text).map(|time| time.as_second())
+    typed::time(text).map(Timestamp::as_second)
 }
 
 /// Each of an ARN's six parts by itself: a wildcard does not reach over a colon.

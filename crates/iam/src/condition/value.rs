@@ -43,17 +43,12 @@ impl Value {
         // Looked for once where there is none: a value may be long.
         let mut closes = true;
         while let Some(c) = rest.chars().next() {
-            let inside = match (variables, rest.strip_prefix("${")) {
-                (Variables::Literal, _) | (_, None) => None,
-                (_, Some(inside)) if closes => match inside.split_once('}') {
-                    Some(inside) => Some(inside),
-                    None => {
-                        closes = false;
-                        None
-                    }
-                },
-                _ => None,
+            let opened = match variables {
+                Variables::Literal => None,
+                _ => rest.strip_prefix("${").filter(|_| closes),
             };
+            let inside = opened.and_then(|inside| inside.split_once('}'));
+            closes &= opened.is_none() || inside.is_some();
             if let Some((name, behind)) = inside {
                 match variable(name, variables) {
                     Variable::Text(text) => value.pieces.extend(text.chars().map(Piece::One)),

@@ -5,8 +5,11 @@ use serde_json::{Map, Value};
 
 use super::{Known, WebIdentityRequest, ask};
 
+/// Tells a provider by its name.
+type IsProvider = fn(&str) -> bool;
+
 /// The claims that STS takes over from the tokens of some issuers alone.
-const FURTHER: [(fn(&str) -> bool, &[&str]); 6] = [
+const FURTHER: [(IsProvider, &[&str]); 6] = [
     (
         is_github,
         &[

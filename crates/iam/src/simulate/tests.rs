@@ -2,6 +2,7 @@
 
 mod absent;
 mod claims;
+mod session;
 mod types;
 
 use super::*;

@@ -1,15 +1,14 @@
-//! Claims of a token, as STS maps them; policy variables; session tags; keys of AWS.
+//! Claims of a token, as STS maps them; policy variables; keys of AWS.
 
 use super::*;
 
 const WEB_IDENTITY: &str = "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_iam-condition-keys.html#condition-keys-wif";
-const STS: &str = "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_iam-condition-keys.html#condition-keys-sts";
+pub(super) const STS: &str = "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_iam-condition-keys.html#condition-keys-sts";
 const GLOBAL: &str =
     "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html";
-const SESSION_TAGS: &str = "https://docs.aws.amazon.com/IAM/latest/UserGuide/id_session-tags.html";
 
 /// The request of a token with these claims beside `iss` and `sub`.
-fn of_token(claims: &str) -> WebIdentityRequest {
+pub(super) fn of_token(claims: &str) -> WebIdentityRequest {
     let all = format!(
         r#"{{"iss": "https://oidc.example.com/id/X", "sub": "system:serviceaccount:demo:app"{claims}}}"#
     );
@@ -17,7 +16,12 @@ fn of_token(claims: &str) -> WebIdentityRequest {
     WebIdentityRequest::of_claims(all.as_object().expect("an object"))
 }
 
-fn check(page: &str, request: &WebIdentityRequest, document: &str, wanted: Wanted) -> Verdict {
+pub(super) fn check(
+    page: &str,
+    request: &WebIdentityRequest,
+    document: &str,
+    wanted: Wanted,
+) -> Verdict {
     let verdict = verdict_of(document, request);
     assert_eq!(outcome(&verdict), wanted, "{page}\n{request:?}\n{document}\n{verdict:?}");
     verdict
@@ -224,150 +228,6 @@ fn what_is_not_known_names_the_key_and_how_to_give_it() {
     }
 }
 
-const TAGS: &str = r#", "https://aws.amazon.com/tags": {"principal_tags": {"Team": ["a"], "Stage": ["dev"]}, "transitive_tag_keys": ["Team"]}"#;
-const FLAT_TAGS: &str = r#", "https://aws.amazon.com/tags/principal_tags/Team": "a", "https://aws.amazon.com/tags/principal_tags/Stage": "dev", "https://aws.amazon.com/tags/transitive_tag_keys": ["Team"]"#;
-const SOURCE_IDENTITY: &str = r#", "https://aws.amazon.com/source_identity": "Diego""#;
-
-#[test]
-fn session_tags_and_a_source_identity_need_actions_of_their_own() {
-    let allow = |action: &str, condition: &str| {
-        let text = statement("Allow", &format!(r#", "Condition": {{{condition}}}"#));
-        text.replace("\"sts:AssumeRoleWithWebIdentity\"", action)
-    };
-    let plain = |action: &str| allow(action, "").replace(r#", "Condition": {}"#, "");
-    let deny = |action: &str| plain(action).replace("Allow", "Deny");
-    let assume = || plain(r#""sts:AssumeRoleWithWebIdentity""#);
-    let tag = || plain(r#""sts:TagSession""#);
-    let both = || plain(r#"["sts:AssumeRoleWithWebIdentity", "sts:TagSession"]"#);
-    for tags in [TAGS, FLAT_TAGS] {
-        for (statements, wanted) in [
-            (vec![assume()], Denied),
-            (vec![assume(), tag()], Allowed),
-            (vec![both()], Allowed),
-            (vec![tag()], Denied),
-            (vec![plain(r#""sts:*""#)], Allowed),
-            (vec![plain(r#""*""#)], Allowed),
-            (vec![plain(r#""sts:AssumeRole*""#)], Denied),
-            (vec![plain(r#""sts:AssumeRole*""#), plain(r#""STS:tagsession""#)], Allowed),
-            (vec![both(), deny(r#""sts:TagSession""#)], Explicitly),
-            (
-                vec![
-                    assume(),
-                    allow(
-                        r#""sts:TagSession""#,
-                        r#""StringEquals": {"aws:RequestTag/team": ["a", "b"]}"#,
-                    ),
-                ],
-                Allowed,
-            ),
-            (
-                vec![
-                    assume(),
-                    allow(r#""sts:TagSession""#, r#""StringEquals": {"aws:RequestTag/Team": "b"}"#),
-                ],
-                Denied,
-            ),
-            (
-                vec![
-                    assume(),
-                    allow(r#""sts:TagSession""#, r#""StringLike": {"aws:RequestTag/Cost": "*"}"#),
-                ],
-                Denied,
-            ),
-            (
-                vec![
-                    assume(),
-                    allow(
-                        r#""sts:TagSession""#,
-                        r#""ForAllValues:StringEquals": {"aws:TagKeys": ["Team", "Stage"]}"#,
-                    ),
-                ],
-                Allowed,
-            ),
-            (
-                vec![
-                    assume(),
-                    allow(
-                        r#""sts:TagSession""#,
-                        r#""ForAllValues:StringEquals": {"aws:TagKeys": ["Team"]}"#,
-                    ),
-                ],
-                Denied,
-            ),
-            (
-                vec![
-                    assume(),
-                    allow(
-                        r#""sts:TagSession""#,
-                        r#""ForAllValues:StringEquals": {"sts:TransitiveTagKeys": ["Team"]}"#,
-                    ),
-                ],
-                Allowed,
-            ),
-            (
-                vec![
-                    assume(),
-                    allow(r#""sts:TagSession""#, r#""Null": {"sts:TransitiveTagKeys": "true"}"#),
-                ],
-                Denied,
-            ),
-            (
-                vec![
-                    assume(),
-                    allow(
-                        r#""sts:TagSession""#,
-                        r#""IpAddress": {"aws:SourceIp": "192.0.2.0/24"}"#,
-                    ),
-                ],
-                Unknown,
-            ),
-        ] {
-            check(SESSION_TAGS, &of_token(tags), &document(&statements), wanted);
-        }
-    }
-    let source = plain(r#""sts:SetSourceIdentity""#);
-    for (statements, wanted) in [
-        (vec![assume()], Denied),
-        (vec![assume(), source], Allowed),
-        (
-            vec![
-                assume(),
-                allow(
-                    r#""sts:SetSourceIdentity""#,
-                    r#""StringEquals": {"sts:SourceIdentity": "Diego"}"#,
-                ),
-            ],
-            Allowed,
-        ),
-        (
-            vec![
-                assume(),
-                allow(
-                    r#""sts:SetSourceIdentity""#,
-                    r#""StringLike": {"sts:SourceIdentity": "D?"}"#,
-                ),
-            ],
-            Denied,
-        ),
-    ] {
-        check(STS, &of_token(SOURCE_IDENTITY), &document(&statements), wanted);
-    }
-    // Without them, nothing is needed, and neither is for no tags at all.
-    let none = r#", "https://aws.amazon.com/tags": {"principal_tags": {}}"#;
-    for claims in ["", none] {
-        check(SESSION_TAGS, &of_token(claims), &document(&[assume()]), Allowed);
-    }
-    let verdict = check(SESSION_TAGS, &of_token(TAGS), &document(&[assume()]), Denied);
-    let Verdict::Denied { reasons, .. } = verdict else { panic!("{verdict:?}") };
-    assert!(reasons[0].why.contains("needs sts:TagSession allowed too"), "{reasons:?}");
-    for wrong in
-        ["\"a\"", r#"{"principal_tags": {"a": "b"}}"#, r#"{"principal_tags": {"a": ["b", "c"]}}"#]
-    {
-        let claims = format!(r#", "https://aws.amazon.com/tags": {wrong}"#);
-        check(SESSION_TAGS, &of_token(&claims), &document(&[both()]), Denied);
-    }
-}
-
 #[test]
 fn some_issuers_claims_are_keys_of_their_own() {
     let github = "token.actions.githubusercontent.com";
@@ -418,50 +278,4 @@ fn some_issuers_claims_are_keys_of_their_own() {
     // Which claims a token has, nobody says that names three of them.
     let request = WebIdentityRequest::new(&format!("https://{github}"), "s", &["a"]);
     check(WEB_IDENTITY, &request, &document(&format!("{github}:repository_id"), "42"), Unknown);
-}
-
-#[test]
-fn a_session_is_no_longer_than_the_role_allows() {
-    let allowed = || verdict_of(&document(&[statement("Allow", "")]), &of_token(""));
-    for (seconds, longest, wanted) in [
-        (3600, None, Allowed),
-        (3601, None, Unknown),
-        (3600, Some(3600), Allowed),
-        (3601, Some(3600), Denied),
-        (43200, Some(43200), Allowed),
-    ] {
-        let verdict = allowed().for_session(seconds, longest);
-        assert_eq!(outcome(&verdict), wanted, "{seconds} {longest:?} {verdict:?}");
-    }
-    let denied = verdict_of(&document(&[statement("Deny", "")]), &of_token(""));
-    assert_eq!(outcome(&denied.for_session(43200, None)), Explicitly);
-}
-
-#[test]
-fn the_longest_session_stands_in_the_file() {
-    let policy = document(&[statement("Allow", "")]);
-    let role = |more: &str| {
-        format!(r#"{{"Role": {{"RoleName": "x", "AssumeRolePolicyDocument": {policy}{more}}}}}"#)
-    };
-    let hcl = |value: &str| {
-        format!(
-            "resource \"aws_iam_role\" \"x\" {{\n  max_session_duration = {value}\n  assume_role_policy = jsonencode({policy})\n}}\n"
-        )
-    };
-    let template = |value: &str| {
-        format!(
-            "Resources:\n  R:\n    Type: AWS::IAM::Role\n    Properties:\n      MaxSessionDuration: {value}\n      AssumeRolePolicyDocument: {policy}\n"
-        )
-    };
-    for (name, text, wanted) in [
-        ("role.json", role(r#", "MaxSessionDuration": 7200"#), Some(7200)),
-        ("role.json", role(""), None),
-        ("trust.json", policy.clone(), None),
-        ("main.tf", hcl("7200"), Some(7200)),
-        ("main.tf", hcl("var.longest"), None),
-        ("role.yaml", template("7200"), Some(7200)),
-        ("role.yaml", template("!Ref Longest"), None),
-    ] {
-        assert_eq!(crate::max_session_duration(name, &text), wanted, "{text}");
-    }
 }
