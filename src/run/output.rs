@@ -5,7 +5,7 @@
 //! is escaped as a whole, so that no value has to be remembered.
 
 use std::fmt::Display;
-use std::io::{self, StderrLock, StdoutLock, Write};
+use std::io::{self, IsTerminal as _, StderrLock, StdoutLock, Write};
 
 use serde::Serialize;
 use text::{Line, Quotes, escaped_lines, quoted};
@@ -19,6 +19,11 @@ pub(super) fn out() -> Lines<StdoutLock<'static>> {
 
 pub(super) fn errors() -> Lines<StderrLock<'static>> {
     Lines(io::stderr().lock())
+}
+
+/// Whether a person reads what is printed.
+pub(super) fn is_terminal() -> bool {
+    io::stdout().is_terminal() && io::stderr().is_terminal()
 }
 
 /// Says why a command ends. Where standard error is closed, the exit code must do.
