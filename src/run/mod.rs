@@ -35,10 +35,10 @@ pub fn run(command: Result<Command, clap::Error>) -> ExitCode {
         // Somebody tries it out: in a cluster, and in a service, there is no terminal.
         Ok(Command::Serve(_)) if Cli::is_asked_for_nothing() && output::is_terminal() => {
             let _ = output::out().document(&help::command().render_help().to_string());
-            return Exit::Fine.into();
+            return output::ended(Exit::Fine.into());
         }
         Ok(command) => command,
-        Err(error) => return shown(&error).into(),
+        Err(error) => return output::ended(shown(&error).into()),
     };
     let path = command.path();
     // Where a command that makes something ends early, it has failed to; the others can't tell.
@@ -68,7 +68,7 @@ pub fn run(command: Result<Command, clap::Error>) -> ExitCode {
             exit.unwrap_or(otherwise)
         }
     });
-    exit.into()
+    output::ended(exit.into())
 }
 
 /// Shows what clap has to say: what is wrong with the command line, or help.

@@ -29,7 +29,7 @@ pub fn manual(program: &str) -> io::Result<Vec<Manual>> {
     Ok(pages)
 }
 
-/// With the text of every flag: clap_mangen leaves out that of flags which a short help hides.
+/// With the text of every flag: `clap_mangen` leaves out that of flags which a short help hides.
 fn in_full(command: Command) -> Command {
     let command = command.mut_args(|flag| flag.hide_short_help(false));
     let names: Vec<String> = command.get_subcommands().map(|it| it.get_name().to_owned()).collect();

@@ -172,12 +172,12 @@ const PAGES: [Page; 19] = [
         path: &["iam", "simulate"],
         examples: &[
             (
-                "For a token of a pod",
-                "kubectl exec app -- cat /var/run/secrets/eks.amazonaws.com/serviceaccount/token > token\nPROGRAM iam simulate --trust-policy trust.json --token token",
+                "For a token of the ServiceAccount",
+                "kubectl create token app -n shop --audience sts.amazonaws.com > token\nPROGRAM iam simulate --trust-policy trust.json --token token",
             ),
             (
-                "For a ServiceAccount",
-                "PROGRAM iam simulate --trust-policy trust.json --aud sts.amazonaws.com \\\n  --issuer https://oidc.example.com/id/X --sub system:serviceaccount:shop:app",
+                "For claims",
+                "PROGRAM iam simulate --trust-policy trust.json \\\n  --issuer https://oidc.example.com/id/X --aud sts.amazonaws.com \\\n  --sub system:serviceaccount:shop:app",
             ),
         ],
         exits: &[
@@ -217,7 +217,7 @@ const PAGES: [Page; 19] = [
             ("As AWS sees it", "PROGRAM issuer verify https://oidc.example.com/id/X"),
             (
                 "With a token of the cluster",
-                "PROGRAM issuer verify https://oidc.example.com/id/X --from-cluster",
+                "PROGRAM issuer verify https://oidc.example.com/id/X \\\n  --from-cluster",
             ),
         ],
         exits: &[
@@ -234,11 +234,11 @@ const PAGES: [Page; 19] = [
         examples: &[
             (
                 "The plan, and how far it is",
-                "PROGRAM issuer rotate --old-key old.pub --new-key new.pub --from-cluster",
+                "PROGRAM issuer rotate --old-key old.pub --new-key new.pub \\\n  --from-cluster",
             ),
             (
                 "One step, which is refused while it would break pods",
-                "PROGRAM issuer rotate --old-key old.pub --new-key new.pub --from-cluster \\\n  --issuer https://oidc.example.com/id/X --step sign",
+                "PROGRAM issuer rotate --old-key old.pub --new-key new.pub \\\n  --from-cluster --issuer https://oidc.example.com/id/X --step sign",
             ),
         ],
         exits: &[
@@ -270,7 +270,7 @@ const PAGES: [Page; 19] = [
         path: &["certs", "init"],
         examples: &[(
             "For a webhook that the API server reaches by a name and an address",
-            "PROGRAM certs init --out certs --name webhook.example.com --name 192.0.2.10",
+            "PROGRAM certs init --name webhook.example.com --name 192.0.2.10",
         )],
         exits: &[(0, "the files are written"), (1, "they could not be written"), USAGE],
         environment: &[],
@@ -283,7 +283,7 @@ const PAGES: [Page; 19] = [
             ("In zsh, for every shell", "PROGRAM completion zsh > \"${fpath[1]}/_PROGRAM\""),
             (
                 "In fish, for every shell",
-                "PROGRAM completion fish > ~/.config/fish/completions/PROGRAM.fish",
+                "PROGRAM completion fish \\\n  > ~/.config/fish/completions/PROGRAM.fish",
             ),
         ],
         exits: &[(0, "the script was printed"), (1, "it could not be printed"), USAGE],

@@ -100,8 +100,7 @@ fn no_line_below_the_flags_is_wider_than_a_terminal() {
         for (path, command) in all(program) {
             let text = page_of(&path).text(program, &variables(&command));
             for line in text.lines() {
-                // One command of kubectl's is what it is.
-                assert!(line.len() <= 80 || line.contains("kubectl exec"), "{path:?}: {line}");
+                assert!(line.len() <= 80, "{path:?}: {line}");
             }
         }
     }
