@@ -13,6 +13,24 @@ use crate::input::{self, InputError, Limit, Problem};
 /// A kubeconfig of thousands of clusters fits.
 const LIMIT: Limit = Limit::DOCUMENTS;
 
+/// The names of what kubeconfigs have.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Names {
+    pub(crate) contexts: Vec<String>,
+    pub(crate) clusters: Vec<String>,
+    pub(crate) users: Vec<String>,
+}
+
+/// Of the file that a flag names, else of those that kubectl reads; none where they can't be read.
+pub(crate) fn names(file: Option<&Path>) -> Names {
+    let Ok(config) = file.map_or_else(find, read) else { return Names::default() };
+    Names {
+        contexts: config.contexts.into_iter().map(|it| it.name).collect(),
+        clusters: config.clusters.into_iter().map(|it| it.name).collect(),
+        users: config.auth_infos.into_iter().map(|it| it.name).collect(),
+    }
+}
+
 /// The file that a flag names; its relative paths are from its own folder.
 pub(super) fn read(path: &Path) -> Result<Kubeconfig, ClientError> {
     let text = input::read_text(path, LIMIT)?;

@@ -14,3 +14,4 @@ mod transport;
 pub(crate) mod watch;
 
 pub(crate) use failure::{Failure, FailureKind};
+pub(crate) use kubeconfig::names as kubeconfig_names;

@@ -8,6 +8,7 @@
 
 mod audit;
 mod certs;
+pub(crate) mod complete;
 mod deployed;
 mod doctor;
 mod documents;
@@ -34,7 +35,7 @@ pub use audit::AuditArgs;
 pub use certs::{CertsArgs, CertsCommand, CertsInitArgs};
 pub use deployed::deployed;
 pub use doctor::{DoctorArgs, RegistrationArgs, WebhookArgs};
-pub use documents::{CompletionArgs, ManArgs};
+pub use documents::{CompletionArgs, CompletionShell, ManArgs};
 pub use iam::{
     IamArgs, IamCommand, IamLintArgs, IamRoleArgs, IamSimulateArgs, LintFormat, RoleFormat,
 };
@@ -88,6 +89,9 @@ pub enum Command {
     Completion(CompletionArgs),
     /// Write man pages to a folder
     Man(ManArgs),
+    /// What the last of these words can be: shells ask for it.
+    #[command(skip)]
+    Complete(Vec<OsString>),
 }
 
 impl Cli {
@@ -97,6 +101,9 @@ impl Cli {
     /// # Errors
     /// What clap has to say instead: what is wrong, or the help that was asked for.
     pub fn read() -> Result<Command, clap::Error> {
+        if let Some(words) = complete::asked() {
+            return Ok(Command::Complete(words));
+        }
         let matches = help::command().try_get_matches();
         let read = matches.and_then(|matches| Self::from_arg_matches(&matches));
         read.map(Self::into_command).map_err(presentable)
@@ -143,6 +150,7 @@ impl Command {
             Self::Audit(_) => &["audit"],
             Self::Completion(_) => &["completion"],
             Self::Man(_) => &["man"],
+            Self::Complete(_) => &[],
         }
     }
 }
