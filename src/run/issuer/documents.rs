@@ -74,7 +74,7 @@ async fn sources(args: &DocumentsArgs) -> anyhow::Result<(IssuerUrl, Jwks, Vec<S
     let mut keys = Jwks::from_keys(&given);
     let mut named = args.issuer.clone();
     if args.from_cluster {
-        let live = LiveIssuer::get(&client(args.cluster.clone()).await?).await?;
+        let live = LiveIssuer::get(&client(args.cluster.clone()).await?.0).await?;
         let unusable = live.keys.unusable();
         remarks
             .extend(unusable.map(|(key, why)| format!("the cluster's key {}: {why}", key.name())));

@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 
 use super::{client, read};
 use crate::cli::LiveArgs;
+use crate::config::user_cluster;
 use crate::evidence::live_issuer::{self, LiveIssuer};
 use crate::http_client::issuer_documents::Fetcher;
 use issuer::rollout::ApiServerFlags;
@@ -23,16 +24,17 @@ pub(super) struct Live {
 impl Live {
     pub(super) async fn of(args: &LiveArgs) -> anyhow::Result<Self> {
         let files = Self::from_files(args)?;
-        let named = !args.cluster.kubeconfig.is_empty() || !args.cluster.context.is_empty();
+        let named = user_cluster(args.cluster.clone())?.is_named();
         let from_files = files.token.is_some() || files.keys.is_some();
         // With files at hand the environment's kubeconfig need not be asked.
         if !args.from_cluster && (!named || from_files) {
             return Ok(files);
         }
-        let Some((namespace, name)) = args.service_account.split_once('/') else {
-            bail!("--service-account {:?} is not NAMESPACE/NAME", args.service_account);
+        let (client, current) = client(args.cluster.clone()).await?;
+        let (namespace, name) = match args.service_account.split_once('/') {
+            Some(both) => both,
+            None => (current.as_str(), args.service_account.as_str()),
         };
-        let client = client(args.cluster.clone()).await?;
         let keys = LiveIssuer::get(&client).await?.keys;
         let token = live_issuer::token(&client, namespace, name, &args.audience).await?;
         // Who may not list them is asked for files where it matters.

@@ -18,8 +18,8 @@ use kube::Client;
 use zeroize::Zeroizing;
 
 use super::{cluster, completed, error_text, exit_code, output};
-use crate::cli::{IssuerArgs, IssuerCommand};
-use crate::config::UserCluster;
+use crate::cli::{ClusterArgs, IssuerArgs, IssuerCommand};
+use crate::config::user_cluster;
 use crate::crypto;
 use crate::input::{self, InputError, Limit};
 use issuer::PublicKey;
@@ -83,6 +83,7 @@ fn read_keys(paths: &[impl AsRef<Path>]) -> anyhow::Result<(Vec<PublicKey>, Vec<
     Ok((keys, remarks))
 }
 
-async fn client(cluster: impl Into<UserCluster>) -> anyhow::Result<Client> {
-    Ok(cluster::user_client(&cluster.into()).await?.0)
+/// A client, and the namespace where nobody names one.
+async fn client(args: ClusterArgs) -> anyhow::Result<(Client, String)> {
+    cluster::user_client(&user_cluster(args)?).await
 }
