@@ -41,9 +41,9 @@ pub async fn of_service(
             let cluster = context.and_then(|it| kubeconfig::cluster(&read, &it.cluster));
             let user = context.and_then(|it| kubeconfig::user(&read, it.user.as_deref()?));
             kubeconfig::check_files(cluster, user, &[])?;
-            let used = Config::from_custom_kubeconfig(read, &KubeConfigOptions::default()).await;
+            let config = Config::from_custom_kubeconfig(read, &KubeConfigOptions::default()).await;
             let file = |source| ClientError::UseFile { path: path.to_owned(), source };
-            used.map_err(|source| ClientError::of_use(source, file))?
+            config.map_err(|source| ClientError::of_use(source, file))?
         }
         (None, Some(url)) => Config::new(parse(url)?),
         (None, None) => Config::incluster().map_err(ClientError::NoCluster)?,

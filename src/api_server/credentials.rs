@@ -86,7 +86,7 @@ pub struct Said(String);
 pub(super) enum TokenSource {
     Given(HeaderValue),
     File { path: PathBuf, last: Mutex<Option<(HeaderValue, Instant)>> },
-    Plugin { plugin: Plugin, last: Mutex<(HeaderValue, Option<Timestamp>)> },
+    Plugin { plugin: Box<Plugin>, last: Mutex<(HeaderValue, Option<Timestamp>)> },
 }
 
 /// A program that prints credentials.
@@ -123,7 +123,7 @@ impl TokenSource {
         let Some(token) = &obtained.token else { return Ok(None) };
         let header = bearer(token, &format!("the credential plugin {}", plugin.name))?;
         let last = Mutex::new((header, obtained.expires));
-        Ok(Some(Self::Plugin { plugin, last }))
+        Ok(Some(Self::Plugin { plugin: Box::new(plugin), last }))
     }
 
     /// The value of `Authorization`. All who come while it is made anew wait for it.

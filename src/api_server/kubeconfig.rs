@@ -58,16 +58,12 @@ fn reason(error: &str) -> String {
 
 /// The files of `KUBECONFIG`, merged, else the one in the home folder.
 pub(super) fn find() -> Result<Loaded, ClientError> {
-    match env::var_os("KUBECONFIG").filter(|it| !it.is_empty()) {
-        Some(list) => {
-            let paths = env::split_paths(&list).filter(|path| !path.as_os_str().is_empty());
-            merged(&paths.collect::<Vec<_>>())
-        }
-        None => {
-            let home = env::home_dir().map(|home| home.join(".kube").join("config"));
-            merged(&home.into_iter().collect::<Vec<_>>())
-        }
+    if let Some(list) = env::var_os("KUBECONFIG").filter(|it| !it.is_empty()) {
+        let paths = env::split_paths(&list).filter(|path| !path.as_os_str().is_empty());
+        return merged(&paths.collect::<Vec<_>>());
     }
+    let home = env::home_dir().map(|home| home.join(".kube").join("config"));
+    merged(&home.into_iter().collect::<Vec<_>>())
 }
 
 /// Those of the files that are there, merged: the first that has an entry, or a
@@ -117,17 +113,17 @@ fn check(config: &Kubeconfig) -> Result<(), String> {
     if let Some(version) = config.api_version.as_deref().filter(|it| !["", "v1"].contains(it)) {
         return Err(format!("its apiVersion is {version:?}, not \"v1\""));
     }
-    fn unique<'a>(what: &str, names: impl Iterator<Item = &'a str>) -> Result<(), String> {
-        let mut seen = BTreeSet::new();
-        let mut names = names;
-        match names.find(|name| !seen.insert(*name)) {
-            Some(name) => Err(format!("it has two {what} of the name {name:?}")),
-            None => Ok(()),
-        }
-    }
     unique("clusters", config.clusters.iter().map(|it| it.name.as_str()))?;
     unique("users", config.auth_infos.iter().map(|it| it.name.as_str()))?;
     unique("contexts", config.contexts.iter().map(|it| it.name.as_str()))
+}
+
+fn unique<'a>(what: &str, mut names: impl Iterator<Item = &'a str>) -> Result<(), String> {
+    let mut seen = BTreeSet::new();
+    match names.find(|name| !seen.insert(*name)) {
+        Some(name) => Err(format!("it has two {what} of the name {name:?}")),
+        None => Ok(()),
+    }
 }
 
 pub(super) fn context<'a>(config: &'a Kubeconfig, name: &str) -> Option<&'a Context> {

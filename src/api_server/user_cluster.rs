@@ -168,7 +168,8 @@ impl UserCluster {
         loaded: &Loaded,
         context: Option<&Context>,
     ) -> Result<Option<Cluster>, ClientError> {
-        let named = name(&self.cluster, context.map(|it| it.cluster.as_str()), "--cluster", self);
+        let named =
+            name(self.cluster.as_deref(), context.map(|it| it.cluster.as_str()), "--cluster", self);
         let found = named.as_ref().map(|(name, _)| kubeconfig::cluster(&loaded.config, name));
         let mut cluster = match (found, named) {
             (Some(Some(cluster)), _) => cluster.clone(),
@@ -217,7 +218,7 @@ impl UserCluster {
     fn user_of(&self, loaded: &Loaded, context: Option<&Context>) -> Result<AuthInfo, ClientError> {
         let of_context = context.and_then(|it| it.user.as_deref());
         let brings_credentials = self.token.is_some() || self.client_certificate.is_some();
-        let mut user = match name(&self.user, of_context, "--user", self) {
+        let mut user = match name(self.user.as_deref(), of_context, "--user", self) {
             None => AuthInfo::default(),
             Some((name, from)) => {
                 let named = loaded.config.auth_infos.iter().find(|it| it.name == name);
@@ -319,13 +320,13 @@ const MOST_NAMES: usize = 5;
 
 /// The entry's name, by the flag or by the context, and which of the two says so.
 fn name(
-    flag: &Option<String>,
+    flag: Option<&str>,
     of_context: Option<&str>,
     is: &str,
     wanted: &UserCluster,
 ) -> Option<(String, String)> {
     if let Some(name) = flag {
-        return Some((name.clone(), is.to_owned()));
+        return Some((name.to_owned(), is.to_owned()));
     }
     let name = of_context.filter(|it| !it.is_empty())?;
     let from = match &wanted.context {

@@ -37,7 +37,7 @@ pub struct Summary {
 pub enum Evidence {
     Folder(PathBuf),
     Cluster {
-        cluster: UserCluster,
+        cluster: Box<UserCluster>,
         /// Where they are written to as well.
         save: Option<PathBuf>,
         /// Of the issuer; the public ones where there is none.
@@ -79,7 +79,11 @@ impl Examination {
         }
         let evidence = match args.from_dir {
             Some(folder) => Evidence::Folder(folder),
-            None => Evidence::Cluster { cluster, save: args.save, ca_file: args.ca_file },
+            None => Evidence::Cluster {
+                cluster: Box::new(cluster),
+                save: args.save,
+                ca_file: args.ca_file,
+            },
         };
         let examination = Self {
             evidence,

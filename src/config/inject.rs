@@ -28,7 +28,7 @@ pub struct Injection {
 pub enum ReadSource {
     /// A file or a folder.
     Files(PathBuf),
-    Cluster(UserCluster),
+    Cluster(Box<UserCluster>),
 }
 
 impl Injection {
@@ -76,7 +76,7 @@ fn source(args: ReadSourceArgs) -> Result<(ReadSource, Option<String>), ConfigEr
     let cluster = user_cluster(args.cluster)?;
     let namespace = cluster.namespace.clone();
     let Some(files) = optional(args.service_accounts) else {
-        return Ok((ReadSource::Cluster(cluster), namespace));
+        return Ok((ReadSource::Cluster(Box::new(cluster)), namespace));
     };
     for (flag, is_given) in [
         ("--kubeconfig", cluster.kubeconfig.is_some()),

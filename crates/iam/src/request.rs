@@ -9,7 +9,7 @@ use super::provider;
 pub struct WebIdentityRequest {
     /// The token's `iss`
     pub issuer: String,
-    /// The token's `sub`
+    /// The token's `sub`; empty for a token that has none
     pub subject: String,
     /// The token's `aud`
     pub audiences: Vec<String>,
@@ -98,6 +98,7 @@ impl WebIdentityRequest {
             if values.is_empty() { Known::Absent } else { Known::Values(values.to_vec()) }
         };
         match (claim, &self.authorized_party) {
+            ("sub", _) if self.subject.is_empty() => Known::Absent,
             ("sub", _) => Known::Values(vec![self.subject.clone()]),
             // With azp, :aud tests azp and :oaud tests aud.
             ("aud", Some(party)) => Known::Values(vec![party.clone()]),

@@ -89,8 +89,12 @@ const ACTION: &str = "sts:AssumeRoleWithWebIdentity";
 /// Decides as IAM does: a Deny that holds wins, else an Allow that holds, else no.
 #[must_use]
 pub fn simulate(policy: &Policy, request: &WebIdentityRequest) -> Verdict {
-    let tested: Vec<Tested> =
-        policy.statements.iter().map(|statement| Tested::new(policy, statement, request)).collect();
+    let variables = policy.has_variables();
+    let tested: Vec<Tested> = policy
+        .statements
+        .iter()
+        .map(|statement| Tested::new(statement, request, variables))
+        .collect();
     // Of an effect that is not known, nobody can say that it is not this one.
     let of = |effect| {
         tested.iter().filter(move |it| it.effect == effect || it.effect == Effect::Unknown)
@@ -127,6 +131,23 @@ pub fn simulate(policy: &Policy, request: &WebIdentityRequest) -> Verdict {
     }
 }
 
+/// Whether this statement by itself holds of the request: what its `Effect` says then applies.
+/// `variables` is [`Policy::has_variables`]. What is not in the file, and what AWS alone knows,
+/// gives [`Holds::Unknown`], unless a known value rules the request out.
+#[allow(dead_code, reason = "for the linter's probes")]
+#[must_use]
+pub(crate) fn holds(statement: &Statement, request: &WebIdentityRequest, variables: bool) -> Holds {
+    Tested::new(statement, request, variables).truth()
+}
+
+/// Whether a statement holds of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Holds {
+    Yes,
+    No,
+    Unknown,
+}
+
 /// A statement with each of its tests done.
 struct Tested {
     name: StatementName,
@@ -135,15 +156,8 @@ struct Tested {
     doubts: Vec<Reason>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Holds {
-    Yes,
-    No,
-    Unknown,
-}
-
 impl Tested {
-    fn new(policy: &Policy, statement: &Statement, request: &WebIdentityRequest) -> Self {
+    fn new(statement: &Statement, request: &WebIdentityRequest, variables: bool) -> Self {
         let name = StatementName {
             number: statement.number,
             sid: statement.sid.as_ref().map(|sid| sid.value.clone()).filter(|sid| !sid.is_empty()),
@@ -154,7 +168,7 @@ impl Tested {
         tested.principal(statement, request);
         tested.action(statement);
         for condition in &statement.conditions {
-            tested.condition(condition, request, policy.has_variables());
+            tested.condition(condition, request, variables);
         }
         if statement.more_conditions {
             tested.doubt(statement.at, Element::Conditions);

@@ -146,7 +146,7 @@ async fn reads_a_token_file_again_and_keeps_the_last_where_it_is_gone() {
     let path = folder.path().join("token");
     for bad in ["", " \n", "a\nb"] {
         std::fs::write(&path, bad).expect("a file");
-        let error = TokenSource::of_file(path.clone()).await.err().expect("no token");
+        let error = TokenSource::of_file(path.clone()).await.expect_err("no token");
         assert!(error.to_string().contains("token"), "{error}");
     }
     // As `echo` writes it.
@@ -159,7 +159,7 @@ async fn reads_a_token_file_again_and_keeps_the_last_where_it_is_gone() {
     std::fs::remove_file(&path).expect("gone");
     tokio::time::advance(FILE_AGE).await;
     assert_eq!(source.header().await.expect("a token"), "Bearer second");
-    let error = TokenSource::of_file(path).await.err().expect("no token").to_string();
+    let error = TokenSource::of_file(path).await.expect_err("no token").to_string();
     assert!(error.contains("failed to read tokenFile"), "{error}");
 }
 

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 
+use super::exit::{Exit, OrMisuse as _};
 use super::{client, read};
 use crate::cli::LiveArgs;
 use crate::config::user_cluster;
@@ -24,17 +25,23 @@ pub(super) struct Live {
 impl Live {
     pub(super) async fn of(args: &LiveArgs) -> anyhow::Result<Self> {
         let files = Self::from_files(args)?;
-        let named = user_cluster(args.cluster.clone())?.is_named();
+        let named = user_cluster(args.cluster.clone()).or_misuse()?.is_named();
         let from_files = files.token.is_some() || files.keys.is_some();
         // With files at hand the environment's kubeconfig need not be asked.
         if !args.from_cluster && (!named || from_files) {
             return Ok(files);
         }
-        let (client, current) = client(args.cluster.clone()).await?;
-        let (namespace, name) = match args.service_account.split_once('/') {
-            Some(both) => both,
-            None => (current.as_str(), args.service_account.as_str()),
+        let named = args.service_account.as_str();
+        let (namespace, name) = match named.split_once('/') {
+            Some((namespace, name)) => (Some(namespace), name),
+            None => (None, named),
         };
+        if namespace == Some("") || name.is_empty() || name.contains('/') {
+            let why = format!("--service-account {named:?} is not NAME or NAMESPACE/NAME");
+            return Err(Exit::Usage.because(&why));
+        }
+        let (client, current) = client(args.cluster.clone()).await?;
+        let namespace = namespace.unwrap_or(&current);
         let keys = LiveIssuer::get(&client).await?.keys;
         let token = live_issuer::token(&client, namespace, name, &args.audience).await?;
         // Who may not list them is asked for files where it matters.

@@ -433,6 +433,38 @@ fn reads_terraform_and_says_what_is_not_in_the_file() {
 }
 
 #[test]
+fn a_statement_by_itself_holds_of_whom_it_lets_in() {
+    let policy = |condition: &str| {
+        let text = conditional(condition);
+        Policy::trust_policy(&text).expect("a policy").statements.remove(0)
+    };
+    let of = |sub: &str, aud: &[&str]| {
+        WebIdentityRequest::new("https://oidc.example.com/id/X", sub, aud)
+    };
+    for (condition, sub, aud, wanted) in [
+        (r#""StringLike": {"P:sub": "system:serviceaccount:demo*"}"#, "s", "sts", Holds::No),
+        (
+            r#""StringLike": {"P:sub": "system:serviceaccount:demo*"}"#,
+            "system:serviceaccount:demo-x:app",
+            "sts",
+            Holds::Yes,
+        ),
+        (r#""StringEqualsIfExists": {"P:sub": "x"}"#, "", "sts", Holds::Yes),
+        (r#""Null": {"P:sub": "false"}"#, "anybody", "sts", Holds::Yes),
+        (r#""IpAddress": {"aws:SourceIp": "192.0.2.0/24"}"#, "anybody", "sts", Holds::Unknown),
+        (
+            r#""StringEquals": {"P:sub": "x"}, "IpAddress": {"aws:SourceIp": "192.0.2.0/24"}"#,
+            "anybody",
+            "sts",
+            Holds::No,
+        ),
+    ] {
+        let holds = holds(&policy(condition), &of(sub, &[aud]), true);
+        assert_eq!(holds, wanted, "{condition} {sub}");
+    }
+}
+
+#[test]
 fn a_statement_without_a_sid_has_a_number() {
     for sid in ["", "\"Sid\": \"\", "] {
         let document = format!(
