@@ -4,6 +4,7 @@ mod exit_status;
 mod hostile_text;
 mod input;
 mod kubeconfig;
+mod output;
 mod recording_api_server;
 mod role_names;
 mod shell_lines;
