@@ -50,4 +50,4 @@ pub use role::{
     Subject, Thumbprint,
 };
 pub use simulate::{Element, Reason, StatementName, Verdict, simulate};
-pub use trust_policy::PolicyError;
+pub use trust_policy::{PolicyError, max_session_duration};

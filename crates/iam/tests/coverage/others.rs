@@ -44,8 +44,8 @@ pub(super) const CHECKS: &[Check] = &[
         Statement(r#""Action": "sts:AssumeRole", "Resource": "arn:aws:iam::111122223333:role/app", "Condition": {"StringEquals": {"sts:ExternalId": "a1"}}"#)),
     ("parliament: RESOURCE_MISMATCH", "object-action-on-bucket",
         Statement(r#""Action": "s3:GetObject", "Resource": "arn:aws:s3:::reports""#), READ),
-    ("checkov: CKV_AWS_60 (anybody may assume the role)", "principal-wildcard",
-        Statement(r#""Principal": {"AWS": "*"}, "Action": "sts:AssumeRole", "Condition": {"StringEquals": {"aws:PrincipalOrgID": "o-a1b2c3d4e5"}}"#), TRUST),
+    ("checkov: CKV_AWS_60 (anybody may assume the role)", "principal-anyone",
+        Statement(r#""Principal": {"AWS": "*"}, "Action": "sts:AssumeRole""#), TRUST),
     ("checkov: CKV_AWS_358, CKV_AWS_393 (GitHub's subjects)", "subject-not-tested",
         Condition(r#""StringEquals": {"oidc.example.com/id/X:aud": "sts.amazonaws.com"}"#), TRUST),
 ];
