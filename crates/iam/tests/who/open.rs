@@ -10,7 +10,7 @@ const BOTH: &[&str] = &["audience-not-tested", "subject-not-tested"];
 #[rustfmt::skip]
 pub(super) const ROWS: &[Row] = &[
     // Nothing asks for the subject.
-    row("P", r#"{"StringEquals": {"P:aud": "sts.amazonaws.com"}}"#, ANYBODY),
+    row("P", r#"{"StringEquals": {"P:aud": "sts.amazonaws.com"}}"#, &["broad-action", "subject-not-tested"]),
     row("E", r#"{"StringEquals": {"E:aud": "sts.amazonaws.com"}}"#, ANYBODY),
     row("R", r#"{"StringEquals": {"R:aud": ["openshift", "sts.amazonaws.com"]}}"#, ANYBODY),
     row("Z", r#"{"StringEquals": {"Z:aud": "sts.amazonaws.com"}}"#, ANYBODY),
@@ -28,7 +28,7 @@ pub(super) const ROWS: &[Row] = &[
     row("P", r#"{"StringEquals": {"P:aud": "sts.amazonaws.com"}, "StringEqualsIfExists": {"Q:sub": "system:serviceaccount:demo:app"}}"#, &["provider-mismatch", "subject-not-tested"]),
     row("P", r#"{"StringEquals": {"P:aud": "sts.amazonaws.com"}, "StringNotEquals": {"Q:sub": "system:serviceaccount:demo:app"}}"#, &["provider-mismatch", "subject-not-tested"]),
     calling("P", r#"["sts:AssumeRoleWithWebIdentity", "sts:TagSession"]"#, r#"{"StringEquals": {"P:aud": "sts.amazonaws.com"}}"#, ANYBODY),
-    calling("P", r#""sts:*""#, r#"{"StringEquals": {"P:aud": "sts.amazonaws.com"}}"#, ANYBODY),
+    calling("P", r#""sts:*""#, r#"{"StringEquals": {"P:aud": "sts.amazonaws.com"}}"#, &["broad-action", "subject-not-tested"]),
     row(r#"{"Federated": "arn:aws:iam::111122223333:oidc-provider/${Issuer}"}"#, r#"{"StringEquals": {"${Issuer}:aud": "sts.amazonaws.com"}}"#, &["placeholder", "subject-not-tested"]),
     row(r#"{"Federated": "arn:aws:iam::111122223333:oidc-provider/${Issuer}"}"#, r#"{"StringEquals": {"${Issuer}:aud": "sts.amazonaws.com"}, "StringLike": {"${Issuer}:sub": "s*"}}"#, &["placeholder", "subject-too-wide"]),
     row(r#"{"Federated": "arn:aws:iam::111122223333:oidc-provider/${GitHub}"}"#, r#"{"StringEquals": {"${GitHub}:aud": "sts.amazonaws.com"}, "StringLike": {"${GitHub}:sub": "repo:*"}}"#, &["placeholder", "subject-too-wide"]),
@@ -122,7 +122,7 @@ pub(super) const ROWS: &[Row] = &[
     calling(r#""*""#, r#""sts:AssumeRole""#, "", &["principal-anyone"]),
     calling(r#"{"AWS": "*"}"#, r#""sts:AssumeRole""#, "", &["principal-anyone"]),
     calling(r#"{"AWS": ["*", "arn:aws:iam::111122223333:root"]}"#, r#""sts:AssumeRole""#, "", &["principal-anyone"]),
-    calling(r#"{"AWS": "*"}"#, r#""sts:*""#, "", &["principal-anyone"]),
+    calling(r#"{"AWS": "*"}"#, r#""sts:*""#, "", &["broad-action", "principal-anyone"]),
     calling(r#"{"AWS": "*"}"#, r#""sts:AssumeRole""#, r#"{"Bool": {"aws:MultiFactorAuthPresent": "true"}}"#, &["principal-anyone"]),
     calling(r#"{"AWS": "*"}"#, r#""sts:AssumeRole""#, r#"{"StringLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/app"}}"#, &["principal-anyone"]),
     calling(r#"{"AWS": "*"}"#, r#""sts:AssumeRole""#, r#"{"StringNotEquals": {"aws:PrincipalAccount": "111122223333"}}"#, &["principal-anyone"]),
