@@ -10,7 +10,7 @@ const BOTH: &[&str] = &["audience-not-tested", "subject-not-tested"];
 #[rustfmt::skip]
 pub(super) const ROWS: &[Row] = &[
     // Nothing asks for the subject.
-    row("P", r#"{"StringEquals": {"P:aud": "sts.amazonaws.com"}}"#, &["broad-action", "subject-not-tested"]),
+    row("P", r#"{"StringEquals": {"P:aud": "sts.amazonaws.com"}}"#, ANYBODY),
     row("E", r#"{"StringEquals": {"E:aud": "sts.amazonaws.com"}}"#, ANYBODY),
     row("R", r#"{"StringEquals": {"R:aud": ["openshift", "sts.amazonaws.com"]}}"#, ANYBODY),
     row("Z", r#"{"StringEquals": {"Z:aud": "sts.amazonaws.com"}}"#, ANYBODY),
