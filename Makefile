@@ -101,7 +101,8 @@ kind-test: ## Install it on a new kind cluster in each way, run the suite, delet
 	@scripts/setup
 	@scripts/kind-test
 
-lint: ## Check formatting, clippy, scripts, licences and advisories
+lint: ## Check formatting, clippy, scripts, workflows, licences and advisories
+	@scripts/setup lint
 	cargo fmt --check --all
 	cargo fmt --check --all --manifest-path benches/Cargo.toml
 	cargo fmt --check --manifest-path fuzz/Cargo.toml
@@ -110,11 +111,8 @@ lint: ## Check formatting, clippy, scripts, licences and advisories
 	scripts/pure
 	scripts/manifest --check
 	scripts/chart-readme --check
-	@if command -v shellcheck >/dev/null 2>&1; then \
-		grep -rlE '^#!/.*sh$$' .ci scripts tests | xargs shellcheck -x; \
-	else \
-		echo 'shellcheck is not installed: shell scripts are not checked here (apt-get install shellcheck)'; \
-	fi
+	grep -rlE '^#!/.*sh$$' .ci scripts tests | xargs shellcheck -x
+	scripts/workflows
 	scripts/deny
 
 fmt: ## Format the code

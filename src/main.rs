@@ -8,5 +8,5 @@ fn main() -> ExitCode {
     // Before anything speaks TLS: kube's client asks for the process's default.
     // It fails only where there is one already, which is as good.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    run::run(Cli::read().into_command())
+    run::run(Cli::read())
 }

@@ -99,24 +99,55 @@ pub enum Command {
 impl Cli {
     /// Reads the command line of this process. As kubectl's plugin, a link of
     /// the name kubectl-podid, it asks for a command: nobody serves that way.
-    #[must_use]
-    pub fn read() -> Self {
+    ///
+    /// # Errors
+    /// What clap has to say instead: what is wrong, or the help that was asked for.
+    pub fn read() -> Result<Command, clap::Error> {
         let program = std::env::args_os().next().map(PathBuf::from);
         let name = program.as_deref().and_then(Path::file_stem).and_then(OsStr::to_str);
         let plugin = name.and_then(|name| name.strip_prefix("kubectl-"));
-        let Some(plugin) = plugin else { return Self::try_parse().unwrap_or_else(leave) };
+        let Some(plugin) = plugin else {
+            return Self::try_parse().map(Self::into_command).map_err(presentable);
+        };
         let command = Self::command()
             .bin_name(format!("kubectl {}", plugin.replace('_', "-")))
             .subcommand_required(true)
             .arg_required_else_help(true);
         let read = command.try_get_matches().and_then(|matches| Self::from_arg_matches(&matches));
-        read.unwrap_or_else(leave)
+        read.map(Self::into_command).map_err(presentable)
     }
 
     /// The command asked for; to serve where none is named.
     #[must_use]
     pub fn into_command(self) -> Command {
         self.command.unwrap_or_else(|| Command::Serve(Box::new(self.serve)))
+    }
+}
+
+impl Command {
+    /// The names that lead to it: `iam role`.
+    #[must_use]
+    pub fn path(&self) -> &'static [&'static str] {
+        match self {
+            Self::Serve(_) => &["serve"],
+            Self::Certs(_) => &["certs", "init"],
+            Self::Iam(args) => match args.command {
+                IamCommand::Role(_) => &["iam", "role"],
+                IamCommand::Lint(_) => &["iam", "lint"],
+                IamCommand::Simulate(_) => &["iam", "simulate"],
+            },
+            Self::Inject(_) => &["inject"],
+            Self::Issuer(args) => match args.command {
+                IssuerCommand::Documents(_) => &["issuer", "documents"],
+                IssuerCommand::Verify(_) => &["issuer", "verify"],
+                IssuerCommand::Rotate(_) => &["issuer", "rotate"],
+                IssuerCommand::Migrate(_) => &["issuer", "migrate"],
+            },
+            Self::Doctor(_) => &["doctor"],
+            Self::Audit(_) => &["audit"],
+            Self::Completion(_) => &["completion"],
+            Self::Man(_) => &["man"],
+        }
     }
 }
 
@@ -128,20 +159,23 @@ fn unstyled(hint: &StyledStr) -> Option<StyledStr> {
     }
 }
 
-/// An error of arguments that are wrong together, as clap shows its own:
-/// `print` it and leave with its `exit_code`, 2.
+/// An error of arguments that are wrong together, as clap shows its own, with the usage of the
+/// command that `path` leads to.
 #[must_use]
-pub fn usage_error(error: &impl Display) -> clap::Error {
-    Cli::command().error(ErrorKind::ValueValidation, escaped(&error.to_string()))
+pub fn usage_error(path: &[&str], error: &impl Display) -> clap::Error {
+    let mut command = Cli::command();
+    command.build();
+    for name in path {
+        match command.find_subcommand(name).cloned() {
+            Some(inner) => command = inner,
+            None => break,
+        }
+    }
+    command.error(ErrorKind::ValueValidation, escaped(&error.to_string()))
 }
 
 /// Characters of a word that was typed, at most, that an error repeats.
 const ECHOED: usize = 256;
-
-/// Shows clap's error and leaves.
-fn leave<T>(error: clap::Error) -> T {
-    presentable(error).exit()
-}
 
 /// The same error, with what was typed shortened and escaped.
 pub(crate) fn presentable(mut error: clap::Error) -> clap::Error {

@@ -387,7 +387,7 @@ fn refuses_one_port_for_two_servers() {
 fn told<T>(read: Result<(T, Vec<String>), ConfigError>) -> String {
     match read {
         Ok((_, warnings)) => warnings.join("\n"),
-        Err(error) => crate::cli::usage_error(&error).to_string(),
+        Err(error) => crate::cli::usage_error(&["serve"], &error).to_string(),
     }
 }
 

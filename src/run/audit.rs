@@ -1,38 +1,29 @@
 //! `audit`: what all pods of a cluster lack.
 
-use std::process::ExitCode;
-
 use anyhow::Context as _;
 
+use super::exit::{Exit, OrMisuse as _};
 use super::installation::{InUse, container_credentials, in_use};
-use super::{cluster, completed, error_text, misused, output};
+use super::{cluster, completed, output};
 use crate::cli::{AuditArgs, ReportFormat};
 use crate::config::Auditing;
 use crate::evidence::{config_map, everything, installed, webhooks};
 use diagnosis::{Audit, Auditor, Fact, Sources, flags_not_known};
 
-/// 0: no pod lacks anything; 1: some do; 2: it can't be said.
-const CANT_SAY: u8 = 2;
-
-pub(super) fn run(args: AuditArgs) -> ExitCode {
-    let (auditing, warnings) = match Auditing::from_args(args) {
-        Ok(read) => read,
-        Err(error) => return misused(&error),
-    };
+pub(super) fn run(args: AuditArgs) -> anyhow::Result<Exit> {
+    let (auditing, warnings) = Auditing::from_args(args).or_misuse()?;
     for warning in warnings {
         let _ = output::errors().line(format_args!("warning: {warning}"));
     }
-    let audited = completed(audit(&auditing))
-        .and_then(|audit| print(&audit, auditing.output).map(|()| audit));
-    match audited {
-        Ok(audit) if audit.is_wrong() => ExitCode::FAILURE,
-        Ok(audit) if audit.is_incomplete() => ExitCode::from(CANT_SAY),
-        Ok(_) => ExitCode::SUCCESS,
-        Err(error) => {
-            output::fail(error_text(&error));
-            ExitCode::from(CANT_SAY)
-        }
-    }
+    let audit = completed(audit(&auditing))?;
+    print(&audit, auditing.output)?;
+    Ok(if audit.is_wrong() {
+        Exit::Failed
+    } else if audit.is_incomplete() {
+        Exit::Unknown
+    } else {
+        Exit::Fine
+    })
 }
 
 async fn audit(auditing: &Auditing) -> anyhow::Result<Audit> {

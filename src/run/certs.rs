@@ -1,29 +1,23 @@
 //! `certs init`: certificates in files, for a webhook outside the cluster.
 
-use std::process::ExitCode;
-
 use anyhow::Context as _;
 use jiff::Timestamp;
 
-use super::{error_text, output};
+use super::exit::{Exit, OrMisuse as _};
+use super::output;
 use crate::certificate_controller;
 use crate::cli::{CertsArgs, CertsCommand, CertsInitArgs};
 use certificates::Lifetimes;
 
-pub(super) fn run(args: CertsArgs) -> ExitCode {
+pub(super) fn run(args: CertsArgs) -> anyhow::Result<Exit> {
     let CertsCommand::Init(args) = args.command;
-    match init(&args) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            output::fail(error_text(&error));
-            ExitCode::FAILURE
-        }
-    }
+    init(&args)?;
+    Ok(Exit::Fine)
 }
 
 fn init(args: &CertsInitArgs) -> anyhow::Result<()> {
     let CertsInitArgs { out, names, lifetime, force } = args;
-    let lifetimes = Lifetimes::new(*lifetime, *lifetime, std::time::Duration::ZERO)?;
+    let lifetimes = Lifetimes::new(*lifetime, *lifetime, std::time::Duration::ZERO).or_misuse()?;
     let made = certificate_controller::init(out, names, &lifetimes, Timestamp::now(), *force)?;
     let mut notes = output::errors();
     let written = [&made.authority, &made.certificate, &made.key];

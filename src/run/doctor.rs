@@ -2,7 +2,6 @@
 
 use std::fmt::Display;
 use std::path::Path;
-use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
@@ -10,8 +9,9 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::exit::{Exit, OrMisuse as _};
 use super::installation::{InUse, container_credentials, in_use};
-use super::{cluster, completed, error_text, misused, output};
+use super::{cluster, completed, output};
 use crate::api_server::clock::ServerClock;
 use crate::cli::{DoctorArgs, ReportFormat};
 use crate::config::{Evidence, Examination, Installation, ObjectName, Summary, UserCluster};
@@ -25,20 +25,14 @@ use diagnosis::{
 };
 use injection::identity::Key;
 
-/// 0: nothing is wrong; 1: a check failed; 2: it can't be said.
-const CANT_SAY: u8 = 2;
-
 /// The most of what the AWS CLI printed, or of a bundle of authorities.
 const LONGEST: Limit = Limit::mebibytes(1);
 
 /// How long an answer that tells the API server's time is waited for.
 const CLOCK_TIMEOUT: Duration = Duration::from_secs(5);
 
-pub(super) fn run(args: DoctorArgs) -> ExitCode {
-    let (examination, warnings) = match Examination::from_args(args) {
-        Ok(read) => read,
-        Err(error) => return misused(&error),
-    };
+pub(super) fn run(args: DoctorArgs) -> anyhow::Result<Exit> {
+    let (examination, warnings) = Examination::from_args(args).or_misuse()?;
     for warning in warnings {
         let _ = output::errors().line(format_args!("warning: {warning}"));
     }
@@ -46,31 +40,22 @@ pub(super) fn run(args: DoctorArgs) -> ExitCode {
         (&examination.summary, &examination.evidence)
     {
         let survey = summed_up(&examination, cluster, ca_file.as_deref(), summary);
-        let survey = completed(survey).and_then(|survey| {
-            print(&survey, examination.output)?;
-            Ok(survey.result)
-        });
-        return ended(survey);
+        let survey = completed(survey)?;
+        print(&survey, examination.output)?;
+        return Ok(exit(survey.result));
     }
-    let report = completed(examine(&examination)).and_then(|(report, saved)| {
-        // The findings are printed even if they could not be saved.
-        print(&report, examination.output)?;
-        saved.map(|()| report)
-    });
-    ended(report.map(|report| report.result))
+    let (report, saved) = completed(examine(&examination))?;
+    // The findings are printed even if they could not be saved.
+    print(&report, examination.output)?;
+    saved?;
+    Ok(exit(report.result))
 }
 
-fn ended(result: anyhow::Result<Status>) -> ExitCode {
+fn exit(result: Status) -> Exit {
     match result {
-        Ok(result) => match result {
-            Status::Pass | Status::Skipped => ExitCode::SUCCESS,
-            Status::Fail => ExitCode::FAILURE,
-            Status::Unknown => ExitCode::from(CANT_SAY),
-        },
-        Err(error) => {
-            output::fail(error_text(&error));
-            ExitCode::from(CANT_SAY)
-        }
+        Status::Pass | Status::Skipped => Exit::Fine,
+        Status::Fail => Exit::Failed,
+        Status::Unknown => Exit::Unknown,
     }
 }
 

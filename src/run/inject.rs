@@ -2,7 +2,6 @@
 
 use std::io::Write;
 use std::path::Path;
-use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,8 +9,9 @@ use anyhow::{Context as _, anyhow, bail};
 use json_patch::Patch;
 use serde_json::Value;
 
+use super::exit::{Exit, OrMisuse as _};
 use super::output::{self, Lines};
-use super::{cluster, completed, error_text, misused};
+use super::{cluster, completed};
 use crate::api_server::watch::SILENCE;
 use crate::cli::{InjectArgs, InjectOutput};
 use crate::config::{Injection, ReadSource};
@@ -42,24 +42,14 @@ struct Injected {
     explanation: Option<Explanation>,
 }
 
-pub(super) fn run(args: InjectArgs) -> ExitCode {
-    let (injection, warnings) = match Injection::from_args(args) {
-        Ok(read) => read,
-        Err(error) => return misused(&error),
-    };
+pub(super) fn run(args: InjectArgs) -> anyhow::Result<Exit> {
+    let (injection, warnings) = Injection::from_args(args).or_misuse()?;
     let mut errors = output::errors();
     for warning in warnings {
         let _ = errors.line(format_args!("warning: {warning}"));
     }
-    let ended = completed(inject(&injection, &mut output::out(), &mut errors));
-    drop(errors);
-    match ended {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            output::fail(error_text(&error));
-            ExitCode::FAILURE
-        }
-    }
+    completed(inject(&injection, &mut output::out(), &mut errors))?;
+    Ok(Exit::Fine)
 }
 
 async fn inject(
@@ -271,7 +261,8 @@ fn note_passed_over(
 fn refuse(injected: &[Injected]) -> anyhow::Result<()> {
     for Injected { template, key, admission, .. } in injected {
         if let Some(refusal) = &admission.refusal {
-            bail!("{}: {}", template.object, refusal.message());
+            let why = format!("{}: {}", template.object, refusal.message());
+            return Err(Exit::Failed.because(&why));
         }
         if admission.outcome == Outcome::LookupFailed {
             bail!(
@@ -282,12 +273,13 @@ fn refuse(injected: &[Injected]) -> anyhow::Result<()> {
             );
         }
         if admission.outcome == Outcome::PatchTooLarge {
-            bail!(
+            let why = format!(
                 "{}: the webhook could not answer: {}; give the pod fewer containers, or leave \
                  some out with skip-containers",
                 template.object,
                 admission.reason.as_deref().unwrap_or_default()
             );
+            return Err(Exit::Failed.because(&why));
         }
     }
     Ok(())

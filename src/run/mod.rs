@@ -7,6 +7,7 @@ mod clients;
 mod cluster;
 mod doctor;
 mod documents;
+mod exit;
 mod iam;
 mod inject;
 mod installation;
@@ -15,20 +16,34 @@ mod output;
 mod serve;
 mod signals;
 
-use std::fmt::Display;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
+use clap::error::ErrorKind;
 use rustix::process::{Resource, getrlimit, setrlimit};
 
-use crate::cli::{Command, usage_error};
+use self::exit::{Exit, OrMisuse as _};
+use crate::cli::{self, Command};
 use crate::config::Config;
 use crate::telemetry::logs::{self, LogBuffer};
 
-/// Does what was asked for. 0 is success, 1 failure, 2 a wrong command line.
+/// Does what was asked for, or says what is wrong with how it was asked. The exit status is 0 if
+/// nothing is wrong, 1 if something is, 2 if that can't be told, and 64 for a wrong command line.
 #[must_use]
-pub fn run(command: Command) -> ExitCode {
-    match command {
+pub fn run(command: Result<Command, clap::Error>) -> ExitCode {
+    let command = match command {
+        Ok(command) => command,
+        Err(error) => return shown(&error).into(),
+    };
+    let path = command.path();
+    // Where a command that makes something ends early, it has failed to; the others can't tell.
+    let otherwise = match command {
+        Command::Serve(_) | Command::Certs(_) | Command::Completion(_) | Command::Man(_) => {
+            Exit::Failed
+        }
+        _ => Exit::Unknown,
+    };
+    let ended = match command {
         Command::Certs(args) => certs::run(args),
         Command::Doctor(args) => doctor::run(*args),
         Command::Audit(args) => audit::run(*args),
@@ -37,22 +52,33 @@ pub fn run(command: Command) -> ExitCode {
         Command::Man(args) => documents::man(&args),
         Command::Inject(args) => inject::run(*args),
         Command::Issuer(args) => issuer::run(*args),
-        Command::Serve(args) => match Config::from_args(*args) {
-            Ok((config, warnings)) => begin_to_serve(config, &warnings),
-            Err(error) => misused(&error),
-        },
+        Command::Serve(args) => Config::from_args(*args)
+            .or_misuse()
+            .map(|(config, warnings)| begin_to_serve(config, &warnings)),
+    };
+    let exit = ended.unwrap_or_else(|error| match Exit::of(&error) {
+        Some(Exit::Usage) => shown(&cli::usage_error(path, &error_text(&error))),
+        exit => {
+            output::fail(error_text(&error));
+            exit.unwrap_or(otherwise)
+        }
+    });
+    exit.into()
+}
+
+/// Shows what clap has to say: what is wrong with the command line, or help.
+fn shown(error: &clap::Error) -> Exit {
+    // Who names no command is told which there are, as by kubectl: nothing is wrong with that.
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        let _ = output::out().document(&error.to_string());
+        return Exit::Fine;
     }
-}
-
-/// Arguments that are wrong together.
-fn misused(error: &impl Display) -> ExitCode {
-    let error = usage_error(error);
-    // Where standard error is closed, the exit code must do.
+    // Where standard error is closed, the exit status must do.
     let _ = error.print();
-    exit_code(error.exit_code())
+    if error.use_stderr() { Exit::Usage } else { Exit::Fine }
 }
 
-fn begin_to_serve(config: Config, warnings: &[String]) -> ExitCode {
+fn begin_to_serve(config: Config, warnings: &[String]) -> Exit {
     let ended = logs::init(config.log).map_err(anyhow::Error::from).and_then(|log| {
         for warning in warnings {
             tracing::warn!(warning, "configuration warning");
@@ -66,10 +92,10 @@ fn begin_to_serve(config: Config, warnings: &[String]) -> ExitCode {
         ended
     });
     match ended {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => Exit::Fine,
         Err(error) => {
             tracing::error!(error = error_text(&error), "exiting");
-            ExitCode::FAILURE
+            Exit::Failed
         }
     }
 }
@@ -118,10 +144,6 @@ fn error_text(error: &anyhow::Error) -> String {
         }
     }
     text
-}
-
-fn exit_code(code: i32) -> ExitCode {
-    u8::try_from(code).map_or(ExitCode::FAILURE, ExitCode::from)
 }
 
 #[cfg(test)]

@@ -13,5 +13,6 @@ mod support;
 
 mod certificates_decisions;
 mod client_certificates;
+mod docs;
 mod iam;
 mod program;

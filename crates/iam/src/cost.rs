@@ -1,5 +1,11 @@
 //! How the cost of a run grows with what it is given.
 
+#![allow(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "test code that measures: only the system knows the time"
+)]
+
 use std::time::{Duration, Instant};
 
 /// Whether four times the size costs four times as much: quadratic cost is sixteen times. The

@@ -49,16 +49,13 @@ pub(super) fn find(source: &Source) -> Vec<Hole> {
             ('%' | '<' | '$' | '@' | '_', _) => word(source, index),
             _ => None,
         };
-        match end {
-            Some(end) => {
-                let text = source.text(index..end);
-                found.push(Hole { range: index..end, is_control: is_control(&text) });
-                index = end;
-            }
-            None => {
-                unended += usize::from(matches!(next, Some('{' | '%' | '#')));
-                index += 1;
-            }
+        if let Some(end) = end {
+            let text = source.text(index..end);
+            found.push(Hole { range: index..end, is_control: is_control(&text) });
+            index = end;
+        } else {
+            unended += usize::from(matches!(next, Some('{' | '%' | '#')));
+            index += 1;
         }
     }
     found

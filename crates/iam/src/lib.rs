@@ -4,6 +4,7 @@
 //! `AssumeRoleWithWebIdentity`; what AWS alone knows comes in as arguments.
 
 #![warn(missing_docs)]
+mod audience;
 mod condition;
 #[cfg(test)]
 mod cost;
@@ -22,6 +23,7 @@ mod place;
 mod placeholder;
 mod policy;
 mod provider;
+mod provider_url;
 mod quotes;
 mod reader;
 mod request;

@@ -5,11 +5,11 @@ mod sarif;
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
 use anyhow::Context as _;
 use serde_json::json;
 
+use super::exit::Exit;
 use super::inputs::{self, Input};
 use super::output;
 use crate::cli::{IamLintArgs, LintFormat};
@@ -23,7 +23,7 @@ const UNDERSTOOD: &str = "found no policy, role, provider or ServiceAccount in a
     policies (JSON), CloudFormation templates, Terraform (HCL, JSON, plans), Kubernetes manifests and \
     Markdown; to allow such files, use --allow-no-policy";
 
-pub(super) fn run(args: &IamLintArgs) -> anyhow::Result<ExitCode> {
+pub(super) fn run(args: &IamLintArgs) -> anyhow::Result<Exit> {
     let mut paths: Vec<(PathBuf, Vec<Finding>)> = Vec::new();
     let mut unread: Vec<String> = Vec::new();
     let mut understood = false;
@@ -60,16 +60,16 @@ pub(super) fn run(args: &IamLintArgs) -> anyhow::Result<ExitCode> {
     .context("failed to print what was found")?;
     let is_error = |finding: &Finding| finding.severity() == Severity::Error;
     if found.iter().any(|(_, finding)| is_error(finding)) {
-        return Ok(ExitCode::FAILURE);
+        return Ok(Exit::Failed);
     }
     if !unread.is_empty() {
-        return Ok(ExitCode::from(2));
+        return Ok(Exit::Unknown);
     }
     if !understood && !args.allow_no_policy {
         output::fail(UNDERSTOOD);
-        return Ok(ExitCode::from(2));
+        return Ok(Exit::Unknown);
     }
-    Ok(if args.strict && !found.is_empty() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    Ok(if args.strict && !found.is_empty() { Exit::Failed } else { Exit::Fine })
 }
 
 fn text(found: &[InFile<'_>]) -> io::Result<()> {

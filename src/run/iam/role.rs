@@ -1,10 +1,10 @@
 //! `iam role`.
 
 use std::path::Path;
-use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 
+use super::exit::{Exit, OrMisuse as _};
 use super::output;
 use crate::cli::{IamRoleArgs, RoleFormat};
 use iam::{
@@ -16,25 +16,29 @@ use issuer::IssuerUrl;
 /// IAM takes no more.
 const MOST_THUMBPRINTS: usize = 5;
 
-pub(super) fn run(args: &IamRoleArgs) -> anyhow::Result<ExitCode> {
-    let format = match once("--format", &args.format)?.unwrap_or(&RoleFormat::Json) {
+pub(super) fn run(args: &IamRoleArgs) -> anyhow::Result<Exit> {
+    let permissions = args.policy.iter().map(|path| permissions(path));
+    let permissions = permissions.collect::<anyhow::Result<_>>()?;
+    // All else is typed.
+    let role = role(args, permissions).or_misuse()?;
+    let format = once("--format", &args.format).or_misuse()?;
+    let format = match format.unwrap_or(&RoleFormat::Json) {
         RoleFormat::Json => Format::Json,
         RoleFormat::Cli => Format::Cli,
         RoleFormat::CloudFormation => Format::CloudFormation,
         RoleFormat::Terraform => Format::Terraform,
     };
-    let role = role(args)?;
-    let text = role.write(format)?;
+    let text = role.write(format).or_misuse()?;
     for finding in role.findings() {
         let code = finding.code.word();
         // The role is right without a warning on a closed standard error.
         let _ = output::errors().line(format_args!("warning: {} ({code})", finding.message));
     }
     output::out().document(&text).context("failed to print the role")?;
-    Ok(ExitCode::SUCCESS)
+    Ok(Exit::Fine)
 }
 
-fn role(args: &IamRoleArgs) -> anyhow::Result<Role> {
+fn role(args: &IamRoleArgs, permissions: Vec<Permissions>) -> anyhow::Result<Role> {
     let issuer = issuer(once("--issuer", &args.issuer)?.map_or("", String::as_str))?;
     let subjects = Subjects::new(&args.namespace, &args.service_account)?;
     let name = match once("--role-name", &args.role_name)? {
@@ -65,7 +69,7 @@ fn role(args: &IamRoleArgs) -> anyhow::Result<Role> {
         path: path.unwrap_or_default(),
         account,
         region: region.cloned(),
-        permissions: args.policy.iter().map(|path| permissions(path)).collect::<Result<_, _>>()?,
+        permissions,
         max_session: max_session.map(|seconds| seconds.parse()).transpose()?,
         boundary,
         tags: Tags::new(&args.tags)?,

@@ -1,17 +1,17 @@
 //! `iam simulate`.
 
 use std::io;
-use std::process::ExitCode;
 
 use anyhow::Context as _;
 use serde_json::{Value, json};
 
+use super::exit::Exit;
 use super::output;
 use crate::cli::{IamSimulateArgs, ReportFormat};
 use iam::{Element, Policy, Reason, StatementName, Verdict, WebIdentityRequest, simulate};
 use issuer::Token;
 
-pub(super) fn run(args: &IamSimulateArgs) -> anyhow::Result<ExitCode> {
+pub(super) fn run(args: &IamSimulateArgs) -> anyhow::Result<Exit> {
     let text = super::read(&args.trust_policy)?;
     let policy = Policy::trust_policy_of_file(&args.trust_policy.to_string_lossy(), &text)
         .with_context(|| format!("failed to evaluate {}", args.trust_policy.display()))?;
@@ -23,9 +23,9 @@ pub(super) fn run(args: &IamSimulateArgs) -> anyhow::Result<ExitCode> {
     }
     .context("failed to print the verdict")?;
     Ok(match verdict {
-        Verdict::Allowed { .. } => ExitCode::SUCCESS,
-        Verdict::Denied { .. } => ExitCode::FAILURE,
-        Verdict::Unknown { .. } => ExitCode::from(2),
+        Verdict::Allowed { .. } => Exit::Fine,
+        Verdict::Denied { .. } => Exit::Failed,
+        Verdict::Unknown { .. } => Exit::Unknown,
     })
 }
 

@@ -9,6 +9,7 @@ use text::shell::{Document as Quoted, FilePath, Opt, Word};
 use text::{Quotes, quoted};
 
 use super::document_folder::{self, Document, Written};
+use super::exit::{Exit, OrMisuse as _};
 use super::{Ended, client, read_keys};
 use crate::cli::{DocumentsArgs, HostingPlace, ReportFormat};
 use crate::evidence::live_issuer::LiveIssuer;
@@ -70,35 +71,46 @@ pub(super) async fn run(args: DocumentsArgs) -> anyhow::Result<Ended> {
 
 /// The issuer and its keys, and what is to be said of them.
 async fn sources(args: &DocumentsArgs) -> anyhow::Result<(IssuerUrl, Jwks, Vec<String>)> {
+    // One that the user named is an argument, and so is what is wrong with it.
+    let named = args.issuer.as_deref();
+    let named = named.map(|named| usable(named).map_err(|why| Exit::Usage.because(&why)));
+    let named = named.transpose()?;
     let (given, mut remarks) = read_keys(&args.keys)?;
     let mut keys = Jwks::from_keys(&given);
-    let mut named = args.issuer.clone();
-    if args.from_cluster {
-        let live = LiveIssuer::get(&client(args.cluster.clone()).await?).await?;
-        let unusable = live.keys.unusable();
-        remarks
-            .extend(unusable.map(|(key, why)| format!("the cluster's key {}: {why}", key.name())));
-        keys = live.keys.clone().with(&keys);
-        let of_cluster = live.discovery.issuer;
-        match &named {
-            Some(named) if *named != of_cluster => remarks.push(format!(
-                "the cluster's tokens still have the issuer {of_cluster}; these documents verify none \
-                 of them until {named} is the API server's first --service-account-issuer"
-            )),
-            Some(_) => {}
-            None => named = Some(of_cluster),
-        }
+    if !args.from_cluster {
+        return Ok((named.context("no issuer; pass --issuer").or_misuse()?, keys, remarks));
     }
-    let named = named.context("no issuer; pass --issuer")?;
-    let issuer =
-        IssuerUrl::parse(&named).with_context(|| format!("failed to use the issuer {named:?}"))?;
+    let live = LiveIssuer::get(&client(args.cluster.clone()).await?).await?;
+    let unusable = live.keys.unusable();
+    remarks.extend(unusable.map(|(key, why)| format!("the cluster's key {}: {why}", key.name())));
+    keys = live.keys.clone().with(&keys);
+    let of_cluster = live.discovery.issuer;
+    let issuer = match named {
+        Some(named) => {
+            if named.as_str() != of_cluster {
+                remarks.push(format!(
+                    "the cluster's tokens still have the issuer {of_cluster}; these documents verify \
+                     none of them until {named} is the API server's first --service-account-issuer"
+                ));
+            }
+            named
+        }
+        None => usable(&of_cluster).map_err(anyhow::Error::msg)?,
+    };
+    Ok((issuer, keys, remarks))
+}
+
+/// An issuer that documents can be written for, or why it is none.
+fn usable(named: &str) -> Result<IssuerUrl, String> {
+    let issuer = IssuerUrl::parse(named)
+        .map_err(|error| format!("failed to use the issuer {named:?}: {error}"))?;
     if issuer.has_trailing_slash() {
-        bail!(
+        return Err(format!(
             "failed to use the issuer {named:?}: it ends with a slash, on which IAM and tokens are \
              likely to differ; remove it here and in --service-account-issuer"
-        );
+        ));
     }
-    Ok((issuer, keys, remarks))
+    Ok(issuer)
 }
 
 /// The keys of the folder that would go, and how its discovery document differs.
@@ -162,7 +174,8 @@ fn path_below(path: &str) -> anyhow::Result<&str> {
     let odd = |segment: &str| segment.is_empty() || segment == "." || segment == "..";
     let plain = |c: char| c.is_ascii_alphanumeric() || "-._~/".contains(c);
     if segments().any(odd) || !path.chars().all(plain) || path == DISCOVERY_PATH {
-        bail!("--jwks-path {path:?} is not a path below the issuer, such as keys.json");
+        let why = format!("--jwks-path {path:?} is not a path below the issuer, such as keys.json");
+        return Err(Exit::Usage.because(&why));
     }
     Ok(path)
 }

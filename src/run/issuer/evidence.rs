@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 
+use super::exit::Exit;
 use super::{client, read};
 use crate::cli::LiveArgs;
 use crate::evidence::live_issuer::{self, LiveIssuer};
@@ -30,7 +31,8 @@ impl Live {
             return Ok(files);
         }
         let Some((namespace, name)) = args.service_account.split_once('/') else {
-            bail!("--service-account {:?} is not NAMESPACE/NAME", args.service_account);
+            let why = format!("--service-account {:?} is not NAMESPACE/NAME", args.service_account);
+            return Err(Exit::Usage.because(&why));
         };
         let client = client(args.cluster.clone()).await?;
         let keys = LiveIssuer::get(&client).await?.keys;

@@ -1,7 +1,4 @@
 //! `issuer`: what a self-hosted issuer needs, with checks.
-//!
-//! Exit codes: 0 as asked and all well, 1 a check that failed or a refusal, 2 what
-//! can't be said: wrong arguments, input that can't be read.
 
 mod document_folder;
 mod documents;
@@ -11,13 +8,13 @@ mod report;
 mod verify;
 
 use std::path::Path;
-use std::process::ExitCode;
 
 use anyhow::Context as _;
 use kube::Client;
 use zeroize::Zeroizing;
 
-use super::{cluster, completed, error_text, exit_code, output};
+use super::exit::Exit;
+use super::{cluster, completed, exit, output};
 use crate::cli::{IssuerArgs, IssuerCommand};
 use crate::config::UserCluster;
 use crate::crypto;
@@ -33,7 +30,7 @@ enum Ended {
     Refused(Vec<String>),
 }
 
-pub(super) fn run(args: IssuerArgs) -> ExitCode {
+pub(super) fn run(args: IssuerArgs) -> anyhow::Result<Exit> {
     let ended = completed(async {
         match args.command {
             IssuerCommand::Documents(args) => documents::run(args).await,
@@ -41,21 +38,17 @@ pub(super) fn run(args: IssuerArgs) -> ExitCode {
             IssuerCommand::Rotate(args) => plan::run_rotate(args).await,
             IssuerCommand::Migrate(args) => plan::run_migrate(args).await,
         }
-    });
-    match ended {
-        Ok(Ended::Well) => ExitCode::SUCCESS,
-        Ok(Ended::Failed) => exit_code(1),
-        Ok(Ended::Refused(why)) => {
+    })?;
+    Ok(match ended {
+        Ended::Well => Exit::Fine,
+        Ended::Failed => Exit::Failed,
+        Ended::Refused(why) => {
             let mut errors = output::errors();
-            // Where standard error is closed, the exit code must do.
+            // Where standard error is closed, the exit status must do.
             let _ = why.iter().try_for_each(|why| errors.line(format_args!("refused: {why}")));
-            exit_code(1)
+            Exit::Failed
         }
-        Err(error) => {
-            output::fail(error_text(&error));
-            exit_code(2)
-        }
-    }
+    })
 }
 
 /// The bytes of keys, tokens or certificates; `-` is standard input.

@@ -10,6 +10,7 @@ use text::shell::Flag;
 
 use super::document_folder;
 use super::evidence::{Live, fetcher};
+use super::exit::{Exit, OrMisuse as _};
 use super::report::write_checks;
 use super::{Ended, read_keys};
 use crate::cli::{MigrateArgs, PlanArgs, ReportFormat, RotateArgs};
@@ -37,13 +38,17 @@ pub(super) async fn run_rotate(args: RotateArgs) -> anyhow::Result<Ended> {
 }
 
 pub(super) async fn run_migrate(args: MigrateArgs) -> anyhow::Result<Ended> {
-    let new =
-        IssuerUrl::parse(&args.to).with_context(|| format!("failed to use --to {:?}", args.to))?;
+    let new = IssuerUrl::parse(&args.to)
+        .with_context(|| format!("failed to use --to {:?}", args.to))
+        .or_misuse()?;
     if args.from == args.to {
-        bail!("--from and --to are the same issuer, {new}");
+        return Err(
+            Exit::Usage.because(&format_args!("--from and --to are the same issuer, {new}"))
+        );
     }
     if new.has_trailing_slash() {
-        bail!("failed to use --to {:?}: it ends with a slash; remove it", args.to);
+        let why = format!("failed to use --to {:?}: it ends with a slash; remove it", args.to);
+        return Err(Exit::Usage.because(&why));
     }
     let mut live = Live::of(&args.live).await?;
     for path in &args.api_servers {
@@ -97,8 +102,9 @@ async fn published_keys(args: &RotateArgs) -> anyhow::Result<Option<Jwks>> {
         return Jwks::parse(&text).with_context(failed).map(Some);
     }
     let Some(issuer) = &args.issuer else { return Ok(None) };
-    let url =
-        IssuerUrl::parse(issuer).with_context(|| format!("failed to use --issuer {issuer:?}"))?;
+    let url = IssuerUrl::parse(issuer)
+        .with_context(|| format!("failed to use --issuer {issuer:?}"))
+        .or_misuse()?;
     let published = fetcher(args.ca_file.as_deref())?.published(&url.discovery_url()).await;
     let checks = check(issuer, &published, &Against::default(), crypto::ISSUER.verify);
     if let Some(check) = checks.iter().find(|check| check.failed()) {

@@ -81,11 +81,21 @@ impl Given {
 
     pub async fn start(&self, client: &Client, home: &str) {
         self.scale(client, home, self.replicas).await;
-        eventually("ready replicas", PATIENCE, || async {
+        eventually("a finished rollout", PATIENCE, || async {
             let api: Api<Deployment> = Api::namespaced(client.clone(), home);
-            let status = api.get(&self.deployment).await?.status.unwrap_or_default();
-            let ready = status.ready_replicas.unwrap_or_default();
-            ensure!(ready == self.replicas, "{ready} of {}", self.replicas);
+            let deployment = api.get(&self.deployment).await?;
+            let status = deployment.status.unwrap_or_default();
+            // Until the controller has seen this generation, it counts the pods of the last.
+            let seen = status.observed_generation >= deployment.metadata.generation;
+            ensure!(seen, "the Deployment's controller has not seen its last change");
+            for (count, pods) in [
+                ("updated", status.updated_replicas),
+                ("available", status.available_replicas),
+                ("in all", status.replicas),
+            ] {
+                let pods = pods.unwrap_or_default();
+                ensure!(pods == self.replicas, "{count}: {pods} of {}", self.replicas);
+            }
             Ok(())
         })
         .await;

@@ -32,7 +32,7 @@ fn goes_by_what_is_there_and_says_what_it_cannot_say() {
 #[test]
 fn tells_a_wrong_command_line_from_a_wrong_cluster() {
     let said = program(&["doctor", "node/a"])();
-    assert_eq!(said.exit, 2);
+    assert_eq!(said.exit, 64);
     assert!(said.errors.contains("pod/NAME"), "{}", said.errors);
     let said = program(&["doctor", "--from-dir", "/nowhere/at/all"])();
     assert_eq!(said.exit, 2);

@@ -164,7 +164,7 @@ fn prints_nothing_to_apply_where_a_service_account_cannot_be_looked_up() {
     let folder = Scratch::new().unwrap();
     let file = folder.write("pod.yaml", support::pod("app", "app").to_string()).unwrap();
     let output = program(&["inject", "-f", file.to_str().unwrap()]);
-    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.status.code(), Some(2));
     assert!(output.stdout.is_empty());
     assert!(text(&output.stderr).contains("--service-accounts"), "{}", text(&output.stderr));
 }
@@ -209,7 +209,7 @@ fn says_what_is_no_pod_and_what_is_no_yaml() {
         let account = account.unwrap();
         let args = ["-f", file.to_str().unwrap(), "--service-accounts", account.to_str().unwrap()];
         let output = program(&[&["inject"][..], &args].concat());
-        assert_eq!(output.status.code(), Some(1));
+        assert_eq!(output.status.code(), Some(2));
         assert!(text(&output.stderr).ends_with(said), "{}", text(&output.stderr));
     }
 }
@@ -232,8 +232,8 @@ fn is_a_plugin_of_the_real_kubectl() {
     assert_eq!(documents(&output.stdout)[1]["spec"]["volumes"][0]["name"], "aws-iam-token");
     // Without a command it says what there is, and serves nothing.
     let output = run(&["podid"]);
-    assert_eq!(output.status.code(), Some(2));
-    assert!(text(&output.stderr).contains("kubectl podid"), "{}", text(&output.stderr));
+    assert_eq!(output.status.code(), Some(0));
+    assert!(text(&output.stdout).contains("kubectl podid"), "{}", text(&output.stdout));
 }
 
 #[test]

@@ -219,14 +219,14 @@ async fn what_can_not_be_said_is_no_failed_check() {
     let host = Host::start().await;
     let url = host.issuer();
     let token = host.write("token", "not.a.token");
-    for (args, said) in [
-        (vec!["verify", &url, "--token", &token], "token"),
-        (vec!["verify", &url, "--token", "/nowhere/token"], "/nowhere/token"),
-        (vec!["verify", &url, "--ca-file", &token], "token"),
-        (vec!["verify", &url, "--kubeconfig", "/nowhere/kubeconfig"], "/nowhere/kubeconfig"),
-        (vec!["verify"], "URL"),
+    for (args, said, code) in [
+        (vec!["verify", &url, "--token", &token], "token", 2),
+        (vec!["verify", &url, "--token", "/nowhere/token"], "/nowhere/token", 2),
+        (vec!["verify", &url, "--ca-file", &token], "token", 2),
+        (vec!["verify", &url, "--kubeconfig", "/nowhere/kubeconfig"], "/nowhere/kubeconfig", 2),
+        (vec!["verify"], "URL", 64),
     ] {
-        let told = issuer_here(&args).await.ended(2).errors;
+        let told = issuer_here(&args).await.ended(code).errors;
         assert!(told.contains(said), "{told}");
     }
 }

@@ -3,7 +3,8 @@
 use std::collections::{HashMap, HashSet};
 
 use super::subject::SUBJECT;
-use super::{actions, audience, shown, subject, together};
+use super::{actions, shown, subject, together};
+use crate::audience;
 use crate::condition::{Operator, Test};
 use crate::finding::{Code, Finding};
 use crate::glob::is_glob;

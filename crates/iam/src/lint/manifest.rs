@@ -4,7 +4,8 @@
 use std::collections::{HashMap, HashSet};
 
 use super::values::Values;
-use super::{arns, audience, letters, shown};
+use super::{arns, letters, shown};
+use crate::audience;
 use crate::finding::{Code, Finding};
 use crate::node::{Kind, Member, Node};
 use crate::partition::AUDIENCE;

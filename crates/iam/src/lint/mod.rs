@@ -5,7 +5,6 @@
 
 mod actions;
 mod arns;
-mod audience;
 mod blocks;
 mod claims;
 mod files;
@@ -418,7 +417,7 @@ fn letters(key: &str) -> String {
 }
 
 /// A value in a message, as much of it as fits there.
-fn shown(value: &str) -> String {
+pub(super) fn shown(value: &str) -> String {
     format!("{:?}", ::text::shortened(value, 120))
 }
 

@@ -1,7 +1,8 @@
 //! Modules of terraform-aws-modules/iam, which build a trust policy from their inputs.
 //! <https://registry.terraform.io/modules/terraform-aws-modules/iam/aws/latest>
 
-use super::{audience, shown, subject, trust};
+use super::{shown, subject, trust};
+use crate::audience;
 use crate::finding::{Code, Finding};
 use crate::glob::is_glob;
 use crate::node::{Kind, Node};

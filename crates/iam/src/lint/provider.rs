@@ -2,12 +2,14 @@
 //! <https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateOpenIDConnectProvider.html>
 
 use super::claims::is_ci;
-use super::{audience, letters, shown};
+use super::{letters, shown};
+use crate::audience;
 use crate::finding::{Code, Finding};
 use crate::node::{Kind, Node};
 use crate::partition::AUDIENCE;
 use crate::place::Position;
 use crate::placeholder;
+use crate::provider_url::{self, Mistake};
 use crate::write::text as quoted;
 
 /// Whether it is a provider, however its members are spelled: `ClientIDList` of the AWS CLI,
@@ -34,7 +36,7 @@ pub(super) fn findings(node: &Node) -> Vec<Finding> {
         member.map(|member| &member.value)
     };
     let url = of(&["url"]);
-    found.extend(url.and_then(self::url));
+    found.extend(url.into_iter().flat_map(self::url));
     if let Some(list) = of(&["clientidlist", "clientids"]) {
         let others = url.is_some_and(may_be_of_others);
         found.extend(client_ids(list, others));
@@ -81,17 +83,19 @@ fn client_ids(list: &Node, others: bool) -> Vec<Finding> {
 }
 
 /// The issuer of the tokens, to the letter.
-fn url(node: &Node) -> Option<Finding> {
-    let text = node.text()?;
-    if let Some(rest) = text.strip_prefix("http://") {
-        let message = "a provider's URL begins with https://: IAM rejects the provider";
-        let fix = quoted(&format!("https://{rest}"));
-        return Some(Finding::new(Code::ProviderUrl, node.at, message).fixed(fix));
-    }
-    let bare = text.strip_suffix('/')?;
-    let message =
-        "the URL ends with a slash: correct only if the issuer in the tokens ends with one too";
-    Some(Finding::new(Code::TrailingSlash, node.at, message).fixed(quoted(bare)))
+fn url(node: &Node) -> Vec<Finding> {
+    // Of a placeholder, the rest can't be judged either.
+    let Some(text) = node.text().filter(|text| placeholder::parts(text).is_empty()) else {
+        return Vec::new();
+    };
+    let finding = |it: Mistake| {
+        let finding = Finding::new(it.code, node.at, it.message);
+        match it.mended {
+            Some(mended) => finding.fixed(quoted(&mended)),
+            None => finding,
+        }
+    };
+    provider_url::mistakes(text).into_iter().map(finding).collect()
 }
 
 /// The SHA-1 digest of a certificate of the issuer's authority.

@@ -8,6 +8,7 @@ use crate::place::Position;
 use crate::placeholder;
 use crate::policy::{Effect, Principals, Statement, Text, UNKNOWN};
 use crate::provider::{BUILT_IN, ProviderArn};
+use crate::provider_url;
 use crate::write::{member, object, text as quoted};
 
 pub(super) fn findings(statement: &Statement) -> Vec<Finding> {
@@ -91,7 +92,7 @@ pub(super) fn federated(name: &Text) -> Vec<Finding> {
             "a provider's ARN has the issuer without https://; this one names no provider";
         found.push(fixed(Finding::new(Code::SchemeInProvider, name.at, message)));
     }
-    if arn.name.ends_with('/') {
+    if arn.name.ends_with('/') && !provider_url::has_slash(arn.name) {
         let message = "the provider's name ends with a slash: correct only if the issuer in the tokens ends with one too";
         found.push(fixed(Finding::new(Code::TrailingSlash, name.at, message)));
     }

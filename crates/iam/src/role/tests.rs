@@ -63,7 +63,7 @@ fn quotes_hostile_text_for_each_format() {
     role.audiences = audiences(&["it's $(id) `id` \\ \"x\" ${y} %{z}"]);
     role.permissions = Permissions::read(r#"{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::b/it's/*"}]}"#).into_iter().collect();
     let text = role.write(Format::Cli).expect("an account is given");
-    assert!(text.contains(r"it'\''s $(id)"), "{text}");
+    assert!(text.contains(r#""it\u0027s $(id) \u0060id\u0060 \\ \"x\""#), "{text}");
     let hcl = role.write(Format::Terraform).expect("HCL needs no account");
     assert!(hcl.contains("$${y} %%{z}"), "{hcl}");
     let template = role.write(Format::CloudFormation).expect("a template needs no account");

@@ -155,6 +155,8 @@ const CASES: &[(Code, Input)] = &[
     (C::ProviderArn, Federated("arn:aws:iam::111122223333:oidc-provider/oidc.example.com/*")),
     (C::ProviderAccount, Text("{\"Role\": {\"Arn\": \"arn:aws:iam::444455556666:role/app\", \"AssumeRolePolicyDocument\": {\"Version\": \"2012-10-17\", \"Statement\": [{\"Effect\": \"Allow\", \"Principal\": {\"Federated\": \"arn:aws:iam::111122223333:oidc-provider/oidc.example.com/X\"}, \"Action\": \"sts:AssumeRoleWithWebIdentity\", \"Condition\": {\"StringEquals\": {\"oidc.example.com/X:aud\": \"sts.amazonaws.com\", \"oidc.example.com/X:sub\": \"system:serviceaccount:demo:app\"}}}]}}}")),
     (C::ProviderUrl, Text("{\"Url\": \"http://oidc.example.com/X\", \"ClientIDList\": [\"sts.amazonaws.com\"]}")),
+    (C::ProviderUrl, Text("{\"Url\": \"https://oidc.example.com:6443\", \"ClientIDList\": [\"sts.amazonaws.com\"]}")),
+    (C::ProviderUrl, Text("{\"Url\": \"https://oidc.example.com/X?y=z\", \"ClientIDList\": [\"sts.amazonaws.com\"]}")),
     (C::Thumbprint, Text("{\"Url\": \"oidc.example.com/X\", \"ThumbprintList\": [\"9E:99:A4:8A:99:60:B1:49:26:BB:7F:3B:02:E2:2D:A2:B0:AB:72:80\"]}")),
     (C::Thumbprint, Text("{\"Url\": \"oidc.example.com/X\", \"ThumbprintList\": [\"9e99a48a9960b14926bb7f3b02e22da2b0ab72809e99a48a9960b14926bb7f3b\"]}")),
     (C::AccountId, Federated("arn:aws:iam::1111:oidc-provider/oidc.example.com/X")),

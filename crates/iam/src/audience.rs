@@ -1,9 +1,10 @@
-//! Audiences that are nearly the one that the tokens of pods have.
+//! Audiences that are nearly the one that the tokens of pods have: the linter tells them, and
+//! `iam role` makes no role for them.
 
-use super::shown;
-use crate::finding::Code;
-use crate::near::nearest;
-use crate::partition::AUDIENCE;
+use super::finding::Code;
+use super::lint::shown;
+use super::near::nearest;
+use super::partition::AUDIENCE;
 
 /// Where AWS's services have their hosts, in all partitions.
 const SUFFIXES: [&str; 9] = [
@@ -19,7 +20,7 @@ const SUFFIXES: [&str; 9] = [
 ];
 
 /// What is wrong with an audience that was meant to be [`AUDIENCE`], and why.
-pub(super) fn slip(text: &str) -> Option<(Code, String)> {
+pub(crate) fn slip(text: &str) -> Option<(Code, String)> {
     let trimmed = text.trim();
     let bare = trimmed.trim_start_matches("https://").trim_end_matches('/');
     if trimmed == AUDIENCE || trimmed == "amazonaws.com" {
