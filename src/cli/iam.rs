@@ -51,7 +51,7 @@ pub struct IamRoleArgs {
     /// AWS region for the AWS CLI; tells the partition
     #[arg(long, value_name = "REGION")]
     pub region: Vec<String>,
-    /// Name of the role [default: NAMESPACE-NAME, or NAMESPACE_NAME if the namespace has a hyphen]
+    /// Name of the role [default: namespace and name, joined by a hyphen, or by _ if the namespace has a hyphen]
     #[arg(long, value_name = "NAME")]
     pub role_name: Vec<String>,
     /// Path of the role, such as /team/ [default: /]
