@@ -28,22 +28,30 @@ pub(crate) async fn webhooks(client: &Client) -> Fact<serde_json::Value> {
 }
 
 /// Shows the auditor the namespaces whose labels count, the `ServiceAccount`s of a
-/// namespace, or of all, then the pods.
+/// namespace, or of all, then the pods. `seen` is told of each item.
 pub(crate) async fn everything(
     client: &Client,
     namespace: Option<&str>,
     auditor: &mut Auditor<'_>,
+    seen: &mut dyn FnMut(&'static str),
 ) -> Result<(), ListError> {
     let folder = namespace.map_or_else(String::new, |name| format!("/namespaces/{name}"));
     if auditor.needs_namespaces() {
         namespaces(client, namespace, auditor).await;
     }
     let path = format!("/api/v1{folder}/serviceaccounts");
-    let accounts = pages::for_each(client, &path, |account| auditor.account(&account)).await;
+    let accounts = pages::for_each(client, &path, |account| {
+        seen("ServiceAccounts");
+        auditor.account(&account);
+    });
+    let accounts = accounts.await;
     accounts.map_err(|error| ListError::of("serviceaccounts", &error))?;
     let path = format!("/api/v1{folder}/pods");
-    let pods = pages::for_each(client, &path, |pod| auditor.pod(&pod)).await;
-    pods.map_err(|error| ListError::of("pods", &error))
+    let pods = pages::for_each(client, &path, |pod| {
+        seen("pods");
+        auditor.pod(&pod);
+    });
+    pods.await.map_err(|error| ListError::of("pods", &error))
 }
 
 /// Labels that can't be read are not known: the auditor says so of the pods that

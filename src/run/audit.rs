@@ -4,7 +4,8 @@ use anyhow::Context as _;
 
 use super::exit::{Exit, OrMisuse as _};
 use super::installation::{InUse, container_credentials, in_use};
-use super::{cluster, completed, output};
+use super::output::{self, Progress};
+use super::{cluster, completed};
 use crate::cli::{AuditArgs, ReportFormat};
 use crate::config::Auditing;
 use crate::evidence::{config_map, everything, installed, webhooks};
@@ -13,7 +14,7 @@ use diagnosis::{Audit, Auditor, Fact, Sources, flags_not_known};
 pub(super) fn run(args: AuditArgs) -> anyhow::Result<Exit> {
     let (auditing, warnings) = Auditing::from_args(args).or_misuse()?;
     for warning in warnings {
-        let _ = output::errors().line(format_args!("warning: {warning}"));
+        output::warn(warning);
     }
     let audit = completed(audit(&auditing))?;
     print(&audit, auditing.output)?;
@@ -43,7 +44,9 @@ async fn audit(auditing: &Auditing) -> anyhow::Result<Audit> {
     if let Fact::Unknown(why) = &installed.flags {
         auditor.note(flags_not_known(why));
     }
-    everything(&client, namespace, &mut auditor).await?;
+    let mut progress = Progress::new();
+    everything(&client, namespace, &mut auditor, &mut |what| progress.count(what)).await?;
+    drop(progress);
     Ok(auditor.finish())
 }
 

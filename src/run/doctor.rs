@@ -34,7 +34,7 @@ const CLOCK_TIMEOUT: Duration = Duration::from_secs(5);
 pub(super) fn run(args: DoctorArgs) -> anyhow::Result<Exit> {
     let (examination, warnings) = Examination::from_args(args).or_misuse()?;
     for warning in warnings {
-        let _ = output::errors().line(format_args!("warning: {warning}"));
+        output::warn(warning);
     }
     if let (Some(summary), Evidence::Cluster { cluster, ca_file, .. }) =
         (&examination.summary, &examination.evidence)

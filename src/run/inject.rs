@@ -10,7 +10,7 @@ use json_patch::Patch;
 use serde_json::Value;
 
 use super::exit::{Exit, OrMisuse as _};
-use super::output::{self, Lines};
+use super::output::{self, Head, Lines, Tone};
 use super::{cluster, completed};
 use crate::api_server::watch::SILENCE;
 use crate::cli::{InjectArgs, InjectOutput};
@@ -44,10 +44,10 @@ struct Injected {
 
 pub(super) fn run(args: InjectArgs) -> anyhow::Result<Exit> {
     let (injection, warnings) = Injection::from_args(args).or_misuse()?;
-    let mut errors = output::errors();
     for warning in warnings {
-        let _ = errors.line(format_args!("warning: {warning}"));
+        output::warn(warning);
     }
+    let mut errors = output::errors();
     completed(inject(&injection, &mut output::out(), &mut errors))?;
     Ok(Exit::Fine)
 }
@@ -204,11 +204,12 @@ fn explain(out: &mut Lines<impl Write>, injected: &Injected) -> anyhow::Result<(
     if let Some(explanation) = explanation {
         out.lines(explanation)?;
     }
+    let head = |tone, word| Head::new().text("  ").word(tone, word).hanging(4);
     for warning in &admission.warnings {
-        out.line(format_args!("  warning: {warning}"))?;
+        out.prose(head(Tone::Doubtful, "warning:"), warning)?;
     }
     if let Some(refusal) = &admission.refusal {
-        out.line(format_args!("  refused: {}", refusal.message()))?;
+        out.prose(head(Tone::Bad, "refused:"), refusal.message())?;
     }
     Ok(())
 }
@@ -218,15 +219,17 @@ fn note(notes: &mut Lines<impl Write>, injected: &Injected) -> anyhow::Result<()
     let Injected { template, admission, explanation, .. } = injected;
     let (object, outcome) = (&template.object, admission.outcome);
     for warning in &admission.warnings {
-        notes.line(format_args!("warning: {object}: {warning}"))?;
+        let head = Head::new().word(Tone::Doubtful, "warning:");
+        notes.prose(head, format_args!("{object}: {warning}"))?;
     }
     let as_wished = matches!(outcome, Outcome::Mutated | Outcome::AlreadyComplete);
     if !as_wished {
         match explanation {
             Some(Explanation { identity, .. }) if outcome == Outcome::NotConfigured => {
-                notes.line(format_args!("note: {object}: {outcome}; identity: {identity}"))?;
+                let text = format_args!("{object}: {outcome}; identity: {identity}");
+                notes.prose(Head::note(), text)?;
             }
-            _ => notes.line(format_args!("note: {object}: {outcome}"))?,
+            _ => notes.prose(Head::note(), format_args!("{object}: {outcome}"))?,
         }
     }
     Ok(())
@@ -239,7 +242,7 @@ fn note_passed_over(
     passed_over: &[PassedOver],
 ) -> anyhow::Result<()> {
     for passed_over in passed_over.iter().filter(|it| it.hints_at_pods()) {
-        notes.line(format_args!("note: {passed_over}"))?;
+        notes.prose(Head::note(), passed_over)?;
     }
     let unknown = passed_over.iter().filter(|it| it.why == Why::NoShape(None));
     let names: Vec<&str> = unknown.map(|it| it.object.as_str()).collect();
@@ -249,10 +252,9 @@ fn note_passed_over(
             0 => String::new(),
             count => format!(" and {count} more"),
         };
-        notes.line(format_args!(
-            "note: can't say what pods these make, as they have no pod template: {}{more}",
-            first.join(", ")
-        ))?;
+        let first = first.join(", ");
+        let text = "can't say what pods these make, as they have no pod template";
+        notes.prose(Head::note(), format_args!("{text}: {first}{more}"))?;
     }
     Ok(())
 }

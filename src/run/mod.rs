@@ -33,7 +33,7 @@ use crate::telemetry::logs::{self, LogBuffer};
 pub fn run(command: Result<Command, clap::Error>) -> ExitCode {
     let command = match command {
         Ok(command) => command,
-        Err(error) => return shown(&error).into(),
+        Err(error) => return output::ended(shown(&error).into()),
     };
     let path = command.path();
     // Where a command that makes something ends early, it has failed to; the others can't tell.
@@ -63,7 +63,7 @@ pub fn run(command: Result<Command, clap::Error>) -> ExitCode {
             exit.unwrap_or(otherwise)
         }
     });
-    exit.into()
+    output::ended(exit.into())
 }
 
 /// Shows what clap has to say: what is wrong with the command line, or help.

@@ -40,6 +40,7 @@ mod registration;
 mod relay;
 mod review;
 mod scratch;
+mod terminal;
 mod webhook;
 
 pub use self::{
@@ -61,5 +62,6 @@ pub use self::{
     relay::Relay,
     review::{Answer, Reviewer, post, review},
     scratch::Scratch,
+    terminal::on_terminal,
     webhook::{Builder, Launched, Webhook},
 };

@@ -30,7 +30,10 @@ fn cases_from_the_field_have_their_right_answers() {
         ("03b-multiline-quotes-indented.yaml", vec![]),
         ("04b-sub-as-key.yaml", vec![("key-not-substituted", 18), ("key-not-substituted", 19)]),
         ("04c-fn-sub-as-key.yaml", vec![("key-not-substituted", 18)]),
-        ("04f-kops-like.yaml", vec![("audience-not-tested", 7), ("wildcard-not-expanded", 10)]),
+        (
+            "04f-kops-like.yaml",
+            vec![("audience-not-tested", 7), ("empty-value", 7), ("wildcard-not-expanded", 10)],
+        ),
         ("04g-crossplane.yaml", vec![("audience-not-tested", 7), ("wildcard-not-expanded", 10)]),
         ("05a-policy-document.tf", vec![("wildcard-not-expanded", 16)]),
         ("05c-jsonencode.tf", vec![("audience-tested-for-subject", 11)]),

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::exit::Exit;
 use super::inputs::{self, Input};
-use super::output;
+use super::output::{self, Head, Tone};
 use crate::cli::{IamLintArgs, LintFormat};
 use iam::{Code, Finding, Position, Severity, lint_for_prefix};
 
@@ -78,7 +78,14 @@ fn text(found: &[InFile<'_>]) -> io::Result<()> {
         let Finding { code, at, message, fix, .. } = finding;
         let (path, severity) = (path.display(), finding.severity().word());
         let more = more(finding);
-        out.line(format_args!("{path}:{at}: {severity}: {message} [{code}]{more}"))?;
+        let tone = match finding.severity() {
+            Severity::Error => Tone::Bad,
+            Severity::Warning => Tone::Doubtful,
+        };
+        let head = Head::new().text(&format!("{path}:{at}: "));
+        let head = head.word(tone, &format!("{severity}:")).hanging(4);
+        out.prose(head, format_args!("{message} [{code}]{more}"))?;
+        // Text to copy, so not to be wrapped.
         for line in fix.iter().flat_map(|fix| fix.lines()) {
             out.line(format_args!("    fix: {line}"))?;
         }

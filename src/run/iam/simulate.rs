@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use serde_json::{Value, json};
 
 use super::exit::Exit;
-use super::output;
+use super::output::{self, Head, Tone};
 use crate::cli::{IamSimulateArgs, ReportFormat};
 use iam::{Element, Policy, Reason, StatementName, Verdict, WebIdentityRequest, simulate};
 use issuer::Token;
@@ -52,37 +52,40 @@ fn say(verdict: &Verdict, request: &WebIdentityRequest) -> io::Result<()> {
     let mut out = output::out();
     let WebIdentityRequest { issuer, subject, audiences, .. } = request;
     let audiences = audiences.join(", ");
-    out.line(format_args!("token: iss {issuer:?}, sub {subject:?}, aud {audiences}"))?;
+    let head = Head::new().text("token: ");
+    out.prose(head, format_args!("iss {issuer:?}, sub {subject:?}, aud {audiences}"))?;
     let reasons = match verdict {
         Verdict::Allowed { by } => {
-            out.line(format_args!("allowed by {by}, line {}", by.at.line))?;
-            out.line(
-                "  the provider's client IDs must contain the audience too; only IAM knows them",
-            )?;
+            let head = Head::new().word(Tone::Good, "allowed");
+            out.prose(head, format_args!("by {by}, line {}", by.at.line))?;
+            let text =
+                "the provider's client IDs must contain the audience too; only IAM knows them";
+            out.prose(Head::new().text("  "), text)?;
             &Vec::new()
         }
         Verdict::Denied { explicitly: Some(by), reasons } => {
             let line = by.at.line;
-            out.line(format_args!("denied by {by}, line {line}: a Deny overrides every Allow"))?;
+            let head = Head::new().word(Tone::Bad, "denied");
+            out.prose(head, format_args!("by {by}, line {line}: a Deny overrides every Allow"))?;
             reasons
         }
         Verdict::Denied { explicitly: None, reasons } => {
-            out.line("denied: no statement allows it")?;
+            out.prose(Head::new().word(Tone::Bad, "denied:"), "no statement allows it")?;
             reasons
         }
         Verdict::Unknown { reasons } => {
-            out.line(
-                "unknown: it depends on values that only AWS knows, or that are not in the file",
-            )?;
+            let text = "it depends on values that only AWS knows, or that are not in the file";
+            out.prose(Head::new().word(Tone::Doubtful, "unknown:"), text)?;
             reasons
         }
     };
     for reason in reasons {
         let Reason { statement, at, element, policy, request, why } = reason;
-        out.line(format_args!("  {statement}, line {}, {element}", at.line))?;
-        out.line(format_args!("    policy:  {}", listed(policy)))?;
-        out.line(format_args!("    request: {}", listed(request)))?;
-        out.line(format_args!("    {why}"))?;
+        let head = Head::new().text("  ").hanging(4);
+        out.prose(head, format_args!("{statement}, line {}, {element}", at.line))?;
+        out.prose(Head::new().text("    policy:  "), listed(policy))?;
+        out.prose(Head::new().text("    request: "), listed(request))?;
+        out.prose(Head::new().text("    "), why)?;
     }
     Ok(())
 }

@@ -13,7 +13,7 @@ use super::exit::{Exit, OrMisuse as _};
 use super::{Ended, client, read_keys};
 use crate::cli::{DocumentsArgs, HostingPlace, ReportFormat};
 use crate::evidence::live_issuer::LiveIssuer;
-use crate::run::output::{self, Lines};
+use crate::run::output::{self, Head, Lines, Tone};
 use issuer::hosting::{BucketPolicy, Hosting, Object};
 use issuer::{DISCOVERY_PATH, Discovery, IssuerUrl, Jwks};
 
@@ -193,10 +193,11 @@ impl Report {
         }
         notes.line(format_args!("keys: {}", self.keys.join(", ")))?;
         for kid in &self.dropped {
-            notes.line(format_args!("warning: the key {kid} is no longer in the JWKS"))?;
+            let text = format_args!("the key {kid} is no longer in the JWKS");
+            notes.prose(Head::new().word(Tone::Doubtful, "warning:"), text)?;
         }
         for remark in &self.remarks {
-            notes.line(format_args!("note: {remark}"))?;
+            notes.prose(Head::note(), remark)?;
         }
         let out = &mut output::out();
         if args.output == ReportFormat::Json {

@@ -14,7 +14,8 @@ use kube::Client;
 use zeroize::Zeroizing;
 
 use super::exit::Exit;
-use super::{cluster, completed, exit, output};
+use super::output::{self, Head, Tone};
+use super::{cluster, completed, exit};
 use crate::cli::{IssuerArgs, IssuerCommand};
 use crate::config::UserCluster;
 use crate::crypto;
@@ -45,7 +46,8 @@ pub(super) fn run(args: IssuerArgs) -> anyhow::Result<Exit> {
         Ended::Refused(why) => {
             let mut errors = output::errors();
             // Where standard error is closed, the exit status must do.
-            let _ = why.iter().try_for_each(|why| errors.line(format_args!("refused: {why}")));
+            let head = || Head::new().word(Tone::Bad, "refused:");
+            let _ = why.iter().try_for_each(|why| errors.prose(head(), why));
             Exit::Failed
         }
     })

@@ -17,7 +17,7 @@ use crate::cli::{MigrateArgs, PlanArgs, ReportFormat, RotateArgs};
 use crate::crypto;
 use crate::http_client::issuer_documents::Fetcher;
 use crate::input::{self, Limit};
-use crate::run::output::{self, Lines};
+use crate::run::output::{self, Head, Lines, Tone};
 use issuer::rollout::{
     ApiServerFlags, Facts, Migration, Plan, Rotation, State, Step, migrate, rotate,
 };
@@ -158,7 +158,7 @@ fn write_plan(out: &mut Lines<impl Write>, plan: &Plan, names: &[(&str, &str)]) 
     }
     if !plan.alarms.is_empty() {
         out.line("")?;
-        out.line("Broken now:")?;
+        out.prose(Head::new().tone(Tone::Bad, "Broken now:"), "")?;
         write_checks(out, &plan.alarms, "  ")?;
     }
     for step in &plan.steps {
@@ -174,22 +174,25 @@ fn write_plan(out: &mut Lines<impl Write>, plan: &Plan, names: &[(&str, &str)]) 
 
 /// In full where it is to be done now.
 fn write_step(out: &mut Lines<impl Write>, step: &Step, in_full: bool) -> io::Result<()> {
-    let state = match step.state {
-        State::Done => "done ",
-        State::Next => "next ",
-        State::Later => "later",
+    let (tone, state) = match step.state {
+        State::Done => (Tone::Good, "done"),
+        State::Next => (Tone::Strong, "next"),
+        State::Later => (Tone::Faint, "later"),
     };
-    out.line(format_args!("{state}  {}: {}", step.id, step.title))?;
+    let head = Head::new().column(Some(tone), state, 5);
+    out.prose(head, format_args!("{}: {}", step.id, step.title))?;
     if !step.flags.is_empty() && step.state != State::Done {
-        out.line("  on every kube-apiserver, set these flags in this order, and no others of the same names:")?;
+        let text = "on every kube-apiserver, set these flags in this order, and no others of the same names:";
+        out.prose(Head::new().text("  "), text)?;
         step.flags.iter().try_for_each(|flag| out.line(format_args!("    {}", Flag(flag))))?;
     }
     if step.state != State::Done {
-        step.todo.iter().try_for_each(|todo| out.line(format_args!("  - {todo}")))?;
+        step.todo.iter().try_for_each(|todo| out.prose(Head::new().text("  - "), todo))?;
     }
     if in_full {
         write_checks(out, &step.checks, "  ")?;
-        step.blocked.iter().try_for_each(|why| out.line(format_args!("  not yet: {why}")))?;
+        let head = || Head::new().text("  ").word(Tone::Doubtful, "not yet:").hanging(4);
+        step.blocked.iter().try_for_each(|why| out.prose(head(), why))?;
     }
     Ok(())
 }

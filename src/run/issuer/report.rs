@@ -2,9 +2,9 @@
 
 use std::io::{self, Write};
 
-use crate::run::output::Lines;
+use crate::run::output::{Head, Lines, Tone};
 
-use issuer::IssuerCheck;
+use issuer::{IssuerCheck, Outcome};
 
 /// A line for each check, then what goes with it.
 pub(super) fn write_checks(
@@ -15,12 +15,19 @@ pub(super) fn write_checks(
     let width = checks.iter().map(|check| check.id.len()).max().unwrap_or_default();
     for check in checks {
         let IssuerCheck { id, outcome, found, next, remarks } = check;
-        out.line(format_args!("{indent}{}  {id:width$}  {found}", outcome.word()))?;
+        let tone = match outcome {
+            Outcome::Pass => Tone::Good,
+            Outcome::Fail => Tone::Bad,
+            Outcome::Skip => Tone::Faint,
+        };
+        let head = Head::new().text(indent).column(Some(tone), outcome.word(), 0);
+        out.prose(head.column(None, id, width), found)?;
+        let below = || Head::new().text(indent).column(None, "", 4).column(None, "", width);
         for remark in remarks {
-            out.line(format_args!("{indent}      {:width$}  note: {remark}", ""))?;
+            out.prose(below().tone(Tone::Faint, "note: "), remark)?;
         }
         if let Some(next) = next {
-            out.line(format_args!("{indent}      {:width$}  next: {next}", ""))?;
+            out.prose(below().tone(Tone::Strong, "next: "), next)?;
         }
     }
     Ok(())

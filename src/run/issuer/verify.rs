@@ -9,7 +9,7 @@ use super::evidence::{Live, fetcher};
 use super::report::write_checks;
 use crate::cli::{ReportFormat, VerifyArgs};
 use crate::crypto;
-use crate::run::output;
+use crate::run::output::{self, Head};
 use issuer::verify::{Against, check};
 use issuer::{IssuerCheck, IssuerUrl, PublishedDocuments, Thumbprint};
 
@@ -67,6 +67,6 @@ fn report(
     } else {
         "IAM finds it by itself, and ignores it if the certificate is from a public CA"
     };
-    out.line(format_args!("{need}."))?;
+    out.prose(Head::new(), format_args!("{need}."))?;
     Ok(())
 }

@@ -3,6 +3,7 @@
 mod exit_status;
 mod hostile_text;
 mod input;
+mod output;
 mod role_names;
 mod shell_lines;
 mod silent_api_server;

@@ -7,6 +7,9 @@ mod actions;
 mod arns;
 mod blocks;
 mod claims;
+mod conditions;
+mod context_keys;
+mod elements;
 mod files;
 mod keys;
 mod manifest;
@@ -22,7 +25,9 @@ mod template;
 mod text;
 mod together;
 mod trust;
+mod value_types;
 mod values;
+mod variables;
 
 use arn::annotation::DEFAULT_PREFIX;
 

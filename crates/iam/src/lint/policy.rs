@@ -1,6 +1,6 @@
 //! One policy: its shape, its texts, and what its kind asks for.
 
-use super::{actions, arns, permissions, shown, trust};
+use super::{actions, arns, conditions, elements, permissions, shown, trust, variables};
 use crate::condition::{Operator, Test};
 use crate::finding::{Code, Finding};
 use crate::kind::PolicyKind;
@@ -22,6 +22,10 @@ pub(super) fn findings(node: &Node, kind: PolicyKind, account: Option<&str>) -> 
             found.push(finding);
         }
     }
+    found.extend(elements::findings(&node));
+    let has_no_version = node.get("Version").is_none() && !node.may_have_more();
+    let is_old = policy.version.as_ref().map_or(has_no_version, |it| it.value == "2008-10-17");
+    found.extend(variables::findings(&policy, is_old));
     for statement in &policy.statements {
         match kind {
             PolicyKind::Trust => {
@@ -37,6 +41,13 @@ pub(super) fn findings(node: &Node, kind: PolicyKind, account: Option<&str>) -> 
         }
         found.extend(actions::findings(statement));
         found.extend(wildcards(statement));
+        for finding in conditions::findings(statement) {
+            // A claim without its provider has been told with its mended text.
+            let told = |other: &Finding| other.code == finding.code && other.at == finding.at;
+            if finding.code != Code::ConditionKey || !found.iter().any(told) {
+                found.push(finding);
+            }
+        }
     }
     if kind == PolicyKind::Trust {
         found.extend(actions::without_tags(&policy));

@@ -260,7 +260,7 @@ fn insert(
     name: &str,
     value: Value,
 ) -> Result<(), String> {
-    let operators = ["String", "Arn", "Bool", "Null", "For", "Numeric", "Date"];
+    let operators = ["String", "Arn", "Bool", "Null", "For", "Numeric", "Date", "Ip", "NotIp"];
     if operators.iter().any(|prefix| name.starts_with(prefix)) {
         // Of the operators that are there, the key goes.
         let keys: Vec<String> =

@@ -172,7 +172,8 @@ fn knows_which_actions_go_together() {
         (r#""sts:*""#, None),
         (good, None),
     ] {
-        let found = codes(&trust(pods, actions, "{}"));
+        let condition = r#"{"StringEquals": {"aws:SourceAccount": "111122223333"}}"#;
+        let found = codes(&trust(pods, actions, condition));
         assert_eq!(found, code.into_iter().collect::<Vec<_>>(), "{actions}");
     }
     // In a statement of their own.

@@ -1,0 +1,70 @@
+//! How far long work is, on a terminal's last line. Nowhere else: a log would keep all of it.
+
+use std::fmt::Display;
+use std::io::{self, IsTerminal as _, Write as _};
+
+use text::escaped;
+
+use super::look::Look;
+use super::wrap::wrapped;
+
+/// One line on standard error that is written over again and again, and is gone in the end.
+#[derive(Debug)]
+pub(in crate::run) struct Progress {
+    /// None where nobody looks on.
+    width: Option<usize>,
+    shown: bool,
+    counted: (&'static str, usize),
+}
+
+/// How many are counted in silence: lists come 500 a page.
+const STEP: usize = 500;
+
+impl Progress {
+    /// For a terminal that can take back what it shows.
+    pub(in crate::run) fn new() -> Self {
+        let stderr = io::stderr();
+        let can = stderr.is_terminal() && std::env::var_os("TERM").is_some_and(|it| it != "dumb");
+        Self {
+            width: if can { Look::of(&stderr).width } else { None },
+            shown: false,
+            counted: ("", 0),
+        }
+    }
+
+    /// Shows how far it is now.
+    pub(in crate::run) fn say(&mut self, text: impl Display) {
+        let Some(width) = self.width else { return };
+        let text = text.to_string();
+        let line = wrapped(&escaped(&text), width.saturating_sub(1), 0, 0);
+        let line = line.lines().next().unwrap_or_default();
+        self.shown = write!(io::stderr(), "\r\u{1b}[2K{line}").is_ok();
+    }
+
+    /// Counts one more of a kind; how many there are is shown now and then.
+    pub(in crate::run) fn count(&mut self, what: &'static str) {
+        if self.counted.0 != what {
+            self.counted = (what, 0);
+            self.say(format_args!("listing {what} ..."));
+        }
+        self.counted.1 += 1;
+        if self.counted.1.is_multiple_of(STEP) {
+            let count = self.counted.1;
+            self.say(format_args!("listing {what}: {count} so far ..."));
+        }
+    }
+
+    /// Takes it back, before something else is said.
+    pub(in crate::run) fn clear(&mut self) {
+        if self.shown {
+            let _ = write!(io::stderr(), "\r\u{1b}[2K");
+            self.shown = false;
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.clear();
+    }
+}
