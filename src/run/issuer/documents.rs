@@ -53,6 +53,9 @@ pub(super) async fn run(args: DocumentsArgs) -> anyhow::Result<Ended> {
     if !hosting.is_known() && args.hosting != HostingPlace::Static {
         remarks.push("the issuer's URL does not show the bucket; pass --bucket".to_owned());
     }
+    if args.hosting == HostingPlace::Cloudfront && args.distribution.is_none() {
+        remarks.push("the distribution is not known, so that the policy has a placeholder; pass --distribution".to_owned());
+    }
     let objects = hosting.objects(&issuer, jwks_path);
     let report = Report {
         issuer: issuer.to_string(),

@@ -11,11 +11,16 @@ mod conditions;
 mod context_keys;
 mod elements;
 mod files;
+mod issuers;
 mod keys;
 mod manifest;
 mod module;
+mod others;
+mod outsiders;
 mod permissions;
 mod policy;
+mod principals;
+mod probe;
 mod provider;
 mod repeats;
 mod subject;
@@ -28,6 +33,7 @@ mod trust;
 mod value_types;
 mod values;
 mod variables;
+mod wide;
 
 use arn::annotation::DEFAULT_PREFIX;
 
