@@ -148,9 +148,28 @@ pub struct IamSimulateArgs {
     /// Value of another condition key, such as aws:CurrentTime=2026-01-01T00:00:00Z; may be repeated
     #[arg(long = "condition-key", value_name = "KEY=VALUE", value_parser = key_and_value)]
     pub condition_keys: Vec<(String, String)>,
+    /// Condition key that the request does not have, such as aws:SourceVpce; may be repeated
+    #[arg(long = "no-condition-key", value_name = "KEY")]
+    pub absent_condition_keys: Vec<String>,
+    /// Name of the session (sts:RoleSessionName)
+    #[arg(long, value_name = "NAME", value_parser = session_name)]
+    pub role_session_name: Option<String>,
+    /// Length of the session, compared with the role's maximum if the file has it
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(900..=43200))]
+    pub duration_seconds: Option<u32>,
     /// Output format
     #[arg(short = 'o', long, value_name = "FORMAT", value_enum, default_value_t = ReportFormat::Text)]
     pub output: ReportFormat,
+}
+
+/// As `AssumeRoleWithWebIdentity` takes it.
+fn session_name(text: &str) -> Result<String, String> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_+=,.@-".contains(c);
+    if (2..=64).contains(&text.len()) && text.chars().all(is_plain) {
+        Ok(text.to_owned())
+    } else {
+        Err("STS takes 2 to 64 letters, digits and _+=,.@-".to_owned())
+    }
 }
 
 fn key_and_value(text: &str) -> Result<(String, String), String> {

@@ -51,4 +51,4 @@ pub use role::{
     Subjects, Tags, Thumbprint,
 };
 pub use simulate::{Element, Reason, StatementName, Verdict, simulate};
-pub use trust_policy::PolicyError;
+pub use trust_policy::{PolicyError, max_session_duration};

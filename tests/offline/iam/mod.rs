@@ -388,9 +388,71 @@ fn goes_by_the_condition_keys_that_it_is_told() {
         (None, 2),
         (Some("--condition-key=aws:CurrentTime=2026-01-01T00:00:00Z"), 0),
         (Some("--condition-key=aws:CurrentTime=2026-07-01T00:00:00Z"), 1),
+        (Some("--no-condition-key=aws:CurrentTime"), 1),
     ] {
         let ask: Vec<&str> = ask.iter().copied().chain(key).collect();
-        assert_eq!(exit(&iam_with(&ask, &policy)), wanted, "{key:?}");
+        let output = iam_with(&ask, &policy);
+        assert_eq!(exit(&output), wanted, "{key:?}");
+        if wanted == 2 {
+            let how = "--condition-key aws:CurrentTime=VALUE";
+            assert!(stdout(&output).contains(how), "{}", stdout(&output));
+        }
+    }
+}
+
+#[test]
+fn a_session_has_a_name_and_a_length() {
+    let statement = json!({
+        "Effect": "Allow",
+        "Principal": "*",
+        "Action": "sts:AssumeRoleWithWebIdentity",
+        "Condition": {"StringLike": {"sts:RoleSessionName": "app-*"}},
+    });
+    let policy = json!({"Version": "2012-10-17", "Statement": statement});
+    let role = json!({"Role": {"AssumeRolePolicyDocument": policy, "MaxSessionDuration": 7200}});
+    let ask = ["simulate", "--trust-policy=-", "--issuer", ISSUER, "--sub=a", "--aud=b"];
+    for (text, flags, wanted) in [
+        (&policy, &[][..], 2),
+        (&policy, &["--role-session-name=app-1"], 0),
+        (&policy, &["--role-session-name=web-1"], 1),
+        (&policy, &["--role-session-name=app-1", "--duration-seconds=3600"], 0),
+        (&policy, &["--role-session-name=app-1", "--duration-seconds=3601"], 2),
+        (&role, &["--role-session-name=app-1", "--duration-seconds=7200"], 0),
+        (&role, &["--role-session-name=app-1", "--duration-seconds=7201"], 1),
+    ] {
+        let output = iam_with(&[&ask, flags].concat(), &text.to_string());
+        assert_eq!(exit(&output), wanted, "{flags:?} {}{}", stdout(&output), stderr(&output));
+    }
+    for wrong in ["--role-session-name=a", "--role-session-name=a b", "--duration-seconds=899"] {
+        let output = iam_with(&[&ask[..], &[wrong]].concat(), &policy.to_string());
+        assert!(exit(&output) != 0 && output.stdout.is_empty(), "{wrong}");
+    }
+}
+
+#[test]
+fn reads_all_claims_of_a_token() {
+    let folder = tempfile::tempdir().unwrap();
+    let token = folder.path().join("token");
+    let claims = json!({
+        "iss": ISSUER, "sub": "system:serviceaccount:demo:app", "aud": "sts.amazonaws.com", "azp": "client",
+        "https://aws.amazon.com/tags": {"principal_tags": {"Team": ["a"]}},
+    });
+    let parts = [json!({"alg": "RS256"}), claims].map(|it| URL_SAFE_NO_PAD.encode(it.to_string()));
+    fs::write(&token, format!("{}.{}.c2ln\n", parts[0], parts[1])).unwrap();
+    let token = format!("--token={}", token.display());
+    for (audience, action, wanted) in [
+        ("client", json!(["sts:AssumeRoleWithWebIdentity", "sts:TagSession"]), 0),
+        ("client", json!("sts:AssumeRoleWithWebIdentity"), 1),
+        ("sts.amazonaws.com", json!("sts:*"), 1),
+    ] {
+        let key = format!("{}:aud", ISSUER.trim_start_matches("https://"));
+        let statement = json!({
+            "Effect": "Allow", "Principal": "*", "Action": action,
+            "Condition": {"StringEquals": {key: audience}},
+        });
+        let policy = json!({"Version": "2012-10-17", "Statement": statement}).to_string();
+        let output = iam_with(&["simulate", "--trust-policy=-", &token], &policy);
+        assert_eq!(exit(&output), wanted, "{audience} {action} {}", stdout(&output));
     }
 }
 
