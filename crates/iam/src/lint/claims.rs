@@ -377,9 +377,9 @@ fn operator_of_claim(condition: &Condition, key: Key<'_>) -> Option<Finding> {
     let is_tested = key.claim.eq_ignore_ascii_case("sub") || key.issuer().may_be_cluster();
     let plain = name.strip_prefix("ForAllValues:").filter(|_| is_tested)?;
     let message = format!(
-        "ForAllValues also holds if the request has no {}:{}; the key has one value, so use {plain}",
+        "ForAllValues also holds if the request has no {}:{claim}: whoever has a token without {claim} can assume this role; the key has one value, so use {plain}",
         bare(key.provider),
-        key.claim
+        claim = key.claim
     );
     Some(Finding::new(Code::ForAllValues, *at, message).fixed(quoted(plain)))
 }

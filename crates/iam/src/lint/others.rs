@@ -217,6 +217,7 @@ impl<'a> Asked<'a> {
         } else {
             found.extend(wide);
         }
+        found.extend(self.unevaluated(shared).filter(|_| found.is_empty()));
         let is_tenant = |claim: &str| shared.claims.contains(&claim);
         if found.is_empty() && self.is_one && is_tenant("sub") {
             let gate = self.gate_of(&["sub"]);
@@ -410,6 +411,17 @@ impl<'a> Asked<'a> {
             }
             None => finding,
         }
+    }
+
+    /// No others get in, but IAM asks for a condition on this claim all the same.
+    fn unevaluated(&self, shared: &Shared) -> Option<Finding> {
+        let claim = shared.claims.first().filter(|it| shared.is_enforced() && **it == "aud")?;
+        let is_tested =
+            self.statement.conditions.iter().any(|it| claim_of(it).is_some_and(|it| it == *claim));
+        let message = format!(
+            "no condition on :{claim}, by which this issuer tells its customers apart: IAM rejects the trust policy"
+        );
+        (!is_tested).then(|| Finding::new(Code::CustomerNotTested, self.at(), message))
     }
 
     /// A condition that also holds where the token has no such claim.

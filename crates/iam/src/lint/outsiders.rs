@@ -44,7 +44,7 @@ fn candidates(pattern: &str, shape: &Shape) -> Vec<(Reach, String)> {
     if !wildcards[..wildcards.len() - after.len()].contains('*') {
         return Vec::new();
     }
-    let tail = after.replace('*', "").replace('?', "x");
+    let tail = after.replace(['*', '?'], "x");
     let other = if *shape == OF_PODS { "other" } else { "someone-else" };
     if let Some(name) = before.strip_prefix(prefix) {
         let is_whole_name = name.ends_with(|c: char| c.is_ascii_alphanumeric());
@@ -61,10 +61,12 @@ fn candidates(pattern: &str, shape: &Shape) -> Vec<(Reach, String)> {
     if !prefix.starts_with(before) {
         return Vec::new();
     }
+    let last = tail.rsplit(*end).next().unwrap_or_default();
     let filled = [
         format!("{prefix}{other}{tail}"),
         format!("{prefix}{other}-{tail}"),
         format!("{prefix}{other}{end}{rest}{tail}"),
+        format!("{prefix}{other}{end}{last}"),
     ];
     filled.map(|it| (Reach::AnyName, it)).into()
 }
@@ -100,7 +102,12 @@ mod tests {
             ("*app", Some((AnyName, "system:serviceaccount:other:appapp"))),
             ("*-demo:app", Some((AnyName, "system:serviceaccount:other-demo:app"))),
             ("*demo:app", Some((AnyName, "system:serviceaccount:otherdemo:app"))),
+            ("*:*:*:app", Some((AnyName, EXAMPLE))),
             ("system:serviceaccount:*:app", Some((AnyNameExplicitly, EXAMPLE))),
+            (
+                "system:serviceaccount:*:*-app",
+                Some((AnyNameExplicitly, "system:serviceaccount:other:x-app")),
+            ),
             (
                 "system:serviceaccount:demo*",
                 Some((Neighbours, "system:serviceaccount:demo-other:app")),
@@ -133,7 +140,8 @@ mod tests {
         let shape = github.subjects.expect("a shape");
         for (pattern, wanted) in [
             ("repo:*", Some((AnyNameExplicitly, "repo:someone-else/repo:ref:refs/heads/main"))),
-            ("repo:*/app:*", Some((AnyNameExplicitly, "repo:someone-else/app:"))),
+            ("repo:*/app:*", Some((AnyNameExplicitly, "repo:someone-else/app:x"))),
+            ("*org/app*", Some((AnyName, "repo:someone-elseorg/appx"))),
             (
                 "*:ref:refs/heads/main",
                 Some((AnyName, "repo:someone-else/repo:ref:refs/heads/main:ref:refs/heads/main")),

@@ -155,23 +155,35 @@ fn holds_without_key(condition: &Condition) -> bool {
 /// What the key has in calls of strangers.
 fn strangers(condition: &Condition) -> Vec<String> {
     let key = condition.key.value.to_ascii_lowercase();
+    let own = || condition.values.iter().take(8).map(|it| it.value.as_str());
     match key.as_str() {
         "aws:principalarn" => {
-            let own = condition.values.iter().filter_map(|it| role_of_stranger(&it.value));
-            [format!("arn:aws:iam::{STRANGE_ACCOUNT}:user/anyone")]
-                .into_iter()
-                .chain(own.take(8))
-                .collect()
+            let anyone = format!("arn:aws:iam::{STRANGE_ACCOUNT}:user/anyone");
+            [anyone].into_iter().chain(own().filter_map(role_of_stranger)).collect()
         }
         "aws:principalaccount" | "aws:sourceaccount" => vec![STRANGE_ACCOUNT.to_owned()],
         "aws:principalorgid" | "aws:sourceorgid" => vec!["o-zq7zq7zq7z".to_owned()],
         "aws:sourceip" => vec!["198.51.100.7".to_owned()],
+        // The name of the session is the caller's choice.
+        "aws:userid" => own()
+            .filter_map(|it| it.strip_prefix("*:"))
+            .chain(["zq7-k4w"])
+            .map(|name| format!("AROAZQ7K4W:{}", name.replace(['*', '?'], "x")))
+            .collect(),
+        // So are the tags of a role in an account of one's own.
+        key if key.starts_with("aws:principaltag/") => {
+            own().map(|it| it.replace(['*', '?'], "x")).chain(["zq7-k4w".to_owned()]).collect()
+        }
         _ => vec!["zq7-k4w".to_owned()],
     }
 }
 
 /// A role of the name that a pattern asks for, in an account that it leaves open.
 fn role_of_stranger(pattern: &str) -> Option<String> {
+    if let Some(name) = pattern.strip_prefix('*') {
+        let name = name.trim_start_matches(':').replace(['*', '?'], "x");
+        return Some(format!("arn:aws:iam::{STRANGE_ACCOUNT}:{name}"));
+    }
     let mut parts: Vec<&str> = pattern.splitn(6, ':').collect();
     let account = parts.get_mut(4)?;
     if account.trim_matches('*').is_empty() && !account.is_empty() {

@@ -36,8 +36,9 @@ pub(super) fn findings(denials: &Denials<'_>, statement: &Statement) -> Vec<Find
     found.extend(action_and_principal(statement).or_else(|| principals::mixed(statement)));
     found.extend(principals::wildcard(denials, statement));
     found.extend(principals::keys_of_other_calls(statement));
-    if statement.is_for_web_identity() {
-        let names: Vec<&Text> = statement.principals_of("Federated").map(|p| &p.name).collect();
+    let names: Vec<&Text> = statement.principals_of("Federated").map(|p| &p.name).collect();
+    let is_built_in = names.iter().any(|it| BUILT_IN.contains(&it.as_str()));
+    if statement.is_for_web_identity() || is_built_in {
         found.extend(claims::findings(denials, statement, &names));
     }
     found

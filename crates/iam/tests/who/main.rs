@@ -10,7 +10,8 @@
 mod correct;
 mod open;
 
-use iam::{Severity, lint};
+use iam::{Policy, Severity, Verdict, WebIdentityRequest, lint, simulate};
+use serde_json::Value;
 
 /// What goes into a policy, and what is told of it.
 struct Row {
@@ -205,4 +206,67 @@ fn only_clusters_have_service_accounts() {
             );
         }
     }
+}
+
+/// The subject behind "such as", where it is a pod's.
+fn example(message: &str) -> Option<&str> {
+    let (_, behind) = message.split_once("such as ")?;
+    let is_part = |c: char| c.is_ascii_alphanumeric() || ":-.".contains(c);
+    let subject = behind.split(|c| !is_part(c)).next()?.trim_end_matches([':', '.']);
+    subject.starts_with("system:serviceaccount:").then_some(subject)
+}
+
+#[test]
+fn the_examples_get_in() {
+    let mut told = 0;
+    for row in open::ROWS.iter().filter(|it| ["P", "E", "R", "K", "Z"].contains(&it.principal)) {
+        let text = policy(&[statement(row)]);
+        let (_, name) = PROVIDERS.iter().find(|(it, _)| row.principal.contains(*it)).unwrap();
+        for subject in lint(&text).iter().filter_map(|it| example(&it.message)) {
+            let call = WebIdentityRequest::new(
+                &format!("https://{name}"),
+                subject,
+                &["sts.amazonaws.com"],
+            )
+            .with_context("aws:RequestedRegion", "eu-west-1")
+            .with_context("aws:SourceVpc", "vpc-1");
+            let verdict = simulate(&Policy::trust_policy(&text).unwrap(), &call);
+            assert!(matches!(verdict, Verdict::Allowed { .. }), "{subject}\n{text}\n{verdict:?}");
+            told += 1;
+        }
+    }
+    assert!(told > 30, "{told}");
+}
+
+/// The value with `${value}` for each text in it.
+fn unknown(value: &Value) -> Value {
+    match value {
+        Value::Array(items) => items.iter().map(unknown).collect(),
+        Value::Object(members) => {
+            members.iter().map(|(key, value)| (key.clone(), unknown(value))).collect()
+        }
+        _ => Value::from("${value}"),
+    }
+}
+
+#[test]
+fn nobody_gets_in_by_a_value_that_is_not_known() {
+    let mut tried = 0;
+    for row in open::ROWS.iter().filter(|it| it.condition.contains(":sub\"")) {
+        let mut document: Value = serde_json::from_str(&policy(&[statement(row)])).unwrap();
+        let condition = &mut document["Statement"][0]["Condition"];
+        // What is a list or not, and which keys there are, stays.
+        *condition = unknown(condition);
+        // One provider may be the other.
+        if row.principal.len() != 1 || !row.condition.contains(&format!("\"{}:sub", row.principal))
+        {
+            continue;
+        }
+        let text = document.to_string();
+        let alarms: Vec<_> =
+            codes(&text).into_iter().filter(|it| it.starts_with("subject-")).collect();
+        assert!(alarms.is_empty(), "{text}\n{alarms:?}");
+        tried += 1;
+    }
+    assert!(tried > 30, "{tried}");
 }
