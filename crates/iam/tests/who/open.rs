@@ -115,7 +115,7 @@ pub(super) const ROWS: &[Row] = &[
     row("C", r#"{"StringEquals": {"C:sub": "eu-west-1:11111111-2222-3333-4444-555555555555"}}"#, &["customer-not-tested"]),
     row("V", r#"{"StringEquals": {"V:sub": "owner:team:project:app:environment:production"}}"#, &["customer-not-tested"]),
     row("V", r#"{"StringLike": {"V:aud": "*", "V:sub": "owner:team*"}}"#, &["subject-too-wide"]),
-    calling("C", r#""sts:*""#, "", &["customer-not-tested"]),
+    calling("C", r#""sts:*""#, "", &["broad-action", "customer-not-tested"]),
     row("D", "", &["customer-not-tested"]),
     row("D", r#"{"StringLike": {"D:aud": "*"}}"#, &["customer-not-tested"]),
     row(r#"{"Federated": "graph.facebook.com"}"#, "", &["customer-not-tested"]),
