@@ -106,6 +106,7 @@ codes! {
     AudienceNotTested "audience-not-tested" Warning "no condition on `:aud` (or `:oaud`), or none that keeps other audiences out. STS still compares it with the provider's client IDs"
     SubjectNotTested "subject-not-tested" Error "no condition on `:sub`, or none that keeps others out, such as `Null` or `StringNotEquals` alone: any pod in the cluster, or any customer of a shared issuer such as GitHub, can assume the role"
     CustomerNotTested "customer-not-tested" Error "no condition on the claim that tells the customers of a shared issuer apart, such as `:aud` of Google, Cognito, Vercel or Pulumi: any of them can assume the role, and IAM rejects the trust policy"
+    JobNotTested "job-not-tested" Warning "no condition on `:sub` of an organization's own CI system, such as a GitLab of its own: every project and job can assume the role"
     SubjectMalformed "subject-malformed" Error "not `system:serviceaccount:NAMESPACE:NAME`"
     SubjectUnlikely "subject-unlikely" Warning "not `system:serviceaccount:NAMESPACE:NAME`, though the audience is that of pods. Correct only for an issuer that is not a cluster"
     SubjectTooWide "subject-too-wide" Error "a pattern for `:sub` that subjects of others match: of every ServiceAccount (`s*`), of any namespace (`*:app`), of namespaces whose name begins with the one that is meant (`system:serviceaccount:demo*`), or of other customers of a shared issuer (`repo:*`)"

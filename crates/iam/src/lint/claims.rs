@@ -38,9 +38,11 @@ struct Names<'a> {
 impl<'a> Names<'a> {
     fn new(principals: &[&'a Text]) -> Self {
         let names = || {
-            let names =
-                principals.iter().map(|name| name.value.trim().split_once(":oidc-provider/"));
-            names.flatten().map(|(_, name)| name)
+            principals.iter().filter_map(|name| {
+                let name = name.value.trim();
+                let known = || BUILT_IN.contains(&name).then_some(name);
+                name.split_once(":oidc-provider/").map(|(_, name)| name).or_else(known)
+            })
         };
         Self {
             first: names().next(),
@@ -81,7 +83,7 @@ pub(super) fn findings(
                 }
             }
             "aud" | "oaud" => found.extend(audiences(condition, key)),
-            "amr" | "azp" | "email" | "app_id" | "id" | "user_id" => {}
+            "amr" | "email" | "app_id" | "id" | "user_id" => {}
             _ => found.extend(key.claim_finding(principals)),
         }
     }

@@ -140,6 +140,7 @@ const CASES: &[(Code, Input)] = &[
     (C::SubjectNotTested, Statement("\"Principal\": {\"Federated\": \"arn:aws:iam::111122223333:oidc-provider/token.actions.githubusercontent.com\"}, \"Action\": \"sts:AssumeRoleWithWebIdentity\", \"Condition\": {\"StringEquals\": {\"token.actions.githubusercontent.com:aud\": \"sts.amazonaws.com\"}}")),
     (C::SubjectNotTested, Statement("\"Principal\": {\"Federated\": \"arn:aws:iam::111122223333:oidc-provider/tenant.eu.auth0.com/\"}, \"Action\": \"sts:AssumeRoleWithWebIdentity\"")),
     (C::CustomerNotTested, Statement("\"Principal\": {\"Federated\": \"cognito-identity.amazonaws.com\"}, \"Action\": \"sts:AssumeRoleWithWebIdentity\", \"Condition\": {\"ForAnyValue:StringLike\": {\"cognito-identity.amazonaws.com:amr\": \"authenticated\"}}")),
+    (C::JobNotTested, Statement("\"Principal\": {\"Federated\": \"arn:aws:iam::111122223333:oidc-provider/gitlab.example.com\"}, \"Action\": \"sts:AssumeRoleWithWebIdentity\", \"Condition\": {\"StringEquals\": {\"gitlab.example.com:aud\": \"https://gitlab.example.com\"}}")),
     (C::SubjectMalformed, Condition("{\"StringEquals\": {\"oidc.example.com/X:sub\": \"system:serviceaccount:demo/app\"}}")),
     (C::SubjectMalformed, Condition("{\"StringEquals\": {\"oidc.example.com/X:sub\": \"system:serviceaccounts:demo:app\"}}")),
     (C::SubjectTooWide, Condition("{\"StringLike\": {\"oidc.example.com/X:sub\": \"system:serviceaccount:*\"}}")),

@@ -122,6 +122,9 @@ pub(super) const ROWS: &[Row] = &[
     row(r#"{"Federated": "www.amazon.com"}"#, r#"{"StringLike": {"www.amazon.com:app_id": "*"}}"#, &["customer-not-tested"]),
     row("A", "", ANYBODY),
     row("O", r#"{"Null": {"O:aud": "false"}}"#, ANYBODY),
+    row("S", r#"{"StringLike": {"S:aud": "https://gitlab.example.com", "S:sub": "*"}}"#, &["job-not-tested"]),
+    row("S", "", ANYBODY),
+    row("D", r#"{"StringEquals": {"P:aud": "sts.amazonaws.com", "P:sub": "system:serviceaccount:demo:app"}}"#, &["provider-mismatch"]),
     // Everybody.
     calling(r#""*""#, r#""sts:AssumeRole""#, "", &["principal-anyone"]),
     calling(r#"{"AWS": "*"}"#, r#""sts:AssumeRole""#, "", &["principal-anyone"]),
@@ -151,5 +154,6 @@ pub(super) const ROWS: &[Row] = &[
     calling(r#"{"Federated": "P", "AWS": "arn:aws:iam::111122223333:root"}"#, r#"["sts:AssumeRole", "sts:AssumeRoleWithWebIdentity"]"#, r#"{"StringEquals": {"P:aud": "sts.amazonaws.com", "P:sub": "system:serviceaccount:demo:app"}}"#, &["wrong-principal"]),
     row("P", r#"{"StringEquals": {"P:aud": "sts.amazonaws.com", "P:sub": "system:serviceaccount:demo:app", "sts:ExternalId": "x"}}"#, &["key-not-in-call"]),
     row("P", r#"{"StringEquals": {"P:aud": "sts.amazonaws.com", "P:sub": "system:serviceaccount:demo:app", "saml:aud": "x"}}"#, &["key-not-in-call"]),
+    row("P", r#"{"StringEquals": {"P:azp": "sts.amazonaws.com", "P:sub": "system:serviceaccount:demo:app"}}"#, &["audience-not-tested", "condition-key"]),
     row("P", r#"{"StringEquals": {"P:aud": "sts.amazonaws.com", "P:sub": "system:serviceaccount:demo:app"}, "Bool": {"aws:MultiFactorAuthPresent": "true"}}"#, &["key-not-in-call"]),
 ];
