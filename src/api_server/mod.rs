@@ -5,13 +5,15 @@
 pub mod client;
 mod client_error;
 pub mod clock;
+mod credentials;
 pub(crate) mod failure;
 mod kubeconfig;
 pub(crate) mod metrics;
 pub(crate) mod pages;
 mod request;
 mod transport;
+mod user_cluster;
 pub(crate) mod watch;
 
 pub(crate) use failure::{Failure, FailureKind};
-pub(crate) use kubeconfig::names as kubeconfig_names;
+pub use user_cluster::{BearerToken, Impersonated, UserCluster};

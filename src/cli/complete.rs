@@ -187,7 +187,11 @@ fn with_value(arg: Arg, path: &[&str], previous: &str, lookup: &Lookup) -> Arg {
             ArgValueCompleter::new(move |current: &OsStr| targets(current, &previous, &lookup))
         }
         _ if ELSEWHERE.contains(&long) => return arg,
-        _ => match arg.get_value_names().and_then(|names| names.first()).map(|it| it.as_str()) {
+        _ => match arg
+            .get_value_names()
+            .and_then(|names| names.first())
+            .map(clap::builder::Str::as_str)
+        {
             Some("FILE" | "PATH") => mark(FILES),
             Some("DIR") => mark(FOLDERS),
             _ => return arg,

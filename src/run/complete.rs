@@ -15,10 +15,10 @@ use tokio::time::{Instant, timeout_at};
 
 use super::exit::Exit;
 use super::{cluster, completed, output};
-use crate::api_server::{self, pages};
+use crate::api_server::pages;
 use crate::cli::ClusterArgs;
 use crate::cli::complete::{self, Completion, Lookup, Wanted};
-use crate::config::{UserCluster, list_path};
+use crate::config::{UserCluster, list_path, user_cluster};
 
 /// How long a cluster is waited for.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -69,24 +69,19 @@ fn print(completion: &Completion) -> io::Result<()> {
 /// What is typed of the cluster so far.
 struct Typed {
     cluster: Option<UserCluster>,
-    namespace: Option<String>,
 }
 
 impl Typed {
     fn of(words: &[OsString]) -> Self {
-        let Some(matches) = complete::read(words) else {
-            return Self { cluster: None, namespace: None };
-        };
+        let Some(matches) = complete::read(words) else { return Self { cluster: None } };
         // Commands that ask no cluster have none of these flags, which clap takes for a bug.
         let asks = ["kubeconfig", "context"].iter().all(|id| matches.try_contains_id(id).is_ok());
         let args = asks.then(|| ClusterArgs::from_arg_matches(&matches).ok()).flatten();
-        let mut cluster = args.map(UserCluster::from);
+        let mut cluster = args.and_then(|args| user_cluster(args).ok());
         if let Some(cluster) = &mut cluster {
             cluster.request_timeout = Some(PATIENCE);
         }
-        let namespace = matches.try_get_one::<String>("namespace").ok().flatten();
-        let namespace = namespace.filter(|namespace| !namespace.is_empty()).cloned();
-        Self { cluster, namespace }
+        Self { cluster }
     }
 
     /// Who types is no file to read from.
@@ -102,8 +97,7 @@ async fn look_up(typed: Arc<Typed>, wanted: Wanted) -> Vec<String> {
         return Vec::new();
     };
     if matches!(wanted, Wanted::Contexts | Wanted::Clusters | Wanted::Users) {
-        let names =
-            spawn_blocking(move || api_server::kubeconfig_names(cluster.kubeconfig.as_deref()));
+        let names = spawn_blocking(move || cluster.names());
         let names = timeout_at(ends, names).await;
         let Ok(Ok(names)) = names else { return Vec::new() };
         return match wanted {
@@ -112,11 +106,10 @@ async fn look_up(typed: Arc<Typed>, wanted: Wanted) -> Vec<String> {
             _ => names.users,
         };
     }
-    let Ok(Ok((client, current))) = timeout_at(ends, cluster::user_client(&cluster)).await else {
+    let Ok(Ok((client, namespace))) = timeout_at(ends, cluster::user_client(&cluster)).await else {
         return Vec::new();
     };
-    let namespace = typed.namespace.as_deref().unwrap_or(&current);
-    let Some(path) = path(&wanted, namespace) else { return Vec::new() };
+    let Some(path) = path(&wanted, &namespace) else { return Vec::new() };
     let mut names = Vec::new();
     let listed = pages::for_each(&client, &path, |object: Object| {
         let Metadata { name, namespace } = object.metadata;

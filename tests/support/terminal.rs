@@ -92,7 +92,7 @@ impl Session {
         let shown = self.shown.0.lock().unwrap();
         let missing = |shown: &mut String| !shown.contains(what);
         let (shown, waited) =
-            self.shown.1.wait_timeout_while(shown, Duration::from_secs(60), missing).unwrap();
+            self.shown.1.wait_timeout_while(shown, Duration::from_mins(1), missing).unwrap();
         assert!(!waited.timed_out(), "{keys:?} shows {:?} without {what:?}", *shown);
     }
 }
