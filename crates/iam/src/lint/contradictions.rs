@@ -154,9 +154,8 @@ impl Read<'_> {
 
     /// The limit that it sets: of several values, the widest.
     fn limit(&self) -> Option<(Comparison, f64)> {
-        let comparison = match self.operator.test {
-            Test::Number(comparison) | Test::Date(comparison) => comparison,
-            _ => return None,
+        let (Test::Number(comparison) | Test::Date(comparison)) = self.operator.test else {
+            return None;
         };
         let number = |it: &Text| {
             let is_number = matches!(self.operator.test, Test::Number(_));

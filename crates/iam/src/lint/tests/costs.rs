@@ -10,7 +10,7 @@ fn many(size: usize, one: &str) -> String {
 #[test]
 fn cost_of_policies_is_linear() {
     let linted = |text: &String| {
-        lint(text);
+        let _ = lint(text);
     };
     let conditions = |one: &'static str| {
         move |size: usize| {
