@@ -8,6 +8,7 @@
 
 mod audit;
 mod certs;
+mod cluster;
 mod deployed;
 mod doctor;
 mod documents;
@@ -32,6 +33,7 @@ use text::{escaped, shortened};
 
 pub use audit::AuditArgs;
 pub use certs::{CertsArgs, CertsCommand, CertsInitArgs};
+pub use cluster::ClusterArgs;
 pub use deployed::deployed;
 pub use doctor::{DoctorArgs, RegistrationArgs, WebhookArgs};
 pub use documents::{CompletionArgs, ManArgs};
@@ -39,7 +41,7 @@ pub use iam::{
     IamArgs, IamCommand, IamLintArgs, IamRoleArgs, IamSimulateArgs, LintFormat, RoleFormat,
 };
 pub use identity::{ContainerCredentialsArgs, RoleArnArgs, SettingsArgs, WebIdentityArgs};
-pub use inject::{ClusterArgs, ConfigMapArgs, InjectArgs, InjectOutput, ReadSourceArgs};
+pub use inject::{ConfigMapArgs, InjectArgs, InjectOutput, ReadSourceArgs};
 pub use issuer::{
     DocumentsArgs, HostingPlace, IssuerArgs, IssuerCommand, LiveArgs, MigrateArgs, MigrateStep,
     PlanArgs, RotateArgs, RotateStep, VerifyArgs,

@@ -83,7 +83,7 @@ async fn sources(args: &DocumentsArgs) -> anyhow::Result<(IssuerUrl, Jwks, Vec<S
     if !args.from_cluster {
         return Ok((named.context("no issuer; pass --issuer").or_misuse()?, keys, remarks));
     }
-    let live = LiveIssuer::get(&client(args.cluster.clone()).await?).await?;
+    let live = LiveIssuer::get(&client(args.cluster.clone()).await?.0).await?;
     let unusable = live.keys.unusable();
     remarks.extend(unusable.map(|(key, why)| format!("the cluster's key {}: {why}", key.name())));
     keys = live.keys.clone().with(&keys);
