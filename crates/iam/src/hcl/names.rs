@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::collections::HashMap;
 
 use hcl_edit::expr::{Expression, Traversal, TraversalOperator};
-use hcl_edit::structure::{Body, Structure};
+use hcl_edit::structure::{BlockLabel, Body, Structure};
 
 use super::expression::Reader;
 use crate::node::{Kind, Node};
@@ -38,7 +38,7 @@ impl<'a> Names<'a> {
             left: Cell::new(LARGEST),
         };
         for block in body.blocks() {
-            let labels: Vec<&str> = block.labels.iter().map(|label| label.as_str()).collect();
+            let labels: Vec<&str> = block.labels.iter().map(BlockLabel::as_str).collect();
             match (block.ident.as_str(), labels.as_slice()) {
                 ("locals", []) => {
                     for local in block.body.attributes() {
