@@ -1,5 +1,6 @@
 mod claims;
 mod manifests;
+mod modules;
 mod templates;
 mod trust;
 
