@@ -121,7 +121,7 @@ mod tests {
                 let cluster = Arc::clone(&cluster);
                 async move {
                     let (parts, body) = request.into_parts();
-                    let body = body.collect().await.map(|it| it.to_bytes()).unwrap_or_default();
+                    let body = body.collect().await.unwrap_or_default().to_bytes();
                     let path = parts.uri.path().to_owned();
                     cluster.asked.lock().unwrap().push(format!("{} {path}", parts.method));
                     let (status, body) = cluster.answer(&parts.method, &path, &body).await;
