@@ -155,6 +155,14 @@ impl Case<'_> {
         if let Some(why) = saved[UNREADABLE].as_str() {
             return Finding::Unknown(format!("the role can't be read: {why}"));
         }
+        let role = saved.get("Role").unwrap_or(&saved);
+        let (arn, policy) = (&role["Arn"], &role["AssumeRolePolicyDocument"]);
+        if policy.is_null() && (arn.is_string() || saved.get("Role").is_some()) {
+            return Finding::Unknown(
+                "the role's file has no AssumeRolePolicyDocument; get it again with aws iam get-role"
+                    .to_owned(),
+            );
+        }
         let policy = match Policy::trust_policy(text) {
             Ok(policy) => policy,
             Err(error) => {
