@@ -152,9 +152,14 @@ impl<'a> Key<'a> {
         }
         let (provider, claim) = text.value.rsplit_once(':')?;
         let service = provider.split(':').next().unwrap_or_default();
-        let is_service = ["aws", "sts", "iam", "saml", "ec2", "s3"].contains(&service);
+        let services = ["aws", "sts", "iam", "saml", "ec2", "s3"];
+        let is_service = services.iter().any(|it| it.eq_ignore_ascii_case(service));
+        // Keys of services have no host: `kms:RecipientAttestation:PCR0`.
+        let is_hosted = !text.is_known()
+            || provider.contains(['.', '/'])
+            || ["sub", "aud", "amr"].iter().any(|it| it.eq_ignore_ascii_case(claim));
         let is_claim = !claim.is_empty() && !claim.contains(['/', '}', ' ']);
-        (!is_service && is_claim).then_some(Self { provider, claim, text })
+        (!is_service && is_hosted && is_claim).then_some(Self { provider, claim, text })
     }
 
     /// Whose tokens it is about.
