@@ -189,7 +189,11 @@ impl Case<'_> {
                 "correct the role's trust policy, and test it with iam simulate",
             ),
             Verdict::Unknown { reasons } => {
-                Finding::Unknown(reasons.first().map_or_else(String::new, ToString::to_string))
+                let reason = reasons.first().map_or_else(String::new, ToString::to_string);
+                // Who evaluates by hand can say what only AWS knows.
+                let flags =
+                    if reason.contains("--condition-key") { ", to iam simulate" } else { "" };
+                Finding::Unknown(format!("{reason}{flags}"))
             }
         }
     }
