@@ -199,9 +199,10 @@ a = {value}
 fn names_that_name_others_cost_no_more_than_their_text() {
     let of = |size: usize| {
         let doubled = "[local.NEXT, local.NEXT]";
-        let locals: String = (0..4)
-            .map(|n| format!("  l{n} = {}\n", doubled.replace("NEXT", &format!("l{}", n + 1))))
-            .collect();
+        let locals = (0..4)
+            .map(|n| format!("  l{n} = {}\n", doubled.replace("NEXT", &format!("l{}", n + 1))));
+        let locals: Vec<String> = locals.collect();
+        let locals = locals.concat();
         let last = format!("  l4 = \"{}\"\n", "x".repeat(size));
         let uses = "local.l0, ".repeat(size / 100);
         Source::new(&format!("locals {{\n{locals}{last}}}\na = [{uses}]\n"))
