@@ -11,6 +11,7 @@ mod broad;
 mod claims;
 mod conditions;
 mod context_keys;
+mod contradictions;
 mod elements;
 mod files;
 mod issuers;

@@ -1,4 +1,5 @@
 mod claims;
+mod costs;
 mod manifests;
 mod templates;
 mod trust;

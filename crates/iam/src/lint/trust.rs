@@ -211,6 +211,7 @@ fn action_and_principal(statement: &Statement) -> Option<Finding> {
     }
     if let Some(Principals::Of(all)) = &statement.principals
         && let Some(first) = statement.actions.first()
+        && !all.is_empty()
         && all.iter().all(|p| p.name.known().contains(":saml-provider/"))
         && statement.actions.iter().all(|it| is(it, "sts:AssumeRole") || actions::is_extra(it))
         && !actions::are_extras(statement)
