@@ -6,7 +6,7 @@ use clap::Args;
 use super::doctor::RegistrationArgs;
 use super::identity::SettingsArgs;
 use super::inject::ClusterArgs;
-use super::values::ReportFormat;
+use super::values::WideFormat;
 
 #[derive(Args, Clone, Debug)]
 pub struct AuditArgs {
@@ -17,8 +17,8 @@ pub struct AuditArgs {
     #[arg(short = 'A', long, conflicts_with = "namespace")]
     pub all_namespaces: bool,
     /// Output format
-    #[arg(short = 'o', long, value_name = "FORMAT", value_enum, default_value_t = ReportFormat::Text)]
-    pub output: ReportFormat,
+    #[arg(short = 'o', long, value_name = "FORMAT", value_enum, default_value_t = WideFormat::Text)]
+    pub output: WideFormat,
     #[command(flatten)]
     pub cluster: ClusterArgs,
     #[command(flatten)]

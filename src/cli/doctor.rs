@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::identity::SettingsArgs;
 use super::inject::{ClusterArgs, ConfigMapArgs};
-use super::values::ReportFormat;
+use super::values::WideFormat;
 
 #[derive(Args, Clone, Debug)]
 pub struct DoctorArgs {
@@ -30,8 +30,8 @@ pub struct DoctorArgs {
     #[arg(long, value_name = "FILE")]
     pub provider_json: Option<PathBuf>,
     /// Output format
-    #[arg(short = 'o', long, value_name = "FORMAT", value_enum, default_value_t = ReportFormat::Text)]
-    pub output: ReportFormat,
+    #[arg(short = 'o', long, value_name = "FORMAT", value_enum, default_value_t = WideFormat::Text)]
+    pub output: WideFormat,
     /// Read the facts from this folder (see --save) instead of asking a cluster
     #[arg(long, value_name = "DIR", conflicts_with_all = ["kubeconfig", "context"])]
     pub from_dir: Option<PathBuf>,

@@ -47,7 +47,7 @@ pub use klog::KlogArgs;
 pub use serve::{
     AdminArgs, HttpsArgs, LifecycleArgs, LogArgs, ManagedCertificateArgs, ServeArgs, SourceArgs,
 };
-pub use values::{LogFormat, ReportFormat, RequestTimeout};
+pub use values::{DataFormat, LogFormat, ReportFormat, RequestTimeout, WideFormat};
 
 /// Gives Kubernetes pods AWS IAM roles through a mutating admission webhook.
 ///

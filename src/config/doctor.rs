@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::checks::{label, optional, refuse, required};
 use super::{ConfigError, Installation, Namespaces, ObjectName, UserCluster};
-use crate::cli::{DoctorArgs, ReportFormat};
+use crate::cli::{DoctorArgs, WideFormat};
 
 /// All that `doctor` does.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,7 +16,7 @@ pub struct Examination {
     pub namespace: Option<String>,
     pub role_json: Option<PathBuf>,
     pub provider_json: Option<PathBuf>,
-    pub output: ReportFormat,
+    pub output: WideFormat,
     /// What the webhook is assumed to run with.
     pub installation: Installation,
     /// Names of `MutatingWebhookConfiguration`s.

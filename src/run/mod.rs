@@ -13,6 +13,7 @@ mod inject;
 mod installation;
 mod issuer;
 mod output;
+mod report;
 mod serve;
 mod signals;
 

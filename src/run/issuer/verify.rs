@@ -7,9 +7,10 @@ use serde::Serialize;
 use super::Ended;
 use super::evidence::{Live, fetcher};
 use super::report::write_checks;
-use crate::cli::{ReportFormat, VerifyArgs};
+use crate::cli::VerifyArgs;
 use crate::crypto;
-use crate::run::output::{self, Head};
+use crate::run::output::{self, Head, Progress};
+use crate::run::report::{self, Kind, Summary};
 use issuer::verify::{Against, check};
 use issuer::{IssuerCheck, IssuerUrl, PublishedDocuments, Thumbprint};
 
@@ -28,7 +29,10 @@ pub(super) async fn run(args: VerifyArgs) -> anyhow::Result<Ended> {
         Ok(url) => url.discovery_url(),
         Err(_) => args.url.clone(),
     };
+    let mut progress = Progress::new();
+    progress.say(format_args!("fetching {discovery_url} ..."));
     let published = fetcher.published(&discovery_url).await;
+    drop(progress);
     let against = Against {
         token: token.as_ref(),
         audience: Some(&args.live.audience),
@@ -37,7 +41,7 @@ pub(super) async fn run(args: VerifyArgs) -> anyhow::Result<Ended> {
     };
     let checks = check(&args.url, &published, &against, crypto::ISSUER.verify);
     let thumbprint = thumbprint(&published);
-    report(&args, &checks, thumbprint.as_ref()).context("failed to print the report")?;
+    tell(&args, &checks, thumbprint.as_ref()).context("failed to print the report")?;
     Ok(if checks.iter().any(IssuerCheck::failed) { Ended::Failed } else { Ended::Well })
 }
 
@@ -47,17 +51,17 @@ fn thumbprint(published: &PublishedDocuments) -> Option<Thumbprint> {
     Thumbprint::of_chain(&answer.chain)
 }
 
-fn report(
+fn tell(
     args: &VerifyArgs,
     checks: &[IssuerCheck],
     thumbprint: Option<&Thumbprint>,
 ) -> anyhow::Result<()> {
-    let mut out = output::out();
-    if args.output == ReportFormat::Json {
-        let report = Report { issuer: &args.url, checks, thumbprint };
-        out.json(&report)?;
-        return Ok(());
+    if let Some(format) = args.output.data() {
+        let body = Report { issuer: &args.url, checks, thumbprint };
+        let summary = Summary::of(checks.iter().map(|check| check.outcome.into()));
+        return Ok(report::print(format, Kind::IssuerReport, &body, summary)?);
     }
+    let mut out = output::out();
     write_checks(&mut out, checks, "")?;
     let Some(Thumbprint { sha1, subject }) = thumbprint else { return Ok(()) };
     out.line("")?;

@@ -11,6 +11,7 @@ mod head;
 mod look;
 mod pipe;
 mod progress;
+pub(super) mod table;
 mod wrap;
 
 use std::fmt::Display;
@@ -23,6 +24,8 @@ pub(super) use head::Head;
 pub(super) use look::Tone;
 pub(super) use pipe::exit_code as ended;
 pub(super) use progress::Progress;
+
+use injection::workloads::to_yaml;
 
 use head::ShownHead;
 use look::Look;
@@ -108,6 +111,12 @@ impl<W: Write> Lines<W> {
         Ok(())
     }
 
+    /// A table, which is never wrapped.
+    pub(super) fn table(&mut self, headings: &[&str], rows: &[Vec<table::Cell>]) -> io::Result<()> {
+        let lines = table::lines(headings, rows, self.look.colour);
+        lines.iter().try_for_each(|line| writeln!(self.to, "{line}"))
+    }
+
     /// Text of a format with escapes of its own, which have been used.
     pub(super) fn document(&mut self, text: &str) -> io::Result<()> {
         self.to.write_all(text.as_bytes())
@@ -119,7 +128,14 @@ impl<W: Write> Lines<W> {
         writeln!(self.to, "{}", quoted(&text, Quotes::Json))
     }
 
-    /// The same on one line.
+    /// The same as YAML.
+    pub(super) fn yaml(&mut self, value: &impl Serialize) -> io::Result<()> {
+        let value = serde_json::to_value(value)?;
+        let text = to_yaml(&value).map_err(io::Error::other)?;
+        self.document(&text)
+    }
+
+    /// JSON on one line.
     pub(super) fn json_line(&mut self, value: &impl Serialize) -> io::Result<()> {
         let text = serde_json::to_string(value)?;
         writeln!(self.to, "{}", quoted(&text, Quotes::Json))
