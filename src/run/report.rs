@@ -79,7 +79,7 @@ pub(super) fn print(
     let document = Document { api_version: API_VERSION, kind, body, summary: summary.into() };
     match format {
         DataFormat::Json => output::out().json(&document),
-        DataFormat::Yaml => output::out().yaml(&document),
+        DataFormat::Yaml => output::out().yaml(&document, &["apiVersion", "kind"]),
     }
 }
 

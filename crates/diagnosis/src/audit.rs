@@ -296,7 +296,8 @@ impl Audit {
             states.map(|(state, count)| format!("{count} {}", state.as_str())).collect();
         let counts =
             if counts.is_empty() { "none with an identity".to_owned() } else { counts.join(", ") };
-        format!("{} pods checked: {counts}", self.pods)
+        let plural = if self.pods == 1 { "" } else { "s" };
+        format!("{} pod{plural} checked: {counts}", self.pods)
     }
 
     /// Whether something could not be looked at.

@@ -126,7 +126,7 @@ fn counted(statuses: impl Iterator<Item = Status>) -> String {
         Status::Skipped => 3,
     };
     statuses.for_each(|status| counts[place(status)] += 1);
-    let words = ["failed", "not known", "passed", "skipped"];
+    let words = ["failed", "unknown", "passed", "skipped"];
     let counts = counts.iter().zip(words).filter(|(count, _)| **count > 0);
     counts.map(|(count, word)| format!("{count} {word}")).collect::<Vec<_>>().join(", ")
 }
@@ -181,14 +181,17 @@ pub(super) fn survey(out: &mut Lines<impl Write>, survey: &Survey, wide: bool) -
             0 => String::new(),
             more => format!(" and {more} more"),
         };
-        out.prose(head, format_args!("{} ServiceAccounts: {named}{more}", well.len()))?;
+        let plural = if well.len() == 1 { "" } else { "s" };
+        let text = format!("{} ServiceAccount{plural}: {named}{more}", well.len());
+        out.prose(head, text)?;
     }
     notes(out, &survey.notes)?;
     out.line("")?;
     let accounts = &survey.service_accounts;
     let counts = counted(accounts.iter().map(|account| account.result));
     let counts = if counts.is_empty() { "none".to_owned() } else { counts };
-    out.line(format_args!("{} ServiceAccounts with a role: {counts}", accounts.len()))?;
+    let plural = if accounts.len() == 1 { "" } else { "s" };
+    out.line(format_args!("{} ServiceAccount{plural} with a role: {counts}", accounts.len()))?;
     let of_accounts = accounts.iter().flat_map(|account| &account.checks);
     let owner = |check: &Check| {
         let is_of =

@@ -18,6 +18,7 @@ use std::fmt::Display;
 use std::io::{self, StderrLock, StdoutLock, Write};
 
 use serde::Serialize;
+use serde_json::{Value, json};
 use text::{Line, Quotes, escaped, escaped_lines, quoted};
 
 pub(super) use head::Head;
@@ -105,7 +106,13 @@ impl<W: Write> Lines<W> {
         for line in text.lines() {
             let shown = line.trim_start_matches(' ');
             let indent = line.len() - shown.len();
-            let shown = wrap::wrapped(shown, width, indent, indent + 2);
+            // Below the second column, where there are two and room for it.
+            let column = shown.find("  ").map_or(0, |at| {
+                let text = shown[at..].trim_start();
+                wrap::columns(&shown[..shown.len() - text.len()])
+            });
+            let hanging = if column == 0 || column * 2 > width { 2 } else { column };
+            let shown = wrap::wrapped(shown, width, indent, indent + hanging);
             writeln!(self.to, "{:indent$}{shown}", "")?;
         }
         Ok(())
@@ -128,11 +135,21 @@ impl<W: Write> Lines<W> {
         writeln!(self.to, "{}", quoted(&text, Quotes::Json))
     }
 
-    /// The same as YAML.
-    pub(super) fn yaml(&mut self, value: &impl Serialize) -> io::Result<()> {
-        let value = serde_json::to_value(value)?;
-        let text = to_yaml(&value).map_err(io::Error::other)?;
-        self.document(&text)
+    /// The same as YAML. Members are in the order of their names, but for `first`.
+    pub(super) fn yaml(&mut self, value: &impl Serialize, first: &[&str]) -> io::Result<()> {
+        let mut value = serde_json::to_value(value)?;
+        let yaml = |value: &Value| to_yaml(value).map_err(io::Error::other);
+        let whole = yaml(&value)?;
+        // In flow style, order would take more than this.
+        if let Some(members) = value.as_object_mut().filter(|_| !whole.starts_with('{')) {
+            for name in first {
+                if let Some(member) = members.remove(*name) {
+                    self.document(&yaml(&json!({*name: member}))?)?;
+                }
+            }
+            return self.document(&yaml(&value)?);
+        }
+        self.document(&whole)
     }
 
     /// JSON on one line.
