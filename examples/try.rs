@@ -35,24 +35,33 @@ async fn main() -> anyhow::Result<()> {
 
     let text =
         fs::read_to_string(&manifest).with_context(|| format!("failed to read {manifest}"))?;
-    let object: Value = serde_saphyr::from_str(&text)
+    let objects: Vec<Value> = serde_saphyr::from_multiple(&text)
         .with_context(|| format!("failed to read {manifest} as YAML"))?;
-    let pod = pod_of(object).with_context(|| {
-        format!("{manifest} contains no Pod and nothing that creates Pods; pass another file")
-    })?;
-    let answer = post(&url.parse().context("the URL")?, &authority, &review(&pod)).await?;
-    let response = &answer["response"];
+    let pods: Vec<Value> = objects.into_iter().filter_map(pod_of).collect();
+    if pods.is_empty() {
+        bail!("{manifest} contains no Pod and nothing that creates Pods; pass another file");
+    }
+    let uri = url.parse().context("the URL")?;
+    println!("{manifest} after {url}; + is what the webhook adds");
+    for pod in &pods {
+        let answer = post(&uri, &authority, &review(pod)).await?;
+        tell(pod, &answer["response"])?;
+    }
+    Ok(())
+}
 
+/// What a response adds to a pod, and what it says.
+fn tell(pod: &Value, response: &Value) -> anyhow::Result<()> {
     let mut mutated = pod.clone();
     if let Some(patch) = response["patch"].as_str() {
         let patch = BASE64_STANDARD.decode(patch).context("the patch is not base64")?;
         let patch: json_patch::Patch = serde_json::from_slice(&patch).context("the patch")?;
         json_patch::patch(&mut mutated, &patch).context("the patch does not apply")?;
     }
-    println!("{manifest} after {url}; + is what the webhook adds\n");
-    show::additions(&pod, &mutated)?;
     println!();
-    if mutated == pod {
+    show::additions(pod, &mutated)?;
+    println!();
+    if mutated == *pod {
         println!("Nothing was added.");
     }
     show::field("allowed", &response["allowed"]);

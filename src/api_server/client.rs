@@ -1,32 +1,30 @@
 //! Clients for API servers: every one that the program has is made here.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use hyper::Uri;
 use hyper::http::uri::Scheme;
 use kube::api::GetParams;
 use kube::client::RustlsTlsError;
-use kube::config::{AuthInfo, ExecInteractiveMode, KubeConfigOptions};
+use kube::config::{AuthInfo, KubeConfigOptions};
 use kube::{Client, Config, Resource};
 use serde::de::DeserializeOwned;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
-use crate::input;
-
 use super::client_error::{ClientError, proxy_setting};
+use super::credentials::{CredentialsError, PLUGIN_TIMEOUT, Plugin, TokenSource};
 use super::kubeconfig;
 use super::request::OwnDeadline;
 use super::transport::{CONNECT_TIMEOUT, server, transport};
+use super::user_cluster::{Resolved, UserCluster};
 
 /// How long one request may take, its response included. `None` is for ever.
 pub type RequestTimeout = Option<Duration>;
-
-/// How long a credential plugin may take that asks nobody.
-const PLUGIN_TIMEOUT: Duration = Duration::from_mins(1);
-/// And one that may ask the person at the terminal: to log in by a browser, say.
-const INTERACTIVE_PLUGIN_TIMEOUT: Duration = Duration::from_mins(5);
 
 /// A client for the API server that the flags of `serve` name, else for the cluster that this runs in.
 pub async fn of_service(
@@ -39,10 +37,13 @@ pub async fn of_service(
     let mut config = match (file, url) {
         (Some(path), _) => {
             let read = kubeconfig::read(path).map_err(ClientError::of_flag)?;
-            kubeconfig::check_files(&read, None)?;
-            let used = Config::from_custom_kubeconfig(read, &KubeConfigOptions::default()).await;
-            let file = |source| ClientError::Use { path: path.to_owned(), source };
-            used.map_err(|source| ClientError::of_use(source, file))?
+            let context = kubeconfig::current(&read).and_then(|it| kubeconfig::context(&read, it));
+            let cluster = context.and_then(|it| kubeconfig::cluster(&read, &it.cluster));
+            let user = context.and_then(|it| kubeconfig::user(&read, it.user.as_deref()?));
+            kubeconfig::check_files(cluster, user, &[])?;
+            let config = Config::from_custom_kubeconfig(read, &KubeConfigOptions::default()).await;
+            let file = |source| ClientError::UseFile { path: path.to_owned(), source };
+            config.map_err(|source| ClientError::of_use(source, file))?
         }
         (None, Some(url)) => Config::new(parse(url)?),
         (None, None) => Config::incluster().map_err(ClientError::NoCluster)?,
@@ -54,33 +55,9 @@ pub async fn of_service(
 }
 
 /// A client for the cluster that kubectl would ask, and the namespace that it would ask in.
-pub async fn of_user(
-    file: Option<&Path>,
-    context: Option<&str>,
-    limit: RequestTimeout,
-) -> Result<(Client, String), ClientError> {
-    let read = match file {
-        Some(path) => kubeconfig::read(path).map_err(ClientError::of_flag),
-        None => kubeconfig::find(),
-    };
-    let options = KubeConfigOptions {
-        context: context.map(ToOwned::to_owned),
-        ..KubeConfigOptions::default()
-    };
-    let config = match read {
-        Ok(read) => {
-            kubeconfig::check_files(&read, context)?;
-            let used = Config::from_custom_kubeconfig(read, &options).await;
-            used.map_err(|source| ClientError::of_use(source, ClientError::UseFound))?
-        }
-        // In a pod of the cluster there is none. One that is there and can't be read may name another cluster.
-        Err(error @ ClientError::Find(_)) if context.is_none() => {
-            Config::incluster().map_err(|_| error)?
-        }
-        Err(error) => return Err(error),
-    };
-    let namespace = config.default_namespace.clone();
-    Ok((connect(config, limit).await?, namespace))
+pub async fn of_user(cluster: &UserCluster) -> Result<(Client, String), ClientError> {
+    let Resolved { config, namespace } = cluster.resolve().await?;
+    Ok((connect(config, cluster.request_timeout).await?, namespace))
 }
 
 /// Gets one object, within a deadline that the caller has for it: that of the client does not count.
@@ -100,22 +77,24 @@ where
 }
 
 async fn connect(config: Config, limit: RequestTimeout) -> Result<Client, ClientError> {
-    let config = with_roots(config);
+    let mut config = with_roots(config);
     let (url, names_a_ca) = (config.cluster_url.clone(), config.root_cert.is_some());
     if let Some(proxy) = &config.proxy_url {
         let setting = proxy_setting(|it| it.is_ok_and(|it| it == *proxy));
         return Err(ClientError::Proxy { server: server(&url), setting, proxy: server(proxy) });
     }
     let namespace = config.default_namespace.clone();
-    let made = match plugin(&config.auth_info) {
-        None => transport(&config, limit, CONNECT_TIMEOUT),
+    let tokens = token_source(&mut config).await;
+    let tokens =
+        tokens.map_err(|error| ClientError::Credentials { server: server(&url), error })?;
+    let made = match legacy_plugin(&config) {
+        None => transport(&config, tokens, limit, CONNECT_TIMEOUT),
         // kube runs it on this thread, and waits for it without end.
-        Some((command, patience)) => {
-            let made = spawn_blocking(move || transport(&config, limit, CONNECT_TIMEOUT));
-            let made = timeout(patience, made).await.map_err(|_| ClientError::Plugin {
-                server: server(&url),
-                command,
-                limit: patience,
+        Some(plugin) => {
+            let made = spawn_blocking(move || transport(&config, tokens, limit, CONNECT_TIMEOUT));
+            let made = timeout(PLUGIN_TIMEOUT, made).await.map_err(|_| {
+                let error = CredentialsError::Slow { plugin, limit: PLUGIN_TIMEOUT };
+                ClientError::Credentials { server: server(&url), error }
             })?;
             made.map_err(ClientError::Panicked)?
         }
@@ -124,17 +103,44 @@ async fn connect(config: Config, limit: RequestTimeout) -> Result<Client, Client
     Ok(Client::new(transport, namespace))
 }
 
-/// The command that credentials come from, where there is one, and how long it may take.
-fn plugin(auth: &AuthInfo) -> Option<(String, Duration)> {
-    if let Some(exec) = &auth.exec {
-        let asks =
-            exec.interactive_mode != Some(ExecInteractiveMode::Never) && input::is_interactive();
-        let patience = if asks { INTERACTIVE_PLUGIN_TIMEOUT } else { PLUGIN_TIMEOUT };
-        return Some((exec.command.clone().unwrap_or_default(), patience));
+/// Takes from the configuration what kube is not to read or run: a file with a token, and a credential
+/// plugin, which counts where there are no other credentials.
+async fn token_source(config: &mut Config) -> Result<Option<Arc<TokenSource>>, CredentialsError> {
+    let user = &mut config.auth_info;
+    let exec = user.exec.take();
+    if let Some(file) = user.token_file.take().filter(|file| !file.is_empty()) {
+        // As with client-go, it counts before a token beside it.
+        user.token = None;
+        return Ok(Some(Arc::new(TokenSource::of_file(PathBuf::from(file)).await?)));
     }
-    let provider = auth.auth_provider.as_ref()?;
-    let command = provider.config.get("cmd-path")?;
-    Some((command.clone(), PLUGIN_TIMEOUT))
+    if let Some(token) = plain_token(user) {
+        // kube panics where it has characters that no header can have.
+        user.token = None;
+        return Ok(Some(Arc::new(TokenSource::given(&token)?)));
+    }
+    let has_others = user.username.is_some()
+        || user.client_certificate.is_some()
+        || user.client_certificate_data.is_some();
+    let Some(exec) = exec.filter(|_| !has_others) else { return Ok(None) };
+    let plugin = Plugin::new(exec)?;
+    let obtained = plugin.run().await?;
+    if let Some((certificate, key)) = &obtained.certificate {
+        user.client_certificate_data = Some(STANDARD.encode(certificate));
+        user.client_key_data = Some(STANDARD.encode(key).into());
+    }
+    Ok(TokenSource::of_plugin(plugin, &obtained)?.map(Arc::new))
+}
+
+/// What kube hides: it gives its own type for secrets no other way out.
+fn plain_token(user: &AuthInfo) -> Option<String> {
+    user.token.as_ref()?;
+    let shown = serde_json::to_value(user).ok()?;
+    Some(shown["token"].as_str()?.to_owned()).filter(|token| !token.is_empty())
+}
+
+/// The command of an `auth-provider`, which came before credential plugins.
+fn legacy_plugin(config: &Config) -> Option<String> {
+    config.auth_info.auth_provider.as_ref()?.config.get("cmd-path").cloned()
 }
 
 /// Leaves the machine's CA certificates alone where none is needed: kube would insist on some, and an image
@@ -154,15 +160,13 @@ fn explained(error: kube::Error, url: &Uri, names_a_ca: bool) -> ClientError {
     if no_roots {
         ClientError::NoRoots { url: server(url), source: Box::new(error) }
     } else {
-        ClientError::Build(Box::new(error))
+        ClientError::Build { server: server(url), source: Box::new(error) }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::error::Error as _;
-
-    use rustix::fs::{CWD, FileType, Mode, mknodat};
 
     use super::*;
 
@@ -198,29 +202,5 @@ mod tests {
         }
         // A CA that the kubeconfig names and that can't be read is another matter.
         assert!(!error(true).contains("SSL_CERT_FILE"), "{}", error(true));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn gives_up_on_a_credential_plugin_that_hangs_and_names_it() {
-        let folder = tempfile::tempdir().unwrap();
-        // Nobody writes into it until the error is there.
-        let fifo = folder.path().join("fifo");
-        let (kind, mode) = (FileType::Fifo, Mode::RUSR | Mode::WUSR);
-        mknodat(CWD, &fifo, kind, mode, 0).unwrap();
-        let mut config = at("http://127.0.0.1:1");
-        config.auth_info.exec = serde_json::from_value(serde_json::json!({
-            "apiVersion": "client.authentication.k8s.io/v1",
-            "command": "cat", "args": [fifo], "interactiveMode": "Never",
-        }))
-        .unwrap();
-        let connecting = tokio::spawn(connect(config, None));
-        // Time does not advance by itself while a thread is busy.
-        while !connecting.is_finished() {
-            tokio::time::advance(PLUGIN_TIMEOUT).await;
-        }
-        let error = connecting.await.unwrap().err().unwrap().to_string();
-        std::fs::write(&fifo, "the plugin ends").unwrap();
-        assert!(error.contains("plugin cat did not end within 60s"), "{error}");
-        assert!(error.contains("http://127.0.0.1:1"), "{error}");
     }
 }

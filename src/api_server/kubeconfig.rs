@@ -1,11 +1,12 @@
-//! Kubeconfig files, read with bounds: kube itself would read one, and the
-//! files that it names, for as long as they last.
+//! Kubeconfig files, read with bounds and merged by client-go's rules: kube itself would read one for as long as it
+//! lasts, refuse a list with a missing file, and take an empty `current-context` for one that is set.
 
+use std::collections::BTreeSet;
 use std::env;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use kube::config::{Kubeconfig, KubeconfigError};
+use kube::config::{AuthInfo, Cluster, Context, Kubeconfig};
 
 use super::client_error::ClientError;
 use crate::input::{self, InputError, Limit, Problem};
@@ -13,11 +14,26 @@ use crate::input::{self, InputError, Limit, Problem};
 /// A kubeconfig of thousands of clusters fits.
 const LIMIT: Limit = Limit::DOCUMENTS;
 
+/// What the files say together, and which they are.
+#[derive(Debug, Default)]
+pub(super) struct Loaded {
+    pub(super) config: Kubeconfig,
+    /// Those that were read, or else those that are missing.
+    pub(super) files: Vec<PathBuf>,
+    /// Nothing is there.
+    pub(super) is_missing: bool,
+}
+
 /// The file that a flag names; its relative paths are from its own folder.
 pub(super) fn read(path: &Path) -> Result<Kubeconfig, ClientError> {
     let text = input::read_text(path, LIMIT)?;
-    let failed = |source| ClientError::Read { path: path.to_owned(), source };
-    let mut config = Kubeconfig::from_yaml(&text).map_err(failed)?;
+    let broken = |why: String| ClientError::Broken { path: path.to_owned(), why, is_flag: false };
+    // As kubectl does, no other document than the first counts.
+    let mut documents: Vec<Option<Kubeconfig>> =
+        serde_saphyr::from_multiple(&text).map_err(|error| broken(reason(&error.to_string())))?;
+    let first = if documents.is_empty() { None } else { documents.swap_remove(0) };
+    let mut config = first.unwrap_or_default();
+    check(&config).map_err(broken)?;
     if let Some(folder) = path.parent() {
         for file in files(&mut config) {
             resolve(file, folder);
@@ -34,76 +50,92 @@ pub(super) fn read(path: &Path) -> Result<Kubeconfig, ClientError> {
     Ok(config)
 }
 
-/// The files of `KUBECONFIG`, merged, else the one in the home folder.
-/// [`ClientError::Find`] says that there is none, and no other error does.
-pub(super) fn find() -> Result<Kubeconfig, ClientError> {
-    let named: Vec<PathBuf> = env::var_os("KUBECONFIG")
-        .iter()
-        .flat_map(env::split_paths)
-        .filter(|path| !path.as_os_str().is_empty())
-        .collect();
-    if !named.is_empty() {
-        return first_of_all(&named);
-    }
-    let home = env::home_dir().ok_or(ClientError::Find(KubeconfigError::FindPath))?;
-    first_of_all(&[home.join(".kube").join("config")])
+/// What the parser says, without the lines that it shows.
+fn reason(error: &str) -> String {
+    let first = error.lines().next().unwrap_or_default();
+    first.strip_prefix("error: ").unwrap_or(first).to_owned()
 }
 
-/// Those of the files that are there, merged: what the first says counts. As
-/// kubectl does, it leaves out those that are missing.
-fn first_of_all(paths: &[PathBuf]) -> Result<Kubeconfig, ClientError> {
-    let (mut merged, mut missing) = (None, None);
+/// The files of `KUBECONFIG`, merged, else the one in the home folder.
+pub(super) fn find() -> Result<Loaded, ClientError> {
+    if let Some(list) = env::var_os("KUBECONFIG").filter(|it| !it.is_empty()) {
+        let paths = env::split_paths(&list).filter(|path| !path.as_os_str().is_empty());
+        return merged(&paths.collect::<Vec<_>>());
+    }
+    let home = env::home_dir().map(|home| home.join(".kube").join("config"));
+    merged(&home.into_iter().collect::<Vec<_>>())
+}
+
+/// Those of the files that are there, merged: the first that has an entry, or a
+/// `current-context`, counts. Missing files are left out, as kubectl leaves them out.
+pub(super) fn merged(paths: &[PathBuf]) -> Result<Loaded, ClientError> {
+    let mut loaded = Loaded::default();
     for path in paths {
-        if let Err(absent) = look_for(path)? {
-            missing = missing.or(Some(KubeconfigError::ReadConfig(absent, path.clone())));
-            continue;
+        // One that a right hides is not missing.
+        match path.metadata() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Ok(_) | Err(_) => {}
         }
         let next = read(path)?;
-        merged = Some(match merged {
-            None => next,
-            Some(merged) => Kubeconfig::merge(merged, next).map_err(ClientError::UseFound)?,
-        });
+        merge(&mut loaded.config, next);
+        loaded.files.push(path.clone());
     }
-    merged.ok_or_else(|| ClientError::Find(missing.unwrap_or(KubeconfigError::FindPath)))
+    if loaded.files.is_empty() {
+        loaded.is_missing = true;
+        loaded.files = paths.to_vec();
+    }
+    Ok(loaded)
 }
 
-/// Whether anything is there; the inner error says that nothing is. One that a
-/// right hides is not missing.
-fn look_for(path: &Path) -> Result<Result<(), io::Error>, ClientError> {
-    use io::ErrorKind::{NotADirectory, NotFound};
-    match path.metadata() {
-        Ok(_) => Ok(Ok(())),
-        Err(error) if [NotFound, NotADirectory].contains(&error.kind()) => Ok(Err(error)),
-        Err(error) => Err(InputError::of(path, Problem::Io(error)).into()),
+fn merge(into: &mut Kubeconfig, next: Kubeconfig) {
+    fn add<T>(into: &mut Vec<T>, next: Vec<T>, name: impl Fn(&T) -> &str) {
+        let known: BTreeSet<String> = into.iter().map(|it| name(it).to_owned()).collect();
+        into.extend(next.into_iter().filter(|it| !known.contains(name(it))));
+    }
+    add(&mut into.clusters, next.clusters, |it| &it.name);
+    add(&mut into.auth_infos, next.auth_infos, |it| &it.name);
+    add(&mut into.contexts, next.contexts, |it| &it.name);
+    if current(into).is_none() {
+        into.current_context = next.current_context;
     }
 }
 
-/// Looks at the files that the context names, before kube reads them: each is a
-/// regular file of a size that a key, a certificate or a token has. One that is
-/// missing is kube's to report.
-pub(super) fn check_files(config: &Kubeconfig, context: Option<&str>) -> Result<(), ClientError> {
-    let name = context.or(config.current_context.as_deref());
-    let context = config.contexts.iter().find(|it| Some(it.name.as_str()) == name);
-    let Some(context) = context.and_then(|it| it.context.as_ref()) else { return Ok(()) };
-    let mut used = config.clone();
-    used.clusters.retain(|it| it.name == context.cluster);
-    used.auth_infos.retain(|it| Some(&it.name) == context.user.as_ref());
-    for file in files(&mut used) {
-        let path = Path::new(file.as_str());
-        let found = match input::open_file(path) {
-            Ok(file) => file.metadata().map(|it| it.len()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            Err(error) => Err(error),
-        };
-        match found {
-            Ok(length) if length > Limit::KEYS.bytes() => {
-                return Err(InputError::of(path, Problem::TooLarge(Limit::KEYS)).into());
-            }
-            Ok(_) => {}
-            Err(error) => return Err(InputError::of(path, Problem::Io(error)).into()),
-        }
+/// The context that is chosen: `kubectl config unset` leaves an empty one.
+pub(super) fn current(config: &Kubeconfig) -> Option<&str> {
+    config.current_context.as_deref().filter(|name| !name.is_empty())
+}
+
+/// What client-go refuses of a file.
+fn check(config: &Kubeconfig) -> Result<(), String> {
+    if let Some(kind) = config.kind.as_deref().filter(|it| !["", "Config"].contains(it)) {
+        return Err(format!("its kind is {kind:?}, not \"Config\""));
     }
-    Ok(())
+    if let Some(version) = config.api_version.as_deref().filter(|it| !["", "v1"].contains(it)) {
+        return Err(format!("its apiVersion is {version:?}, not \"v1\""));
+    }
+    unique("clusters", config.clusters.iter().map(|it| it.name.as_str()))?;
+    unique("users", config.auth_infos.iter().map(|it| it.name.as_str()))?;
+    unique("contexts", config.contexts.iter().map(|it| it.name.as_str()))
+}
+
+fn unique<'a>(what: &str, mut names: impl Iterator<Item = &'a str>) -> Result<(), String> {
+    let mut seen = BTreeSet::new();
+    match names.find(|name| !seen.insert(*name)) {
+        Some(name) => Err(format!("it has two {what} of the name {name:?}")),
+        None => Ok(()),
+    }
+}
+
+pub(super) fn context<'a>(config: &'a Kubeconfig, name: &str) -> Option<&'a Context> {
+    config.contexts.iter().find(|it| it.name == name)?.context.as_ref()
+}
+
+pub(super) fn cluster<'a>(config: &'a Kubeconfig, name: &str) -> Option<&'a Cluster> {
+    config.clusters.iter().find(|it| it.name == name)?.cluster.as_ref()
+}
+
+pub(super) fn user<'a>(config: &'a Kubeconfig, name: &str) -> Option<&'a AuthInfo> {
+    config.auth_infos.iter().find(|it| it.name == name)?.auth_info.as_ref()
 }
 
 /// The files that clusters and users name.
@@ -114,7 +146,8 @@ fn files(config: &mut Kubeconfig) -> impl Iterator<Item = &mut String> {
     let credentials = users.flat_map(|it| {
         [&mut it.client_certificate, &mut it.client_key, &mut it.token_file].into_iter().flatten()
     });
-    authorities.chain(credentials)
+    // An empty path names no file.
+    authorities.chain(credentials).filter(|file| !file.is_empty())
 }
 
 fn resolve(file: &mut String, folder: &Path) {
@@ -122,6 +155,38 @@ fn resolve(file: &mut String, folder: &Path) {
     if let Some(path) = folder.join(file.as_str()).to_str() {
         path.clone_into(file);
     }
+}
+
+/// Looks at the files that a context leads to, before kube reads them: each is a
+/// regular file of a size that a key, a certificate or a token has. Those of `flags` come from there.
+pub(super) fn check_files(
+    cluster: Option<&Cluster>,
+    user: Option<&AuthInfo>,
+    flags: &[&str],
+) -> Result<(), ClientError> {
+    let named = [
+        ("certificate-authority", cluster.and_then(|it| it.certificate_authority.as_ref())),
+        ("client-certificate", user.and_then(|it| it.client_certificate.as_ref())),
+        ("client-key", user.and_then(|it| it.client_key.as_ref())),
+        ("tokenFile", user.and_then(|it| it.token_file.as_ref())),
+    ];
+    for (member, path) in named {
+        let Some(path) = path.filter(|it| !it.is_empty()).map(Path::new) else { continue };
+        let length = input::open_file(path).and_then(|file| Ok(file.metadata()?.len()));
+        let problem = match length {
+            Ok(length) if length > Limit::KEYS.bytes() => Problem::TooLarge(Limit::KEYS),
+            Ok(_) => continue,
+            Err(error) => Problem::Io(error),
+        };
+        let error = InputError::of(path, problem);
+        let setting = if flags.contains(&member) {
+            format!("--{member}")
+        } else {
+            format!("{member} in the kubeconfig")
+        };
+        return Err(ClientError::CredentialFile { setting, error });
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -158,40 +223,88 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let at = |name: &str| folder.path().join(name);
         let good = config(folder.path(), "ca.crt");
-        for missing in ["missing", "missing/config", "config/below"] {
-            let error = first_of_all(&[at(missing)]).expect_err(missing);
-            assert!(matches!(error, ClientError::Find(_)), "{missing}: {error:?}");
-            let found = first_of_all(&[at(missing), good.clone()]).expect(missing);
-            assert_eq!(found.current_context.as_deref(), Some("x"), "{missing}");
+        for missing in ["missing", "missing/config"] {
+            let none = merged(&[at(missing)]).expect(missing);
+            assert!(none.is_missing && none.files == [at(missing)], "{missing}: {none:?}");
+            let found = merged(&[at(missing), good.clone()]).expect(missing);
+            assert_eq!(current(&found.config), Some("x"), "{missing}");
+            assert!(!found.is_missing && found.files == [good.clone()], "{found:?}");
         }
         std::fs::write(at("broken"), "clusters: [").expect("a file");
         std::fs::write(at("other-kind"), "kind: Other").expect("a file");
+        std::fs::write(at("other-version"), "apiVersion: v2").expect("a file");
+        std::fs::write(at("two"), "users: [{name: u}, {name: v}, {name: u}]").expect("a file");
         std::fs::write(at("large"), vec![b' '; (16 << 20) + 1]).expect("a file");
         std::fs::create_dir(at("folder")).expect("a folder");
         std::os::unix::fs::symlink(at("loop"), at("loop")).expect("a link");
-        for unread in ["broken", "large", "folder", "loop"] {
-            for paths in [vec![at(unread)], vec![at("missing"), at(unread)]] {
-                let error = first_of_all(&paths).expect_err(unread);
-                assert!(!matches!(error, ClientError::Find(_)), "{unread}: {error:?}");
-                assert!(error.to_string().contains(unread), "{unread}: {error}");
-                assert!(!error.to_string().contains("--kubeconfig"), "{unread}: {error}");
+        for unread in
+            ["broken", "other-kind", "other-version", "two", "large", "folder", "loop", "config/x"]
+        {
+            for paths in
+                [vec![at(unread)], vec![at("missing"), at(unread)], vec![good.clone(), at(unread)]]
+            {
+                let error = merged(&paths).expect_err(unread).to_string();
+                assert!(error.contains(unread), "{unread}: {error}");
+                assert!(!error.contains("--kubeconfig"), "{unread}: {error}");
             }
         }
-        std::fs::write(at("kind"), "kind: Config").expect("a file");
-        let error = first_of_all(&[at("kind"), at("other-kind")]).expect_err("two kinds");
-        assert!(matches!(error, ClientError::UseFound(_)), "{error:?}");
+    }
+
+    /// The rules of client-go's `ClientConfigLoadingRules.Load`.
+    #[test]
+    fn takes_each_entry_of_the_first_file_that_has_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, text).expect("a file");
+            path
+        };
+        let empty = file("empty", "");
+        let comment = file("comment", "# nothing\n");
+        // As `kubectl config unset current-context` leaves it.
+        let unset = file("unset", "current-context: ''\ncontexts: []\nclusters: null\n");
+        let first = file(
+            "first",
+            "clusters: [{name: c, cluster: {server: 'https://a.example'}}]\n\
+             users: [{name: u, user: {token: a}}]\n\
+             contexts: [{name: x, context: {cluster: c, user: u}}]\n",
+        );
+        let second = file(
+            "second",
+            "clusters: [{name: c, cluster: {server: 'https://b.example', tls-server-name: b}}, {name: d, cluster: {server: 'https://d.example'}}]\n\
+             contexts: [{name: y, context: {cluster: d, user: u}}]\n\
+             current-context: y\n---\ncurrent-context: of-another-document\n",
+        );
+        let read = |paths: &[&PathBuf]| {
+            let paths: Vec<_> = paths.iter().map(|it| (*it).clone()).collect();
+            merged(&paths).expect("a kubeconfig").config
+        };
+        let both = read(&[&empty, &comment, &unset, &first, &second]);
+        assert_eq!(current(&both), Some("y"));
+        let server = |name: &str| cluster(&both, name).and_then(|it| it.server.as_deref());
+        assert_eq!(server("c"), Some("https://a.example"));
+        assert_eq!(server("d"), Some("https://d.example"));
+        // Nothing of an entry is taken from a later file.
+        assert_eq!(cluster(&both, "c").and_then(|it| it.tls_server_name.as_deref()), None);
+        assert!(context(&both, "x").is_some() && context(&both, "z").is_none());
+        assert_eq!(current(&read(&[&unset, &empty, &comment, &first])), None);
     }
 
     #[test]
     fn refuses_what_is_no_file_of_a_key_where_the_context_names_it() {
         let folder = tempfile::tempdir().expect("a folder");
         let read = read(&config(folder.path(), "ca.crt")).expect("a kubeconfig");
-        // kube reports what is missing, since it knows what it is for.
-        assert!(check_files(&read, None).is_ok());
-        let error = check_files(&read, Some("y")).expect_err("no regular file").to_string();
+        let of =
+            |name: &str| check_files(cluster(&read, name), None, &[]).map_err(|it| it.to_string());
+        let error = of("c").expect_err("missing");
+        assert!(error.contains("certificate-authority") && error.contains("ca.crt"), "{error}");
+        let error = of("d").expect_err("no regular file");
         assert!(error.contains("/dev/zero") && error.contains("regular file"), "{error}");
         std::fs::write(folder.path().join("ca.crt"), vec![b'a'; (1 << 20) + 1]).expect("a file");
-        let error = check_files(&read, Some("x")).expect_err("too large").to_string();
+        let error = of("c").expect_err("too large");
         assert!(error.contains("ca.crt") && error.contains("1 MiB"), "{error}");
+        let user = read.auth_infos[0].auth_info.as_ref();
+        let error = check_files(None, user, &[]).expect_err("missing").to_string();
+        assert!(error.contains("client-key"), "{error}");
     }
 }

@@ -5,12 +5,15 @@
 pub mod client;
 mod client_error;
 pub mod clock;
+mod credentials;
 pub(crate) mod failure;
 mod kubeconfig;
 pub(crate) mod metrics;
 pub(crate) mod pages;
 mod request;
 mod transport;
+mod user_cluster;
 pub(crate) mod watch;
 
 pub(crate) use failure::{Failure, FailureKind};
+pub use user_cluster::{BearerToken, Impersonated, UserCluster};

@@ -7,6 +7,7 @@ use std::time::Duration;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use hyper::Uri;
+use hyper::header::AUTHORIZATION;
 use hyper::{Request, Response};
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -19,6 +20,7 @@ use tower::retry::RetryLayer;
 use tower::util::BoxService;
 use tower::{BoxError, Service, ServiceBuilder, ServiceExt as _};
 
+use super::credentials::TokenSource;
 use super::request::{Bounded, BoundedBody, LastStatus, MAX_RESPONSE};
 
 /// The connection could not be used in time.
@@ -46,9 +48,10 @@ const USER_TIMEOUT: Duration = Duration::from_secs(45);
 pub(super) type Transport =
     BoxService<Request<Body>, Response<BoundedBody<hyper::body::Incoming>>, BoxError>;
 
-/// May run a credential plugin, and waits for it.
+/// May run the command of an `auth-provider`, and waits for it.
 pub(super) fn transport(
     config: &Config,
+    tokens: Option<Arc<TokenSource>>,
     limit: Option<Duration>,
     connect_timeout: Duration,
 ) -> kube::Result<Transport> {
@@ -57,11 +60,14 @@ pub(super) fn transport(
     let connector = Connector { https, server: Arc::clone(&server), limit: connect_timeout };
     let http: legacy::Client<_, Body> =
         legacy::Client::builder(TokioExecutor::new()).build(connector);
-    let noted = tower::service_fn(move |request: Request<Body>| {
+    let noted = tower::service_fn(move |mut request: Request<Body>| {
         let last_status = request.extensions().get::<LastStatus>().cloned();
-        let answer = http.request(request);
+        let (http, tokens) = (http.clone(), tokens.clone());
         async move {
-            let answer = answer.await.map_err(BoxError::from)?;
+            if let Some(tokens) = tokens {
+                request.headers_mut().insert(AUTHORIZATION, tokens.header().await?);
+            }
+            let answer = http.request(request).await.map_err(BoxError::from)?;
             if let Some(last_status) = last_status {
                 last_status.set(answer.status().as_u16());
             }

@@ -3,16 +3,14 @@
 
 use clap::Args;
 
+use super::cluster::ClusterArgs;
 use super::doctor::RegistrationArgs;
 use super::identity::SettingsArgs;
-use super::inject::ClusterArgs;
 use super::values::WideFormat;
 
 #[derive(Args, Clone, Debug)]
+#[command(mut_arg("namespace", |arg| arg.help("Namespace to check [default: the context's]")))]
 pub struct AuditArgs {
-    /// Namespace to check [default: the kubeconfig's]
-    #[arg(short = 'n', long, value_name = "NAME", default_value = "", hide_default_value = true)]
-    pub namespace: String,
     /// Check the pods of all namespaces
     #[arg(short = 'A', long, conflicts_with = "namespace")]
     pub all_namespaces: bool,

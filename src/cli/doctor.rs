@@ -5,18 +5,17 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::cluster::{ClusterArgs, WHICH_CLUSTER};
 use super::identity::SettingsArgs;
-use super::inject::{ClusterArgs, ConfigMapArgs};
+use super::inject::ConfigMapArgs;
 use super::values::WideFormat;
 
 #[derive(Args, Clone, Debug)]
+#[command(mut_arg("namespace", |arg| arg.help("Namespace of the target [default: the context's]. Without a target, sum up its ServiceAccounts that have a role")))]
 pub struct DoctorArgs {
     /// What to check: pod/NAME, serviceaccount/NAME, deployment/NAME or another workload
     #[arg(value_name = "TYPE/NAME", required_unless_present_any = ["from_dir", "namespace", "all_namespaces"])]
     pub target: Option<String>,
-    /// Namespace of the target [default: the kubeconfig's]. Without a target, sum up its ServiceAccounts that have a role
-    #[arg(short = 'n', long, value_name = "NAME", default_value = "", hide_default_value = true)]
-    pub namespace: String,
     /// Sum up the ServiceAccounts with a role in all namespaces, the worst first
     #[arg(short = 'A', long, conflicts_with_all = ["target", "namespace", "from_dir", "save", "role_json", "provider_json"])]
     pub all_namespaces: bool,
@@ -33,7 +32,7 @@ pub struct DoctorArgs {
     #[arg(short = 'o', long, value_name = "FORMAT", value_enum, default_value_t = WideFormat::Text)]
     pub output: WideFormat,
     /// Read the facts from this folder (see --save) instead of asking a cluster
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["kubeconfig", "context"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = WHICH_CLUSTER)]
     pub from_dir: Option<PathBuf>,
     /// Write the facts to this new folder as well, for --from-dir elsewhere; they contain no secrets
     #[arg(long, value_name = "DIR", conflicts_with = "from_dir")]

@@ -3,17 +3,15 @@
 
 use clap::{Args, ValueEnum, builder::ArgAction};
 
+use super::cluster::ClusterArgs;
 use super::identity::SettingsArgs;
-use super::values::{RequestTimeout, boolean, request_timeout};
+use super::values::boolean;
 
 #[derive(Args, Clone, Debug)]
 pub struct InjectArgs {
     /// File with manifests (YAML or JSON), or - for standard input; may be repeated
     #[arg(short = 'f', long = "filename", value_name = "FILE", required = true)]
     pub files: Vec<String>,
-    /// Namespace of objects that name none
-    #[arg(short = 'n', long, value_name = "NAME", default_value = "default")]
-    pub namespace: String,
     /// Output format
     #[arg(short = 'o', long, value_name = "WHAT", value_enum, default_value_t = InjectOutput::Yaml)]
     pub output: InjectOutput,
@@ -43,7 +41,8 @@ pub enum InjectOutput {
 #[derive(Args, Clone, Debug)]
 #[command(
     next_help_heading = "ServiceAccounts that are not in the manifests",
-    mut_arg("watch_config_map", |arg| arg.help("Read the ConfigMap pod-identity-webhook in --webhook-namespace as well"))
+    mut_arg("watch_config_map", |arg| arg.help("Read the ConfigMap pod-identity-webhook in --webhook-namespace as well")),
+    mut_arg("namespace", |arg| arg.help("Namespace of objects that name none [default: the context's; default with --service-accounts]"))
 )]
 pub struct ReadSourceArgs {
     /// File or folder with ServiceAccounts (YAML or JSON), instead of a cluster
@@ -72,30 +71,4 @@ pub struct ConfigMapArgs {
     /// Namespace where the webhook runs (its --namespace)
     #[arg(long, env = "PODID_NAMESPACE", value_name = "NAME", default_value = "eks")]
     pub webhook_namespace: String,
-}
-
-/// The cluster as kubectl finds it.
-#[derive(Args, Clone, Debug)]
-pub struct ClusterArgs {
-    /// Kubeconfig file [default: KUBECONFIG or ~/.kube/config, as with kubectl]
-    #[arg(
-        long,
-        env = "PODID_KUBECONFIG",
-        value_name = "PATH",
-        default_value = "",
-        hide_default_value = true
-    )]
-    pub kubeconfig: String,
-    /// Kubeconfig context [default: the current context]
-    #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
-    pub context: String,
-    /// Time limit for each request to the API server; 0 means no limit
-    #[arg(
-        long,
-        env = "PODID_REQUEST_TIMEOUT",
-        value_name = "DURATION",
-        value_parser = request_timeout,
-        default_value = "10s"
-    )]
-    pub request_timeout: RequestTimeout,
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::inject::ClusterArgs;
+use super::cluster::ClusterArgs;
 use super::values::ReportFormat;
 
 #[derive(Args, Clone, Debug)]
@@ -79,6 +79,10 @@ pub struct VerifyArgs {
 
 /// What the API server does now: by asking it, or from files.
 #[derive(Args, Clone, Debug)]
+#[command(
+    mut_arg("bearer_token", |arg| arg.long("bearer-token")),
+    mut_arg("namespace", |arg| arg.help("Namespace of a --service-account that names none [default: the context's]"))
+)]
 pub struct LiveArgs {
     /// Get a token and the signing keys from the API server; implied by --kubeconfig and --context
     #[arg(long)]
@@ -86,7 +90,7 @@ pub struct LiveArgs {
     #[command(flatten)]
     pub cluster: ClusterArgs,
     /// ServiceAccount to get a token for
-    #[arg(long, value_name = "NAMESPACE/NAME", default_value = "default/default")]
+    #[arg(long, value_name = "NAMESPACE/NAME", default_value = "default")]
     pub service_account: String,
     /// Audience of the token
     #[arg(long, value_name = "AUDIENCE", default_value = "sts.amazonaws.com")]

@@ -8,9 +8,11 @@
 
 mod audit;
 mod certs;
+mod cluster;
 mod deployed;
 mod doctor;
 mod documents;
+pub mod help;
 mod iam;
 mod identity;
 mod inject;
@@ -20,17 +22,18 @@ mod serve;
 mod values;
 
 use std::borrow::Cow;
-use std::ffi::OsStr;
+use std::env;
+use std::ffi::OsString;
 use std::fmt::Display;
-use std::path::{Path, PathBuf};
 
 use clap::builder::StyledStr;
 use clap::error::{ContextValue, ErrorKind};
-use clap::{CommandFactory, FromArgMatches as _, Parser, Subcommand};
+use clap::{FromArgMatches as _, Parser, Subcommand};
 use text::{escaped, shortened};
 
 pub use audit::AuditArgs;
 pub use certs::{CertsArgs, CertsCommand, CertsInitArgs};
+pub use cluster::ClusterArgs;
 pub use deployed::deployed;
 pub use doctor::{DoctorArgs, RegistrationArgs, WebhookArgs};
 pub use documents::{CompletionArgs, ManArgs};
@@ -38,7 +41,7 @@ pub use iam::{
     IamArgs, IamCommand, IamLintArgs, IamRoleArgs, IamSimulateArgs, LintFormat, RoleFormat,
 };
 pub use identity::{ContainerCredentialsArgs, RoleArnArgs, SettingsArgs, WebIdentityArgs};
-pub use inject::{ClusterArgs, ConfigMapArgs, InjectArgs, InjectOutput, ReadSourceArgs};
+pub use inject::{ConfigMapArgs, InjectArgs, InjectOutput, ReadSourceArgs};
 pub use issuer::{
     DocumentsArgs, HostingPlace, IssuerArgs, IssuerCommand, LiveArgs, MigrateArgs, MigrateStep,
     PlanArgs, RotateArgs, RotateStep, VerifyArgs,
@@ -49,18 +52,11 @@ pub use serve::{
 };
 pub use values::{DataFormat, LogFormat, ReportFormat, RequestTimeout, WideFormat};
 
-/// Gives Kubernetes pods AWS IAM roles through a mutating admission webhook.
-///
-/// Without a command, the webhook serves. Every flag can also be set by an
-/// environment variable: --metrics-port by `PODID_METRICS_PORT`. A flag overrides
-/// its variable.
-// The name is fixed: the image runs it as /webhook, and help that named the
-// file would differ from the documentation.
+/// Gives Kubernetes pods AWS IAM roles, and finds out why one has none
 // `args_override_self`: the Go peer's flags may be repeated, the last one counts.
 #[derive(Clone, Debug, Parser)]
 #[command(
-    name = "pod-identity-webhook",
-    bin_name = "pod-identity-webhook",
+    name = help::NAME,
     version,
     args_override_self = true,
     args_conflicts_with_subcommands = true
@@ -75,21 +71,21 @@ pub struct Cli {
 /// The subcommands.
 #[derive(Clone, Debug, Subcommand)]
 pub enum Command {
+    /// Find out why a pod gets no AWS credentials
+    Doctor(Box<DoctorArgs>),
+    /// Find running pods that lack what the webhook would inject today
+    Audit(Box<AuditArgs>),
+    /// Show what the webhook would change in manifests
+    Inject(Box<InjectArgs>),
+    /// Generate, lint and evaluate IAM policies
+    Iam(IamArgs),
+    /// Publish, verify, rotate and migrate a self-hosted OIDC issuer
+    Issuer(Box<IssuerArgs>),
     /// Run the webhook (the default)
     // Boxed: the other commands take few arguments.
     Serve(Box<ServeArgs>),
     /// Create certificates for a webhook outside the cluster
     Certs(CertsArgs),
-    /// Generate, lint and evaluate IAM policies
-    Iam(IamArgs),
-    /// Show what the webhook would change in manifests
-    Inject(Box<InjectArgs>),
-    /// Publish, verify, rotate and migrate a self-hosted OIDC issuer
-    Issuer(Box<IssuerArgs>),
-    /// Find out why a pod gets no AWS credentials
-    Doctor(Box<DoctorArgs>),
-    /// Find running pods that lack what the webhook would inject today
-    Audit(Box<AuditArgs>),
     /// Print shell completions
     Completion(CompletionArgs),
     /// Write man pages to a folder
@@ -103,18 +99,20 @@ impl Cli {
     /// # Errors
     /// What clap has to say instead: what is wrong, or the help that was asked for.
     pub fn read() -> Result<Command, clap::Error> {
-        let program = std::env::args_os().next().map(PathBuf::from);
-        let name = program.as_deref().and_then(Path::file_stem).and_then(OsStr::to_str);
-        let plugin = name.and_then(|name| name.strip_prefix("kubectl-"));
-        let Some(plugin) = plugin else {
-            return Self::try_parse().map(Self::into_command).map_err(presentable);
-        };
-        let command = Self::command()
-            .bin_name(format!("kubectl {}", plugin.replace('_', "-")))
-            .subcommand_required(true)
-            .arg_required_else_help(true);
-        let read = command.try_get_matches().and_then(|matches| Self::from_arg_matches(&matches));
+        let matches = help::command().try_get_matches();
+        let read = matches.and_then(|matches| Self::from_arg_matches(&matches));
         read.map(Self::into_command).map_err(presentable)
+    }
+
+    /// Whether nothing says what is to be done: no argument, no variable of a flag, no cluster
+    /// around it.
+    #[must_use]
+    pub fn is_asked_for_nothing() -> bool {
+        let says = |(name, _): (OsString, OsString)| {
+            let name = name.to_string_lossy();
+            name == "KUBERNETES_SERVICE_HOST" || name.starts_with("PODID_")
+        };
+        env::args_os().len() < 2 && !env::vars_os().any(says)
     }
 
     /// The command asked for; to serve where none is named.
@@ -163,7 +161,7 @@ fn unstyled(hint: &StyledStr) -> Option<StyledStr> {
 /// command that `path` leads to.
 #[must_use]
 pub fn usage_error(path: &[&str], error: &impl Display) -> clap::Error {
-    let mut command = Cli::command();
+    let mut command = help::command();
     command.build();
     for name in path {
         match command.find_subcommand(name).cloned() {

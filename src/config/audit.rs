@@ -1,6 +1,6 @@
 //! The configuration of `audit`.
 
-use super::checks::{label, optional};
+use super::cluster::user_cluster;
 use super::{ConfigError, Installation, UserCluster};
 use crate::cli::{AuditArgs, WideFormat};
 
@@ -19,29 +19,23 @@ pub struct Auditing {
 /// Where a command looks that is not asked about one object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Namespaces {
-    /// That of the kubeconfig.
-    Current,
-    One(String),
+    /// That of the flag, or else of the kubeconfig.
+    One,
     All,
 }
 
 impl Namespaces {
-    /// By `--all-namespaces` and `--namespace`.
-    pub(super) fn from_args(all: bool, name: String) -> Result<Self, ConfigError> {
-        Ok(match optional(name) {
-            _ if all => Self::All,
-            Some(name) => Self::One(label("--namespace", name)?),
-            None => Self::Current,
-        })
+    /// By `--all-namespaces`.
+    pub(super) fn from_args(all: bool) -> Self {
+        if all { Self::All } else { Self::One }
     }
 
-    /// The one to ask for, or nothing for all. `current` is that of the kubeconfig.
+    /// The one to ask for, or nothing for all.
     #[must_use]
-    pub fn asked<'a>(&'a self, current: &'a str) -> Option<&'a str> {
+    pub fn asked<'a>(&self, one: &'a str) -> Option<&'a str> {
         match self {
             Self::All => None,
-            Self::One(name) => Some(name),
-            Self::Current => Some(current),
+            Self::One => Some(one),
         }
     }
 }
@@ -50,7 +44,7 @@ impl Auditing {
     /// The configuration, and what is to be said once about the arguments.
     pub fn from_args(args: AuditArgs) -> Result<(Self, Vec<String>), ConfigError> {
         let mut warnings = Vec::new();
-        let namespaces = Namespaces::from_args(args.all_namespaces, args.namespace)?;
+        let namespaces = Namespaces::from_args(args.all_namespaces);
         let installation = Installation::from_args(
             args.settings,
             args.registration.config_map,
@@ -60,7 +54,7 @@ impl Auditing {
         let auditing = Self {
             namespaces,
             output: args.output,
-            cluster: args.cluster.into(),
+            cluster: user_cluster(args.cluster)?,
             installation,
             configurations: args.registration.webhook_config_name,
         };

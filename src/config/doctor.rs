@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::checks::{label, optional, refuse, required};
+use super::checks::{refuse, required};
+use super::cluster::user_cluster;
 use super::{ConfigError, Installation, Namespaces, ObjectName, UserCluster};
 use crate::cli::{DoctorArgs, WideFormat};
 
@@ -36,7 +37,7 @@ pub struct Summary {
 pub enum Evidence {
     Folder(PathBuf),
     Cluster {
-        cluster: UserCluster,
+        cluster: Box<UserCluster>,
         /// Where they are written to as well.
         save: Option<PathBuf>,
         /// Of the issuer; the public ones where there is none.
@@ -56,10 +57,10 @@ impl Examination {
             &mut warnings,
         )?;
         let target = args.target.map(|target| target.parse()).transpose()?;
-        let namespace = optional(args.namespace.clone());
-        let namespace = namespace.map(|name| label("--namespace", name)).transpose()?;
+        let cluster = user_cluster(args.cluster)?;
+        let namespace = cluster.namespace.clone();
         let summary = if target.is_none() && args.from_dir.is_none() {
-            let namespaces = Namespaces::from_args(args.all_namespaces, args.namespace)?;
+            let namespaces = Namespaces::from_args(args.all_namespaces);
             Some(Summary { namespaces, deep: args.deep })
         } else {
             None
@@ -79,7 +80,7 @@ impl Examination {
         let evidence = match args.from_dir {
             Some(folder) => Evidence::Folder(folder),
             None => Evidence::Cluster {
-                cluster: args.cluster.into(),
+                cluster: Box::new(cluster),
                 save: args.save,
                 ca_file: args.ca_file,
             },

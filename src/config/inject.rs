@@ -1,12 +1,12 @@
 //! The configuration of the commands that show what the webhook would do.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use super::checks::{label, optional};
+use super::cluster::user_cluster;
 use super::parse::{container_credentials, policy, role_names};
-use super::{ConfigError, Identity};
-use crate::cli::{ClusterArgs, InjectArgs, InjectOutput, ReadSourceArgs, SettingsArgs};
+use super::{ConfigError, Identity, UserCluster};
+use crate::cli::{InjectArgs, InjectOutput, ReadSourceArgs, SettingsArgs};
 use injection::admission::{AdmissionSettings, Endpoint};
 
 /// The configuration of `inject`.
@@ -14,8 +14,8 @@ use injection::admission::{AdmissionSettings, Endpoint};
 pub struct Injection {
     /// `-` is standard input.
     pub files: Vec<String>,
-    /// Of what names none.
-    pub namespace: String,
+    /// Of what names none, where the flag says so.
+    pub namespace: Option<String>,
     pub output: InjectOutput,
     pub endpoint: Endpoint,
     pub source: ReadSource,
@@ -28,16 +28,7 @@ pub struct Injection {
 pub enum ReadSource {
     /// A file or a folder.
     Files(PathBuf),
-    Cluster(UserCluster),
-}
-
-/// The cluster that kubectl would ask.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct UserCluster {
-    pub kubeconfig: Option<PathBuf>,
-    pub context: Option<String>,
-    /// How long one request may take; for ever where there is none.
-    pub request_timeout: Option<Duration>,
+    Cluster(Box<UserCluster>),
 }
 
 impl Injection {
@@ -49,26 +40,17 @@ impl Injection {
             label("--webhook-namespace", args.source.config_map.webhook_namespace.clone())?;
         let (policy, identity) =
             settings(args.settings, webhook_namespace, watch_config_map, &mut warnings)?;
+        let (source, namespace) = source(args.source)?;
         let injection = Self {
             files: args.files,
-            namespace: label("--namespace", args.namespace)?,
+            namespace,
             output: args.output,
             endpoint: if args.required { Endpoint::Required } else { Endpoint::Mutate },
-            source: source(args.source)?,
+            source,
             identity,
             policy,
         };
         Ok((injection, warnings))
-    }
-}
-
-impl From<ClusterArgs> for UserCluster {
-    fn from(args: ClusterArgs) -> Self {
-        Self {
-            kubeconfig: optional(args.kubeconfig).map(PathBuf::from),
-            context: optional(args.context),
-            request_timeout: args.request_timeout.0,
-        }
     }
 }
 
@@ -89,16 +71,24 @@ pub(super) fn settings(
     Ok((policy, identity))
 }
 
-fn source(args: ReadSourceArgs) -> Result<ReadSource, ConfigError> {
-    let cluster = UserCluster::from(args.cluster);
+/// The source, and the namespace of the flag.
+fn source(args: ReadSourceArgs) -> Result<(ReadSource, Option<String>), ConfigError> {
+    let cluster = user_cluster(args.cluster)?;
+    let namespace = cluster.namespace.clone();
     let Some(files) = optional(args.service_accounts) else {
-        return Ok(ReadSource::Cluster(cluster));
+        return Ok((ReadSource::Cluster(Box::new(cluster)), namespace));
     };
-    if cluster.kubeconfig.is_some() {
-        return Err(ConfigError::TwoSources("--kubeconfig"));
+    for (flag, is_given) in [
+        ("--kubeconfig", cluster.kubeconfig.is_some()),
+        ("--context", cluster.context.is_some()),
+        ("--cluster", cluster.cluster.is_some()),
+        ("--user", cluster.user.is_some()),
+        ("--server", cluster.server.is_some()),
+        ("--token", cluster.token.is_some()),
+    ] {
+        if is_given {
+            return Err(ConfigError::TwoSources(flag));
+        }
     }
-    if cluster.context.is_some() {
-        return Err(ConfigError::TwoSources("--context"));
-    }
-    Ok(ReadSource::Files(files.into()))
+    Ok((ReadSource::Files(files.into()), namespace))
 }

@@ -4,6 +4,7 @@
 
 mod audit;
 mod checks;
+mod cluster;
 mod doctor;
 mod error;
 mod inject;
@@ -21,10 +22,12 @@ use certificates::Params;
 use injection::admission::AdmissionSettings;
 use injection::identity::Account;
 
+pub use crate::api_server::{BearerToken, Impersonated, UserCluster};
 pub use audit::{Auditing, Namespaces};
+pub(crate) use cluster::user_cluster;
 pub use doctor::{Evidence, Examination, Summary};
 pub use error::ConfigError;
-pub use inject::{Injection, ReadSource, UserCluster};
+pub use inject::{Injection, ReadSource};
 pub use installation::{Installation, webhook_flags};
 pub use target::{Kind, ObjectName, TargetError};
 

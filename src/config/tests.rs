@@ -463,14 +463,17 @@ fn examination(args: &[&str]) -> Result<Examination, String> {
 /// A script that fills in an empty variable did not ask for all of them.
 #[test]
 fn sums_up_all_namespaces_only_where_that_is_asked_for() {
-    for (args, current, wanted) in [
-        (&["-A"][..], "mine", None),
-        (&["-n", "demo"], "mine", Some("demo")),
-        (&["-n", ""], "mine", Some("mine")),
-        (&["-n", " "], "mine", Some("mine")),
+    for (args, namespace, wanted) in [
+        (&["-A"][..], None, None),
+        (&["-n", "demo"], Some("demo"), Some("mine")),
+        (&["-n", "ns/demo"], Some("demo"), Some("mine")),
+        (&["-n", ""], None, Some("mine")),
+        (&["-n", " "], None, Some("mine")),
     ] {
-        let summary = examination(args).expect("good").summary.expect("a summary");
-        assert_eq!(summary.namespaces.asked(current), wanted, "{args:?}");
+        let examination = examination(args).expect("good");
+        assert_eq!(examination.namespace.as_deref(), namespace, "{args:?}");
+        let summary = examination.summary.expect("a summary");
+        assert_eq!(summary.namespaces.asked("mine"), wanted, "{args:?}");
     }
 }
 

@@ -21,8 +21,7 @@ pub(super) async fn client_for(source: &Source) -> anyhow::Result<Option<Client>
 /// A client for the cluster that kubectl would ask, and the namespace that it
 /// would ask in.
 pub(super) async fn user_client(cluster: &UserCluster) -> anyhow::Result<(Client, String)> {
-    let UserCluster { kubeconfig, context, request_timeout } = cluster;
-    Ok(client::of_user(kubeconfig.as_deref(), context.as_deref(), *request_timeout).await?)
+    Ok(client::of_user(cluster).await?)
 }
 
 /// The account that completes role names, where they are to be completed.

@@ -57,7 +57,9 @@ async fn inject(
     out: &mut Lines<impl Write>,
     notes: &mut Lines<impl Write>,
 ) -> anyhow::Result<()> {
-    let (documents, manifests) = read(&injection.files, &injection.namespace)?;
+    let texts = read(&injection.files)?;
+    let namespace = namespace(injection, &texts)?;
+    let (documents, manifests) = parsed(&texts, &namespace)?;
     let mut injected = Vec::new();
     let mut passed_over = Vec::new();
     let mut reviews = Vec::new();
@@ -65,7 +67,7 @@ async fn inject(
         let found = templates(document);
         passed_over.extend(found.passed_over);
         for template in found.found {
-            let namespace = template.namespace.as_deref().unwrap_or(&injection.namespace);
+            let namespace = template.namespace.as_deref().unwrap_or(&namespace);
             let review = template.review(document, namespace)?;
             reviews.push((index, template, review));
         }
@@ -183,15 +185,57 @@ impl Accounts {
     }
 }
 
-fn read(files: &[String], namespace: &str) -> anyhow::Result<(Vec<Value>, Manifests)> {
-    let (mut documents, mut manifests) = (Vec::new(), Manifests::default());
+/// The manifests of one file, and what it is called.
+struct Read {
+    name: String,
+    text: String,
+    documents: Vec<Value>,
+}
+
+fn read(files: &[String]) -> anyhow::Result<Vec<Read>> {
+    let mut texts = Vec::new();
     for file in files {
         let text = input::read_text(Path::new(file), Limit::DOCUMENTS)?;
-        let name = if file == "-" { "standard input" } else { file };
-        documents.extend(workloads::read(&text).with_context(|| name.to_owned())?);
-        manifests.extend(Manifests::parse_in(namespace, &text).with_context(|| name.to_owned())?);
+        let name = if file == "-" { "standard input".to_owned() } else { file.clone() };
+        let documents = workloads::read(&text).with_context(|| name.clone())?;
+        texts.push(Read { name, text, documents });
+    }
+    Ok(texts)
+}
+
+fn parsed(texts: &[Read], namespace: &str) -> anyhow::Result<(Vec<Value>, Manifests)> {
+    let (mut documents, mut manifests) = (Vec::new(), Manifests::default());
+    for Read { name, text, documents: read } in texts {
+        documents.extend(read.iter().cloned());
+        manifests.extend(Manifests::parse_in(namespace, text).with_context(|| name.clone())?);
     }
     Ok((documents, manifests))
+}
+
+/// The namespace of what names none: where `kubectl apply` would put it.
+fn namespace(injection: &Injection, texts: &[Read]) -> anyhow::Result<String> {
+    let of_context = match (&injection.namespace, &injection.source) {
+        (Some(name), _) => return Ok(name.clone()),
+        (None, ReadSource::Files(_)) => return Ok("default".to_owned()),
+        (None, ReadSource::Cluster(user)) => user.default_namespace(),
+    };
+    let mut documents = texts.iter().flat_map(|it| &it.documents);
+    match of_context {
+        Ok(name) => Ok(name),
+        // Nobody asks for it.
+        Err(_) if documents.all(names_its_namespace) => Ok("default".to_owned()),
+        Err(error) => Err(error).context(
+            "a manifest names no namespace, and the kubeconfig's is not known; set --namespace",
+        ),
+    }
+}
+
+fn names_its_namespace(document: &Value) -> bool {
+    let is_named = |object: &Value| object["metadata"]["namespace"].is_string();
+    let makes_pods = templates(document).found.iter().any(|it| it.namespace.is_none());
+    let is_account = document["kind"] == "ServiceAccount" && !is_named(document);
+    let mut items = document["items"].as_array().into_iter().flatten();
+    !makes_pods && !is_account && items.all(names_its_namespace)
 }
 
 fn explain(out: &mut Lines<impl Write>, injected: &Injected) -> anyhow::Result<()> {

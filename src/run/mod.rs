@@ -24,7 +24,7 @@ use clap::error::ErrorKind;
 use rustix::process::{Resource, getrlimit, setrlimit};
 
 use self::exit::{Exit, OrMisuse as _};
-use crate::cli::{self, Command};
+use crate::cli::{self, Cli, Command, help};
 use crate::config::Config;
 use crate::telemetry::logs::{self, LogBuffer};
 
@@ -33,6 +33,11 @@ use crate::telemetry::logs::{self, LogBuffer};
 #[must_use]
 pub fn run(command: Result<Command, clap::Error>) -> ExitCode {
     let command = match command {
+        // Somebody tries it out: in a cluster, and in a service, there is no terminal.
+        Ok(Command::Serve(_)) if Cli::is_asked_for_nothing() && output::is_terminal() => {
+            let _ = output::out().document(&help::command().render_help().to_string());
+            return output::ended(Exit::Fine.into());
+        }
         Ok(command) => command,
         Err(error) => return output::ended(shown(&error).into()),
     };

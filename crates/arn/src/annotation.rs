@@ -172,9 +172,14 @@ fn is_alike(domain: &str, prefix: &str) -> bool {
         "eks.k8s.aws",
         "iam.amazonaws.com",
     ];
-    let lower = domain.to_ascii_lowercase();
-    (prefix == DEFAULT_PREFIX && ALIKE.contains(&lower.as_str()))
-        || distance_within(&lower, &prefix.to_ascii_lowercase(), 2).is_some()
+    if prefix == DEFAULT_PREFIX && ALIKE.iter().any(|it| it.eq_ignore_ascii_case(domain)) {
+        return true;
+    }
+    // Most annotations of pods are others'.
+    if domain.is_ascii() && prefix.is_ascii() && domain.len().abs_diff(prefix.len()) > 2 {
+        return false;
+    }
+    distance_within(&domain.to_ascii_lowercase(), &prefix.to_ascii_lowercase(), 2).is_some()
 }
 
 /// Whether a key speaks of a role, or of IAM as a word of its own.

@@ -6,6 +6,10 @@ use super::{Case, Fact, Facts, FetchedDocument, Finding};
 use issuer::verify::{Against, check, ids};
 use issuer::{Discovery, FetchFailure, IssuerCheck, PublishedDocuments, Token, Verify};
 
+/// What AWS's STS requires, and another may do without: it may reach an issuer in the cluster.
+const OF_AWS: [&str; 5] =
+    [ids::URL, ids::DISCOVERY_FETCH, ids::JWKS_URI, ids::JWKS_FETCH, ids::ALGORITHMS];
+
 /// The checks over what is known; what the rest of them says is never looked at.
 ///
 /// The time of the token is not among them: it is made for the diagnosis, not for a pod.
@@ -100,6 +104,12 @@ impl Case<'_> {
     /// The first of these checks of the issuer that failed, in their order.
     fn failed(&self, needed: &[&str]) -> Option<Finding> {
         let failed = self.issuer.iter().find(|it| needed.contains(&it.id) && it.failed())?;
+        if let Some(sts) = self.other_sts().filter(|_| OF_AWS.contains(&failed.id)) {
+            return Some(Finding::Unknown(format!(
+                "{}; AWS's STS would refuse this; whether {sts} does, which the pods call, is not known",
+                failed.found
+            )));
+        }
         Some(Finding::fail(failed.found.clone(), failed.next.clone().unwrap_or_default()))
     }
 

@@ -36,7 +36,8 @@ impl Case<'_> {
         given.is_some() && asked.map(|it| endpoint(it.trim())).as_deref() == given
     }
 
-    fn other_sts(&self) -> Option<&str> {
+    /// The address of the STS that the pods call, where it is not AWS's.
+    pub(super) fn other_sts(&self) -> Option<&str> {
         let given = self.came_back().and_then(pod::sts_endpoint);
         let asked = || match self.identity() {
             Some(Identity::WebIdentity(web)) => web.sts_endpoint_url,

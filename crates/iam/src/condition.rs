@@ -1,9 +1,17 @@
 //! Condition operators, as IAM documents them.
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html>
 
-use std::cmp::Ordering;
+mod typed;
+mod value;
 
-use jiff::{Timestamp, civil::Date, tz::TimeZone};
+use std::cmp::Ordering;
+use std::slice;
+
+use jiff::Timestamp;
+
+use typed::Network;
+use value::Value;
+pub(super) use value::Variables;
 
 use super::glob::{Pattern, Piece};
 use super::near::nearest;
@@ -37,8 +45,8 @@ pub(super) enum Test {
     Bool,
     Number(Comparison),
     Date(Comparison),
-    /// Of addresses and bytes: recognized, not evaluated.
-    Other,
+    Address,
+    Bytes,
     Null,
 }
 
@@ -84,9 +92,9 @@ const OPERATORS: [(&str, Test, bool); 27] = [
     ("DateLessThanEquals", Test::Date(Comparison::LessOrEqual), false),
     ("DateGreaterThan", Test::Date(Comparison::Greater), false),
     ("DateGreaterThanEquals", Test::Date(Comparison::GreaterOrEqual), false),
-    ("BinaryEquals", Test::Other, false),
-    ("IpAddress", Test::Other, false),
-    ("NotIpAddress", Test::Other, true),
+    ("BinaryEquals", Test::Bytes, false),
+    ("IpAddress", Test::Address, false),
+    ("NotIpAddress", Test::Address, true),
     ("Null", Test::Null, false),
 ];
 
@@ -123,9 +131,19 @@ impl Operator {
         matches!(self.test, Test::Like | Test::Arn)
     }
 
+    /// Whether a value names a variable that the request lacks.
+    pub(super) fn lacks_variable(self, wanted: &Text, variables: Variables) -> bool {
+        self.test.is_of_text() && Value::new(wanted, variables, false).is_none()
+    }
+
     /// Whether it is `StringLike`, with or without a modifier.
     pub(super) fn is_like(self) -> bool {
         self.test == Test::Like && !self.negated
+    }
+
+    /// Whether it tests that the request has the key.
+    pub(super) fn is_null(self) -> bool {
+        self.test == Test::Null
     }
 
     /// Whether it holds where the value is another.
@@ -138,89 +156,170 @@ impl Operator {
         self.if_exists || (self.negated && self.set.is_none()) || self.set == Some(Set::All)
     }
 
-    /// The operator against what the request has. With `variables`, `${...}`
-    /// in a wanted value is a policy variable.
-    pub(super) fn evaluate(self, wanted: &[&Text], known: &Known, variables: bool) -> Truth {
-        let values = match known {
-            Known::Unknown(why) => return Truth::Unknown(why.clone()),
-            Known::Absent if self.test == Test::Null => return null(wanted, true),
-            Known::Values(_) if self.test == Test::Null => return null(wanted, false),
-            Known::Absent => return Truth::from(self.holds_without_key()),
-            Known::Values(values) => values,
+    /// The operator against what the request has.
+    pub(super) fn evaluate(self, wanted: &[&Text], known: &Known, variables: Variables) -> Truth {
+        // Whatever the request has.
+        match self.set {
+            Some(Set::All) if self.test == Test::Null => return Truth::True,
+            Some(Set::Any) if self.test == Test::Null => return Truth::False,
+            _ => {}
+        }
+        match known {
+            Known::Values(values) => self.of_values(wanted, values, variables),
+            Known::Absent => self.of_values(wanted, &[], variables),
+            Known::OneOf(values, why) => {
+                let alone = values.iter().map(slice::from_ref);
+                let each = alone.chain([values.as_slice()]);
+                Truth::agreed(each.map(|values| self.of_values(wanted, values, variables)), why)
+            }
+            Known::Present(why) => self.of_anything(wanted, why),
+            Known::Unknown(why) => {
+                let absent = self.of_values(wanted, &[], variables);
+                Truth::agreed([self.of_anything(wanted, why), absent], why)
+            }
+        }
+    }
+
+    /// Of a key that has a value, which is not known.
+    fn of_anything(self, wanted: &[&Text], why: &str) -> Truth {
+        if self.test == Test::Null {
+            return null(wanted, false);
+        }
+        let is_all = |text: &Text| {
+            text.is_known() && !text.value.is_empty() && text.value.chars().all(|c| c == '*')
         };
+        if self.test == Test::Like && wanted.iter().any(|text| is_all(text)) {
+            return (!self.negated).into();
+        }
+        Truth::Unknown(why.to_owned())
+    }
+
+    /// Of what the request has: no value where it has no such key.
+    fn of_values(self, wanted: &[&Text], values: &[String], variables: Variables) -> Truth {
+        if self.test == Test::Null {
+            return null(wanted, values.iter().all(String::is_empty));
+        }
+        if values.is_empty() {
+            return self.holds_without_key().into();
+        }
         let one = |value: &String| {
             let any = Truth::any(wanted.iter().map(|wanted| self.passes(wanted, value, variables)));
             if self.negated { any.not() } else { any }
         };
-        match (self.set, values.as_slice()) {
-            (Some(Set::Any), values) => Truth::any(values.iter().map(one)),
-            (Some(Set::All), values) => Truth::all(values.iter().map(one)),
-            (None, [value]) => one(value),
-            (None, _) => Truth::Unknown(
-                "the key has several values; that needs ForAnyValue or ForAllValues".to_owned(),
-            ),
+        let Some(set) = self.set else {
+            let any = Truth::any(values.iter().map(one));
+            return match values {
+                [_] => any,
+                // Not even one does.
+                _ if any == Truth::False => any,
+                _ => Truth::Unknown(
+                    "the key has several values; that needs ForAnyValue or ForAllValues".to_owned(),
+                ),
+            };
+        };
+        // Empty values are none to a set operator.
+        let mut values = values.iter().filter(|value| !value.is_empty()).peekable();
+        match set {
+            Set::Any => Truth::any(values.map(one)),
+            Set::All if values.peek().is_none() => Truth::True,
+            Set::All => Truth::all(values.map(one)),
         }
     }
-}
 
-impl Operator {
-    fn passes(self, wanted: &Text, value: &str, variables: bool) -> Truth {
-        if wanted.is_known() {
-            return self.test.passes(&wanted.value, value, variables);
+    fn passes(self, wanted: &Text, value: &str, variables: Variables) -> Truth {
+        let is_text = self.test.is_of_text();
+        if !is_text && !wanted.is_known() {
+            return not_here();
         }
-        // What is known of it may rule it out already.
-        let literal = self.test == Test::Equals && !(variables && wanted.known().contains("${"));
-        if literal && !wanted.may_be(value) { Truth::False } else { not_here() }
+        let takes_variables = is_text || self.test == Test::Bool;
+        if !takes_variables {
+            return self.test.holds(&wanted.value, value).into();
+        }
+        let Some(read) = Value::new(wanted, variables, self.takes_wildcards()) else {
+            return Truth::False;
+        };
+        if self.test == Test::Bool {
+            return boolean_matches(wanted, &read, value);
+        }
+        let matches = match self.test {
+            Test::EqualsIgnoreCase => ignoring_case(read.pieces, value),
+            // A part that is not known may hold colons.
+            Test::Arn if read.unknown.is_none() => arn_matches(&read.pieces, value),
+            _ => Pattern::from_pieces(read.pieces).matches(value),
+        };
+        match read.unknown {
+            // What is known of it rules it out already.
+            _ if !matches => Truth::False,
+            Some(why) => Truth::Unknown(why),
+            None => Truth::True,
+        }
     }
 }
 
 impl Test {
-    fn passes(self, wanted: &str, value: &str, variables: bool) -> Truth {
-        let pieces = match pieces(wanted, variables, matches!(self, Self::Like | Self::Arn)) {
-            Ok(pieces) => pieces,
-            Err(why) => return Truth::Unknown(why),
-        };
-        let literal = || {
-            pieces.iter().filter_map(|piece| match piece {
-                Piece::One(c) => Some(*c),
-                _ => None,
-            })
-        };
+    /// Whether it compares text, in which variables may be.
+    fn is_of_text(self) -> bool {
+        matches!(self, Self::Equals | Self::EqualsIgnoreCase | Self::Like | Self::Arn)
+    }
+
+    /// Whether a value is of the type that it compares: a number, a time, ... What is not
+    /// matches nothing.
+    pub(super) fn takes(self, value: &str) -> bool {
         match self {
-            Self::Equals => literal().eq(value.chars()).into(),
-            Self::EqualsIgnoreCase => {
-                let wanted: String = literal().collect();
-                (wanted.to_lowercase() == value.to_lowercase()).into()
-            }
-            Self::Like => Pattern::from_pieces(pieces).matches(value).into(),
-            Self::Arn => arn_matches(&pieces, value).into(),
-            Self::Bool => wanted.eq_ignore_ascii_case(value).into(),
-            Self::Number(comparison) => match (wanted.parse::<f64>(), value.parse::<f64>()) {
-                (Ok(wanted), Ok(value)) => comparison.holds(value.partial_cmp(&wanted)),
-                _ => Truth::Unknown(format!("{wanted:?} or {value:?} is not a number")),
-            },
-            Self::Date(comparison) => match (date(wanted), date(value)) {
-                (Some(wanted), Some(value)) => comparison.holds(Some(value.cmp(&wanted))),
-                _ => Truth::Unknown(format!("{wanted:?} or {value:?} is not a date")),
-            },
-            Self::Other | Self::Null => Truth::Unknown(
-                "operators for addresses and bytes are not evaluated here".to_owned(),
-            ),
+            Self::Equals | Self::EqualsIgnoreCase | Self::Like | Self::Arn => true,
+            Self::Bool | Self::Null => typed::boolean(value).is_some(),
+            Self::Number(_) => typed::number(value).is_some(),
+            Self::Date(_) => typed::time(value).is_some(),
+            Self::Address => Network::read(value).is_some(),
+            Self::Bytes => typed::bytes(value).is_some(),
         }
+    }
+
+    /// What a value has to be, for people.
+    pub(super) fn wants(self) -> &'static str {
+        match self {
+            Self::Equals | Self::EqualsIgnoreCase | Self::Like => "text",
+            Self::Arn => "an ARN",
+            Self::Bool | Self::Null => "true or false",
+            Self::Number(_) => "a number",
+            Self::Date(_) => "a time, such as 2026-01-01T00:00:00Z",
+            Self::Address => "an IP address or a CIDR range",
+            Self::Bytes => "Base64",
+        }
+    }
+
+    /// For those that compare no text.
+    fn holds(self, wanted: &str, value: &str) -> bool {
+        let holds = || match self {
+            Self::Number(comparison) => {
+                let (wanted, value) = (typed::number(wanted)?, typed::number(value)?);
+                value.partial_cmp(&wanted).map(|order| comparison.holds(order))
+            }
+            Self::Date(comparison) => {
+                let (wanted, value) = (typed::time(wanted)?, typed::time(value)?);
+                Some(comparison.holds(value.cmp(&wanted)))
+            }
+            Self::Address => Some(Network::read(wanted)?.contains(value.parse().ok()?)),
+            Self::Bytes => {
+                let wanted = typed::bytes(wanted)?;
+                // Who asks may write the bytes as they are, or in Base64 as the policy does.
+                Some(wanted == value.as_bytes() || typed::bytes(value)? == wanted)
+            }
+            _ => None,
+        };
+        holds().unwrap_or(false)
     }
 }
 
 impl Comparison {
-    fn holds(self, order: Option<Ordering>) -> Truth {
-        let Some(order) = order else { return Truth::False };
-        let holds = match self {
+    fn holds(self, order: Ordering) -> bool {
+        match self {
             Self::Equal => order.is_eq(),
             Self::Less => order.is_lt(),
             Self::LessOrEqual => order.is_le(),
             Self::Greater => order.is_gt(),
             Self::GreaterOrEqual => order.is_ge(),
-        };
-        holds.into()
+        }
     }
 }
 
@@ -230,6 +329,16 @@ impl Truth {
             Self::True => Self::False,
             Self::False => Self::True,
             unknown @ Self::Unknown(_) => unknown,
+        }
+    }
+
+    /// What is true whichever it is, or why that is not known.
+    fn agreed(truths: impl IntoIterator<Item = Truth>, why: &str) -> Truth {
+        let mut truths = truths.into_iter();
+        let first = truths.next();
+        match first {
+            Some(first) if truths.all(|truth| truth == first) => first,
+            _ => Truth::Unknown(why.to_owned()),
         }
     }
 
@@ -268,28 +377,40 @@ fn null(wanted: &[&Text], absent: bool) -> Truth {
     }))
 }
 
-/// A wanted value, taken apart. `${*}`, `${?}` and `${$}` are those characters.
-/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html>
-fn pieces(wanted: &str, variables: bool, wildcards: bool) -> Result<Vec<Piece>, String> {
-    let piece = |c| if wildcards { Piece::from_char(c) } else { Piece::One(c) };
-    let mut pieces = Vec::with_capacity(wanted.len());
-    let mut rest = wanted;
-    while let Some(c) = rest.chars().next() {
-        if variables && let Some(after) = rest.strip_prefix("${") {
-            let (name, behind) = after.split_once('}').unwrap_or((after, ""));
-            match name {
-                "*" => pieces.push(Piece::One('*')),
-                "?" => pieces.push(Piece::One('?')),
-                "$" => pieces.push(Piece::One('$')),
-                _ => return Err(format!("only AWS knows the policy variable ${{{name}}}")),
-            }
-            rest = behind;
-        } else {
-            pieces.push(piece(c));
-            rest = &rest[c.len_utf8()..];
-        }
+/// The pages disagree on whether `Bool` takes variables.
+fn boolean_matches(wanted: &Text, read: &Value, value: &str) -> Truth {
+    let text: Option<String> = read
+        .pieces
+        .iter()
+        .map(|piece| match piece {
+            Piece::One(c) => Some(*c),
+            _ => None,
+        })
+        .collect();
+    let Some(text) = text else {
+        return read.unknown.clone().map_or(Truth::False, Truth::Unknown);
+    };
+    let holds = typed::boolean(&text).is_some_and(|it| typed::boolean(value) == Some(it));
+    if holds && text != wanted.value {
+        let why = "IAM's documentation is of two minds about policy variables under Bool";
+        return Truth::Unknown(why.to_owned());
     }
-    Ok(pieces)
+    holds.into()
+}
+
+fn ignoring_case(pieces: Vec<Piece>, value: &str) -> bool {
+    let lower = |piece| match piece {
+        Piece::One(c) => c.to_lowercase().map(Piece::One).collect(),
+        other => vec![other],
+    };
+    let pieces = pieces.into_iter().flat_map(lower).collect();
+    Pattern::from_pieces(pieces)
+        .matches(&value.chars().flat_map(char::to_lowercase).collect::<String>())
+}
+
+/// The seconds since 1970 of a time that somebody gives, by whatever form of it.
+pub(super) fn seconds_of_time(text: &str) -> Option<i64> {
+    typed::time(text).map(Timestamp::as_second)
 }
 
 /// Each of an ARN's six parts by itself: a wildcard does not reach over a colon.
@@ -302,11 +423,4 @@ fn arn_matches(pattern: &[Piece], value: &str) -> bool {
             .iter()
             .zip(values)
             .all(|(part, value)| Pattern::from_pieces(part.to_vec()).matches(value))
-}
-
-/// ISO 8601, a day of it, or seconds since 1970.
-fn date(text: &str) -> Option<Timestamp> {
-    let at_midnight = |day: Date| day.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp());
-    let seconds = || text.parse().ok().and_then(|seconds| Timestamp::from_second(seconds).ok());
-    seconds().or_else(|| text.parse().ok()).or_else(|| text.parse().ok().and_then(at_midnight))
 }

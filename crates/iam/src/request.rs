@@ -1,8 +1,12 @@
 //! What STS is asked, and which condition keys that makes known.
 
-use std::collections::BTreeMap;
+mod claims;
+mod keys;
 
-use super::provider;
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::provider::{self, ProviderArn};
+pub(super) use claims::names_of;
 
 /// A call of `AssumeRoleWithWebIdentity`, as far as trust policies can test it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,11 +21,26 @@ pub struct WebIdentityRequest {
     pub authorized_party: Option<String>,
     /// The token's `amr`, likewise
     pub methods: Vec<String>,
+    /// The token's `email`, likewise
+    pub email: Option<String>,
+    /// The session tags in the token, by their keys
+    pub session_tags: BTreeMap<String, String>,
+    /// Those of the session tags that further sessions inherit
+    pub transitive_tag_keys: Vec<String>,
+    /// The source identity in the token
+    pub source_identity: Option<String>,
+    /// Why STS refuses the token, whatever the policy says
+    pub refused: Option<String>,
     /// The ARN of the account's provider, where somebody knows it; otherwise
     /// any provider ARN with the issuer's name counts as it.
     pub provider_arn: Option<String>,
+    /// Claims that STS takes over from tokens of some providers alone, by their names in
+    /// condition keys; nothing where nobody knows which the token has
+    further_claims: Option<BTreeMap<String, String>>,
     /// Further condition keys, in lower case, with their values
     context: BTreeMap<String, Vec<String>>,
+    /// Condition keys that the request does not have, in lower case
+    absent: BTreeSet<String>,
 }
 
 /// What is known of a condition key.
@@ -29,9 +48,13 @@ pub struct WebIdentityRequest {
 pub enum Known {
     /// The request has these values.
     Values(Vec<String>),
+    /// It holds one of these values or all; and why nobody knows which.
+    OneOf(Vec<String>, String),
     /// The request has no such key.
     Absent,
-    /// AWS alone knows; and why that is.
+    /// The request has this key, but AWS alone knows its value; and how to give it.
+    Present(String),
+    /// AWS alone knows whether the request has it; and how to give its value.
     Unknown(String),
 }
 
@@ -45,8 +68,15 @@ impl WebIdentityRequest {
             audiences: audiences.iter().map(|&audience| audience.to_owned()).collect(),
             authorized_party: None,
             methods: Vec::new(),
+            email: None,
+            session_tags: BTreeMap::new(),
+            transitive_tag_keys: Vec::new(),
+            source_identity: None,
+            refused: None,
             provider_arn: None,
+            further_claims: None,
             context: BTreeMap::new(),
+            absent: BTreeSet::new(),
         }
     }
 
@@ -55,6 +85,13 @@ impl WebIdentityRequest {
     #[must_use]
     pub fn with_context(mut self, key: &str, value: &str) -> Self {
         self.context.entry(key.to_ascii_lowercase()).or_default().push(value.to_owned());
+        self
+    }
+
+    /// Says that the request has no such condition key (`aws:SourceVpce`).
+    #[must_use]
+    pub fn without_key(mut self, key: &str) -> Self {
+        self.absent.insert(key.to_ascii_lowercase());
         self
     }
 
@@ -71,49 +108,42 @@ impl WebIdentityRequest {
         issuer.starts_with("https://") || provider::BUILT_IN.contains(&issuer)
     }
 
+    /// Whether the provider that somebody names is the issuer's.
+    pub(super) fn has_provider(&self) -> bool {
+        self.provider_arn.as_ref().is_none_or(|arn| {
+            let name = ProviderArn::read(arn).map_or(arn.as_str(), |arn| arn.name);
+            name == self.provider_name()
+        })
+    }
+
     /// A condition key, without regard to case.
     /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_iam-condition-keys.html>
     #[must_use]
     pub fn key(&self, key: &str) -> Known {
-        let key = key.to_ascii_lowercase();
-        if let Some(values) = self.context.get(&key) {
+        let lower = key.to_ascii_lowercase();
+        if let Some(values) = self.context.get(&lower) {
             return Known::Values(values.clone());
         }
-        if key.starts_with("saml:") {
+        if self.absent.contains(&lower) {
             return Known::Absent;
         }
-        match provider::split_key(&key) {
-            Some((name, claim)) if name == self.provider_name().to_ascii_lowercase() => {
-                self.claim(claim)
-            }
-            // Another provider's token is not in this request.
-            Some(_) => Known::Absent,
-            None => Known::Unknown(format!("{key} is not in the token; only AWS knows it")),
+        let ours = lower.strip_prefix(&self.provider_name().to_ascii_lowercase());
+        if let Some(claim) = ours.and_then(|rest| rest.strip_prefix(':')) {
+            return self.claim(claim, key);
         }
+        // Another provider's token is not in this request.
+        if provider::split_key(&lower).is_some() {
+            return Known::Absent;
+        }
+        self.of_service(&lower, key)
     }
+}
 
-    /// STS takes these claims over and drops all others.
-    fn claim(&self, claim: &str) -> Known {
-        let values = |values: &[String]| {
-            if values.is_empty() { Known::Absent } else { Known::Values(values.to_vec()) }
-        };
-        match (claim, &self.authorized_party) {
-            ("sub", _) if self.subject.is_empty() => Known::Absent,
-            ("sub", _) => Known::Values(vec![self.subject.clone()]),
-            // With azp, :aud tests azp and :oaud tests aud.
-            ("aud", Some(party)) => Known::Values(vec![party.clone()]),
-            ("aud" | "oaud", _) if self.audiences.len() > 1 => Known::Unknown(format!(
-                "the token has {} audiences and no azp; IAM does not document what the key holds then",
-                self.audiences.len()
-            )),
-            ("aud", None) | ("oaud", Some(_)) => values(&self.audiences),
-            ("amr", _) => values(&self.methods),
-            ("oaud" | "azp" | "email", _) => {
-                Known::Unknown(format!("IAM documents :{claim} only for Google's provider"))
-            }
-            _ => Known::Absent,
-        }
-    }
+/// How to say what a key holds.
+fn ask(key: &str) -> String {
+    format!(
+        "{key} is not in the token; give it with --condition-key {key}=VALUE, or --no-condition-key {key}"
+    )
 }
 
 #[cfg(test)]
@@ -148,11 +178,18 @@ mod tests {
             "oidc.example.com/id/X:groups",
             "saml:aud",
             "oidc.example.com/id/X:amr",
+            "aws:RequestTag/a.b",
+            "aws:PrincipalTag/a:b.c",
+            "s3:prefix",
+            "sub",
         ] {
             assert_eq!(request().key(absent), Known::Absent, "{absent}");
         }
-        for unknown in ["aws:SourceIp", "sts:RoleSessionName", "aws:RequestTag/a.b"] {
+        for unknown in ["aws:SourceIp", "aws:ResourceTag/a", "iam:ResourceTag/a", "sts:New"] {
             assert!(matches!(request().key(unknown), Known::Unknown(_)), "{unknown}");
+        }
+        for present in ["aws:CurrentTime", "sts:RoleSessionName"] {
+            assert!(matches!(request().key(present), Known::Present(_)), "{present}");
         }
         let told = request().with_context("aws:SourceIp", "192.0.2.1");
         assert_eq!(told.key("AWS:sourceip"), values(&["192.0.2.1"]));
@@ -162,7 +199,7 @@ mod tests {
     fn does_not_guess_which_of_several_audiences_counts() {
         let mut request = request();
         request.audiences.push("other".to_owned());
-        assert!(matches!(request.key("oidc.example.com/id/X:aud"), Known::Unknown(_)));
+        assert!(matches!(request.key("oidc.example.com/id/X:aud"), Known::OneOf(..)));
         request.authorized_party = Some("party".to_owned());
         assert_eq!(request.key("oidc.example.com/id/X:aud"), values(&["party"]));
     }

@@ -1,16 +1,16 @@
 //! `AssumeRoleWithWebIdentity` against a trust policy.
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html>
 
+mod tested;
+mod why;
+
 use std::fmt;
 
-use super::condition::{Operator, Truth};
-use super::glob::Pattern;
+use super::condition::Truth;
 use super::place::Position;
-use super::policy::{
-    AbsentStatement, Condition, Effect, Policy, Principals, Statement, Text, UNKNOWN,
-};
-use super::provider::{self, ProviderArn};
-use super::request::{Known, WebIdentityRequest};
+use super::policy::{AbsentStatement, Effect, Policy, Statement};
+use super::request::WebIdentityRequest;
+use tested::Tested;
 
 /// What STS would answer, as far as the trust policy decides it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,8 +48,8 @@ pub struct StatementName {
 /// A test of a statement that failed, or whose outcome nobody can say here.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reason {
-    /// The statement that was tested.
-    pub statement: StatementName,
+    /// The statement that was tested; nothing where it is no statement's matter.
+    pub statement: Option<StatementName>,
     /// Where it begins in the text.
     pub at: Position,
     /// The part of it that was tested.
@@ -73,6 +73,10 @@ pub enum Element {
     Effect,
     /// All of it, where it is not known.
     Statement,
+    /// The token itself, which STS refuses.
+    Token,
+    /// How long the session is to last, which the role limits.
+    Duration,
     /// `Condition`, where not all of it is known.
     Conditions,
     /// One operator and key of `Condition`.
@@ -84,16 +88,46 @@ pub enum Element {
     },
 }
 
-const ACTION: &str = "sts:AssumeRoleWithWebIdentity";
+/// What a call needs the trust policy to allow, and why it needs that.
+#[derive(Clone, Copy)]
+struct Action {
+    name: &'static str,
+    needed: Option<&'static str>,
+}
 
-/// Decides as IAM does: a Deny that holds wins, else an Allow that holds, else no.
+const ASSUME_ROLE: Action = Action { name: "sts:AssumeRoleWithWebIdentity", needed: None };
+const TAG_SESSION: Action =
+    Action { name: "sts:TagSession", needed: Some("the token has session tags") };
+const SET_SOURCE_IDENTITY: Action =
+    Action { name: "sts:SetSourceIdentity", needed: Some("the token has a source identity") };
+
+/// Decides as IAM does: a Deny that holds wins, else an Allow that holds, else no. What the
+/// token brings beside its subject needs actions of its own.
 #[must_use]
 pub fn simulate(policy: &Policy, request: &WebIdentityRequest) -> Verdict {
+    if let Some(why) = &request.refused {
+        let (policy, request) = (Vec::new(), Vec::new());
+        let (at, why) = (Position::START, why.clone());
+        let element = Element::Token;
+        let reasons = vec![Reason { statement: None, at, element, policy, request, why }];
+        return Verdict::Denied { explicitly: None, reasons };
+    }
+    let further = [
+        (request.has_session_tags(), TAG_SESSION),
+        (request.has_source_identity(), SET_SOURCE_IDENTITY),
+    ];
+    let further = further.into_iter().filter_map(|(is_needed, action)| is_needed.then_some(action));
+    further.fold(decide(policy, request, ASSUME_ROLE), |so_far, action| {
+        so_far.and(decide(policy, request, action))
+    })
+}
+
+fn decide(policy: &Policy, request: &WebIdentityRequest, action: Action) -> Verdict {
     let variables = policy.has_variables();
     let tested: Vec<Tested> = policy
         .statements
         .iter()
-        .map(|statement| Tested::new(statement, request, variables))
+        .map(|statement| Tested::new(statement, request, variables, action))
         .collect();
     // Of an effect that is not known, nobody can say that it is not this one.
     let of = |effect| {
@@ -131,13 +165,55 @@ pub fn simulate(policy: &Policy, request: &WebIdentityRequest) -> Verdict {
     }
 }
 
+impl Verdict {
+    /// Both calls have to be allowed.
+    fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (denied @ Self::Denied { .. }, _) | (_, denied @ Self::Denied { .. }) => denied,
+            (Self::Unknown { mut reasons }, Self::Unknown { reasons: more }) => {
+                reasons.extend(more);
+                Self::Unknown { reasons }
+            }
+            (unknown @ Self::Unknown { .. }, _) | (_, unknown @ Self::Unknown { .. }) => unknown,
+            (allowed, _) => allowed,
+        }
+    }
+
+    /// The verdict for a session of so many seconds. `longest` is the role's
+    /// `MaxSessionDuration`, where it is known: 3,600 at least.
+    #[must_use]
+    pub fn for_session(self, seconds: u32, longest: Option<u32>) -> Self {
+        let reason = |policy: Vec<String>, why: String| {
+            let (at, request) = (Position::START, vec![seconds.to_string()]);
+            Reason { statement: None, at, element: Element::Duration, policy, request, why }
+        };
+        match (self, longest) {
+            (denied @ Self::Denied { .. }, _) => denied,
+            (_, Some(longest)) if seconds > longest => {
+                let why = "the session would be longer than the role's MaxSessionDuration";
+                let reasons = vec![reason(vec![longest.to_string()], why.to_owned())];
+                Self::Denied { explicitly: None, reasons }
+            }
+            (verdict, None) if seconds > SHORTEST_MAXIMUM => {
+                let why = "the role's MaxSessionDuration is not in the file; give the output of `aws iam get-role`";
+                let reasons = vec![reason(Vec::new(), why.to_owned())];
+                verdict.and(Self::Unknown { reasons })
+            }
+            (verdict, _) => verdict,
+        }
+    }
+}
+
+/// No role's `MaxSessionDuration` is shorter.
+const SHORTEST_MAXIMUM: u32 = 3600;
+
 /// Whether this statement by itself holds of the request: what its `Effect` says then applies.
 /// `variables` is [`Policy::has_variables`]. What is not in the file, and what AWS alone knows,
 /// gives [`Holds::Unknown`], unless a known value rules the request out.
 #[allow(dead_code, reason = "for the linter's probes")]
 #[must_use]
 pub(crate) fn holds(statement: &Statement, request: &WebIdentityRequest, variables: bool) -> Holds {
-    Tested::new(statement, request, variables).truth()
+    Tested::new(statement, request, variables, ASSUME_ROLE).truth()
 }
 
 /// Whether a statement holds of a request.
@@ -148,186 +224,12 @@ pub(crate) enum Holds {
     Unknown,
 }
 
-/// A statement with each of its tests done.
-struct Tested {
-    name: StatementName,
-    effect: Effect,
-    failures: Vec<Reason>,
-    doubts: Vec<Reason>,
-}
-
-impl Tested {
-    fn new(statement: &Statement, request: &WebIdentityRequest, variables: bool) -> Self {
-        let name = StatementName {
-            number: statement.number,
-            sid: statement.sid.as_ref().map(|sid| sid.value.clone()).filter(|sid| !sid.is_empty()),
-            at: statement.at,
-        };
-        let mut tested =
-            Self { name, effect: statement.effect, failures: Vec::new(), doubts: Vec::new() };
-        tested.principal(statement, request);
-        tested.action(statement);
-        for condition in &statement.conditions {
-            tested.condition(condition, request, variables);
-        }
-        if statement.more_conditions {
-            tested.doubt(statement.at, Element::Conditions);
-        }
-        if statement.effect == Effect::Unknown {
-            tested.doubt(statement.at, Element::Effect);
-        }
-        tested
-    }
-
-    fn truth(&self) -> Holds {
-        match (self.failures.is_empty(), self.doubts.is_empty()) {
-            (false, _) => Holds::No,
-            (true, true) => Holds::Yes,
-            (true, false) => Holds::Unknown,
-        }
-    }
-
-    /// Whether it is about somebody or something else altogether.
-    fn passed_by(&self) -> bool {
-        self.failures.iter().any(|reason| !matches!(reason.element, Element::Condition { .. }))
-    }
-
-    fn note(&mut self, truth: Truth, reason: impl FnOnce(Option<String>) -> Reason) {
-        match truth {
-            Truth::True => {}
-            Truth::False => self.failures.push(reason(None)),
-            Truth::Unknown(why) => self.doubts.push(reason(Some(why))),
-        }
-    }
-
-    /// A part that is not in the file.
-    fn doubt(&mut self, at: Position, element: Element) {
-        let statement = self.name.clone();
-        let (policy, request) = (Vec::new(), Vec::new());
-        let why = NOT_HERE.to_owned();
-        self.doubts.push(Reason { statement, at, element, policy, request, why });
-    }
-
-    fn principal(&mut self, statement: &Statement, request: &WebIdentityRequest) {
-        let (named, negated) = match (&statement.principals, &statement.not_principals) {
-            (Some(principals), _) => (Some(principals), false),
-            (None, Some(principals)) => (Some(principals), true),
-            (None, None) => (None, false),
-        };
-        let truth = match named {
-            // Whoever is named: STS takes no such token.
-            _ if !request.has_https_issuer() => Truth::False,
-            None if statement.may_have_more => not_here(),
-            None => Truth::False,
-            Some(_) if negated && statement.effect == Effect::Allow => {
-                Truth::Unknown("IAM does not support NotPrincipal with Allow".to_owned())
-            }
-            Some(named) => {
-                let named = is_named(named, request);
-                if negated { named.not() } else { named }
-            }
-        };
-        let wanted: Vec<Text> = match named {
-            Some(Principals::Of(all)) => {
-                all.iter().map(|principal| principal.name.clone()).collect()
-            }
-            _ => Vec::new(),
-        };
-        let statement_name = self.name.clone();
-        self.note(truth, |doubt| Reason {
-            at: wanted.first().map_or(statement.at, |first| first.at),
-            statement: statement_name,
-            element: Element::Principal,
-            why: doubt.unwrap_or_else(|| why_not_principal(&wanted, request)),
-            policy: wanted.into_iter().map(|name| name.value).collect(),
-            request: vec![request.provider_arn.clone().unwrap_or_else(|| {
-                format!("arn:PARTITION:iam::ACCOUNT:oidc-provider/{}", request.provider_name())
-            })],
-        });
-    }
-
-    fn action(&mut self, statement: &Statement) {
-        let (named, negated) = if statement.not_actions.is_empty() {
-            (&statement.actions, false)
-        } else {
-            (&statement.not_actions, true)
-        };
-        let wanted = ACTION.to_ascii_lowercase();
-        let each = named.iter().map(|action| {
-            if !action.is_known() {
-                return not_here();
-            }
-            Pattern::new(&action.value.to_ascii_lowercase()).matches(&wanted).into()
-        });
-        let is_absent = named.is_empty() && statement.may_have_more;
-        let listed = if is_absent { not_here() } else { Truth::any(each) };
-        let name = self.name.clone();
-        self.note(if negated { listed.not() } else { listed }, |doubt| Reason {
-            at: named.first().map_or(statement.at, |first| first.at),
-            statement: name,
-            element: Element::Action,
-            policy: named.iter().map(|action| action.value.clone()).collect(),
-            request: vec![ACTION.to_owned()],
-            why: doubt.unwrap_or_else(|| {
-                let why =
-                    if negated { "NotAction excludes this action" } else { "the actions differ" };
-                why.to_owned()
-            }),
-        });
-    }
-
-    fn condition(&mut self, condition: &Condition, request: &WebIdentityRequest, variables: bool) {
-        let claim = claim_of_unknown(&condition.key);
-        // Of a provider that is not known, the key may be the token's, or absent.
-        let known = match &claim {
-            Some(claim) => request.key(&format!("{}:{claim}", request.provider_name())),
-            None => request.key(&condition.key.value),
-        };
-        let wanted: Vec<&Text> = condition.values.iter().collect();
-        let operator = Operator::parse(&condition.operator.value);
-        let truth = match operator {
-            Ok(operator) if claim.is_some() => {
-                let ours = operator.evaluate(&wanted, &known, variables);
-                let others = operator.evaluate(&wanted, &Known::Absent, variables);
-                if ours == others { ours } else { not_here() }
-            }
-            Ok(_) if !condition.key.is_known() => not_here(),
-            Ok(operator) => operator.evaluate(&wanted, &known, variables),
-            Err(_) => Truth::Unknown("IAM documents no such operator".to_owned()),
-        };
-        let name = self.name.clone();
-        self.note(truth, |doubt| Reason {
-            statement: name,
-            at: condition.values.first().map_or(condition.key.at, |value| value.at),
-            element: Element::Condition {
-                operator: condition.operator.value.clone(),
-                key: condition.key.value.clone(),
-            },
-            policy: condition.values.iter().map(|value| value.value.clone()).collect(),
-            why: doubt
-                .unwrap_or_else(|| why_not_condition(condition, operator.ok(), &known, request)),
-            request: match known {
-                Known::Values(values) => values,
-                Known::Absent | Known::Unknown(_) => Vec::new(),
-            },
-        });
-    }
-}
-
-/// The claim of a key whose provider is not known: `${var.issuer}:sub`.
-fn claim_of_unknown(key: &Text) -> Option<String> {
-    let known = key.known();
-    let (provider, claim) = known.rsplit_once(':')?;
-    let is_claim = !claim.is_empty() && !claim.contains(UNKNOWN);
-    (is_claim && provider.contains(UNKNOWN)).then(|| claim.to_owned())
-}
-
 impl Reason {
     /// For statements that are not in the file.
     fn absent(absent: &AbsentStatement) -> Self {
         let AbsentStatement { number, at } = *absent;
         Self {
-            statement: StatementName { number, sid: None, at },
+            statement: Some(StatementName { number, sid: None, at }),
             at,
             element: Element::Statement,
             policy: Vec::new(),
@@ -338,113 +240,10 @@ impl Reason {
 }
 
 /// Why a value of the policy can't be compared.
-const NOT_HERE: &str = "the value is not in this file";
+pub(super) const NOT_HERE: &str = "the value is not in this file";
 
 pub(super) fn not_here() -> Truth {
     Truth::Unknown(NOT_HERE.to_owned())
-}
-
-fn is_named(principals: &Principals, request: &WebIdentityRequest) -> Truth {
-    match principals {
-        Principals::Any(_) => Truth::True,
-        Principals::Unknown(_) => not_here(),
-        Principals::Of(all) => {
-            Truth::any(all.iter().map(|principal| match principal.kind.value.as_str() {
-                _ if !principal.kind.is_known() => not_here(),
-                "AWS" if !principal.name.is_known() && principal.name.may_be("*") => not_here(),
-                // It is the same as "*".
-                "AWS" => (principal.name.value == "*").into(),
-                "Federated" if !principal.name.is_known() => not_here(),
-                "Federated" => is_provider(&principal.name.value, request).into(),
-                _ => Truth::False,
-            }))
-        }
-    }
-}
-
-fn is_provider(name: &str, request: &WebIdentityRequest) -> bool {
-    if let Some(arn) = &request.provider_arn {
-        return name == arn;
-    }
-    match ProviderArn::read(name) {
-        Some(arn) => arn.name == request.provider_name(),
-        None => provider::BUILT_IN.contains(&name) && name == request.provider_name(),
-    }
-}
-
-fn why_not_principal(names: &[Text], request: &WebIdentityRequest) -> String {
-    if !request.has_https_issuer() {
-        return format!(
-            "the issuer {:?} does not begin with https://: STS accepts no such token",
-            ::text::shortened(&request.issuer, 120)
-        );
-    }
-    let wanted = request.provider_name();
-    let close = names.iter().filter_map(|name| ProviderArn::read(&name.value)).find(|arn| {
-        let bare = arn.name.trim_start_matches("https://").trim_end_matches('/');
-        bare.eq_ignore_ascii_case(wanted.trim_end_matches('/'))
-    });
-    match close {
-        Some(arn) if arn.name == wanted => {
-            "the provider's name is the same, but its partition or account differs".to_owned()
-        }
-        Some(arn) => format!(
-            "{:?} and {wanted:?} must be identical: no https://, the same path and slashes",
-            arn.name
-        ),
-        None => "it does not name the provider of the token's issuer".to_owned(),
-    }
-}
-
-fn is_taken_over(claim: &str) -> bool {
-    ["sub", "aud", "amr"].iter().any(|known| known.eq_ignore_ascii_case(claim))
-}
-
-fn why_not_condition(
-    condition: &Condition,
-    operator: Option<Operator>,
-    known: &Known,
-    request: &WebIdentityRequest,
-) -> String {
-    let Known::Values(values) = known else {
-        return match provider::split_key(&condition.key.value) {
-            Some((name, _)) if !name.eq_ignore_ascii_case(request.provider_name()) => format!(
-                "the key is for another provider; for the token's issuer it is {}:...",
-                request.provider_name()
-            ),
-            Some((_, claim)) if is_taken_over(claim) => {
-                format!("the request has no such key: the token has no {claim}")
-            }
-            Some((_, claim)) => {
-                format!(
-                    "the request has no such key: STS uses only sub, aud and amr of the token, not {claim}"
-                )
-            }
-            None => "the request has no such key".to_owned(),
-        };
-    };
-    let near = |test: &dyn Fn(&str, &str) -> bool| {
-        condition.values.iter().any(|wanted| values.iter().any(|value| test(&wanted.value, value)))
-    };
-    let has_wildcard = condition.values.iter().any(|wanted| wanted.value.contains(['*', '?']));
-    if operator.is_some_and(Operator::is_negated) {
-        "the policy rules out this value".to_owned()
-    } else if near(&|wanted, value| wanted.trim() == value.trim()) {
-        "they differ in white space".to_owned()
-    } else if near(&|wanted, value| wanted.eq_ignore_ascii_case(value)) {
-        "they differ in upper and lower case".to_owned()
-    } else if has_wildcard && !operator.is_some_and(Operator::takes_wildcards) {
-        format!(
-            "{} compares * and ? literally; wildcards need StringLike",
-            condition.operator.value
-        )
-    } else if near(&|wanted, _| {
-        request.audiences.iter().any(|a| a == wanted) || request.subject == wanted
-    }) {
-        "another claim of the token has this value: aud and sub are swapped".to_owned()
-    } else {
-        "they differ".to_owned()
-    }
 }
 
 impl fmt::Display for StatementName {
@@ -465,6 +264,8 @@ impl fmt::Display for Element {
             Self::Effect => f.write_str("Effect"),
             Self::Conditions => f.write_str("Condition"),
             Self::Statement => f.write_str("Statement"),
+            Self::Token => f.write_str("token"),
+            Self::Duration => f.write_str("duration"),
             Self::Condition { operator, key } => write!(f, "{operator} of {key}"),
         }
     }
@@ -474,7 +275,11 @@ impl fmt::Display for Element {
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { statement, at, element, policy, request, why } = self;
-        write!(f, "{statement}, line {}, {element}: ", at.line)?;
+        match statement {
+            Some(statement) => write!(f, "{statement}, line {}, {element}: ", at.line)?,
+            None if policy.is_empty() => return write!(f, "{element}: {why}"),
+            None => write!(f, "{element}: ")?,
+        }
         write!(f, "the policy has {}, the request has {}: {why}", listed(policy), listed(request))
     }
 }

@@ -1,10 +1,10 @@
 //! The trust policy of a role, to be evaluated: nothing in it is mended or guessed.
 
-use super::finding::{Code, Finding, Severity};
+use super::finding::{Finding, Severity};
 use super::intrinsic::NAMELESS;
 use super::json::{self, Mistake};
 use super::kind::{PolicyKind, statements};
-use super::lint::trust_policies;
+use super::lint::{max_session_durations, trust_policies};
 use super::node::{Kind, Member, Node, inner_source};
 use super::place::{Position, Source};
 use super::policy::Policy;
@@ -71,6 +71,18 @@ impl Policy {
     }
 }
 
+/// The `MaxSessionDuration` of the one role in a file, in seconds; nothing where the file does not
+/// say it, or says it of several roles.
+#[must_use]
+pub fn max_session_duration(name: &str, text: &str) -> Option<u32> {
+    let found = max_session_durations(name, &Source::new(text));
+    let [one] = found.as_slice() else { return None };
+    match &one.kind {
+        Kind::Number(text) | Kind::Text(text) => text.parse().ok(),
+        _ => None,
+    }
+}
+
 /// Whether an object has no member that a policy has, by whatever spelling: a template, say.
 fn is_something_else(node: &Node) -> bool {
     let is_policys = |it: &Member| {
@@ -126,9 +138,7 @@ fn refuse_mistakes(source: &Source, mistakes: &[Mistake]) -> Result<(), PolicyEr
 
 fn strictly(node: &Node) -> Result<Policy, PolicyError> {
     let (policy, findings) = reader::read_literally(node, PolicyKind::Trust);
-    // What NotPrincipal would mean is documented, whatever IAM thinks of it there.
-    let fatal = |f: &Finding| f.severity() == Severity::Error && f.code != Code::NotPrincipal;
-    match findings.into_iter().find(fatal) {
+    match findings.into_iter().find(|finding| finding.severity() == Severity::Error) {
         Some(Finding { at, message, .. }) => {
             Err(PolicyError { at, message: ::text::shortened(&message, 1000) })
         }

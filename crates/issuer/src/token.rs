@@ -6,6 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 
 /// What a token says of itself. Nothing of it is verified:
 /// [`Jwks::verify`](super::Jwks::verify) does that.
@@ -27,6 +28,8 @@ pub struct Token {
     pub issued: Option<i64>,
     /// `nbf`: the token is not valid before.
     pub not_before: Option<i64>,
+    /// All claims, as the token has them.
+    pub claims: Map<String, Value>,
     signed: String,
     signature: Vec<u8>,
 }
@@ -103,6 +106,7 @@ impl Token {
         };
         let signed = format!("{header}.{claims}");
         let header: Header = json("header", header)?;
+        let all: Map<String, Value> = json("claims", claims)?;
         let claims: Claims = json("claims", claims)?;
         Ok(Self {
             algorithm: header.alg,
@@ -116,6 +120,7 @@ impl Token {
             expires: claims.exp.map(Seconds::whole),
             issued: claims.iat.map(Seconds::whole),
             not_before: claims.nbf.map(Seconds::whole),
+            claims: all,
             signed,
             signature: bytes("signature", signature)?,
         })
@@ -139,6 +144,7 @@ impl Token {
             expires: None,
             issued: None,
             not_before: None,
+            claims: Map::new(),
             signed: String::new(),
             signature: Vec::new(),
         }

@@ -164,6 +164,18 @@ impl IssuerUrl {
         if self.host().chars().any(|c| c.is_ascii_uppercase()) {
             say("has upper-case letters in its host: AWS compares byte by byte; use lower case");
         }
+        match s3_bucket(self.host()) {
+            Some(Bucket::Website) => {
+                say(
+                    "is a website endpoint of S3, which has no HTTPS; use https://BUCKET.s3.REGION.amazonaws.com",
+                );
+            }
+            Some(Bucket::Named(name)) if name.contains('.') => {
+                say("has a dot in the bucket's name, which S3's certificate does not cover; use \
+                     https://s3.REGION.amazonaws.com/BUCKET, or a bucket without a dot");
+            }
+            Some(Bucket::Named(_)) | None => {}
+        }
         if self.is_private() {
             say(
                 "is a private name or address: AWS must reach it from the internet; publish it under a \
@@ -172,6 +184,26 @@ impl IssuerUrl {
         }
         remarks
     }
+}
+
+/// What a host of S3 has before the name of S3.
+enum Bucket<'a> {
+    /// A bucket, reached by HTTPS.
+    Named(&'a str),
+    /// A bucket as a website.
+    Website,
+}
+
+/// `BUCKET.s3.REGION.amazonaws.com` and the older `BUCKET.s3-REGION...`, or the same as a website.
+fn s3_bucket(host: &str) -> Option<Bucket<'_>> {
+    if !host.ends_with(".amazonaws.com") && !host.ends_with(".amazonaws.com.cn") {
+        return None;
+    }
+    if host.contains(".s3-website-") || host.contains(".s3-website.") {
+        return Some(Bucket::Website);
+    }
+    let (name, _) = host.split_once(".s3.").or_else(|| host.split_once(".s3-"))?;
+    Some(Bucket::Named(name))
 }
 
 impl fmt::Display for IssuerUrl {
@@ -319,6 +351,11 @@ mod tests {
             ("https://a.example/", "slash"),
             ("https://a.example:8443", "port"),
             ("https://A.example", "upper-case"),
+            ("https://keys.s3-website-eu-west-1.amazonaws.com", "no HTTPS"),
+            ("https://keys.s3-website.eu-central-1.amazonaws.com/one", "no HTTPS"),
+            ("https://my.keys.s3.eu-west-1.amazonaws.com", "certificate does not cover"),
+            ("https://my.keys.s3-us-west-2.amazonaws.com/one", "certificate does not cover"),
+            ("https://my.keys.s3.cn-north-1.amazonaws.com.cn", "certificate does not cover"),
             ("https://kubernetes.default.svc.cluster.local", "private"),
             ("https://kubernetes", "private"),
             ("https://10.1.2.3/x", "private"),
@@ -334,6 +371,10 @@ mod tests {
         }
         for quiet in [
             "https://a.example/b",
+            "https://keys.s3.eu-west-1.amazonaws.com/one",
+            "https://keys.s3.dualstack.eu-west-1.amazonaws.com",
+            "https://s3.eu-west-1.amazonaws.com/my.keys",
+            "https://my.keys.s3.example",
             "https://172.32.0.1",
             "https://8.8.8.8",
             "https://[2600::1]",

@@ -21,13 +21,14 @@ pub(super) struct Told<W> {
     out: Lines<W>,
     /// Nothing is folded.
     wide: bool,
-    told: usize,
+    /// How many checks.
+    count: usize,
     failed: Option<io::Error>,
 }
 
 impl<W: Write> Told<W> {
     pub(super) fn new(out: Lines<W>, wide: bool) -> Self {
-        Self { out, wide, told: 0, failed: None }
+        Self { out, wide, count: 0, failed: None }
     }
 
     /// The checks that are made so far. Those that are skipped can wait for their like.
@@ -38,16 +39,16 @@ impl<W: Write> Told<W> {
     }
 
     fn tell(&mut self, report: &Report) -> io::Result<()> {
-        if self.told == 0 {
+        if self.count == 0 {
             let subject = format!("{}, ServiceAccount {}", report.subject, report.service_account);
             self.out.prose(Head::new().hanging(2), subject)?;
         }
-        for check in report.checks.iter().skip(self.told) {
+        for check in report.checks.iter().skip(self.count) {
             if self.wide || check.status != Status::Skipped {
                 write(&mut self.out, check, check.id)?;
             }
         }
-        self.told = report.checks.len();
+        self.count = report.checks.len();
         self.out.flush()
     }
 
@@ -64,7 +65,7 @@ impl<W: Write> Told<W> {
         self.out.line("")?;
         let counts = counted(report.checks.iter().map(|check| check.status));
         self.out.line(format_args!("{} checks: {counts}", report.checks.len()))?;
-        begin_here(&mut self.out, &report.checks, |check| check.id.to_owned())
+        begin_here(&mut self.out, report.checks.iter(), |check| check.id.to_owned())
     }
 }
 
@@ -134,16 +135,16 @@ fn counted(statuses: impl Iterator<Item = Status>) -> String {
 /// The first that failed, or else the first that could not be made; nothing where all is well.
 fn begin_here<'a>(
     out: &mut Lines<impl Write>,
-    checks: impl IntoIterator<Item = &'a Check> + Clone,
+    mut checks: impl Iterator<Item = &'a Check> + Clone,
     name: impl Fn(&Check) -> String,
 ) -> io::Result<()> {
-    let first = |status| checks.clone().into_iter().find(|check| check.status == status);
+    let failed = checks.clone().find(|check| check.status == Status::Fail);
     let head = Head::new().word(Tone::Strong, "begin here:");
-    if let Some(check) = first(Status::Fail) {
+    if let Some(check) = failed {
         let next = check.next.as_deref().unwrap_or(&check.seen);
         return out.prose(head, format_args!("{}: {next}", name(check)));
     }
-    match first(Status::Unknown) {
+    match checks.find(|check| check.status == Status::Unknown) {
         Some(check) => {
             out.prose(head, format_args!("{} could not be checked: {}", name(check), check.seen))
         }

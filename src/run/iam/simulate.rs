@@ -9,7 +9,10 @@ use super::exit::Exit;
 use super::output::{self, Head, Tone};
 use super::report::{self, Kind, Summary, Word};
 use crate::cli::{DataFormat, IamSimulateArgs};
-use iam::{Element, Policy, Reason, StatementName, Verdict, WebIdentityRequest, simulate};
+use iam::{
+    Element, Policy, Reason, StatementName, Verdict, WebIdentityRequest, max_session_duration,
+    simulate,
+};
 use issuer::Token;
 
 pub(super) fn run(args: &IamSimulateArgs) -> anyhow::Result<Exit> {
@@ -17,7 +20,11 @@ pub(super) fn run(args: &IamSimulateArgs) -> anyhow::Result<Exit> {
     let policy = Policy::trust_policy_of_file(&args.trust_policy.to_string_lossy(), &text)
         .with_context(|| format!("failed to evaluate {}", args.trust_policy.display()))?;
     let request = request(args)?;
-    let verdict = simulate(&policy, &request);
+    let mut verdict = simulate(&policy, &request);
+    if let Some(seconds) = args.duration_seconds {
+        let longest = max_session_duration(&args.trust_policy.to_string_lossy(), &text);
+        verdict = verdict.for_session(seconds, longest);
+    }
     match args.output.data() {
         None => say(&verdict, &request),
         Some(format) => data(format, &verdict, &request),
@@ -34,8 +41,7 @@ fn request(args: &IamSimulateArgs) -> anyhow::Result<WebIdentityRequest> {
     let mut request = if let Some(path) = &args.token {
         let failed = || format!("failed to use {}", path.display());
         let token = Token::parse(&super::read(path)?).with_context(failed)?;
-        let audiences: Vec<&str> = token.audiences.iter().map(String::as_str).collect();
-        WebIdentityRequest::new(&token.issuer, &token.subject, &audiences)
+        WebIdentityRequest::of_claims(&token.claims)
     } else {
         // clap asks for all three, or for a token.
         let audiences: Vec<&str> = args.aud.iter().map(String::as_str).collect();
@@ -43,10 +49,16 @@ fn request(args: &IamSimulateArgs) -> anyhow::Result<WebIdentityRequest> {
         WebIdentityRequest::new(issuer, args.sub.as_deref().unwrap_or_default(), &audiences)
     };
     request.provider_arn.clone_from(&args.provider_arn);
-    Ok(args
-        .condition_keys
-        .iter()
-        .fold(request, |request, (key, value)| request.with_context(key, value)))
+    if let Some(name) = &args.role_session_name {
+        request = request.with_context("sts:RoleSessionName", name);
+    }
+    for (key, value) in &args.condition_keys {
+        request = request.with_context(key, value);
+    }
+    for key in &args.absent_condition_keys {
+        request = request.without_key(key);
+    }
+    Ok(request)
 }
 
 fn say(verdict: &Verdict, request: &WebIdentityRequest) -> io::Result<()> {
@@ -83,9 +95,16 @@ fn say(verdict: &Verdict, request: &WebIdentityRequest) -> io::Result<()> {
     for reason in reasons {
         let Reason { statement, at, element, policy, request, why } = reason;
         let head = Head::new().text("  ").hanging(4);
-        out.prose(head, format_args!("{statement}, line {}, {element}", at.line))?;
-        out.prose(Head::new().text("    policy:  "), listed(policy))?;
-        out.prose(Head::new().text("    request: "), listed(request))?;
+        match statement {
+            Some(statement) => {
+                out.prose(head, format_args!("{statement}, line {}, {element}", at.line))?;
+            }
+            None => out.prose(head, element)?,
+        }
+        if statement.is_some() || !policy.is_empty() {
+            out.prose(Head::new().text("    policy:  "), listed(policy))?;
+            out.prose(Head::new().text("    request: "), listed(request))?;
+        }
         out.prose(Head::new().text("    "), why)?;
     }
     Ok(())
@@ -132,6 +151,8 @@ fn finding(reason: &Reason, status: Word) -> Value {
         Element::Effect => ("effect", "Effect", None, None),
         Element::Conditions => ("condition", "Condition", None, None),
         Element::Statement => ("statement", "Statement", None, None),
+        Element::Token => ("token", "Token", None, None),
+        Element::Duration => ("duration-seconds", "DurationSeconds", None, None),
         Element::Condition { operator, key } => {
             ("condition", "Condition", Some(operator), Some(key))
         }
@@ -140,10 +161,10 @@ fn finding(reason: &Reason, status: Word) -> Value {
         "id": id,
         "status": status,
         "message": reason.why,
-        "statement": reason.statement.number,
-        "sid": reason.statement.sid,
-        "line": reason.at.line,
-        "column": reason.at.column,
+        "statement": reason.statement.as_ref().map(|statement| statement.number),
+        "sid": reason.statement.as_ref().and_then(|statement| statement.sid.as_ref()),
+        "line": reason.statement.as_ref().map(|_| reason.at.line),
+        "column": reason.statement.as_ref().map(|_| reason.at.column),
         "element": element,
         "operator": operator,
         "key": key,

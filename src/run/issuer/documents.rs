@@ -11,7 +11,7 @@ use text::{Quotes, quoted};
 use super::document_folder::{self, Document, Written};
 use super::exit::{Exit, OrMisuse as _};
 use super::{Ended, client, read_keys};
-use crate::cli::{DocumentsArgs, HostingPlace};
+use crate::cli::{DocumentsArgs, HostingPlace, help};
 use crate::evidence::live_issuer::LiveIssuer;
 use crate::run::output::{self, Head, Lines, Tone};
 use crate::run::report::{self, Kind};
@@ -56,6 +56,9 @@ pub(super) async fn run(args: DocumentsArgs) -> anyhow::Result<Ended> {
     if !hosting.is_known() && args.hosting != HostingPlace::Static {
         remarks.push("the issuer's URL does not show the bucket; pass --bucket".to_owned());
     }
+    if args.hosting == HostingPlace::Cloudfront && args.distribution.is_none() {
+        remarks.push("the distribution is not known, so that the policy has a placeholder; pass --distribution".to_owned());
+    }
     let objects = hosting.objects(&issuer, jwks_path);
     let report = Report {
         issuer: issuer.to_string(),
@@ -83,7 +86,7 @@ async fn sources(args: &DocumentsArgs) -> anyhow::Result<(IssuerUrl, Jwks, Vec<S
     if !args.from_cluster {
         return Ok((named.context("no issuer; pass --issuer").or_misuse()?, keys, remarks));
     }
-    let live = LiveIssuer::get(&client(args.cluster.clone()).await?).await?;
+    let live = LiveIssuer::get(&client(args.cluster.clone()).await?.0).await?;
     let unusable = live.keys.unusable();
     remarks.extend(unusable.map(|(key, why)| format!("the cluster's key {}: {why}", key.name())));
     keys = live.keys.clone().with(&keys);
@@ -213,7 +216,7 @@ impl Report {
         }
         out.line("")?;
         out.line("# Then check that AWS can read them:")?;
-        out.line(format_args!("pod-identity-webhook issuer verify {}", Word(&self.issuer)))?;
+        out.line(format_args!("{} issuer verify {}", help::invoked(), Word(&self.issuer)))?;
         Ok(())
     }
 

@@ -4,9 +4,10 @@ use std::path::Path;
 
 use anyhow::Context as _;
 
-use super::exit::Exit;
+use super::exit::{Exit, OrMisuse as _};
 use super::{client, read};
 use crate::cli::LiveArgs;
+use crate::config::user_cluster;
 use crate::evidence::live_issuer::{self, LiveIssuer};
 use crate::http_client::issuer_documents::Fetcher;
 use issuer::rollout::ApiServerFlags;
@@ -24,17 +25,23 @@ pub(super) struct Live {
 impl Live {
     pub(super) async fn of(args: &LiveArgs) -> anyhow::Result<Self> {
         let files = Self::from_files(args)?;
-        let named = !args.cluster.kubeconfig.is_empty() || !args.cluster.context.is_empty();
+        let named = user_cluster(args.cluster.clone()).or_misuse()?.is_named();
         let from_files = files.token.is_some() || files.keys.is_some();
         // With files at hand the environment's kubeconfig need not be asked.
         if !args.from_cluster && (!named || from_files) {
             return Ok(files);
         }
-        let Some((namespace, name)) = args.service_account.split_once('/') else {
-            let why = format!("--service-account {:?} is not NAMESPACE/NAME", args.service_account);
-            return Err(Exit::Usage.because(&why));
+        let named = args.service_account.as_str();
+        let (namespace, name) = match named.split_once('/') {
+            Some((namespace, name)) => (Some(namespace), name),
+            None => (None, named),
         };
-        let client = client(args.cluster.clone()).await?;
+        if namespace == Some("") || name.is_empty() || name.contains('/') {
+            let why = format!("--service-account {named:?} is not NAME or NAMESPACE/NAME");
+            return Err(Exit::Usage.because(&why));
+        }
+        let (client, current) = client(args.cluster.clone()).await?;
+        let namespace = namespace.unwrap_or(&current);
         let keys = LiveIssuer::get(&client).await?.keys;
         let token = live_issuer::token(&client, namespace, name, &args.audience).await?;
         // Who may not list them is asked for files where it matters.

@@ -13,11 +13,11 @@ use anyhow::Context as _;
 use kube::Client;
 use zeroize::Zeroizing;
 
-use super::exit::Exit;
+use super::exit::{Exit, OrMisuse as _};
 use super::output::{self, Head, Tone};
 use super::{cluster, completed, exit};
-use crate::cli::{IssuerArgs, IssuerCommand};
-use crate::config::UserCluster;
+use crate::cli::{ClusterArgs, IssuerArgs, IssuerCommand};
+use crate::config::user_cluster;
 use crate::crypto;
 use crate::input::{self, InputError, Limit};
 use issuer::PublicKey;
@@ -78,6 +78,7 @@ fn read_keys(paths: &[impl AsRef<Path>]) -> anyhow::Result<(Vec<PublicKey>, Vec<
     Ok((keys, remarks))
 }
 
-async fn client(cluster: impl Into<UserCluster>) -> anyhow::Result<Client> {
-    Ok(cluster::user_client(&cluster.into()).await?.0)
+/// A client, and the namespace where nobody names one.
+async fn client(args: ClusterArgs) -> anyhow::Result<(Client, String)> {
+    cluster::user_client(&user_cluster(args).or_misuse()?).await
 }

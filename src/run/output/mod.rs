@@ -15,7 +15,7 @@ pub(super) mod table;
 mod wrap;
 
 use std::fmt::Display;
-use std::io::{self, StderrLock, StdoutLock, Write};
+use std::io::{self, IsTerminal as _, StderrLock, StdoutLock, Write};
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -51,6 +51,11 @@ pub(super) fn errors() -> Lines<Errors<StderrLock<'static>>> {
     let stderr = io::stderr();
     let look = Look::of(&stderr);
     Lines { to: Errors(stderr.lock()), look }
+}
+
+/// Whether a person reads what is printed.
+pub(super) fn is_terminal() -> bool {
+    io::stdout().is_terminal() && io::stderr().is_terminal()
 }
 
 /// Says why a command ends. Where standard error is closed, the exit code must do.

@@ -3,6 +3,7 @@
 
 mod answers;
 mod by_hand;
+mod installed;
 mod leaks;
 mod planted;
 mod planted_cluster;

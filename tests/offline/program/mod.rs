@@ -1,9 +1,12 @@
 //! The program without a cluster: its command lines, its answers to what is not a review, and its files.
 
 mod exit_status;
+mod help;
 mod hostile_text;
 mod input;
+mod kubeconfig;
 mod output;
+mod recording_api_server;
 mod role_names;
 mod shell_lines;
 mod silent_api_server;

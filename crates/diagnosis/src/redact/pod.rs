@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::documents::LEFT_OUT;
 use super::{documents, known_annotations, put, text_list, texts};
 use crate::registration::SKIPPED_BY;
-use injection::identity::AnnotationKeys;
+use injection::identity::{AnnotationKeys, is_near_miss_on_pod};
 use injection::mutation::LABEL;
 
 /// Variables whose values the checks read. None is a secret: a role, a path,
@@ -77,6 +77,11 @@ pub fn redacted_pod(pod: &Value, keys: &AnnotationKeys) -> Value {
     let mut annotations = known_annotations(from, keys);
     if from["annotations"].get(MIRROR).is_some() {
         annotations.insert(MIRROR.to_owned(), "".into());
+    }
+    let all = from["annotations"].as_object().into_iter().flatten();
+    for (key, _) in all.filter(|(key, value)| value.is_string() && is_near_miss_on_pod(keys, key)) {
+        // Its name says enough.
+        annotations.insert(key.clone(), "".into());
     }
     put(&mut metadata, "annotations", Value::Object(annotations));
     put(&mut metadata, "labels", texts(&from["labels"], &[SKIPPED_BY, LABEL]));

@@ -281,6 +281,10 @@ pub(crate) const CASES: &[Case] = &[
     ("token", "it is not known", |f, _| f.token = why()),
     ("token", "it is not given", |f, _| f.token = Fact::NotAsked),
     ("token", "an issuer without https", |f, _| "http://oidc.example.com".clone_into(&mut token(f).issuer)),
+    ("token", "an issuer without https, and pods that call MinIO", |f, s| {
+        of_minio(f, s);
+        "http://oidc.example.com".clone_into(&mut token(f).issuer);
+    }),
     ("token", "another subject", |f, _| "system:serviceaccount:demo:other".clone_into(&mut token(f).subject)),
     ("token", "another audience", |f, _| token(f).audiences = vec!["vault".to_owned()]),
 
@@ -298,6 +302,14 @@ pub(crate) const CASES: &[Case] = &[
     ("discovery", "the keys are at a private address", |f, _| {
         let private = discovery(ISSUER).replace("https://oidc.example.com/cluster/openid", "https://10.0.0.5:6443/openid");
         f.discovery = document("/.well-known/openid-configuration", &private);
+    }),
+    ("discovery", "it can't be fetched, and pods call MinIO", |f, s| {
+        of_minio(f, s);
+        not_resolved(&mut f.discovery);
+    }),
+    ("discovery", "another issuer, which MinIO refuses too", |f, s| {
+        of_minio(f, s);
+        f.discovery = document("/.well-known/openid-configuration", &discovery(&format!("{ISSUER}/")));
     }),
     ("discovery", "it is not known", |f, _| f.discovery = why()),
     ("discovery", "it is not given", |f, _| f.discovery = Fact::NotAsked),
@@ -325,6 +337,10 @@ pub(crate) const CASES: &[Case] = &[
     ("jwks", "not a JWK set", |f, _| answer(&mut f.jwks, |it| "<html>".clone_into(&mut it.body))),
     ("jwks", "no token", |f, _| f.token = Fact::NotAsked),
     ("jwks", "it can't be fetched", |f, _| not_resolved(&mut f.jwks)),
+    ("jwks", "it can't be fetched, and pods call MinIO", |f, s| {
+        of_minio(f, s);
+        not_resolved(&mut f.jwks);
+    }),
     ("jwks", "it is not known", |f, _| f.jwks = why()),
     ("jwks", "it is not given", |f, _| f.jwks = Fact::NotAsked),
 

@@ -33,7 +33,9 @@ pub(super) fn survey(survey: &Survey) -> String {
     };
     survey.checks.iter().for_each(|check| write("", check));
     for SurveyedAccount { namespace, name, checks, .. } in &survey.service_accounts {
-        checks.iter().for_each(|check| write(&format!("{namespace}/{name}  "), check));
+        for check in checks {
+            write(&format!("{namespace}/{name}  "), check);
+        }
     }
     let mut counts = BTreeMap::new();
     for SurveyedAccount { namespace, name, result, pods, checks } in &survey.service_accounts {

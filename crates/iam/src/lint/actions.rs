@@ -57,12 +57,14 @@ fn mended(name: &str) -> Option<String> {
 
 /// Whether all actions only go with one that assumes the role.
 pub(super) fn are_extras(statement: &Statement) -> bool {
-    let is_extra = |name: &str| {
-        ["sts:tagsession", "sts:setsourceidentity", "sts:setcontext"]
-            .contains(&name.to_ascii_lowercase().as_str())
-    };
-    !statement.actions.is_empty()
-        && statement.actions.iter().all(|action| action.is_known() && is_extra(action.as_str()))
+    !statement.actions.is_empty() && statement.actions.iter().all(is_extra)
+}
+
+/// Whether an action only goes with one that assumes the role.
+pub(super) fn is_extra(action: &Text) -> bool {
+    action.is_known()
+        && ["sts:tagsession", "sts:setsourceidentity", "sts:setcontext"]
+            .contains(&action.value.to_ascii_lowercase().as_str())
 }
 
 /// The session tags that EKS sends with each call for a pod.

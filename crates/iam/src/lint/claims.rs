@@ -2,8 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::issuers::Issuer;
+use super::probe::Denials;
 use super::subject::SUBJECT;
-use super::{actions, shown, subject, together};
+use super::{actions, others, shown, subject, together};
 use crate::audience;
 use crate::condition::{Operator, Test};
 use crate::finding::{Code, Finding};
@@ -11,7 +13,7 @@ use crate::glob::is_glob;
 use crate::near::nearest;
 use crate::partition::AUDIENCE;
 use crate::policy::{Condition, Effect, Statement, Text, UNKNOWN};
-use crate::provider::ProviderArn;
+use crate::provider::{BUILT_IN, ProviderArn};
 use crate::quotes::is_invisible;
 use crate::write::{list, member, object, text as quoted};
 
@@ -36,9 +38,11 @@ struct Names<'a> {
 impl<'a> Names<'a> {
     fn new(principals: &[&'a Text]) -> Self {
         let names = || {
-            let names =
-                principals.iter().map(|name| name.value.trim().split_once(":oidc-provider/"));
-            names.flatten().map(|(_, name)| name)
+            principals.iter().filter_map(|name| {
+                let name = name.value.trim();
+                let known = || BUILT_IN.contains(&name).then_some(name);
+                name.split_once(":oidc-provider/").map(|(_, name)| name).or_else(known)
+            })
         };
         Self {
             first: names().next(),
@@ -49,41 +53,37 @@ impl<'a> Names<'a> {
     }
 }
 
-pub(super) fn findings(statement: &Statement, principals: &[&Text]) -> Vec<Finding> {
+pub(super) fn findings(
+    denials: &Denials<'_>,
+    statement: &Statement,
+    principals: &[&Text],
+) -> Vec<Finding> {
     let mut found = Vec::new();
     let names = Names::new(principals);
-    let (mut tests_sub, mut tests_aud) = (false, false);
     let for_pods = has_audience_of_pods(statement);
     for condition in &statement.conditions {
         let Some(key) = Key::read(&condition.key) else {
             if condition.key.is_known() {
                 found.extend(no_claim(&condition.key, principals));
-            } else {
-                // It may be any of them.
-                (tests_sub, tests_aud) = (true, true);
             }
             continue;
         };
         found.extend(key.provider_findings(&names));
-        // An unknown operator has been reported already. `Null` says that there is a claim.
-        let holds = Operator::parse(&condition.operator.value)
-            .map_or(true, |op| !op.is_negated() && op.test != Test::Null);
+        let operator = Operator::parse(&condition.operator.value);
+        if operator.is_ok_and(|it| it.test == Test::Null) {
+            // Its values are no claim's.
+            continue;
+        }
         match key.claim.to_ascii_lowercase().as_str() {
             "sub" => {
-                tests_sub |= holds;
-                found.extend(subjects(statement.effect, condition, key));
-                if for_pods && !is_ci(key.provider) && !key.provider.starts_with("oidc.eks.") {
+                found.extend(subjects(condition, key));
+                let of_pods = key.issuer().may_be_cluster();
+                if for_pods && of_pods && !key.provider.starts_with("oidc.eks.") {
                     found.extend(condition.values.iter().filter_map(subject::unlikely));
                 }
             }
-            "aud" => {
-                tests_aud |= holds;
-                found.extend(audiences(condition, key));
-                if statement.effect == Effect::Allow {
-                    found.extend(any_audience(condition, key));
-                }
-            }
-            "amr" | "azp" | "oaud" | "email" | "app_id" | "id" | "user_id" => {}
+            "aud" | "oaud" => found.extend(audiences(condition, key)),
+            "amr" | "email" | "app_id" | "id" | "user_id" => {}
             _ => found.extend(key.claim_finding(principals)),
         }
     }
@@ -92,59 +92,16 @@ pub(super) fn findings(statement: &Statement, principals: &[&Text]) -> Vec<Findi
         matches!(f.code, Code::AudienceTestedForSubject | Code::SubjectTestedForAudience)
     };
     // Tags alone let nobody assume the role.
-    let all_known = statement.effect == Effect::Allow
-        && !statement.more_conditions
-        && !actions::are_extras(statement);
-    if all_known && !found.iter().any(mixed) {
-        found.extend(untested(statement, principals, tests_sub, tests_aud));
+    let lets_in = statement.effect == Effect::Allow && !actions::are_extras(statement);
+    if lets_in && !found.iter().any(mixed) {
+        found.extend(others::findings(denials, statement, principals));
     }
     found.extend(together::findings(statement));
     found
 }
 
-/// What any token of the provider would pass.
-fn untested(
-    statement: &Statement,
-    principals: &[&Text],
-    tests_sub: bool,
-    tests_aud: bool,
-) -> Vec<Finding> {
-    let mut found = Vec::new();
-    let named = principals.iter().find_map(|name| provider_of(name.as_str()));
-    let Some(provider) = named.or_else(|| provider_of_pods(statement, principals)) else {
-        return found;
-    };
-    // Where another key has the claim, that key has been reported already.
-    if !tests_sub {
-        let message = "no condition on :sub: every ServiceAccount in the cluster, in any namespace, can assume this role";
-        let claim =
-            member(&format!("{provider}:sub"), &quoted(&format!("{SUBJECT}NAMESPACE:NAME")));
-        let fix = member("StringEquals", &object(&[claim]));
-        found.push(Finding::new(Code::SubjectNotTested, statement.at, message).fixed(fix));
-    }
-    if !tests_aud {
-        let message = "no condition on :aud: STS compares the audience with the provider's client IDs only, so a token for any of them is accepted";
-        let claim = member(&format!("{provider}:aud"), &quoted(AUDIENCE));
-        let fix = member("StringEquals", &object(&[claim]));
-        found.push(Finding::new(Code::AudienceNotTested, statement.at, message).fixed(fix));
-    }
-    found
-}
-
-/// The provider of a cluster, where the principal is not known: its tokens' audience tells.
-fn provider_of_pods<'a>(statement: &'a Statement, principals: &[&Text]) -> Option<&'a str> {
-    let is_open = !principals.is_empty() && principals.iter().all(|name| name.is_unknown());
-    let keys = || statement.conditions.iter().filter(|_| is_open);
-    keys().find_map(|condition| {
-        let key = Key::read(&condition.key)?;
-        let is_ours = |value: &Text| value.is_known() && value.value == AUDIENCE;
-        let of_pods = key.claim == "aud" && condition.values.iter().any(is_ours);
-        (of_pods && !is_ci(key.provider)).then_some(key.provider)
-    })
-}
-
 /// Whether it asks for the audience that pods' tokens have.
-fn has_audience_of_pods(statement: &Statement) -> bool {
+pub(super) fn has_audience_of_pods(statement: &Statement) -> bool {
     statement.conditions.iter().any(|condition| {
         Key::read(&condition.key).is_some_and(|key| key.claim.eq_ignore_ascii_case("aud"))
             && Operator::parse(&condition.operator.value).is_ok_and(|it| !it.is_negated())
@@ -152,10 +109,13 @@ fn has_audience_of_pods(statement: &Statement) -> bool {
     })
 }
 
-/// The name in a provider's ARN, without what may be wrong with it.
-fn provider_of(arn: &str) -> Option<&str> {
-    let (_, name) = arn.trim().split_once(":oidc-provider/")?;
-    Some(bare(name))
+/// The name in a provider's ARN, without what may be wrong with it, or one that IAM knows.
+pub(super) fn provider_of(arn: &str) -> Option<&str> {
+    let arn = arn.trim();
+    match arn.split_once(":oidc-provider/") {
+        Some((_, name)) => Some(bare(name)),
+        None => BUILT_IN.contains(&arn).then_some(arn),
+    }
 }
 
 /// The provider alone, where one of its claims was meant, or a claim alone.
@@ -195,6 +155,15 @@ impl<'a> Key<'a> {
         let is_service = ["aws", "sts", "iam", "saml", "ec2", "s3"].contains(&service);
         let is_claim = !claim.is_empty() && !claim.contains(['/', '}', ' ']);
         (!is_service && is_claim).then_some(Self { provider, claim, text })
+    }
+
+    /// Whose tokens it is about.
+    pub(super) fn issuer(self) -> Issuer {
+        if self.text.is_known() {
+            Issuer::of(self.provider)
+        } else {
+            Issuer::of_variable(self.provider)
+        }
     }
 
     /// Whether the key is of the provider that the statement is about.
@@ -255,7 +224,7 @@ impl<'a> Key<'a> {
     fn claim_finding(self, principals: &[&Text]) -> Option<Finding> {
         let Self { provider, claim, text } = self;
         let ours = principals.iter().any(|name| provider_of(name.as_str()).is_some());
-        if !ours || is_ci(provider) {
+        if !ours || !self.issuer().may_be_cluster() {
             return None;
         }
         let message = format!(
@@ -276,20 +245,13 @@ impl<'a> Key<'a> {
 }
 
 /// Whether all of the provider's name is known.
-fn is_name_known(principal: &Text) -> bool {
+pub(super) fn is_name_known(principal: &Text) -> bool {
     let known = principal.known();
     let name = known.split_once(":oidc-provider/").map_or(&*known, |(_, name)| name);
     !name.contains(UNKNOWN)
 }
 
-/// Providers for which STS knows claims of their own.
-pub(super) fn is_ci(provider: &str) -> bool {
-    ["token.actions.", "gitlab", "circleci", "google", "oraclecloud", "bitbucket", "terraform"]
-        .iter()
-        .any(|name| provider.contains(name))
-}
-
-fn subjects(effect: Effect, condition: &Condition, key: Key<'_>) -> Vec<Finding> {
+fn subjects(condition: &Condition, key: Key<'_>) -> Vec<Finding> {
     let mut found = shape(condition, key);
     let is_audience = |value: &&Text| {
         let lower = value.known().trim().to_ascii_lowercase();
@@ -305,10 +267,7 @@ fn subjects(effect: Effect, condition: &Condition, key: Key<'_>) -> Vec<Finding>
         found.push(Finding::new(Code::SubjectTestedForAudience, value.at, message).fixed(fix));
         return found;
     }
-    // What a Deny or `StringNotLike` names is kept out.
-    let lets_in = effect == Effect::Allow
-        && Operator::parse(&condition.operator.value).is_ok_and(Operator::is_like);
-    found.extend(condition.values.iter().filter_map(|value| subject::check(lets_in, key, value)));
+    found.extend(condition.values.iter().filter_map(|value| subject::check(key, value)));
     found
 }
 
@@ -348,7 +307,7 @@ fn audiences(condition: &Condition, key: Key<'_>) -> Vec<Finding> {
     // Any of the values will do, and others than pods may have hosts of STS.
     let operator = Operator::parse(&condition.operator.value);
     let may_pass = |value: &Text| !value.is_known() || value.value == AUDIENCE;
-    let passes = is_ci(key.provider)
+    let passes = !key.issuer().may_be_cluster()
         || operator.is_ok_and(Operator::is_negated)
         || condition.values.iter().any(may_pass);
     for value in condition.values.iter().filter(|value| value.is_known()) {
@@ -359,23 +318,6 @@ fn audiences(condition: &Condition, key: Key<'_>) -> Vec<Finding> {
         }
     }
     found
-}
-
-/// `*`, which is no test.
-fn any_audience(condition: &Condition, key: Key<'_>) -> Option<Finding> {
-    let operator = Operator::parse(&condition.operator.value).ok()?;
-    let is_any = |value: &&Text| {
-        value.is_known()
-            && value.value.contains('*')
-            && value.value.trim_matches(['*', '?']).is_empty()
-    };
-    let value = condition.values.iter().find(is_any).filter(|_| operator.is_like())?;
-    let message = format!(
-        "{} is any audience: STS compares the audience with the provider's client IDs only, so a token for any of them is accepted",
-        shown(value.as_str())
-    );
-    let finding = Finding::new(Code::AudienceNotTested, value.at, message);
-    Some(if is_ci(key.provider) { finding } else { finding.fixed(quoted(AUDIENCE)) })
 }
 
 /// White space, wildcards that are none, and operators that never match a claim.
@@ -434,11 +376,12 @@ fn operator_of_claim(condition: &Condition, key: Key<'_>) -> Option<Finding> {
         return Some(Finding::new(Code::OperatorType, *at, message).fixed(quoted(meant)));
     }
     // Those of CI are often written that way, and test the subject apart.
-    let plain = name.strip_prefix("ForAllValues:").filter(|_| !is_ci(key.provider))?;
+    let is_tested = key.claim.eq_ignore_ascii_case("sub") || key.issuer().may_be_cluster();
+    let plain = name.strip_prefix("ForAllValues:").filter(|_| is_tested)?;
     let message = format!(
-        "ForAllValues also holds if the request has no {}:{}; the key has one value, so use {plain}",
+        "ForAllValues also holds if the request has no {}:{claim}: whoever has a token without {claim} can assume this role; the key has one value, so use {plain}",
         bare(key.provider),
-        key.claim
+        claim = key.claim
     );
     Some(Finding::new(Code::ForAllValues, *at, message).fixed(quoted(plain)))
 }

@@ -11,11 +11,16 @@ mod conditions;
 mod context_keys;
 mod elements;
 mod files;
+mod issuers;
 mod keys;
 mod manifest;
 mod module;
+mod others;
+mod outsiders;
 mod permissions;
 mod policy;
+mod principals;
+mod probe;
 mod provider;
 mod repeats;
 mod subject;
@@ -28,6 +33,7 @@ mod trust;
 mod value_types;
 mod values;
 mod variables;
+mod wide;
 
 use arn::annotation::DEFAULT_PREFIX;
 
@@ -80,6 +86,13 @@ pub(super) fn trust_policies(name: &str, source: &Source) -> Vec<Node> {
     linter.policies.unwrap_or_default()
 }
 
+/// The values of `MaxSessionDuration` in a file, where they are known.
+pub(super) fn max_session_durations(name: &str, source: &Source) -> Vec<Node> {
+    let mut linter = Linter { policies: Some(Vec::new()), ..Linter::new(DEFAULT_PREFIX) };
+    linter.file(name, source);
+    linter.session_durations
+}
+
 struct Linter {
     findings: Vec<Finding>,
     /// Whether there was anything to look at.
@@ -95,6 +108,8 @@ struct Linter {
     depth: usize,
     /// The trust policies that were found, where those are wanted instead of their mistakes.
     policies: Option<Vec<Node>>,
+    /// And how long the sessions of their roles may be.
+    session_durations: Vec<Node>,
 }
 
 /// Documents in texts of documents in texts ...: no further.
@@ -111,6 +126,7 @@ impl Linter {
             is_loose: false,
             depth: 0,
             policies: None,
+            session_durations: Vec::new(),
         }
     }
 
@@ -287,6 +303,9 @@ impl Linter {
     fn member(&mut self, source: &Source, key: &str, value: &Node) {
         if let Kind::Either(choices) = &value.kind {
             return choices.iter().for_each(|choice| self.member(source, key, choice));
+        }
+        if ["MaxSessionDuration", "max_session_duration", "maxSessionDuration"].contains(&key) {
+            self.session_durations.push(value.clone());
         }
         let kind = match key {
             "AssumeRolePolicyDocument"

@@ -1,7 +1,7 @@
 //! Modules of terraform-aws-modules/iam, which build a trust policy from their inputs.
 //! <https://registry.terraform.io/modules/terraform-aws-modules/iam/aws/latest>
 
-use super::{shown, subject, trust};
+use super::{subject, trust, wide};
 use crate::audience;
 use crate::finding::{Code, Finding};
 use crate::glob::is_glob;
@@ -68,7 +68,7 @@ pub(super) fn findings(module: &Node) -> Vec<Finding> {
                 let fix = format!("{other} = [{}]", quoted(&text.value));
                 found.push(Finding::new(Code::WildcardNotExpanded, text.at, message).fixed(fix));
             }
-            if wildcards && let Some(finding) = subject::too_wide(&text) {
+            if wildcards && let Some(finding) = wide::of_pattern(&text) {
                 found.push(finding);
             } else if text.is_known() && !text.value.contains(':') {
                 found.push(malformed(&text, "system:serviceaccount:NAMESPACE:NAME", None));
@@ -108,16 +108,13 @@ fn of_provider(module: &Node, provider: &Node) -> Vec<Finding> {
             found.push(Finding::new(Code::WildcardNotExpanded, text.at, message).fixed(fix));
         }
         let is_like = operator.is_some_and(|it| it.text() == Some("StringLike"));
+        let whole = Text { value: format!("{}{}", subject::SUBJECT, text.value), ..text.clone() };
         if is_like
             && text.is_known()
-            && subject::matches_any(&format!("{}{known}", subject::SUBJECT))
+            && let Some(finding) = wide::of_pattern(&whole)
         {
-            let message = format!(
-                "{} lets every ServiceAccount in the cluster assume this role",
-                shown(&known)
-            );
-            let finding = Finding::new(Code::SubjectTooWide, text.at, message);
-            found.push(finding.fixed(quoted("NAMESPACE:*")));
+            let fix = finding.fix.as_ref().map(|it| it.replacen(subject::SUBJECT, "", 1));
+            found.push(Finding { fix, ..finding });
             continue;
         }
         let is_name = |part: &str| !part.is_empty() && !part.contains(['/', ' ', ':']);

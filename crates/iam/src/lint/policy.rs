@@ -1,5 +1,6 @@
 //! One policy: its shape, its texts, and what its kind asks for.
 
+use super::probe::Denials;
 use super::{actions, arns, conditions, elements, permissions, shown, trust, variables};
 use crate::condition::{Operator, Test};
 use crate::finding::{Code, Finding};
@@ -22,6 +23,7 @@ pub(super) fn findings(node: &Node, kind: PolicyKind, account: Option<&str>) -> 
             found.push(finding);
         }
     }
+    let denials = Denials::of(&policy);
     found.extend(elements::findings(&node));
     let has_no_version = node.get("Version").is_none() && !node.may_have_more();
     let is_old = policy.version.as_ref().map_or(has_no_version, |it| it.value == "2008-10-17");
@@ -29,7 +31,7 @@ pub(super) fn findings(node: &Node, kind: PolicyKind, account: Option<&str>) -> 
     for statement in &policy.statements {
         match kind {
             PolicyKind::Trust => {
-                found.extend(trust::findings(statement));
+                found.extend(trust::findings(&denials, statement));
                 found.extend(account.into_iter().flat_map(|it| trust::of_others(statement, it)));
             }
             PolicyKind::Permissions => {

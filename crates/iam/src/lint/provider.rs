@@ -1,7 +1,7 @@
 //! A provider: its URL, its client IDs, its thumbprints.
 //! <https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateOpenIDConnectProvider.html>
 
-use super::claims::is_ci;
+use super::issuers::Issuer;
 use super::{letters, shown};
 use crate::audience;
 use crate::finding::{Code, Finding};
@@ -9,6 +9,7 @@ use crate::node::{Kind, Node};
 use crate::partition::AUDIENCE;
 use crate::place::Position;
 use crate::placeholder;
+use crate::provider::name_of_issuer;
 use crate::provider_url::{self, Mistake};
 use crate::write::text as quoted;
 
@@ -49,7 +50,7 @@ pub(super) fn findings(node: &Node) -> Vec<Finding> {
 /// Whether the tokens may be those of others than pods. Where the URL is not known, its words tell.
 fn may_be_of_others(url: &Node) -> bool {
     match &url.kind {
-        Kind::Text(text) => is_ci(text),
+        Kind::Text(text) => !Issuer::of(name_of_issuer(text)).may_be_cluster(),
         Kind::Open(text, _) | Kind::Unknown(text) => {
             let lower = text.to_ascii_lowercase();
             !["eks", "cluster", "kube", "openidconnectissuer"].iter().any(|it| lower.contains(it))

@@ -3,7 +3,7 @@
 use super::claims::{Key, squeezed};
 use super::shown;
 use crate::finding::{Code, Finding};
-use crate::glob::{Pattern, is_glob};
+use crate::glob::is_glob;
 use crate::placeholder;
 use crate::policy::Text;
 use crate::write::text as quoted;
@@ -11,48 +11,9 @@ use crate::write::text as quoted;
 /// What it begins with.
 pub(super) const SUBJECT: &str = "system:serviceaccount:";
 
-/// What is wrong with a subject; `lets_in` where it is a pattern whose subjects are allowed.
-pub(super) fn check(lets_in: bool, key: Key<'_>, value: &Text) -> Option<Finding> {
-    let text = value.as_str();
-    if lets_in && let Some(finding) = too_wide(value) {
-        return Some(finding);
-    }
-    malformed_at(key.provider, value, &squeezed(key, text))
-}
-
-/// A pattern for every `ServiceAccount`, or for those of more namespaces than were meant.
-pub(super) fn too_wide(value: &Text) -> Option<Finding> {
-    if value.is_known() && matches_any(value.as_str()) {
-        let message = format!(
-            "{} lets every ServiceAccount in the cluster assume this role",
-            shown(value.as_str())
-        );
-        let fix = quoted(&format!("{SUBJECT}NAMESPACE:*"));
-        return Some(Finding::new(Code::SubjectTooWide, value.at, message).fixed(fix));
-    }
-    across_namespaces(value)
-}
-
-/// Whether a pattern takes subjects that have nothing in common.
-pub(super) fn matches_any(pattern: &str) -> bool {
-    let pattern = Pattern::new(pattern);
-    ["demo:app", "x-9:y-8"].iter().all(|of| pattern.matches(&format!("{SUBJECT}{of}")))
-}
-
-/// `system:serviceaccount:demo*`, which `demo-other:app` matches too. `demo-*` can only be
-/// meant for several namespaces.
-fn across_namespaces(value: &Text) -> Option<Finding> {
-    let namespace = value.value.strip_prefix(SUBJECT)?.strip_suffix('*')?;
-    let is_one = value.is_known()
-        && namespace.ends_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
-        && is_name(namespace)
-        && !is_glob(namespace);
-    let message = format!(
-        "{} also matches ServiceAccounts in other namespaces, such as {namespace}-other",
-        shown(value.as_str())
-    );
-    let fix = quoted(&format!("{SUBJECT}{namespace}:*"));
-    is_one.then(|| Finding::new(Code::SubjectTooWide, value.at, message).fixed(fix))
+/// What is wrong with a subject.
+pub(super) fn check(key: Key<'_>, value: &Text) -> Option<Finding> {
+    malformed_at(key.provider, value, &squeezed(key, value.as_str()))
 }
 
 /// What is hardly the subject of a pod's token, though the audience is that of one. Other
@@ -87,7 +48,10 @@ fn malformed_at(provider: &str, value: &Text, squeezed: &str) -> Option<Finding>
     let text = value.as_str();
     let is_open = !value.is_known() || text.contains("${");
     let lower = text.trim().to_ascii_lowercase();
-    if is_open || !is_attempt(&lower, provider) {
+    // Its wildcard may stand for the rest of what all of them begin with.
+    let begins = text.split(['*', '?']).next().filter(|_| is_glob(text));
+    let may_be_one = begins.is_some_and(|begins| SUBJECT.starts_with(begins));
+    if is_open || may_be_one || !is_attempt(&lower, provider) {
         return None;
     }
     let parts: Vec<&str> = squeezed.split(':').collect();

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::claims::{Key, bare};
 use super::shown;
-use crate::condition::{Operator, Test, Truth};
+use crate::condition::{Operator, Test, Truth, Variables};
 use crate::finding::{Code, Finding};
 use crate::policy::{Condition, Effect, Principals, Statement, Text};
 use crate::request::Known;
@@ -240,7 +240,7 @@ fn exclusive(claims: &[&OnClaim<'_>]) -> Option<Finding> {
         let known = Known::Values(vec![value.value.clone()]);
         let holds = |it: &&OnClaim<'_>| {
             let wanted: Vec<&Text> = it.condition.values.iter().collect();
-            it.operator.evaluate(&wanted, &known, true) != Truth::False
+            it.operator.evaluate(&wanted, &known, Variables::Unknown) != Truth::False
         };
         !value.is_known() || claims.iter().all(holds)
     };

@@ -1,17 +1,17 @@
 //! A trust policy's statement: who, what, and under which conditions.
 
 use super::actions::{self, WEB_IDENTITY};
-use super::{claims, shown};
+use super::probe::Denials;
+use super::{claims, principals, shown};
 use crate::finding::{Code, Finding};
 use crate::partition;
-use crate::place::Position;
 use crate::placeholder;
 use crate::policy::{Effect, Principals, Statement, Text, UNKNOWN};
 use crate::provider::{BUILT_IN, ProviderArn};
 use crate::provider_url;
 use crate::write::{member, object, text as quoted};
 
-pub(super) fn findings(statement: &Statement) -> Vec<Finding> {
+pub(super) fn findings(denials: &Denials<'_>, statement: &Statement) -> Vec<Finding> {
     let mut found = Vec::new();
     for name in statement.principals_of("Federated") {
         found.extend(federated(&name.name));
@@ -33,11 +33,13 @@ pub(super) fn findings(statement: &Statement) -> Vec<Finding> {
             }
         }
     }
-    found.extend(action_and_principal(statement));
-    found.extend(wildcard_principal(statement));
-    if statement.is_for_web_identity() {
-        let names: Vec<&Text> = statement.principals_of("Federated").map(|p| &p.name).collect();
-        found.extend(claims::findings(statement, &names));
+    found.extend(action_and_principal(statement).or_else(|| principals::mixed(statement)));
+    found.extend(principals::wildcard(denials, statement));
+    found.extend(principals::keys_of_other_calls(statement));
+    let names: Vec<&Text> = statement.principals_of("Federated").map(|p| &p.name).collect();
+    let is_built_in = names.iter().any(|it| BUILT_IN.contains(&it.as_str()));
+    if statement.is_for_web_identity() || is_built_in {
+        found.extend(claims::findings(denials, statement, &names));
     }
     found
 }
@@ -191,6 +193,16 @@ fn action_and_principal(statement: &Statement) -> Option<Finding> {
                 .fixed(member("Action", &quoted(WEB_IDENTITY))),
         );
     }
+    if let Some(Principals::Of(all)) = &statement.principals
+        && let Some(first) = statement.actions.first()
+        && all.iter().all(|p| p.name.known().contains(":saml-provider/"))
+        && statement.actions.iter().all(|it| is(it, "sts:AssumeRole") || actions::is_extra(it))
+        && !actions::are_extras(statement)
+    {
+        let message = "users of a SAML provider call sts:AssumeRoleWithSAML, which sts:AssumeRole does not allow";
+        let fix = member("Action", &quoted("sts:AssumeRoleWithSAML"));
+        return Some(Finding::new(Code::WrongAction, first.at, message).fixed(fix));
+    }
     if let (Some(action), Some(Principals::Of(all))) = (with_token, &statement.principals)
         && let Some(saml) = all.iter().find(|p| p.name.known().contains(":saml-provider/"))
         && all.iter().all(|p| p.name.known().contains(":saml-provider/"))
@@ -219,19 +231,4 @@ fn action_and_principal(statement: &Statement) -> Option<Finding> {
         return Some(Finding::new(Code::WrongPrincipal, kind.at, message).fixed(fix));
     }
     None
-}
-
-fn wildcard_principal(statement: &Statement) -> Option<Finding> {
-    let at: Position = match &statement.principals {
-        Some(Principals::Any(at)) => *at,
-        Some(Principals::Of(all)) => all.iter().find(|p| p.name.value == "*")?.name.at,
-        Some(Principals::Unknown(_)) | None => return None,
-    };
-    (statement.effect == Effect::Allow).then(|| {
-        Finding::new(
-            Code::PrincipalWildcard,
-            at,
-            "\"*\" matches everybody in every account: only the conditions restrict who can assume the role",
-        )
-    })
 }

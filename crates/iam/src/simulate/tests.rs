@@ -1,6 +1,9 @@
 //! What IAM documents, case by case: the page, the statement, the verdict.
 
 mod absent;
+mod claims;
+mod session;
+mod types;
 
 use super::*;
 
@@ -13,7 +16,6 @@ const VARIABLES: &str =
     "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html";
 const PRINCIPAL: &str =
     "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html";
-const NOT_PRINCIPAL: &str = "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_notprincipal.html";
 const ACTION_PAGE: &str =
     "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_action.html";
 const NOT_ACTION: &str =
@@ -128,6 +130,7 @@ fn evaluates_conditions_as_documented() {
         (OPERATORS, r#""ArnLike": {"aws:PrincipalArn": "arn:*:role/team/app"}"#, Denied),
         (OPERATORS, r#""ArnNotLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/other"}"#, Allowed),
         (OPERATORS, r#""IpAddress": {"aws:SourceIp": "192.0.2.0/24"}"#, Unknown),
+        (OPERATORS, r#""NotIpAddress": {"aws:SourceIp": "192.0.2.0/24"}"#, Unknown),
         // Keys: without regard to case; another provider's are not there.
         (
             KEYS,
@@ -173,7 +176,8 @@ fn evaluates_conditions_as_documented() {
         ),
         (SETS, r#""StringEquals": {"P:amr": "mfa"}"#, Unknown),
         // Variables, and the three characters that are written as such.
-        (VARIABLES, r#""StringEquals": {"P:sub": "${aws:username}"}"#, Unknown),
+        (VARIABLES, r#""StringEquals": {"P:sub": "${aws:username}"}"#, Denied),
+        (VARIABLES, r#""StringEquals": {"P:sub": "${aws:SourceIp}"}"#, Unknown),
         (VARIABLES, r#""StringLike": {"P:sub": "system:serviceaccount:demo:${*}"}"#, Denied),
         (VARIABLES, r#""StringNotEquals": {"P:sub": "${$}"}"#, Allowed),
     ] {
@@ -191,7 +195,6 @@ fn evaluates_statements_as_documented() {
     let ours = format!(
         r#""Principal": {{"Federated": ["arn:aws:iam::111122223333:oidc-provider/other.example", "{ARN}"]}}"#
     );
-    let not_ours = format!(r#""NotPrincipal": {{"Federated": "{ARN}"}}"#);
     let assume = r#""Action": "sts:AssumeRoleWithWebIdentity""#;
     for (page, statements, wanted) in [
         (EVALUATION, vec![allow()], Allowed),
@@ -274,13 +277,6 @@ fn evaluates_statements_as_documented() {
             )],
             Denied,
         ),
-        (NOT_PRINCIPAL, vec![allow(), with("Deny", &not_ours, assume)], Allowed),
-        (
-            NOT_PRINCIPAL,
-            vec![allow(), with("Deny", r#""NotPrincipal": {"AWS": "111122223333"}"#, assume)],
-            Explicitly,
-        ),
-        (NOT_PRINCIPAL, vec![with("Allow", &not_ours, assume)], Unknown),
         (
             ACTION_PAGE,
             vec![with("Allow", &ours, r#""Action": "STS:assumerolewithwebidentity""#)],
@@ -317,7 +313,7 @@ fn takes_variables_for_text_in_the_old_language() {
     ] {
         let statement = statement(
             "Allow",
-            r#", "Condition": {"StringEquals": {"oidc.example.com/id/X:sub": "${aws:username}"}}"#,
+            r#", "Condition": {"StringEquals": {"oidc.example.com/id/X:sub": "${aws:RequestedRegion}"}}"#,
         );
         let document = format!(r#"{{{old}"Statement": {statement}}}"#);
         assert_eq!(outcome(&verdict_of(&document, &request())), wanted, "{VERSION}\n{document}");
@@ -374,6 +370,11 @@ fn reads_what_get_role_prints_and_refuses_what_iam_would() {
         ("{\"Version\": \"2012-10-17\", \"Statement\":\n{\"Effect\": \"Allow\"}}", 2),
         ("[]", 1),
         ("", 1),
+        // .../reference_policies_elements_notprincipal.html: not in a trust policy.
+        (
+            "{\"Version\": \"2012-10-17\", \"Statement\": {\"Effect\": \"Deny\",\n\"NotPrincipal\": {\"AWS\": \"111122223333\"}, \"Action\": \"*\"}}",
+            2,
+        ),
     ] {
         let error = Policy::trust_policy(bad).expect_err(bad);
         assert_eq!(error.at.line, line, "{bad}: {error}");

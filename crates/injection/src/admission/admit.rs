@@ -121,9 +121,12 @@ impl Candidate<'_> {
         let mut admission = Admission::of(Outcome::NotConfigured);
         admission.warnings = lookup.warnings();
         let keys = &policy.settings.keys;
-        if lookup.has_no_role() && pod.annotation(&keys.role_arn).is_some() {
+        let has_no_role = lookup.has_no_role();
+        if has_no_role && pod.annotation(&keys.role_arn).is_some() {
             admission.warnings.push(near_miss::on_pod(keys, *key));
         }
+        let (annotations, warnings) = (pod.annotation_keys(), &mut admission.warnings);
+        near_miss::report_of_pod(keys, *key, has_no_role, annotations, warnings);
         let mut uncovered = None;
         match lookup.identity(&policy.defaults) {
             Err(failed) => {

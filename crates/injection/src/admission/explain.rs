@@ -1,16 +1,21 @@
 //! An admission in words: what every container gets, what not, and why. It
 //! reads the plan that the patch is made of, so that the two can't differ.
 
+use std::collections::HashSet;
 use std::fmt;
 
-use text::Line as OneLine;
+use text::near::nearest;
+use text::{Line as OneLine, shortened};
 
 use super::{AdmissionSettings, Candidate};
-use crate::identity::{Identity, Lookup, MAX_VALUE_BYTES, Observed};
+use crate::identity::{Identity, Lookup, MAX_VALUE_BYTES, Observed, each_container_name};
 use crate::mutation::{
     ContainerPlan, EnvSource, Jitter, LABEL, LABEL_VALUE, Mounted, Plan, Problem, Variables,
     Verdict,
 };
+
+/// The most names of each annotation that are said to be no container's.
+const MOST_NAMES: usize = 16;
 
 /// What an admission does to a pod, line by line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,13 +78,49 @@ impl Candidate<'_> {
                 Identity::WebIdentity(web) => format!("role {}, from {from}", web.role_arn),
                 Identity::ContainerCredentials(_) => format!("container credentials, from {from}"),
             };
-            Explanation { identity: text, parts: parts(plan, policy) }
+            let mut parts = parts(plan, policy);
+            if let Some(pod) = parts.last_mut() {
+                pod.lines.extend(self.unknown_names(policy));
+            }
+            Explanation { identity: text, parts }
         });
         match explained {
             Err(failed) => Explanation::none(format!("unknown: {failed}")),
             Ok(None) => Explanation::none(self.why_not(lookup, policy)),
             Ok(Some(explanation)) => explanation,
         }
+    }
+
+    /// What the annotations list that is no container of the pod. Another webhook may add one of that name
+    /// later, so that nothing is said of it at admission.
+    fn unknown_names(&self, policy: &AdmissionSettings) -> Vec<Line> {
+        let known: Vec<&str> = self.pod.container_names().collect();
+        let all: HashSet<&str> = known.iter().copied().collect();
+        let keys = &policy.settings.keys;
+        let mut lines = Vec::new();
+        for key in [&keys.skip_containers, &keys.include_containers] {
+            let Some(value) = self.pod.annotation(key) else { continue };
+            let mut unknown = Vec::new();
+            // What can't be read is reported as that.
+            let _ = each_container_name(key, &value, |name| {
+                if unknown.len() < MOST_NAMES && !all.contains(name) {
+                    unknown.push(name.to_owned());
+                }
+            });
+            lines.extend(unknown.iter().map(|name| {
+                let meant = nearest(name, &known).map(|it| format!("; did you mean {it:?}?"));
+                Line {
+                    mark: Mark::NotAdded,
+                    what: format!("annotation {key}"),
+                    why: format!(
+                        "no container here is named {:?}{}",
+                        shortened(name, 63),
+                        meant.unwrap_or_default()
+                    ),
+                }
+            }));
+        }
+        lines
     }
 
     fn why_not(&self, lookup: &Lookup, policy: &AdmissionSettings) -> String {
@@ -228,21 +269,25 @@ fn not_asked(variables: Variables, policy: &AdmissionSettings) -> Line {
                 format!("neither {} nor --sts-regional-endpoint is true", keys.regional_sts)
             },
         ),
-        Variables::Region => {
-            ("AWS_REGION", format!("neither {} nor --aws-default-region is set", keys.region))
-        }
+        Variables::Region => (
+            "AWS_REGION",
+            format!("neither {} nor --aws-default-region gives a region", keys.region),
+        ),
         // They are what an identity is.
         Variables::Credentials => ("credentials", String::new()),
         Variables::SessionName => (
             "AWS_ROLE_SESSION_NAME",
             format!(
-                "{} is not set, or the pod's name is too short or too long",
+                "{} is not \"pod-name\", or the pod's name is too short or too long",
                 keys.role_session_name
             ),
         ),
         Variables::StsEndpoint => (
             "AWS_ENDPOINT_URL_STS",
-            format!("neither {} nor --sts-endpoint-url gives an address", keys.sts_endpoint_url),
+            format!(
+                "neither {} nor --sts-endpoint-url gives an allowed address",
+                keys.sts_endpoint_url
+            ),
         ),
     };
     Line { mark: Mark::NotAdded, what: what.to_owned(), why }

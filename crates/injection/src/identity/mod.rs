@@ -29,6 +29,7 @@ pub use decide::{
 pub use manifests::{
     ConfigMapManifest, ManifestError, Manifests, ServiceAccountManifest, documents,
 };
+pub use near_miss::is_near_miss_on_pod;
 pub use service_account::{ServiceAccount, ServiceAccountReader};
 pub use skipped::Skipped;
 pub use sts_endpoint::{AllowedStsEndpoints, StsEndpoint, StsEndpointError};

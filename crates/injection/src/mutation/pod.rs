@@ -96,6 +96,18 @@ impl<'a> Pod<'a> {
         (!value.trim().is_empty()).then_some(value)
     }
 
+    /// The keys of its annotations, without those that are too short to be one of ours.
+    pub(crate) fn annotation_keys(&self) -> impl Iterator<Item = &str> {
+        self.annotations().into_iter().flat_map(Entries::names)
+    }
+
+    /// The names of all its containers.
+    pub(crate) fn container_names(&self) -> impl Iterator<Item = &str> {
+        let Spec { init_containers, containers, ephemeral_containers, .. } = &self.spec;
+        let lists = [init_containers, containers, ephemeral_containers];
+        lists.into_iter().flatten().flat_map(Containers::names)
+    }
+
     /// The name where it is known before the API server makes one.
     pub(super) fn explicit_name(&self) -> Option<&str> {
         let name = self.metadata.as_ref()?.name.as_deref()?;

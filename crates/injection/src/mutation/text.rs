@@ -114,6 +114,11 @@ impl<'a> Entries<'a> {
         serde_json::from_str(value.get()).ok()
     }
 
+    /// The names in their order, without the shortest.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.all.iter().map(|(name, _)| &**name)
+    }
+
     pub(super) fn contains(&self, name: &str) -> bool {
         debug_assert!(name.len() >= SHORTEST, "{name} was not kept");
         self.lengths & length(name) != 0 && self.all.iter().any(|(key, _)| &**key == name)

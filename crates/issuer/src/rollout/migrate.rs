@@ -45,8 +45,13 @@ pub fn migrate(migration: &Migration<'_>, facts: &Facts<'_>) -> Plan {
 
     let published = published(migration.new_documents);
     let stated = migration.accepted_everywhere.then_some(true);
-    let ask_flags = "the issuers that the API servers accept are not known: pass --from-cluster or \
-                     --api-server, or confirm with --accepted-everywhere";
+    // A managed cluster shows no API server.
+    let pass = match facts.live {
+        Some(_) => "pass --api-server",
+        None => "pass --from-cluster or --api-server",
+    };
+    let ask_retired = format!("the issuers that the API servers accept are not known: {pass}");
+    let ask_flags = format!("{ask_retired}, or confirm with --accepted-everywhere");
     let accepts_old = match takes(old) {
         Some(false) if retiring => Some(true),
         known => known.or(stated),
@@ -60,14 +65,14 @@ pub fn migrate(migration: &Migration<'_>, facts: &Facts<'_>) -> Plan {
                 "{} does not accept tokens of the new issuer",
                 lacking(facts.servers, new.as_str())
             ),
-            ask_flags,
+            &ask_flags,
         ),
         known(
             "accepts-old",
             accepts_old,
             "every API server accepts tokens of the old issuer, as long as they are needed",
             &format!("{} does not accept tokens of the old issuer", lacking(facts.servers, old)),
-            ask_flags,
+            &ask_flags,
         ),
     ];
     let trust = vec![known(
@@ -90,7 +95,7 @@ pub fn migrate(migration: &Migration<'_>, facts: &Facts<'_>) -> Plan {
         every(facts.servers, drops),
         "no API server accepts tokens of the old issuer any more",
         "some API servers still accept tokens of the old issuer",
-        "the issuers that the API servers accept are not known: pass --from-cluster or --api-server",
+        &ask_retired,
     )];
 
     let before_signing = [&published[..], &trust, &accepted].concat();

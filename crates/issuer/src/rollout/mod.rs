@@ -158,7 +158,5 @@ const EXPIRED: &str = "old tokens may still be in use: wait until the longest-li
                        restart pods that read their token only once, replace tokens in Secrets, then \
                        pass --old-tokens-expired";
 
-const ASK_CLUSTER: &str = "pass --from-cluster, or --api-server-keys and --token";
-
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,6 @@
 //! A new signing key.
 
-use super::{ASK_CLUSTER, EXPIRED, Facts, Plan, Step, known};
+use super::{EXPIRED, Facts, Plan, Step, known};
 use crate::{IssuerCheck, Jwks, PublicKey};
 
 /// A change of the key that signs tokens.
@@ -13,6 +13,10 @@ pub struct Rotation<'a> {
     /// The JWK set that AWS reads; `None` if it is not known.
     pub published: Option<&'a Jwks>,
 }
+
+const ASK_PUBLISHED: &str = "the published keys are not known: pass --issuer or --documents";
+const ASK_LIVE: &str =
+    "the keys of the API server are not known: pass --from-cluster or --api-server-keys";
 
 const PUBLISH: &str = "publish";
 const ACCEPT: &str = "accept";
@@ -35,22 +39,21 @@ pub fn rotate(rotation: &Rotation<'_>, facts: &Facts<'_>) -> Plan {
         fact => known(id, fact, yes, no, ask),
     };
 
-    let ask_published = "the published keys are not known: pass --issuer or --documents";
-    let ask_live = format!("the keys of the API server are not known: {ASK_CLUSTER}");
+    let ask_signer = ask_signer(facts);
     let published_both = vec![
         known(
             "published-new",
             has(published, new),
             "the new key is published",
             "the new key is not published: AWS would reject its tokens",
-            ask_published,
+            ASK_PUBLISHED,
         ),
         need_old(
             "published-old",
             has(published, old),
             "the old key is published",
             "the old key is not published: AWS rejects its tokens",
-            ask_published,
+            ASK_PUBLISHED,
         ),
     ];
     let accepted_both = vec![
@@ -59,14 +62,14 @@ pub fn rotate(rotation: &Rotation<'_>, facts: &Facts<'_>) -> Plan {
             has(facts.live, new),
             "the API server accepts tokens of the new key",
             "the API server does not accept tokens of the new key: it would reject those that other API servers sign",
-            &ask_live,
+            ASK_LIVE,
         ),
         need_old(
             "accepted-old",
             has(facts.live, old),
             "the API server accepts tokens of the old key",
             "the API server does not accept tokens of the old key",
-            &ask_live,
+            ASK_LIVE,
         ),
     ];
     let reached = vec![known(
@@ -74,7 +77,7 @@ pub fn rotate(rotation: &Rotation<'_>, facts: &Facts<'_>) -> Plan {
         signs_new,
         "the API server signs with the new key",
         "the API server does not sign with the new key yet",
-        &ask_live,
+        ask_signer,
     )];
     let retired = vec![
         known(
@@ -82,14 +85,14 @@ pub fn rotate(rotation: &Rotation<'_>, facts: &Facts<'_>) -> Plan {
             gone(facts.live),
             "the API server no longer has the old key",
             "the API server still has the old key",
-            &ask_live,
+            ASK_LIVE,
         ),
         known(
             "jwks-old",
             gone(published),
             "the old key is no longer published",
             "the old key is still published",
-            ask_published,
+            ASK_PUBLISHED,
         ),
     ];
 
@@ -125,6 +128,14 @@ pub fn rotate(rotation: &Rotation<'_>, facts: &Facts<'_>) -> Plan {
             .when(facts.old_tokens_expired, EXPIRED),
     ];
     Plan::new(steps, alarms(rotation, facts))
+}
+
+/// Why it is not known which key signs.
+fn ask_signer(facts: &Facts<'_>) -> &'static str {
+    match facts.token {
+        None => "the key that signs new tokens is not known: pass --from-cluster or --token",
+        Some(_) => "the key that signs new tokens is not known: the token names no key (kid)",
+    }
 }
 
 /// What is refused right now.

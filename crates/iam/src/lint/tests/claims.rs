@@ -372,3 +372,41 @@ fn names_modules_that_let_any_subject_in() {
         assert_eq!(is_told, wanted, "{text}{found:#?}");
     }
 }
+
+#[test]
+fn cost_of_asking_with_others_is_linear() {
+    let list = |size: usize, item: &dyn Fn(usize) -> String| {
+        (0..size).map(item).collect::<Vec<_>>().join(", ")
+    };
+    let patterns = |size: usize| {
+        let of = |n| format!("\"system:serviceaccount:demo{n}*\"");
+        conditional(&format!(
+            r#"{{"StringEquals": {{{AUD}}}, "StringLike": {{"{NAME}:sub": [{}]}}, "StringNotLike": {{"{NAME}:sub": "*"}}}}"#,
+            list(size, &of)
+        ))
+    };
+    let statements = |size: usize| {
+        let of = |n: usize| {
+            let effect = if n.is_multiple_of(2) { "Allow" } else { "Deny" };
+            format!(
+                r#"{{"Effect": "{effect}", "Principal": {{"Federated": "{PROVIDER}"}}, "Action": "sts:AssumeRoleWithWebIdentity", "Condition": {{"StringLike": {{"{NAME}:sub": "system:serviceaccount:a{n}*"}}}}}}"#
+            )
+        };
+        format!(r#"{{"Version": "2012-10-17", "Statement": [{}]}}"#, list(size, &of))
+    };
+    let providers = |size: usize| {
+        let of = |n| format!("\"{PROVIDER}{n}\"");
+        let test = |n| format!("\"{NAME}{n}:sub\": \"system:serviceaccount:demo:app\"");
+        trust(
+            &format!(r#"{{"Federated": [{}]}}"#, list(size, &of)),
+            r#""sts:AssumeRoleWithWebIdentity""#,
+            &format!(r#"{{"StringEqualsIfExists": {{{}}}}}"#, list(size, &test)),
+        )
+    };
+    let linted = |text: &String| {
+        let _ = lint(text);
+    };
+    crate::cost::assert_linear("patterns", 500, patterns, linted);
+    crate::cost::assert_linear("statements", 200, statements, linted);
+    crate::cost::assert_linear("providers", 200, providers, linted);
+}

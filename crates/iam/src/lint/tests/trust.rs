@@ -253,7 +253,7 @@ fn each_provider_of_a_statement_needs_conditions_that_its_tokens_can_meet() {
     let of_one = format!(r#"{{"StringEquals": {{{AUD}, {SUB}}}}}"#);
     assert_eq!(both(&of_one), ["provider-mismatch"]);
     let of_any = of_one.replace("StringEquals", "StringEqualsIfExists");
-    assert_eq!(both(&of_any), [""; 0]);
+    assert_eq!(both(&of_any), ["audience-not-tested", "subject-not-tested"]);
 }
 
 #[test]

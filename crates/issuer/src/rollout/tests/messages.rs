@@ -57,6 +57,40 @@ fn rotate_says_what_stands_in_the_file() {
     golden("rotate.txt", &all);
 }
 
+#[test]
+fn nobody_is_asked_for_what_he_gave() {
+    let (old, new) = (public(RSA), public(P256));
+    let asked = |plan: &Plan| {
+        let checks = plan.steps.iter().flat_map(|step| &step.checks);
+        checks.map(|check| check.found.clone()).collect::<Vec<_>>().join("\n")
+    };
+    let (keys, token) = (jwks("on"), signed_by('o'));
+    let mut no_kid = token.clone();
+    no_kid.kid = None;
+    let rotation = Rotation { old: &old, new: &new, published: Some(&keys) };
+    for (facts, given) in [
+        (Facts { live: Some(&keys), ..Facts::default() }, "--api-server-keys"),
+        (Facts { token: Some(&token), ..Facts::default() }, "--token"),
+        (Facts { token: Some(&no_kid), ..Facts::default() }, "--token"),
+    ] {
+        let asked = asked(&rotate(&rotation, &facts));
+        assert!(asked.contains("not known") && !asked.contains(given), "{given}: {asked}");
+        assert!(!asked.contains("--documents"), "{asked}");
+    }
+    let to = IssuerUrl::parse(NEW).expect("a URL");
+    let migration = Migration {
+        old: OLD,
+        new: &to,
+        new_documents: &[],
+        old_documents: &[],
+        trusted: true,
+        accepted_everywhere: false,
+    };
+    let facts = Facts { live: Some(&keys), token: Some(&token), ..Facts::default() };
+    let asked = asked(&migrate(&migration, &facts));
+    assert!(asked.contains("--api-server") && !asked.contains("--from-cluster"), "{asked}");
+}
+
 /// What is known: documents of the new and of the old issuer, whether IAM is
 /// said to trust both, the API servers, whose tokens are new, and whether the
 /// old ones have expired.

@@ -1,0 +1,159 @@
+//! Subjects of others that a pattern matches: of other namespaces, or of other customers of an
+//! issuer that many share.
+
+use super::issuers::{OF_PODS, Shape};
+use crate::glob::{Pattern, is_glob};
+
+/// How far a pattern reaches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// To all subjects.
+    All,
+    /// To any namespace or customer, where the rest of the subject is the same.
+    AnyName,
+    /// As that, in so many words: `system:serviceaccount:*:app`.
+    AnyNameExplicitly,
+    /// To those whose name begins with the one that is meant: `system:serviceaccount:demo*`.
+    Neighbours,
+}
+
+/// Subjects that share nothing with what a policy names.
+pub(super) const STRANGERS: [&str; 2] =
+    ["system:serviceaccount:zq7:k-4w", "system:serviceaccount:b-9:y.8"];
+
+/// One as people know them, for messages.
+pub(super) const EXAMPLE: &str = "system:serviceaccount:other:app";
+
+/// The subjects of others that a pattern matches, and how far it then reaches.
+pub(super) fn of_pattern(pattern: &str, shape: &Shape) -> Vec<(Reach, String)> {
+    let matcher = Pattern::new(pattern);
+    if *shape == OF_PODS && STRANGERS.iter().all(|it| matcher.matches(it)) {
+        return vec![(Reach::All, EXAMPLE.to_owned())];
+    }
+    let is_outsider =
+        |(_, subject): &(Reach, String)| is_whole(subject, shape) && matcher.matches(subject);
+    candidates(pattern, shape).into_iter().filter(is_outsider).collect()
+}
+
+/// The pattern with its first wildcards filled in so that another name stands in its place.
+fn candidates(pattern: &str, shape: &Shape) -> Vec<(Reach, String)> {
+    let Shape { prefix, end, rest, .. } = shape;
+    let Some(start) = pattern.find(['*', '?']) else { return Vec::new() };
+    let (before, wildcards) = pattern.split_at(start);
+    let after = wildcards.trim_start_matches(['*', '?']);
+    if !wildcards[..wildcards.len() - after.len()].contains('*') {
+        return Vec::new();
+    }
+    let tail = after.replace(['*', '?'], "x");
+    let other = if *shape == OF_PODS { "other" } else { "someone-else" };
+    if let Some(name) = before.strip_prefix(prefix) {
+        let is_whole_name = name.ends_with(|c: char| c.is_ascii_alphanumeric());
+        return if name.is_empty() {
+            let filled =
+                [format!("{prefix}{other}{tail}"), format!("{prefix}{other}{end}{rest}{tail}")];
+            filled.map(|it| (Reach::AnyNameExplicitly, it)).into()
+        } else if !name.contains(*end) && !after.contains(*end) && is_whole_name {
+            vec![(Reach::Neighbours, format!("{prefix}{name}-other{end}{rest}{tail}"))]
+        } else {
+            Vec::new()
+        };
+    }
+    if !prefix.starts_with(before) {
+        return Vec::new();
+    }
+    let last = tail.rsplit(*end).next().unwrap_or_default();
+    let filled = [
+        format!("{prefix}{other}{tail}"),
+        format!("{prefix}{other}-{tail}"),
+        format!("{prefix}{other}{end}{rest}{tail}"),
+        format!("{prefix}{other}{end}{last}"),
+    ];
+    filled.map(|it| (Reach::AnyName, it)).into()
+}
+
+/// Whether it is a subject as the issuer makes them.
+fn is_whole(subject: &str, shape: &Shape) -> bool {
+    let Some(rest) = subject.strip_prefix(shape.prefix) else { return false };
+    let Some((name, rest)) = rest.split_once(shape.end) else { return false };
+    let is_name = |part: &str| {
+        part.chars().all(|c| c.is_ascii_alphanumeric() || "-._".contains(c))
+            && part.starts_with(|c: char| c.is_ascii_alphanumeric())
+    };
+    let is_rest = if *shape == OF_PODS { is_name(rest) } else { !rest.is_empty() };
+    is_name(name) && is_rest && !is_glob(subject)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lint::issuers::Issuer;
+
+    #[test]
+    fn finds_namespaces_that_were_hardly_meant() {
+        use Reach::{All, AnyName, AnyNameExplicitly, Neighbours};
+        for (pattern, wanted) in [
+            ("*", Some((All, EXAMPLE))),
+            ("s*", Some((All, EXAMPLE))),
+            ("?*", Some((All, EXAMPLE))),
+            ("system:serviceaccount*", Some((All, EXAMPLE))),
+            ("system:serviceaccount:*:*", Some((All, EXAMPLE))),
+            ("*:app", Some((AnyName, "system:serviceaccount:other:app"))),
+            ("system:*:app", Some((AnyName, "system:serviceaccount:other:app"))),
+            ("*app", Some((AnyName, "system:serviceaccount:other:appapp"))),
+            ("*-demo:app", Some((AnyName, "system:serviceaccount:other-demo:app"))),
+            ("*demo:app", Some((AnyName, "system:serviceaccount:otherdemo:app"))),
+            ("*:*:*:app", Some((AnyName, EXAMPLE))),
+            ("system:serviceaccount:*:app", Some((AnyNameExplicitly, EXAMPLE))),
+            (
+                "system:serviceaccount:*:*-app",
+                Some((AnyNameExplicitly, "system:serviceaccount:other:x-app")),
+            ),
+            (
+                "system:serviceaccount:demo*",
+                Some((Neighbours, "system:serviceaccount:demo-other:app")),
+            ),
+            (
+                "system:serviceaccount:demo?*",
+                Some((Neighbours, "system:serviceaccount:demo-other:app")),
+            ),
+            ("system:serviceaccount:demo:*", None),
+            ("system:serviceaccount:demo:app*", None),
+            ("system:serviceaccount:demo-*", None),
+            ("system:serviceaccount:team-*:*", None),
+            ("system:serviceaccount:demo*:app", None),
+            ("system:serviceaccount:dem?:app", None),
+            ("*:demo:app", None),
+            ("repo:*", None),
+        ] {
+            let found = of_pattern(pattern, &OF_PODS);
+            let wanted = wanted.map(|(reach, subject)| (reach, subject.to_owned()));
+            assert_eq!(found.into_iter().next(), wanted, "{pattern}");
+        }
+    }
+
+    #[test]
+    fn finds_other_customers_of_a_shared_issuer() {
+        use Reach::{AnyName, AnyNameExplicitly, Neighbours};
+        let Issuer::Shared(github) = Issuer::of("token.actions.githubusercontent.com") else {
+            panic!("GitHub's is not shared");
+        };
+        let shape = github.subjects.expect("a shape");
+        for (pattern, wanted) in [
+            ("repo:*", Some((AnyNameExplicitly, "repo:someone-else/repo:ref:refs/heads/main"))),
+            ("repo:*/app:*", Some((AnyNameExplicitly, "repo:someone-else/app:x"))),
+            ("*org/app*", Some((AnyName, "repo:someone-elseorg/appx"))),
+            (
+                "*:ref:refs/heads/main",
+                Some((AnyName, "repo:someone-else/repo:ref:refs/heads/main:ref:refs/heads/main")),
+            ),
+            ("repo:org*", Some((Neighbours, "repo:org-other/repo:ref:refs/heads/main"))),
+            ("repo:org/*", None),
+            ("repo:org/app:*", None),
+            ("repo:org/app*", None),
+            ("repo:org*/app:*", None),
+        ] {
+            let first = of_pattern(pattern, &shape).into_iter().next();
+            assert_eq!(first, wanted.map(|(reach, it)| (reach, it.to_owned())), "{pattern}");
+        }
+    }
+}
