@@ -1,5 +1,6 @@
 //! What people see on a terminal of 80 columns, side by side in `tests/golden/terminal.txt`.
 
+use std::fmt::Write as _;
 use std::path::Path;
 
 use super::scene::{Scene, program};
@@ -30,7 +31,7 @@ fn golden_terminal() {
         command.current_dir(scene.folder.path()).env("TERM", "dumb");
         let (code, shown) = on_terminal(&mut command, 80);
         let title = anonymous(&format!("$ pod-identity-webhook {}", short.join(" ")));
-        all.push_str(&format!("{title}\n{}exit {code}\n\n", anonymous(&shown)));
+        write!(all, "{title}\n{}exit {code}\n\n", anonymous(&shown)).unwrap();
     }
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/terminal.txt");
     golden::check(&path, &all, "cargo test --test offline golden");
