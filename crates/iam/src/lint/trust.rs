@@ -1,12 +1,13 @@
 //! A trust policy's statement: who, what, and under which conditions.
 
 use super::actions::{self, WEB_IDENTITY};
-use super::probe::Denials;
+use super::probe::{self, Denials};
 use super::{claims, principals, shown};
+use crate::audience;
 use crate::finding::{Code, Finding};
-use crate::partition;
+use crate::partition::{self, AUDIENCE};
 use crate::placeholder;
-use crate::policy::{Effect, Principals, Statement, Text, UNKNOWN};
+use crate::policy::{Condition, Effect, Principals, Statement, Text, UNKNOWN};
 use crate::provider::{BUILT_IN, ProviderArn};
 use crate::provider_url;
 use crate::write::{member, object, text as quoted};
@@ -15,6 +16,9 @@ pub(super) fn findings(denials: &Denials<'_>, statement: &Statement) -> Vec<Find
     let mut found = Vec::new();
     for name in statement.principals_of("Federated") {
         found.extend(federated(&name.name));
+    }
+    if is_of_clients(statement) {
+        found.retain(|it| it.code != Code::TrailingSlash);
     }
     for kind in ["AWS", "Service", "CanonicalUser"] {
         for principal in statement.principals_of(kind) {
@@ -42,6 +46,18 @@ pub(super) fn findings(denials: &Denials<'_>, statement: &Statement) -> Vec<Find
         found.extend(claims::findings(denials, statement, &names));
     }
     found
+}
+
+/// Whether it asks for an audience that is not that of pods. Issuers of clients often end with a
+/// slash, such as Auth0's, under whichever domain.
+fn is_of_clients(statement: &Statement) -> bool {
+    let audiences = || {
+        let of_aud = |it: &&Condition| probe::claim_of(it).is_some_and(|claim| claim == "aud");
+        statement.conditions.iter().filter(of_aud).flat_map(|it| &it.values)
+    };
+    let is_other =
+        |it: &Text| it.is_known() && it.value != AUDIENCE && audience::slip(&it.value).is_none();
+    audiences().next().is_some() && audiences().all(is_other)
 }
 
 /// Providers of other accounts than the role's.
@@ -126,6 +142,13 @@ pub(super) fn federated(name: &Text) -> Vec<Finding> {
 
 fn not_an_arn(name: &Text) -> Option<Finding> {
     let value = name.as_str();
+    if let Some(provider) = url_of_resource(value) {
+        let message = format!(
+            "{} is the provider's URL; Federated needs its ARN: {provider}.arn",
+            shown(value)
+        );
+        return Some(Finding::new(Code::ProviderArn, name.at, message));
+    }
     if BUILT_IN.iter().any(|known| name.may_be(known)) || value.contains(":saml-provider/") {
         return None;
     }
@@ -149,6 +172,13 @@ fn not_an_arn(name: &Text) -> Option<Finding> {
     let partition = partition::of_eks_issuer(bare).unwrap_or("aws");
     let arn = format!("arn:{partition}:iam::ACCOUNT_ID:oidc-provider/{}", claims::bare(bare));
     Some(finding.fixed(quoted(&arn)))
+}
+
+/// `aws_iam_openid_connect_provider.x` of its `url`, in Terraform.
+fn url_of_resource(text: &str) -> Option<&str> {
+    let provider = text.strip_suffix(".url")?;
+    let resource = provider.strip_prefix("data.").unwrap_or(provider);
+    resource.starts_with("aws_iam_openid_connect_provider.").then_some(provider)
 }
 
 /// A provider can only be asked with a token, and a token only for a provider.
@@ -195,6 +225,7 @@ fn action_and_principal(statement: &Statement) -> Option<Finding> {
     }
     if let Some(Principals::Of(all)) = &statement.principals
         && let Some(first) = statement.actions.first()
+        && !all.is_empty()
         && all.iter().all(|p| p.name.known().contains(":saml-provider/"))
         && statement.actions.iter().all(|it| is(it, "sts:AssumeRole") || actions::is_extra(it))
         && !actions::are_extras(statement)
