@@ -19,6 +19,7 @@ mod chart;
 mod control_plane;
 mod deploy;
 mod doctor;
+mod iam_role;
 mod inject;
 mod issuer;
 mod parity;
