@@ -25,8 +25,11 @@ const OF_CALLERS: [&str; 9] = [
     "sts:taggetwebidentitytoken",
 ];
 
-/// Services whose policies look like a trust policy: a principal, and no resource.
-const WITHOUT_RESOURCE: [&str; 3] = ["ecr", "ecr-public", "serverlessrepo"];
+/// Services whose resources have no policies, or none without a resource: what names one of their
+/// actions, a principal and no resource was meant to be a trust policy. Those of ECR and SNS look
+/// like one.
+const OF_NO_SUCH_POLICY: [&str; 9] =
+    ["dynamodb", "ec2", "eks", "iam", "kms", "lambda", "logs", "s3", "ssm"];
 
 /// Whether it is said to be an action of STS, which has none of this name.
 pub(super) fn is_unknown(action: &str) -> bool {
@@ -64,7 +67,7 @@ fn unsupported(action: &Text, is_of_role: bool) -> Option<Finding> {
     if !action.is_known()
         || is_told
         || is_unknown(&lower)
-        || (!is_of_role && WITHOUT_RESOURCE.contains(&service))
+        || (!is_of_role && !OF_NO_SUCH_POLICY.contains(&service))
     {
         return None;
     }

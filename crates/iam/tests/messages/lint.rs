@@ -253,6 +253,8 @@ const CASES: &[(Code, Input)] = &[
     (C::WildcardInService, Statement("\"Action\": \"s*:ListBucket\", \"Resource\": \"*\"")),
     (C::PassRole, Statement("\"Action\": \"iam:PassRole\", \"Resource\": \"*\"")),
     (C::PassRole, Statement("\"NotAction\": \"s3:*\", \"NotResource\": \"arn:aws:s3:::reports\"")),
+    (C::SpaceInValue, Statement("\"Principal\": {\"AWS\": \" arn:aws:iam::111122223333:user/app\"}, \"Action\": \"sts:AssumeRole\"")),
+    (C::Placeholder, Statement("\"Principal\": {\"AWS\": \"ACCOUNT-B-ID\"}, \"Action\": \"sts:AssumeRole\"")),
     (C::PrincipalName, Statement("\"Principal\": {\"AWS\": \"arn:aws:iam::111122223333:role/*\"}, \"Action\": \"sts:AssumeRole\"")),
     (C::PrincipalName, Statement("\"Principal\": {\"AWS\": \"arn:aws:iam::111122223333:group/admins\"}, \"Action\": \"sts:AssumeRole\"")),
     (C::PrincipalName, Statement("\"Principal\": {\"AWS\": \"app\"}, \"Action\": \"sts:AssumeRole\"")),
