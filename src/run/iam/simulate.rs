@@ -10,8 +10,8 @@ use super::output::{self, Head, Tone};
 use super::report::{self, Kind, Summary, Word};
 use crate::cli::{DataFormat, IamSimulateArgs};
 use iam::{
-    Element, Policy, Reason, StatementName, Verdict, WebIdentityRequest, max_session_duration,
-    simulate,
+    Element, Policy, Reason, StatementName, Verdict, WebIdentityRequest, account_of_role,
+    max_session_duration, simulate,
 };
 use issuer::Token;
 
@@ -19,7 +19,14 @@ pub(super) fn run(args: &IamSimulateArgs) -> anyhow::Result<Exit> {
     let text = super::read(&args.trust_policy)?;
     let policy = Policy::trust_policy_of_file(&args.trust_policy.to_string_lossy(), &text)
         .with_context(|| format!("failed to evaluate {}", args.trust_policy.display()))?;
-    let request = request(args)?;
+    let mut request = request(args)?;
+    if request.provider_arn.is_none() && !request.has_built_in_provider() {
+        let account = account_of_role(&text);
+        request.provider_arn = account.map(|(partition, account)| {
+            let name = request.provider_name();
+            format!("arn:{partition}:iam::{account}:oidc-provider/{name}")
+        });
+    }
     let mut verdict = simulate(&policy, &request);
     if let Some(seconds) = args.duration_seconds {
         let longest = max_session_duration(&args.trust_policy.to_string_lossy(), &text);

@@ -437,6 +437,26 @@ fn a_session_has_a_name_and_a_length() {
 }
 
 #[test]
+fn a_role_trusts_providers_of_its_own_account() {
+    let name = ISSUER.trim_start_matches("https://");
+    let ask = ["simulate", "--trust-policy=-", "--issuer", ISSUER, "--sub=a", "--aud=b"];
+    for (account, wanted) in [("111122223333", 0), ("444455556666", 1)] {
+        let statement = json!({
+            "Effect": "Allow",
+            "Principal": {"Federated": format!("arn:aws:iam::{account}:oidc-provider/{name}")},
+            "Action": "sts:AssumeRoleWithWebIdentity",
+        });
+        let policy = json!({"Version": "2012-10-17", "Statement": statement});
+        let role = json!({"Role": {
+            "Arn": "arn:aws:iam::111122223333:role/x", "AssumeRolePolicyDocument": policy,
+        }});
+        let output = iam_with(&ask, &role.to_string());
+        assert_eq!(exit(&output), wanted, "{}", stdout(&output));
+        assert_eq!(exit(&iam_with(&ask, &policy.to_string())), 0);
+    }
+}
+
+#[test]
 fn reads_all_claims_of_a_token() {
     let folder = tempfile::tempdir().unwrap();
     let token = folder.path().join("token");
