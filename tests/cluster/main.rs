@@ -20,6 +20,7 @@ mod completion;
 mod control_plane;
 mod deploy;
 mod doctor;
+mod iam_role;
 mod inject;
 mod issuer;
 mod parity;

@@ -121,7 +121,7 @@ fn of_type(condition: &Condition, key: ContextKey) -> Option<Finding> {
         condition.key.value,
         key.of.described()
     );
-    let finding = Finding::new(Code::KeyType, condition.operator.at, message);
+    let finding = Finding::new(Code::KeyType, condition.key.at, message);
     let fits = |it: &Text| it.is_known() && value_types::fits(wanted, it.as_str());
     let meant = in_family(operator, wanted).filter(|_| condition.values.iter().all(fits));
     Some(match meant {
@@ -213,7 +213,8 @@ fn qualifier(
             let message = format!(
                 "a request may have several values of {key}, which {written} does not compare: it needs ForAnyValue: or ForAllValues:"
             );
-            let finding = Finding::new(Code::Qualifier, *at, message);
+            // Several keys may stand under one operator.
+            let finding = Finding::new(Code::Qualifier, condition.key.at, message);
             let is_plain = effect == Effect::Allow && !operator.is_negated();
             let is_known = condition.values.iter().all(Text::is_known);
             Some(if is_plain && is_known {
@@ -227,7 +228,7 @@ fn qualifier(
             let message = format!(
                 "ForAllValues also holds if the request has no {key}; the key has one value, so use {base}"
             );
-            let finding = Finding::new(Code::ForAllValues, *at, message);
+            let finding = Finding::new(Code::ForAllValues, condition.key.at, message);
             let is_known = condition.values.iter().all(Text::is_known);
             Some(if is_known { finding.fixed(moved(condition, base)) } else { finding })
         }
