@@ -65,9 +65,10 @@ impl ConfigMapEntries {
     /// there. One that can't be read leaves the last good one.
     pub(super) fn take(&self, config: Option<&str>) {
         if let Some(entries) = self.read(config) {
-            match config {
-                Some(_) => tracing::info!(entries = entries.len(), "loaded ConfigMap"),
-                None => tracing::debug!("no ConfigMap"),
+            if config.is_some() {
+                tracing::info!(entries = entries.len(), "loaded ConfigMap");
+            } else {
+                tracing::debug!("no ConfigMap");
             }
             self.known.store(Arc::new(Known::Entries(Arc::new(entries))));
         } else if !matches!(**self.known(), Known::Entries(_)) {
