@@ -16,9 +16,9 @@ use crate::crypto;
 use crate::http_client::issuer_documents::Fetcher;
 use crate::http_client::webhook_probe;
 use diagnosis::{
-    Address, DryRun, Entry, Fact, Facts, FetchedDocument, Probe, ReasonKind, Subject, TokenFact,
-    WebhookFlags, WebhookSettings, account_name, certificates, entries, probe_pod, probe_review,
-    redacted_pod, token_audience,
+    Address, DryRun, Entry, Fact, Facts, FetchedDocument, Probe, ReasonKind, Stage, Subject,
+    TokenFact, WebhookFlags, WebhookSettings, account_name, certificates, entries, probe_pod,
+    probe_review, redacted_pod, token_audience,
 };
 use injection::identity::{ContainerCredentialsKeys, Key};
 use issuer::{Discovery, IssuerUrl, Jwks, Token};
@@ -87,10 +87,16 @@ impl std::fmt::Debug for Gatherer<'_> {
 }
 
 impl Gatherer<'_> {
+    /// `reached` sees the facts so far at the end of each stage.
+    ///
     /// # Errors
     /// [`GatherError`] where the target is not there. An API server that does
     /// not answer is a fact.
-    pub(crate) async fn gather(&self, target: &ObjectName) -> Result<Facts, GatherError> {
+    pub(crate) async fn gather(
+        &self,
+        target: &ObjectName,
+        mut reached: impl FnMut(&Facts, Stage),
+    ) -> Result<Facts, GatherError> {
         let mut facts = Facts {
             subject: Subject {
                 namespace: self.namespace.to_owned(),
@@ -115,6 +121,7 @@ impl Gatherer<'_> {
         let account = facts.subject.service_account.clone();
         let account_path = format!("/api/v1/namespaces/{namespace}/serviceaccounts/{account}");
         facts.namespace = self.get(&format!("/api/v1/namespaces/{namespace}")).await;
+        reached(&facts, Stage::Registered);
         facts.service_account = self.get(&account_path).await;
         let key = Key { namespace, name: &account };
         facts.container_credentials =
@@ -126,6 +133,7 @@ impl Gatherer<'_> {
         // Who may not read it may still create pods and tokens of it.
         if facts.service_account != Fact::Absent {
             facts.dry_run = self.dry_run(&facts.subject).await;
+            reached(&facts, Stage::Tried);
             self.issuer(&mut facts, &account_path).await;
         }
         Ok(facts)

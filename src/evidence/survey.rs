@@ -11,8 +11,11 @@ use crate::crypto;
 /// How many are asked about at once.
 const AT_ONCE: usize = 8;
 
+/// What is counted of those that have been asked about.
+pub(crate) const ASKED: &str = "ServiceAccounts with a role";
+
 /// Sums up the `ServiceAccount`s of a namespace, or of all; with dry runs and tokens where it is
-/// to be `deep`.
+/// to be `deep`. `seen` is told of each item.
 ///
 /// # Errors
 /// [`ListError`] where the `ServiceAccount`s can't be listed.
@@ -21,6 +24,7 @@ pub(crate) async fn survey(
     sources: &Sources,
     namespace: Option<&str>,
     deep: bool,
+    mut seen: impl FnMut(&'static str),
 ) -> Result<Survey, ListError> {
     let mut surveyor = Surveyor::new(sources, gatherer.settings);
     let mut facts = Facts {
@@ -44,11 +48,17 @@ pub(crate) async fn survey(
         namespaces(gatherer.client, namespace, surveyor.auditor()).await;
     }
     let path = format!("/api/v1{folder}/serviceaccounts");
-    let listed = pages::for_each(gatherer.client, &path, |it| surveyor.account(&it)).await;
-    listed.map_err(|error| ListError::of("serviceaccounts", &error))?;
+    let listed = pages::for_each(gatherer.client, &path, |it| {
+        seen("ServiceAccounts");
+        surveyor.account(&it);
+    });
+    listed.await.map_err(|error| ListError::of("serviceaccounts", &error))?;
     let path = format!("/api/v1{folder}/pods");
-    let listed = pages::for_each(gatherer.client, &path, |it| surveyor.pod(&it)).await;
-    if let Err(error) = listed {
+    let listed = pages::for_each(gatherer.client, &path, |it| {
+        seen("pods");
+        surveyor.pod(&it);
+    });
+    if let Err(error) = listed.await {
         surveyor.without_pods(ListError::of("pods", &error).to_string());
     }
     let subjects = surveyor.subjects(gatherer.at);
@@ -60,6 +70,7 @@ pub(crate) async fn survey(
             facts.map(|facts| surveyor_ref.assess(facts, deep, crypto::CERTIFICATES))
         })
         .buffer_unordered(AT_ONCE)
+        .inspect(|_| seen(ASKED))
         .filter_map(std::future::ready)
         .collect()
         .await;
@@ -199,7 +210,7 @@ mod tests {
             at: 0,
             documents: super::super::Documents::default(),
         };
-        survey(&gatherer, &Sources::default(), None, deep).await.unwrap()
+        survey(&gatherer, &Sources::default(), None, deep, |_| {}).await.unwrap()
     }
 
     fn dry_run<'a>(survey: &'a Survey, name: &str) -> Option<&'a str> {
