@@ -58,6 +58,7 @@ pub use values::{LogFormat, ReportFormat, RequestTimeout};
 #[command(
     name = help::NAME,
     version,
+    propagate_version = true,
     args_override_self = true,
     args_conflicts_with_subcommands = true
 )]
@@ -90,6 +91,10 @@ pub enum Command {
     Completion(CompletionArgs),
     /// Write man pages to a folder
     Man(ManArgs),
+    /// Print the version
+    // --version stands in the help, which has to fit on a screen.
+    #[command(hide = true)]
+    Version,
 }
 
 impl Cli {
@@ -145,6 +150,7 @@ impl Command {
             Self::Audit(_) => &["audit"],
             Self::Completion(_) => &["completion"],
             Self::Man(_) => &["man"],
+            Self::Version => &["version"],
         }
     }
 }

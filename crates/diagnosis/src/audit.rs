@@ -10,10 +10,11 @@ use text::Line;
 
 use super::pod::written;
 use super::registration::{Registration, text_labels};
-use super::state::{Assessment, PodState, WouldGet, assess};
+use super::state::{Assessment, PodState, RESTART, WouldGet, assess};
 use super::webhook::Selection;
 use super::{
-    Fact, WebhookSettings, annotations, config_map_entries, config_map_entry, listing_not_known,
+    Fact, Reason, WebhookSettings, annotations, config_map_entries, config_map_entry,
+    flags_not_known, listing_not_known,
 };
 use injection::identity::{
     self, ConfigMapIdentities, ContainerCredentialsKeys, Key, Lookup, ServiceAccount,
@@ -66,6 +67,10 @@ pub struct Sources {
     pub container_credentials: Fact<ContainerCredentialsKeys>,
 }
 
+/// Where a pod that is started anew would get nothing.
+const NOT_REGISTERED: &str = "install the webhook or register it, then restart: no \
+                              MutatingWebhookConfiguration calls it for pods now";
+
 /// Checks pods one by one, so that none has to stay in memory.
 #[derive(Debug)]
 pub struct Auditor<'a> {
@@ -103,6 +108,8 @@ impl<'a> Auditor<'a> {
         };
         let assumed = auditor.registration.assumed().map(str::to_owned);
         auditor.audit.notes = settings.notes.iter().cloned().chain(assumed).collect();
+        // What is called for which pods, nobody knows.
+        auditor.audit.incomplete = matches!(sources.webhooks, Fact::Unknown(_));
         if let Fact::Unknown(why) = &sources.config_map {
             auditor.not_known(format!(
                 "failed to get the webhook's ConfigMap: {why}; its roles are not known"
@@ -120,6 +127,13 @@ impl<'a> Auditor<'a> {
     pub fn not_known(&mut self, why: String) {
         self.audit.incomplete = true;
         self.audit.notes.push(why);
+    }
+
+    /// The webhook's own flags could not be read: nobody knows what pods would get where that
+    /// takes a right that is missing. Elsewhere those of the command line count.
+    pub fn without_flags(&mut self, why: &Reason) {
+        self.audit.incomplete |= why.is_missing_right();
+        self.audit.notes.push(flags_not_known(why));
     }
 
     /// Something worth a word.
@@ -184,7 +198,12 @@ impl<'a> Auditor<'a> {
             selection: &selection,
             not_known: not_known.as_deref(),
         };
-        assess(pod, namespace, &now)
+        let assessed = assess(pod, namespace, &now)?;
+        if self.registration.is_missing() && assessed.next == RESTART {
+            let next = NOT_REGISTERED.to_owned();
+            return Some(Assessment { next, ..assessed });
+        }
+        Some(assessed)
     }
 
     /// Whether a `ServiceAccount` is listed to get container credentials.

@@ -71,6 +71,10 @@ pub struct WouldGet<'a> {
     pub not_known: Option<&'a str>,
 }
 
+/// What brings a pod up to date, where the webhook is called.
+pub(super) const RESTART: &str =
+    "restart its workload with kubectl rollout restart, or delete and recreate the pod";
+
 impl PodState {
     /// Every state.
     pub const ALL: [Self; 8] = [
@@ -242,10 +246,7 @@ impl Look<'_> {
                 format!("in the manifest that the pod is made from: {advice}; then roll it out")
             }
             (PodState::Unknown, _) => unknown("").next,
-            _ => {
-                "restart its workload with kubectl rollout restart, or delete and recreate the pod"
-                    .to_owned()
-            }
+            _ => RESTART.to_owned(),
         };
         Assessment { state, why: bounded(&format!("{}{more}{when}", named.join("; "))), next }
     }
