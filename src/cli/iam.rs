@@ -22,55 +22,66 @@ pub enum IamCommand {
     Simulate(IamSimulateArgs),
 }
 
-/// Nothing is created in AWS: apply the output yourself.
+/// Nothing is created in AWS: apply the output yourself. A flag that may not be
+/// repeated is an error if it is.
+// Lists all of them: where the last one of a flag counts, nobody learns that there were two.
 #[derive(Args, Clone, Debug)]
 pub struct IamRoleArgs {
     /// Issuer URL, exactly as in the cluster's tokens
-    #[arg(long, value_name = "URL")]
-    pub issuer: String,
-    /// Namespace of the ServiceAccount; * and ? are wildcards
+    #[arg(long, value_name = "URL", required = true)]
+    pub issuer: Vec<String>,
+    /// Namespace of the ServiceAccounts; * and ? are wildcards; may be repeated
     #[arg(short = 'n', long, value_name = "NAME")]
-    pub namespace: String,
-    /// Name of the ServiceAccount; * and ? are wildcards
-    #[arg(long, value_name = "NAME")]
-    pub service_account: String,
-    /// Audience of the tokens
-    #[arg(long, value_name = "AUDIENCE", default_value = "sts.amazonaws.com")]
-    pub audience: String,
-    /// JSON file with a permissions policy for the role
+    pub namespace: Vec<String>,
+    /// ServiceAccount in each --namespace, or NAMESPACE/NAME; * and ? are wildcards; may be repeated
+    #[arg(long, value_name = "NAME", required = true)]
+    pub service_account: Vec<String>,
+    /// Audience of the tokens; may be repeated, and any of them counts [default: sts.amazonaws.com]
+    #[arg(long, value_name = "AUDIENCE")]
+    pub audience: Vec<String>,
+    /// JSON file with a permissions policy for the role; may be repeated
     #[arg(long, value_name = "FILE")]
-    pub policy: Option<PathBuf>,
+    pub policy: Vec<PathBuf>,
     /// AWS account of the role; required by the formats json and cli
     #[arg(long, value_name = "ID")]
-    pub account_id: Option<String>,
-    /// AWS partition of the account: aws, aws-cn, aws-us-gov, aws-iso, aws-iso-b, aws-iso-e, aws-iso-f or aws-eusc
-    #[arg(long, value_name = "NAME", default_value = "aws")]
-    pub partition: String,
-    /// Name of the role [default: NAMESPACE-SERVICE_ACCOUNT]
+    pub account_id: Vec<String>,
+    /// AWS partition of the account: aws, aws-cn, aws-us-gov, aws-iso, aws-iso-b, aws-iso-e, aws-iso-f or aws-eusc [default: that of the region or issuer, else aws]
     #[arg(long, value_name = "NAME")]
-    pub role_name: Option<String>,
+    pub partition: Vec<String>,
+    /// AWS region for the AWS CLI; tells the partition
+    #[arg(long, value_name = "REGION")]
+    pub region: Vec<String>,
+    /// Name of the role [default: namespace and name, joined by a hyphen, or by _ if the namespace has a hyphen]
+    #[arg(long, value_name = "NAME")]
+    pub role_name: Vec<String>,
+    /// Path of the role, such as /team/ [default: /]
+    #[arg(long, value_name = "PATH")]
+    pub path: Vec<String>,
+    /// Maximum length of a session, in seconds: 3600 to 43200
+    #[arg(long, value_name = "SECONDS")]
+    pub max_session_duration: Vec<String>,
+    /// ARN of the managed policy that is the role's permissions boundary
+    #[arg(long, value_name = "ARN")]
+    pub permissions_boundary: Vec<String>,
+    /// Tag of the role; may be repeated
+    #[arg(long = "tag", value_name = "KEY=VALUE")]
+    pub tags: Vec<String>,
     /// Leave the OIDC provider out, because the account has it already
     #[arg(long)]
     pub existing_provider: bool,
-    /// SHA-1 thumbprint of the issuer's CA certificate, if it is not a public CA; may be repeated
+    /// SHA-1 thumbprint of the issuer's CA certificate, if it is not a public CA; up to five times
     #[arg(long = "thumbprint", value_name = "HEX")]
     pub thumbprints: Vec<String>,
-    /// Output format
-    #[arg(
-        short = 'o',
-        long,
-        visible_alias = "output",
-        value_name = "FORMAT",
-        default_value = "json"
-    )]
-    pub format: RoleFormat,
+    /// Output format [default: json]
+    #[arg(short = 'o', long, visible_alias = "output", value_name = "FORMAT")]
+    pub format: Vec<RoleFormat>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum RoleFormat {
     /// One JSON document with the inputs of the AWS CLI
     Json,
-    /// AWS CLI commands for a shell
+    /// Script for sh with the AWS CLI; creates what is missing, updates what differs
     Cli,
     /// CloudFormation template (YAML)
     #[value(name = "cloudformation")]

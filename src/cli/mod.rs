@@ -92,8 +92,6 @@ pub enum Command {
     /// Write man pages to a folder
     Man(ManArgs),
     /// Print the version
-    // --version stands in the help, which has to fit on a screen.
-    #[command(hide = true)]
     Version,
 }
 

@@ -1,7 +1,7 @@
 //! Condition operators, as IAM documents them.
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html>
 
-mod typed;
+pub(super) mod typed;
 mod value;
 
 use std::cmp::Ordering;

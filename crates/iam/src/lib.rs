@@ -46,8 +46,9 @@ pub use policy::{
 pub use provider::ProviderArn;
 pub use request::{Known, WebIdentityRequest};
 pub use role::{
-    Audience, Format, Issuer, NameError, Permissions, PermissionsError, Role, RoleError, RoleName,
-    Subject, Thumbprint,
+    Audience, Boundary, Format, Issuer, NameError, PartitionError, PartitionHints, Permissions,
+    PermissionsError, Role, RoleError, RoleName, RolePath, SessionDuration, SettingError, Subject,
+    Subjects, Tags, Thumbprint,
 };
 pub use simulate::{Element, Reason, StatementName, Verdict, simulate};
 pub use trust_policy::{PolicyError, max_session_duration};

@@ -9,6 +9,11 @@ use super::policy::UNKNOWN;
 pub(crate) const PARTITIONS: [&str; 8] =
     ["aws", "aws-cn", "aws-us-gov", "aws-iso", "aws-iso-b", "aws-iso-e", "aws-iso-f", "aws-eusc"];
 
+/// Whether there is such a partition.
+pub(crate) fn is_partition(name: &str) -> bool {
+    PARTITIONS.contains(&name)
+}
+
 /// The audience that AWS's SDKs, EKS and this webhook use in all partitions.
 pub const AUDIENCE: &str = "sts.amazonaws.com";
 
@@ -17,7 +22,7 @@ pub const AUDIENCE: &str = "sts.amazonaws.com";
 /// # Errors
 /// An unknown partition, an account ID that is not twelve digits.
 pub fn account(partition: &str, id: &str) -> Result<Account, AccountError> {
-    if !PARTITIONS.contains(&partition) {
+    if !is_partition(partition) {
         return Err(AccountError::Partition(partition.to_owned()));
     }
     Account::new(partition, id)

@@ -5,8 +5,8 @@ use std::fmt::{self, Display, Write as _};
 
 use crate::escaped;
 
-/// A word that bash, zsh and every POSIX shell read as this value. Characters
-/// that can't be shown are written in `$'...'`, as POSIX has it since 2024.
+/// A word that bash, zsh, dash and every other POSIX shell read as this value.
+/// `printf` writes characters that can't be shown: dash has no `$'...'`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Word<'a>(pub &'a str);
 
@@ -33,7 +33,7 @@ impl Display for Word<'_> {
         match shlex::try_quote(self.0) {
             Ok(word) if escaped(&word) == word => f.write_str(&word),
             // What shlex leaves as it is, and NUL, which no shell takes.
-            _ => f.write_str(&dollar_quoted(self.0)),
+            _ => f.write_str(&printed(self.0)),
         }
     }
 }
@@ -75,17 +75,20 @@ impl Display for Document<'_> {
     }
 }
 
-/// ANSI C quotes. What a CI system would read as its command is broken up too.
-fn dollar_quoted(value: &str) -> String {
-    let mut out = "$'".to_owned();
-    for c in value.chars() {
+/// A command that prints the value, in its place. What a CI system would read as its
+/// command is broken up too.
+fn printed(value: &str) -> String {
+    // The shell drops line breaks at the end of what a command prints.
+    let text = value.trim_end_matches('\n');
+    let mut out = "\"$(printf '".to_owned();
+    for (index, c) in text.chars().enumerate() {
         match c {
             '\n' => out.push_str("\\n"),
             '\r' => out.push_str("\\r"),
             '\t' => out.push_str("\\t"),
-            '\'' => out.push_str("\\'"),
             '\\' => out.push_str("\\\\"),
-            ' '..='~' if c != '#' && c != ':' => out.push(c),
+            '%' => out.push_str("%%"),
+            ' '..='~' if !"#:'".contains(c) && (index, c) != (0, '-') => out.push(c),
             // As bytes, since \u depends on the shell's locale. Three digits:
             // they end whatever follows.
             _ => c.encode_utf8(&mut [0; 4]).bytes().for_each(|byte| {
@@ -94,7 +97,12 @@ fn dollar_quoted(value: &str) -> String {
             }),
         }
     }
-    out.push('\'');
+    out.push_str("')\"");
+    if text.len() < value.len() {
+        out.push('\'');
+        out.push_str(&value[text.len()..]);
+        out.push('\'');
+    }
     out
 }
 
@@ -110,9 +118,10 @@ mod tests {
             ("my docs", "'my docs'"),
             ("", "''"),
             ("$(x)", "'$(x)'"),
-            ("a\nb\u{1b}'\\", r"$'a\nb\033\'\\'"),
-            ("\u{202e}1", r"$'\342\200\2561'"),
-            ("##[error]", r"$'\043\043[error]'"),
+            ("a\nb\u{1b}'\\", r#""$(printf 'a\nb\033\047\\')""#),
+            ("\u{202e}1", r#""$(printf '\342\200\2561')""#),
+            ("##[error]", r#""$(printf '\043\043[error]')""#),
+            ("-1%\u{200b}\n\n", "\"$(printf '\\0551%%\\342\\200\\213')\"'\n\n'"),
         ] {
             assert_eq!(Word(value).to_string(), word);
         }

@@ -16,9 +16,16 @@ const ISSUER: &str = "https://my-keys.s3.eu-west-1.amazonaws.com/cluster-one";
 /// with, and gives it back.
 const AWS: &str = r#"#!/bin/sh
 set -eu
+none() {
+    echo 'An error occurred (NoSuchEntity)' >&2
+    exit 254
+}
 case "$1 $2" in
+'sts get-caller-identity') echo arn:aws:iam::111122223333:user/admin ;;
+'iam get-open-id-connect-provider' | 'iam get-role-policy') none ;;
 'iam create-role') printf '%s' "$6" >trust-policy ;;
 'iam get-role')
+    [ -e trust-policy ] || none
     printf '{"Role": {"RoleName": "%s", "Arn": "arn:aws:iam::111122223333:role/%s", "AssumeRolePolicyDocument": %s}}\n' \
         "$4" "$4" "$(cat trust-policy)"
     ;;

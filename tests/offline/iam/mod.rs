@@ -10,9 +10,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 const ISSUER: &str = "https://oidc.example.com/id/X";
-const ROLE: [&str; 8] = [
+const ROLE: [&str; 9] = [
     "role",
-    "--issuer=https://oidc.example.com/id/X",
+    "--issuer",
+    ISSUER,
     "--namespace",
     "demo",
     "--service-account",
@@ -218,50 +219,93 @@ fn finds_nothing_in_what_it_writes_and_allows_whom_it_was_written_for() {
 }
 
 #[test]
-fn hands_hostile_text_to_the_commands_as_it_is() {
-    let folder = tempfile::tempdir().unwrap();
-    let audience = "it's $(touch pwned) `touch pwned` \"x\" \\ ;touch pwned";
-    let script = role(&["--format=cli", "--audience", audience]);
-    // The real commands are not at hand: functions print the words that they get.
-    let words = "aws() { printf '%s\\0' \"$@\"; }; kubectl() { cat; }\n";
-    let output = Command::new("bash")
-        .args(["-euc", &format!("{words}{script}")])
-        .current_dir(folder.path())
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{script}\n{}", stderr(&output));
-    let printed = stdout(&output);
-    let words: Vec<&str> = printed.split('\0').collect();
-    let after =
-        |name: &str| words.iter().skip_while(|word| **word != name).nth(1).copied().unwrap();
-    assert_eq!(after("--client-id-list"), audience);
-    let trust: Value = serde_json::from_str(after("--assume-role-policy-document")).unwrap();
-    let equals = &trust["Statement"][0]["Condition"]["StringEquals"];
-    assert_eq!(equals["oidc.example.com/id/X:aud"], audience);
-    let manifest: Value = serde_saphyr::from_str(words.last().unwrap()).unwrap();
-    assert_eq!(manifest["metadata"]["annotations"]["eks.amazonaws.com/audience"], audience);
-    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "something ran");
-}
-
-#[test]
 fn refuses_arguments_that_make_no_role() {
     for (flag, value) in [
         ("--issuer", "http://oidc.example.com"),
+        ("--issuer", "https://oidc.example.com:6443"),
+        ("--issuer", "https://oidc.example.com/"),
+        ("--issuer", "https://kubernetes.default.svc.cluster.local"),
+        ("--issuer", "https://10.0.0.1/x"),
+        ("--issuer", "https://localhost/x"),
         ("--namespace", "a b"),
         ("--namespace", "team-*"),
         ("--service-account", "x'; id #"),
+        ("--service-account", "other/app"),
+        ("--audience", "sts.amazonaws.com.cn"),
+        ("--audience", " "),
         ("--account-id", "1111222233"),
         ("--partition", "aws-moon"),
+        ("--region", "moon"),
         ("--role-name", "a b"),
+        ("--path", "team"),
+        ("--max-session-duration", "1h"),
+        ("--permissions-boundary", "arn:aws:iam::444455556666:policy/x"),
+        ("--tag", "team"),
         ("--thumbprint", "00"),
         ("--policy", "no/such/file"),
     ] {
-        // The last one of a flag counts.
-        let output = iam(&[&ROLE[..], &[flag, value]].concat());
+        // In place of what it has.
+        let given = |pair: &[&'static str]| pair[0] == flag;
+        let kept = ROLE[1..].chunks(2).filter(|pair| !given(pair)).flatten().copied();
+        let args: Vec<&str> = ["role"].into_iter().chain(kept).chain([flag, value]).collect();
+        let output = iam(&args);
         let code = if flag == "--policy" { 2 } else { 64 };
         assert_eq!(exit(&output), code, "{flag} {value}: {}", stdout(&output));
         assert!(!stderr(&output).is_empty() && output.stdout.is_empty(), "{flag} {value}");
     }
+}
+
+#[test]
+fn takes_a_repeated_flag_as_a_list_or_not_at_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let policy = folder.path().join("policy.json");
+    let statement =
+        json!({"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "arn:aws:s3:::b"});
+    fs::write(&policy, json!({"Version": "2012-10-17", "Statement": [statement]}).to_string())
+        .unwrap();
+    let policy = policy.to_str().unwrap();
+    for (flag, value) in [
+        ("--issuer", "https://b.example"),
+        ("--account-id", "111122223333"),
+        ("--partition", "aws"),
+        ("--region", "eu-west-1"),
+        ("--role-name", "x"),
+        ("--path", "/x/"),
+        ("--max-session-duration", "3600"),
+        ("--permissions-boundary", "arn:aws:iam::aws:policy/ReadOnlyAccess"),
+        ("--format", "json"),
+    ] {
+        let output = iam(&[&ROLE[..], &[flag, value, flag, value]].concat());
+        assert_eq!(exit(&output), 64, "{flag}: {}", stdout(&output));
+        assert!(stderr(&output).contains(flag), "{}", stderr(&output));
+    }
+    let written = role(&[
+        "--namespace=b",
+        "--service-account=other/c",
+        "--audience=x",
+        "--audience=y",
+        "--policy",
+        policy,
+        "--policy",
+        policy,
+        "--tag=a=1",
+        "--tag=b=2",
+        "--role-name=r",
+    ]);
+    let written: Value = serde_json::from_str(&written).unwrap();
+    let trust = &written["Role"]["AssumeRolePolicyDocument"]["Statement"][0]["Condition"];
+    let equals = &trust["StringEquals"];
+    assert_eq!(equals["oidc.example.com/id/X:aud"], json!(["x", "y"]));
+    let subjects = ["demo:app", "b:app", "other:c"];
+    let subjects: Vec<String> =
+        subjects.iter().map(|it| format!("system:serviceaccount:{it}")).collect();
+    assert_eq!(equals["oidc.example.com/id/X:sub"], json!(subjects));
+    assert_eq!(written["OpenIDConnectProvider"]["ClientIDList"], json!(["x", "y"]));
+    let names: Vec<&Value> =
+        written["RolePolicies"].as_array().unwrap().iter().map(|it| &it["PolicyName"]).collect();
+    assert_eq!(names, ["r", "r-2"]);
+    assert_eq!(written["Role"]["Tags"].as_array().unwrap().len(), 2);
+    assert_eq!(written["ServiceAccounts"].as_array().unwrap().len(), 3);
 }
 
 #[test]

@@ -28,12 +28,29 @@ const NAMES: [&str; 12] = [
 
 /// The words of the commands in a script, in their order.
 fn words(script: &str, folder: &Path) -> Vec<String> {
+    let by_bash = words_by("bash", script, folder);
+    // Debian's sh is dash, which knows less.
+    assert_eq!(words_by("dash", script, folder), by_bash, "{script}");
+    by_bash
+}
+
+fn words_by(shell: &str, script: &str, folder: &Path) -> Vec<String> {
     let before = fs::read_dir(folder).unwrap().count();
-    // The real commands are not at hand: functions print the words that they get.
-    let print = "{ printf '%s\\0' \"$@\"; }";
-    let functions = format!("aws() {print}; pod-identity-webhook() {print}\n");
-    let mut command = Command::new("bash");
-    command.args(["-euc", &format!("{functions}{script}")]).current_dir(folder);
+    // The real commands are not at hand: functions print the words that they get. IAM has nothing.
+    let print = "printf '%s\\0' \"$@\" >&3";
+    let none = "case ${2-} in get-*) echo NoSuchEntity >&2; return 1 ;; esac";
+    let functions = format!(
+        "exec 3>&1\naws() {{ {print}; {none}; }}\npod_identity_webhook() {{ {print}; }}\n\
+         alias pod-identity-webhook=pod_identity_webhook\n"
+    );
+    let aside = Scratch::new().unwrap();
+    let path = aside.write("script", format!("{functions}{script}")).unwrap();
+    let mut command = Command::new(shell);
+    // Aliases, since dash has no functions with hyphens; bash expands them only where asked.
+    if shell == "bash" {
+        command.args(["-O", "expand_aliases"]);
+    }
+    command.arg("-eu").arg(&path).current_dir(folder);
     let output = command.stdin(Stdio::null()).output().unwrap();
     assert!(output.status.success(), "{script}\n{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(fs::read_dir(folder).unwrap().count(), before, "something ran: {script}");
@@ -88,8 +105,11 @@ fn the_commands_of_issuer_documents_run_as_they_are_printed() {
 #[test]
 fn the_commands_of_iam_role_run_as_they_are_printed() {
     let scratch = Scratch::new().unwrap();
-    let audiences = NAMES.iter().filter(|name| !name.contains(char::is_control));
-    for audience in audiences.chain(&["\u{202e}é\u{200b}"]) {
+    let run_in = scratch.path().join("here");
+    fs::create_dir(&run_in).unwrap();
+    // A wildcard would be one that is never expanded.
+    let audiences = NAMES.iter().filter(|name| !name.contains(|c| char::is_control(c) || c == '*'));
+    for audience in audiences.chain(&["x\u{202e}é\u{200b}x", "100%", "file:///etc/passwd", "[x"]) {
         let mut command = Command::new(PROGRAM);
         command.args(["iam", "role", "--issuer=https://a.example/b", "--namespace=demo"]);
         command.args(["--service-account=app", "--account-id=111122223333", "--format=cli"]);
@@ -98,9 +118,17 @@ fn the_commands_of_iam_role_run_as_they_are_printed() {
         let script = String::from_utf8(output.stdout).unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let script = format!("kubectl() {{ cat >/dev/null; }}\n{script}");
-        let words = words(&script, scratch.path());
-        assert_eq!(values(&words, "--client-id-list"), [*audience], "{script}");
-        assert_eq!(values(&words, "--role-name"), ["-role"], "{script}");
+        let words = words(&script, &run_in);
+        let client_ids = values(&words, "--client-id-list").remove(0);
+        // JSON where the AWS CLI would not take it for a text.
+        if ["-", "file:", "["].iter().any(|start| audience.starts_with(start)) {
+            let list: Vec<String> = serde_json::from_str(&client_ids).unwrap();
+            assert_eq!(list, [*audience], "{script}");
+        } else {
+            assert_eq!(client_ids, *audience, "{script}");
+        }
+        assert!(values(&words, "--role-name").iter().all(|it| it == "-role"), "{script}");
+        assert!(values(&words, "--role-name").len() >= 2, "{script}");
         let trust = values(&words, "--assume-role-policy-document").remove(0);
         let trust: Value = serde_json::from_str(&trust).unwrap();
         let equals = &trust["Statement"][0]["Condition"]["StringEquals"];

@@ -1,6 +1,6 @@
 //! What operators compare that is no text: numbers, times, Booleans, addresses and bytes.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -8,26 +8,26 @@ use jiff::civil::{Date, DateTime, Time};
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
 /// An integer or decimal number.
-pub(super) fn number(text: &str) -> Option<f64> {
+pub(crate) fn number(text: &str) -> Option<f64> {
     let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
     // Others that Rust reads are no numbers of a policy: inf, NaN, .5
     digits.starts_with(|c: char| c.is_ascii_digit()).then(|| text.parse().ok())?
 }
 
 /// `true` or `false`, in any case.
-pub(super) fn boolean(text: &str) -> Option<bool> {
+pub(crate) fn boolean(text: &str) -> Option<bool> {
     [true, false].into_iter().find(|it| text.eq_ignore_ascii_case(&it.to_string()))
 }
 
 /// Bytes, as Base64.
-pub(super) fn bytes(text: &str) -> Option<Vec<u8>> {
+pub(crate) fn bytes(text: &str) -> Option<Vec<u8>> {
     STANDARD.decode(text).ok()
 }
 
 /// A time in one of the W3C's forms of ISO 8601, of which the shortest is a year, or in seconds
 /// since 1970. What is left out is the first there is: 2026 is the first second of that year.
 /// <https://www.w3.org/TR/NOTE-datetime>
-pub(super) fn time(text: &str) -> Option<Timestamp> {
+pub(crate) fn time(text: &str) -> Option<Timestamp> {
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     let is_year = text.len() == 4;
     if !is_year && is_number(text.strip_prefix('-').unwrap_or(text)) {
@@ -94,14 +94,14 @@ fn fixed(text: &str, digits: usize) -> Option<i16> {
 
 /// An address, or a range of addresses as CIDR writes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Network {
+pub(crate) struct Network {
     address: IpAddr,
     prefix: u32,
 }
 
 impl Network {
     /// Without a prefix, it is the one address.
-    pub(super) fn read(text: &str) -> Option<Self> {
+    pub(crate) fn read(text: &str) -> Option<Self> {
         let (address, prefix) = match text.split_once('/') {
             Some((address, prefix)) => (address, Some(prefix)),
             None => (text, None),
@@ -116,6 +116,31 @@ impl Network {
             None => longest,
         };
         Some(Self { address, prefix })
+    }
+
+    /// The first address of the range, and how many of its bits count: as CIDR is to be written.
+    pub(crate) fn written(self) -> String {
+        let first = match self.address {
+            IpAddr::V4(address) => {
+                let mask = u32::MAX.checked_shl(32 - self.prefix).unwrap_or(0);
+                IpAddr::from(Ipv4Addr::from_bits(address.to_bits() & mask))
+            }
+            IpAddr::V6(address) => {
+                let mask = u128::MAX.checked_shl(128 - self.prefix).unwrap_or(0);
+                IpAddr::from(Ipv6Addr::from_bits(address.to_bits() & mask))
+            }
+        };
+        format!("{first}/{}", self.prefix)
+    }
+
+    /// Whether bits of its address behind the prefix are set, which do not count.
+    pub(crate) fn has_ignored_bits(self) -> bool {
+        self.written() != format!("{}/{}", self.address, self.prefix)
+    }
+
+    /// Whether all of its addresses are in the other range.
+    pub(crate) fn is_in(self, other: Self) -> bool {
+        self.prefix >= other.prefix && other.contains(self.address)
     }
 
     /// Bits of the range's address behind the prefix do not count.
@@ -226,6 +251,10 @@ mod tests {
             let address: IpAddr = address.parse().expect(address);
             assert_eq!(network.contains(address), wanted, "{network:?} {address}");
         }
+        let written = |text: &str| Network::read(text).map(Network::written);
+        assert_eq!(written("203.0.113.9/24").as_deref(), Some("203.0.113.0/24"));
+        assert_eq!(written("203.0.113.9/0").as_deref(), Some("0.0.0.0/0"));
+        assert_eq!(written("2001:db8:1::1/32").as_deref(), Some("2001:db8::/32"));
         for no in
             ["", "203.0.113", "203.0.113.0/33", "203.0.113.0/-1", "203.0.113.0/", "::/129", "x"]
         {

@@ -1,7 +1,7 @@
 //! Actions: their shape, and those of STS that a pod's token needs.
 //! <https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssecuritytokenservice.html>
 
-use super::shown;
+use super::{shown, sts};
 use crate::finding::{Code, Finding};
 use crate::glob::Pattern;
 use crate::near::nearest;
@@ -11,7 +11,7 @@ use crate::write::{list, member, text as quoted};
 pub(super) const WEB_IDENTITY: &str = "sts:AssumeRoleWithWebIdentity";
 
 /// Those of STS that a role's trust policy may have.
-const OF_TRUST: [&str; 7] = [
+pub(super) const OF_TRUST: [&str; 7] = [
     "sts:AssumeRole",
     "sts:AssumeRoleWithSAML",
     WEB_IDENTITY,
@@ -34,6 +34,8 @@ pub(super) fn findings(statement: &Statement) -> Vec<Finding> {
             format!("{} is not an action; write SERVICE:NAME, such as {WEB_IDENTITY}", shown(name))
         } else if let Some(meant) = meant(name) {
             format!("{} is not an action of STS; did you mean {meant}?", shown(name))
+        } else if sts::is_unknown(name) {
+            format!("{} is none of the actions of STS", shown(name))
         } else {
             continue;
         };
@@ -52,7 +54,7 @@ fn mended(name: &str) -> Option<String> {
         return Some(meant.to_owned());
     }
     let mended = if dense.contains(':') { dense } else { dense.replacen('.', ":", 1) };
-    mended.contains(':').then_some(mended)
+    (mended.contains(':') && mended != name).then_some(mended)
 }
 
 /// Whether all actions only go with one that assumes the role.
@@ -97,16 +99,19 @@ pub(super) fn meant(name: &str) -> Option<&'static str> {
         return None;
     }
     let lower = name.to_ascii_lowercase();
+    if sts::is_of_callers(&lower) {
+        return None;
+    }
     let (service, action) = lower.split_once([':', '.']).unwrap_or(("", &lower));
     // Whatever has the words was meant to be it, whoever's action it is said to be.
     let says_web_identity = action.contains("webident")
         || (action.starts_with("assumerole")
             && ["oidc", "openid", "jwt", "federat"].iter().any(|word| action.contains(word)));
-    if says_web_identity {
-        // A call of STS that needs no role.
-        return (action != "getwebidentitytoken").then_some(WEB_IDENTITY);
-    }
     let is_sts = service.is_empty() || nearest(service, &["sts"]).is_some();
+    if says_web_identity {
+        // IAM has some for the tokens that an account makes itself.
+        return (is_sts || action.starts_with("assume")).then_some(WEB_IDENTITY);
+    }
     nearest(&format!("sts:{action}"), &OF_TRUST).filter(|_| is_sts)
 }
 
@@ -133,6 +138,8 @@ mod tests {
             ("sts:GetCallerIdentity", None),
             ("sts:GetSessionToken", None),
             ("sts:GetWebIdentityToken", None),
+            ("sts:TagGetWebIdentityToken", None),
+            ("iam:EnableOutboundWebIdentityFederation", None),
             ("s3:GetObject", None),
             ("sns:Publish", None),
             ("cognito-identity:GetId", None),

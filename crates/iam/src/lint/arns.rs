@@ -88,7 +88,8 @@ fn check_arn(text: &Text) -> Option<Finding> {
         return Some(Finding::new(Code::AccountId, at, message));
     }
     // Managed policies and origin access identities have such owners.
-    if matches!(account, "aws" | "cloudfront" | "aws-managed") || !matches!(service, "iam" | "sts")
+    if matches!(account, "aws" | "cloudfront" | "aws-managed" | "partner")
+        || !matches!(service, "iam" | "sts")
     {
         return None;
     }

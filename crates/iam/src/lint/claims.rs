@@ -38,9 +38,11 @@ struct Names<'a> {
 impl<'a> Names<'a> {
     fn new(principals: &[&'a Text]) -> Self {
         let names = || {
-            let names =
-                principals.iter().map(|name| name.value.trim().split_once(":oidc-provider/"));
-            names.flatten().map(|(_, name)| name)
+            principals.iter().filter_map(|name| {
+                let name = name.value.trim();
+                let known = || BUILT_IN.contains(&name).then_some(name);
+                name.split_once(":oidc-provider/").map(|(_, name)| name).or_else(known)
+            })
         };
         Self {
             first: names().next(),
@@ -81,7 +83,7 @@ pub(super) fn findings(
                 }
             }
             "aud" | "oaud" => found.extend(audiences(condition, key)),
-            "amr" | "azp" | "email" | "app_id" | "id" | "user_id" => {}
+            "amr" | "email" | "app_id" | "id" | "user_id" => {}
             _ => found.extend(key.claim_finding(principals)),
         }
     }
@@ -150,9 +152,14 @@ impl<'a> Key<'a> {
         }
         let (provider, claim) = text.value.rsplit_once(':')?;
         let service = provider.split(':').next().unwrap_or_default();
-        let is_service = ["aws", "sts", "iam", "saml", "ec2", "s3"].contains(&service);
+        let services = ["aws", "sts", "iam", "saml", "ec2", "s3"];
+        let is_service = services.iter().any(|it| it.eq_ignore_ascii_case(service));
+        // Keys of services have no host: `kms:RecipientAttestation:PCR0`.
+        let is_hosted = !text.is_known()
+            || provider.contains(['.', '/'])
+            || ["sub", "aud", "amr"].iter().any(|it| it.eq_ignore_ascii_case(claim));
         let is_claim = !claim.is_empty() && !claim.contains(['/', '}', ' ']);
-        (!is_service && is_claim).then_some(Self { provider, claim, text })
+        (!is_service && is_hosted && is_claim).then_some(Self { provider, claim, text })
     }
 
     /// Whose tokens it is about.

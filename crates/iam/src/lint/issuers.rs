@@ -10,8 +10,10 @@ pub(super) enum Issuer {
     Cluster,
     /// Those of a service's customers: all of them have this issuer.
     Shared(&'static Shared),
-    /// Those of users, clients or jobs of one organization.
+    /// Those of users and clients of one organization.
     OfOne,
+    /// Those of jobs and projects of one organization: all have the same audience.
+    Jobs,
 }
 
 /// An issuer that many organizations share, for which IAM wants a condition on the claim that
@@ -246,8 +248,8 @@ const SENTINEL: Shared = Shared {
     others: &["d8d3e3a5-0000-0000-0000-000000000000"],
 };
 
-/// Hosts below which each issuer is that of one organization, and no cluster's.
-const OF_ONE: [&str; 30] = [
+/// Hosts below which each issuer is that of one organization's users and clients.
+const OF_ONE: [&str; 17] = [
     "auth0.com",
     "okta.com",
     "oktapreview.com",
@@ -263,21 +265,24 @@ const OF_ONE: [&str; 30] = [
     "sts.windows.net",
     "securetoken.google.com",
     "appleid.apple.com",
+    "oraclecloud.com",
+    "supabase.co",
+];
+
+/// Hosts below which each issuer is that of one organization's jobs.
+const JOBS: [&str; 12] = [
     "vstoken.dev.azure.com",
     "token.actions.githubusercontent.com",
     "oidc.vercel.com",
     "oidc.fly.io",
     "oidc.modal.com",
     "spacelift.io",
-    "spacelift.dev",
     "semaphoreci.com",
     "env0.com",
     "harness.io",
     "teleport.sh",
     "codemagic.io",
     "api.bitbucket.org",
-    "oraclecloud.com",
-    "supabase.co",
 ];
 
 impl Issuer {
@@ -297,13 +302,15 @@ impl Issuer {
         let has_word =
             ["gitlab", "circleci", "bitbucket", "terraform"].iter().any(|word| host.contains(word));
         let is_user_pool = host.starts_with("cognito-idp.");
-        // Keycloak, authentik, Okta and GitHub's server for enterprises.
+        // Keycloak, authentik and Okta.
         let has_path = path.starts_with("realms/")
             || path.contains("/realms/")
             || path.starts_with("application/o/")
-            || path.starts_with("oauth2/")
-            || path == "_services/token";
-        if OF_ONE.iter().any(is_below) || has_word || is_user_pool || has_path {
+            || path.starts_with("oauth2/");
+        // GitHub's server for enterprises has such a path.
+        if JOBS.iter().any(is_below) || has_word || path == "_services/token" {
+            Self::Jobs
+        } else if OF_ONE.iter().any(is_below) || is_user_pool || has_path {
             Self::OfOne
         } else {
             Self::Cluster
@@ -316,7 +323,9 @@ impl Issuer {
         let has = |words: &[&str]| words.iter().any(|word| lower.contains(word));
         if has(&["github"]) {
             Self::of("token.actions.githubusercontent.com")
-        } else if has(&["gitlab", "circleci", "bitbucket", "terraform_cloud", "auth0", "okta"]) {
+        } else if has(&["gitlab", "circleci", "bitbucket", "terraform_cloud"]) {
+            Self::Jobs
+        } else if has(&["auth0", "okta"]) {
             Self::OfOne
         } else {
             Self::Cluster
@@ -373,9 +382,9 @@ mod tests {
             ("oidc.example.com/id/X", "cluster"),
             ("token.actions.githubusercontent.com", "shared"),
             ("Token.Actions.GitHubUserContent.com", "shared"),
-            ("token.actions.githubusercontent.com/my-enterprise", "one"),
+            ("token.actions.githubusercontent.com/my-enterprise", "jobs"),
             ("gitlab.com", "shared"),
-            ("gitlab.example.com", "one"),
+            ("gitlab.example.com", "jobs"),
             ("accounts.google.com", "shared"),
             ("app.terraform.io", "shared"),
             ("tenant.eu.auth0.com/", "one"),
@@ -383,13 +392,14 @@ mod tests {
             ("sso.example.com/realms/aws", "one"),
             ("sts.windows.net/33e01921-4d64-4f8c-a055-5bdaffd5e33d/", "shared"),
             ("sts.windows.net/00000000-4d64-4f8c-a055-5bdaffd5e33d/", "one"),
-            ("oidc.circleci.com/org/1", "one"),
+            ("oidc.circleci.com/org/1", "jobs"),
             ("notauth0.com", "cluster"),
         ] {
             let found = match Issuer::of(name) {
                 Issuer::Cluster => "cluster",
                 Issuer::Shared(_) => "shared",
                 Issuer::OfOne => "one",
+                Issuer::Jobs => "jobs",
             };
             assert_eq!(found, wanted, "{name}");
         }

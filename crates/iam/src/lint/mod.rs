@@ -4,8 +4,10 @@
 //! on, and what can't be mended is searched for what it holds.
 
 mod actions;
+mod addresses;
 mod arns;
 mod blocks;
+mod broad;
 mod claims;
 mod conditions;
 mod context_keys;
@@ -13,16 +15,20 @@ mod elements;
 mod files;
 mod issuers;
 mod keys;
+mod limits;
 mod manifest;
 mod module;
 mod others;
 mod outsiders;
 mod permissions;
 mod policy;
+mod principal_names;
 mod principals;
 mod probe;
 mod provider;
 mod repeats;
+mod resource_arns;
+mod sts;
 mod subject;
 mod surroundings;
 mod syntax;
@@ -257,6 +263,7 @@ impl Linter {
             if self.is_kept(&policy, kind) {
                 return;
             }
+            self.findings.extend(limits::policy(&policy, kind, limits::Holder::Unknown));
             for mut finding in policy::findings(&policy, kind, None) {
                 finding.fix = finding.fix.and_then(|fix| blocks::mended(&fix));
                 self.findings.push(finding);
@@ -273,6 +280,9 @@ impl Linter {
         let namespace = self.around.namespace.as_deref();
         if self.manifests.see(node, namespace, &mut self.findings) {
             self.found_something = true;
+        }
+        if limits::is_role(node) {
+            self.findings.extend(limits::role(node));
         }
         if provider::is_one(node) {
             self.found_something = true;
@@ -399,6 +409,7 @@ impl Linter {
         if self.is_kept(node, kind) {
             return;
         }
+        self.findings.extend(limits::policy(node, kind, self.around.holder));
         for mut finding in policy::findings(node, kind, self.around.account.as_deref()) {
             if self.is_hcl {
                 finding.fix = finding.fix.map(|fix| blocks::escaped(&fix));

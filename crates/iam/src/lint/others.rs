@@ -148,6 +148,7 @@ impl<'a> Asked<'a> {
             Issuer::Cluster => self.cluster(),
             Issuer::Shared(shared) => self.shared(shared),
             Issuer::OfOne => self.of_one(),
+            Issuer::Jobs => self.jobs(),
         }
     }
 
@@ -251,6 +252,25 @@ impl<'a> Asked<'a> {
             return vec![Finding::new(Code::SubjectNotTested, self.at(), message)];
         }
         self.audience().into_iter().collect()
+    }
+
+    /// Tokens of another project, for the same audience.
+    fn jobs(&self) -> Vec<Finding> {
+        let found = self.of_one();
+        let gate = self.gate(|it| claim_of(it).is_some_and(|it| it != "aud" && it != "oaud"));
+        let token =
+            gate.with_other_claims(gate.token(Some("someone-else"), Some(STRANGE_AUDIENCE)));
+        if found.iter().any(|it| it.code == Code::SubjectNotTested)
+            || self.has_session_tags()
+            || !self.may_tell_untested()
+            || !gate.admits(&token)
+        {
+            return found;
+        }
+        let at = self.matching("someone-else").map_or(self.at(), |it| it.at);
+        let message = "no condition keeps other projects and jobs of this issuer out, whose tokens have the same :aud: test :sub as well";
+        let finding = Finding::new(Code::JobNotTested, at, message);
+        found.into_iter().chain([finding]).collect()
     }
 
     /// Tokens for another audience.

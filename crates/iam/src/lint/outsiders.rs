@@ -38,12 +38,12 @@ pub(super) fn of_pattern(pattern: &str, shape: &Shape) -> Vec<(Reach, String)> {
 /// The pattern with its first wildcards filled in so that another name stands in its place.
 fn candidates(pattern: &str, shape: &Shape) -> Vec<(Reach, String)> {
     let Shape { prefix, end, rest, .. } = shape;
+    // What stands before the beginning of all subjects can only be nothing.
+    let bare = pattern.trim_start_matches('*');
+    let pattern = if bare.starts_with(prefix) { bare } else { pattern };
     let Some(start) = pattern.find(['*', '?']) else { return Vec::new() };
     let (before, wildcards) = pattern.split_at(start);
     let after = wildcards.trim_start_matches(['*', '?']);
-    if !wildcards[..wildcards.len() - after.len()].contains('*') {
-        return Vec::new();
-    }
     let tail = after.replace(['*', '?'], "x");
     let other = if *shape == OF_PODS { "other" } else { "someone-else" };
     if let Some(name) = before.strip_prefix(prefix) {
@@ -58,15 +58,15 @@ fn candidates(pattern: &str, shape: &Shape) -> Vec<(Reach, String)> {
             Vec::new()
         };
     }
-    if !prefix.starts_with(before) {
-        return Vec::new();
-    }
-    let last = tail.rsplit(*end).next().unwrap_or_default();
+    // Whatever the pattern begins with, it may be the same at the end.
+    let last = pattern.rsplit(['*', '?']).next().unwrap_or_default();
+    let (whole, part) = (last.rsplit_once(*end).map_or("", |(_, name)| name), last);
     let filled = [
         format!("{prefix}{other}{tail}"),
         format!("{prefix}{other}-{tail}"),
         format!("{prefix}{other}{end}{rest}{tail}"),
-        format!("{prefix}{other}{end}{last}"),
+        format!("{prefix}{other}{end}{whole}"),
+        format!("{prefix}{other}{end}{rest}{part}"),
     ];
     filled.map(|it| (Reach::AnyName, it)).into()
 }
@@ -129,6 +129,73 @@ mod tests {
             let wanted = wanted.map(|(reach, subject)| (reach, subject.to_owned()));
             assert_eq!(found.into_iter().next(), wanted, "{pattern}");
         }
+    }
+
+    /// All patterns of a few pieces that match one of these, though nothing is told of them.
+    fn untold(
+        pieces: &[&str],
+        others: &[&str],
+        shape: &Shape,
+        told: impl Fn(&str) -> bool,
+    ) -> Vec<String> {
+        // Several namespaces or customers were meant.
+        let is_meant = |pattern: &str| {
+            let name = pattern.trim_start_matches('*').strip_prefix(shape.prefix);
+            let (name, behind) = name.and_then(|it| it.split_once('*')).unwrap_or_default();
+            name.trim_end_matches('?').ends_with('-') || behind.contains(shape.end)
+        };
+        let (mut missed, mut patterns) = (Vec::new(), vec![String::new()]);
+        for _ in 0..5 {
+            let longer = |it: &String| -> Vec<String> {
+                pieces.iter().map(|piece| format!("{it}{piece}")).collect()
+            };
+            patterns = patterns.iter().flat_map(longer).collect();
+            for pattern in patterns.iter().filter(|it| !is_meant(it) && !told(it)) {
+                let matcher = Pattern::new(pattern);
+                if let Some(other) = others.iter().find(|it| matcher.matches(it))
+                    && of_pattern(pattern, shape).is_empty()
+                {
+                    missed.push(format!("{pattern} matches {other}"));
+                }
+            }
+        }
+        missed
+    }
+
+    #[test]
+    fn no_pattern_matches_other_namespaces_untold() {
+        let pieces = ["system:serviceaccount:", "s", "demo", "app", "-", ":", "*", "?", "?*"];
+        let others = [
+            "system:serviceaccount:other:app",
+            "system:serviceaccount:other:web",
+            "system:serviceaccount:demo-other:app",
+            "system:serviceaccount:demo-other:demo",
+            "system:serviceaccount:other-demo:app",
+            "system:serviceaccount:otherdemo:app",
+            "system:serviceaccount:kube-system:default",
+            "system:serviceaccount:zq7:k-4w",
+        ];
+        let missed = untold(&pieces, &others, &OF_PODS, |_| false);
+        assert!(missed.is_empty(), "{}: {missed:#?}", missed.len());
+    }
+
+    #[test]
+    fn no_pattern_matches_other_customers_untold() {
+        let Issuer::Shared(github) = Issuer::of("token.actions.githubusercontent.com") else {
+            panic!("GitHub's is not shared");
+        };
+        let shape = github.subjects.expect("a shape");
+        let pieces = ["repo:", "org", "/", "app", ":", "ref:refs/heads/main", "*", "?*"];
+        let others = [
+            "repo:someone-else/repo:ref:refs/heads/main",
+            "repo:someone-else/app:ref:refs/heads/main",
+            "repo:org-other/app:ref:refs/heads/main",
+            "repo:my-org/app:ref:refs/heads/main",
+        ];
+        let matches_all =
+            |pattern: &str| github.others.iter().any(|it| Pattern::new(pattern).matches(it));
+        let missed = untold(&pieces, &others, &shape, matches_all);
+        assert!(missed.is_empty(), "{}: {missed:#?}", missed.len());
     }
 
     #[test]

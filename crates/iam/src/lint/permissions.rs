@@ -1,6 +1,7 @@
 //! Permission policies: S3's two kinds of resources, which are mixed up the most.
 //! <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html>
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 use super::shown;
@@ -104,7 +105,8 @@ fn bucket_of(arn: &str) -> &str {
 
 /// Nothing where it is none of S3's.
 fn names(resource: &Text) -> Option<Names> {
-    let text = resource.known();
+    let known = resource.known();
+    let text = without_variables(&known);
     if text == "*" || text.starts_with(UNKNOWN) {
         return Some(Names::Either);
     }
@@ -117,6 +119,20 @@ fn names(resource: &Text) -> Option<Names> {
     } else {
         Names::Bucket
     })
+}
+
+/// With an unknown part for each policy variable: a bucket's name may be in a tag.
+fn without_variables(text: &str) -> Cow<'_, str> {
+    let mut parts = text.split("${");
+    let Some(first) = parts.next().filter(|first| first.len() < text.len()) else {
+        return Cow::Borrowed(text);
+    };
+    let mut filled = first.to_owned();
+    for part in parts {
+        filled.push(UNKNOWN);
+        filled.push_str(part.split_once('}').map_or("", |(_, behind)| behind));
+    }
+    Cow::Owned(filled)
 }
 
 fn covers_objects(action: &str) -> bool {

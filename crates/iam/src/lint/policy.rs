@@ -1,7 +1,10 @@
 //! One policy: its shape, its texts, and what its kind asks for.
 
 use super::probe::Denials;
-use super::{actions, arns, conditions, elements, permissions, shown, trust, variables};
+use super::{
+    actions, arns, broad, conditions, elements, permissions, principal_names, resource_arns, shown,
+    sts, trust, variables,
+};
 use crate::condition::{Operator, Test};
 use crate::finding::{Code, Finding};
 use crate::kind::PolicyKind;
@@ -37,10 +40,14 @@ pub(super) fn findings(node: &Node, kind: PolicyKind, account: Option<&str>) -> 
             PolicyKind::Permissions => {
                 found.extend(permissions::no_arns(statement));
                 found.extend(permissions::findings(statement));
+                found.extend(broad::permissions(statement));
             }
             // Those of some services have resources of their own making.
             PolicyKind::Resource => found.extend(permissions::findings(statement)),
         }
+        found.extend(resource_arns::findings(statement));
+        found.extend(broad::services(statement));
+        found.extend(principal_names::findings(statement));
         found.extend(actions::findings(statement));
         found.extend(wildcards(statement));
         for finding in conditions::findings(statement) {
@@ -53,6 +60,20 @@ pub(super) fn findings(node: &Node, kind: PolicyKind, account: Option<&str>) -> 
     }
     if kind == PolicyKind::Trust {
         found.extend(actions::without_tags(&policy));
+        for finding in sts::of_trust(&policy) {
+            // What a pod's call needs, and NotAction leaves out, has been told.
+            let told = |other: &Finding| other.code == Code::WrongAction && other.at == finding.at;
+            if !found.iter().any(told) {
+                found.push(finding);
+            }
+        }
+    }
+    for finding in sts::keys(&policy, kind == PolicyKind::Trust) {
+        // What pods' calls don't have has been told.
+        let told = |other: &Finding| other.code == finding.code && other.at == finding.at;
+        if !found.iter().any(told) {
+            found.push(finding);
+        }
     }
     // Who fills it in may well see to the rest.
     if found.iter().any(|finding| finding.code == Code::Placeholder) {

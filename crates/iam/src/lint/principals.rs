@@ -45,11 +45,13 @@ const OF_ANYBODY: [&str; 18] = [
 const ALWAYS_THERE: [&str; 4] =
     ["aws:principalaccount", "aws:principalarn", "aws:sourceip", "aws:userid"];
 
-/// `"*"`, which is everybody.
+/// `"*"`, which is everybody; under other kinds than `AWS` it is a name that IAM rejects.
 pub(super) fn wildcard(denials: &Denials<'_>, statement: &Statement) -> Option<Finding> {
     let at: Position = match &statement.principals {
         Some(Principals::Any(at)) => *at,
-        Some(Principals::Of(all)) => all.iter().find(|p| p.name.value == "*")?.name.at,
+        Some(Principals::Of(all)) => {
+            all.iter().find(|it| it.kind.value == "AWS" && it.name.value == "*")?.name.at
+        }
         Some(Principals::Unknown(_)) | None => return None,
     };
     if statement.effect != Effect::Allow {
@@ -60,7 +62,7 @@ pub(super) fn wildcard(denials: &Denials<'_>, statement: &Statement) -> Option<F
     } else {
         "the conditions hold for anybody"
     };
-    if everybody_is_named(statement) && is_for_anybody(denials, statement) {
+    if is_for_anybody(denials, statement) {
         let who = if only_with_token(statement) {
             "whoever has a token of any provider in the account can assume this role".to_owned()
         } else {
@@ -260,7 +262,10 @@ pub(super) fn mixed(statement: &Statement) -> Option<Finding> {
 /// Conditions on keys that calls with a web identity's token don't have.
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_iam-condition-keys.html>
 pub(super) fn keys_of_other_calls(statement: &Statement) -> Vec<Finding> {
-    if !only_with_token(statement) {
+    let is_saml = |it: &&Principal| {
+        it.name.known().contains(":saml-provider/") && it.kind.value == "Federated"
+    };
+    if !only_with_token(statement) || statement.principals_of("Federated").any(|it| is_saml(&it)) {
         return Vec::new();
     }
     let finding = |condition: &Condition| {

@@ -2,7 +2,7 @@
 //! <https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateOpenIDConnectProvider.html>
 
 use super::issuers::Issuer;
-use super::{letters, shown};
+use super::{letters, limits, shown};
 use crate::audience;
 use crate::finding::{Code, Finding};
 use crate::node::{Kind, Node};
@@ -41,8 +41,10 @@ pub(super) fn findings(node: &Node) -> Vec<Finding> {
     if let Some(list) = of(&["clientidlist", "clientids"]) {
         let others = url.is_some_and(may_be_of_others);
         found.extend(client_ids(list, others));
+        found.extend(limits::provider("client IDs", 100, &list.each()));
     }
     let thumbprints = of(&["thumbprintlist", "thumbprints"]).map(Node::each).unwrap_or_default();
+    found.extend(limits::provider("thumbprints", 5, &thumbprints));
     found.extend(thumbprints.into_iter().filter_map(thumbprint));
     found
 }

@@ -1,5 +1,6 @@
 //! What stands around a policy, and says what it is of.
 
+use super::limits::{Holder, Owner};
 use crate::node::{Kind, Node};
 
 /// Resources whose policy says what a role, user or group may do.
@@ -20,8 +21,10 @@ const OF_PERMISSIONS: [&str; 9] = [
 pub(super) struct Surroundings {
     /// Whether the policies in it are permission policies.
     pub(super) permissions: bool,
+    /// What the permission policies in it are attached to.
+    pub(super) holder: Holder,
     /// Whether it is in a role, user or group.
-    in_identity: bool,
+    in_identity: Option<Owner>,
     /// The namespace of the object that it is in.
     pub(super) namespace: Option<String>,
     /// The account of the role that it is in.
@@ -42,11 +45,22 @@ impl Surroundings {
         within.namespace = namespace.map(str::to_owned).or(within.namespace);
         let has = |key: &str| node.get(key).is_some();
         // An inline policy, and what `aws iam get-role-policy` and `get-policy-version` print.
-        let has_owner = has("RoleName") || has("UserName") || has("GroupName");
-        if (has("PolicyName") && has("PolicyDocument") && (has_owner || self.in_identity))
-            || (has("Document") && has("VersionId") && has("IsDefaultVersion"))
+        let owner = match () {
+            () if has("UserName") => Some(Owner::User),
+            () if has("GroupName") => Some(Owner::Group),
+            () if has("RoleName") => Some(Owner::Role),
+            () => self.in_identity,
+        };
+        if has("PolicyName")
+            && has("PolicyDocument")
+            && let Some(owner) = owner
         {
             within.permissions = true;
+            within.holder = Holder::Inline(owner);
+        }
+        if has("Document") && has("VersionId") && has("IsDefaultVersion") {
+            within.permissions = true;
+            within.holder = Holder::Managed;
         }
         if has("AssumeRolePolicyDocument") || has("assume_role_policy") {
             let arn = node.get("Arn").or_else(|| node.get("arn"));
@@ -66,7 +80,21 @@ impl Surroundings {
 
     fn of_kind(&mut self, kind: &str) {
         self.permissions = OF_PERMISSIONS.contains(&kind);
-        self.in_identity = matches!(kind, "AWS::IAM::Role" | "AWS::IAM::User" | "AWS::IAM::Group");
+        self.in_identity = match kind {
+            "AWS::IAM::Role" => Some(Owner::Role),
+            "AWS::IAM::User" => Some(Owner::User),
+            "AWS::IAM::Group" => Some(Owner::Group),
+            _ => None,
+        };
+        self.holder = match kind {
+            "AWS::IAM::ManagedPolicy" | "aws_iam_policy" => Holder::Managed,
+            "AWS::IAM::UserPolicy" | "aws_iam_user_policy" => Holder::Inline(Owner::User),
+            "AWS::IAM::GroupPolicy" | "aws_iam_group_policy" => Holder::Inline(Owner::Group),
+            "AWS::IAM::RolePolicy" | "aws_iam_role_policy" | "AWS::IAM::Policy" => {
+                Holder::Inline(Owner::Role)
+            }
+            _ => Holder::Unknown,
+        };
     }
 }
 

@@ -1,15 +1,22 @@
-//! A role for a `ServiceAccount`: the provider, the trust policy, the role and
-//! the annotation, from an issuer and a name.
+//! A role for `ServiceAccount`s: the provider, the trust policy, the role and
+//! the annotations, from an issuer and names.
 
 mod formats;
 mod names;
+mod partition;
+mod script;
+mod settings;
+mod subject;
 mod value;
 
-pub use names::{Audience, Issuer, NameError, RoleName, Subject, Thumbprint};
+pub use names::{Audience, Issuer, NameError, RoleName, Thumbprint};
+pub use partition::{PartitionError, PartitionHints};
+pub use settings::{Boundary, RolePath, SessionDuration, SettingError, Tags};
+pub use subject::{Subject, Subjects};
 
 use value::{Value, map};
 
-use super::finding::Severity;
+use super::finding::{Finding, Severity};
 use super::json;
 use super::kind::{PolicyKind, guess_kind};
 use super::lint::lint;
@@ -22,15 +29,25 @@ pub struct Role {
     /// Who signs the tokens.
     pub issuer: Issuer,
     /// Which ServiceAccounts may assume the role.
-    pub subject: Subject,
-    /// Whom the tokens are for.
-    pub audience: Audience,
+    pub subjects: Subjects,
+    /// Whom the tokens are for: any of them. At least one.
+    pub audiences: Vec<Audience>,
     /// The name of the role.
     pub name: RoleName,
+    /// What stands before the name in the role's ARN.
+    pub path: RolePath,
     /// Where it is not given, CloudFormation and Terraform fill it in.
     pub account: Option<Account>,
+    /// The region for the AWS CLI, where somebody named it.
+    pub region: Option<String>,
     /// What the role may do.
-    pub permissions: Option<Permissions>,
+    pub permissions: Vec<Permissions>,
+    /// The longest session; IAM's default is an hour.
+    pub max_session: Option<SessionDuration>,
+    /// What bounds the permissions.
+    pub boundary: Option<Boundary>,
+    /// Of the role.
+    pub tags: Tags,
     /// Whether the account has the provider already.
     pub provider_exists: bool,
     /// IAM needs none where the issuer's certificate is of a public CA.
@@ -64,13 +81,16 @@ pub enum Format {
 }
 
 /// Why it can't be written down so.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RoleError {
     /// The format needs an account ID, and none is given.
     #[error(
         "the provider's ARN needs the account ID; pass --account-id (`aws sts get-caller-identity` prints it), or --format cloudformation or terraform"
     )]
     AccountNeeded,
+    /// The linter finds an error in what would be written.
+    #[error("`iam lint` would reject this role ({}): {}", .0.code.word(), .0.message)]
+    Rejected(Box<Finding>),
 }
 
 impl Permissions {
@@ -100,15 +120,28 @@ impl Permissions {
 
 impl Role {
     /// # Errors
-    /// A format that has nothing to fill the account in, and no account.
+    /// A format that has nothing to fill the account in, and no account. What the linter would
+    /// call an error.
     pub fn write(&self, format: Format) -> Result<String, RoleError> {
+        if let Some(error) = self.findings().into_iter().find(|it| it.severity() == Severity::Error)
+        {
+            return Err(RoleError::Rejected(Box::new(error)));
+        }
         match (format, &self.account) {
             (Format::Json, Some(account)) => Ok(formats::json(self, account)),
-            (Format::Cli, Some(account)) => Ok(formats::cli(self, account)),
+            (Format::Cli, Some(account)) => Ok(script::cli(self, account)),
             (Format::Json | Format::Cli, None) => Err(RoleError::AccountNeeded),
             (Format::CloudFormation, _) => Ok(formats::cloudformation(self)),
             (Format::Terraform, _) => Ok(formats::terraform(self)),
         }
+    }
+
+    /// What the linter finds in this role, whatever it is written as.
+    #[must_use]
+    pub fn findings(&self) -> Vec<Finding> {
+        // Any account does, since each is checked by itself.
+        let account = self.account.clone().or_else(|| Account::new("aws", "111122223333").ok());
+        account.map_or_else(Vec::new, |account| lint(&formats::json(self, &account)))
     }
 
     fn provider_arn(&self, account: &Account) -> String {
@@ -121,15 +154,26 @@ impl Role {
     }
 
     fn arn(&self, account: &Account) -> String {
-        format!("arn:{}:iam::{}:role/{}", account.partition(), account.id(), self.name.as_str())
+        let (partition, id) = (account.partition(), account.id());
+        format!("arn:{partition}:iam::{id}:role{}{}", self.path.as_str(), self.name.as_str())
+    }
+
+    /// The permission policies with their names, which stay when others are added.
+    fn policies(&self) -> impl Iterator<Item = (String, &Value)> {
+        let name = self.name.as_str();
+        self.permissions.iter().enumerate().map(move |(index, Permissions(document))| match index {
+            0 => (name.to_owned(), document),
+            _ => (format!("{name}-{}", index + 1), document),
+        })
     }
 
     /// The trust policy for a provider, whose ARN may be an expression.
     fn trust_policy(&self, provider: Value) -> Value {
         let key = |claim: &str| format!("{}:{claim}", self.issuer.name());
-        let aud = (key("aud"), Value::text(self.audience.as_str()));
-        let sub = (key("sub"), Value::text(self.subject.claim()));
-        let condition = if self.subject.is_glob() {
+        let audiences = self.audiences.iter().map(|it| it.as_str().to_owned()).collect();
+        let aud = (key("aud"), one_or_list(audiences));
+        let sub = (key("sub"), one_or_list(self.subjects.claims()));
+        let condition = if self.subjects.has_glob() {
             map([("StringEquals", Value::Map(vec![aud])), ("StringLike", Value::Map(vec![sub]))])
         } else {
             map([("StringEquals", Value::Map(vec![aud, sub]))])
@@ -143,24 +187,36 @@ impl Role {
         map([("Version", Value::text("2012-10-17")), ("Statement", Value::List(vec![statement]))])
     }
 
-    /// The annotated `ServiceAccount`; nothing where the role is for many.
-    fn service_account(&self, role_arn: Value) -> Option<Value> {
-        let (namespace, name) = self.subject.one()?;
-        let mut annotations = vec![("eks.amazonaws.com/role-arn".to_owned(), role_arn)];
-        if !self.audience.is_default() {
-            let audience = Value::text(self.audience.as_str());
+    /// The annotated `ServiceAccount`s; of a glob there are none.
+    fn service_accounts(&self, role_arn: &Value) -> Vec<Value> {
+        // A pod's token has one audience, that of the webhook unless it is told another.
+        let is_default = self.audiences.iter().any(Audience::is_default);
+        let audience = self.audiences.first().filter(|_| !is_default);
+        let mut annotations = vec![("eks.amazonaws.com/role-arn".to_owned(), role_arn.clone())];
+        if let Some(audience) = audience {
+            let audience = Value::text(audience.as_str());
             annotations.push(("eks.amazonaws.com/audience".to_owned(), audience));
         }
-        let metadata = map([
-            ("name", Value::text(name)),
-            ("namespace", Value::text(namespace)),
-            ("annotations", Value::Map(annotations)),
-        ]);
-        Some(map([
-            ("apiVersion", Value::text("v1")),
-            ("kind", Value::text("ServiceAccount")),
-            ("metadata", metadata),
-        ]))
+        let one = |(namespace, name): (&str, &str)| {
+            let metadata = map([
+                ("name", Value::text(name)),
+                ("namespace", Value::text(namespace)),
+                ("annotations", Value::Map(annotations.clone())),
+            ]);
+            map([
+                ("apiVersion", Value::text("v1")),
+                ("kind", Value::text("ServiceAccount")),
+                ("metadata", metadata),
+            ])
+        };
+        self.subjects.each().map(one).collect()
+    }
+}
+
+fn one_or_list(mut texts: Vec<String>) -> Value {
+    match texts.pop() {
+        Some(only) if texts.is_empty() => Value::Text(only),
+        last => Value::List(texts.into_iter().chain(last).map(Value::Text).collect()),
     }
 }
 

@@ -4,20 +4,12 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::glob::is_glob;
 use crate::partition::AUDIENCE;
 use crate::provider;
 
 /// An issuer that IAM takes as a provider's URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Issuer(String);
-
-/// Whose tokens get the role: one `ServiceAccount`, or a glob's.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Subject {
-    namespace: String,
-    service_account: String,
-}
 
 /// A token's audience, and the provider's client ID.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,9 +45,25 @@ pub enum NameError {
         "the audience is empty, longer than 255 characters, or begins or ends with white space"
     )]
     Audience,
+    /// A ServiceAccount without a namespace.
+    #[error(
+        "the ServiceAccount {0:?} has no namespace; pass --namespace, or NAMESPACE/NAME to --service-account"
+    )]
+    NoNamespace(String),
+    /// Each ServiceAccount has a namespace of its own.
+    #[error(
+        "--namespace {0:?} is of no use: each --service-account names its namespace; leave it out"
+    )]
+    UnusedNamespace(String),
+    /// No ServiceAccount at all, or more than a trust policy has room for.
+    #[error("{0} ServiceAccounts; a role takes 1 to 100 names or globs")]
+    Subjects(usize),
     /// Not a role name.
     #[error("{0:?} is not a role name: 1 to 64 letters, digits and _+=,.@-; pass --role-name")]
     RoleName(String),
+    /// Nothing that the name of the role could be made of.
+    #[error("a role for {0} has no default name; pass --role-name")]
+    NoDefaultName(&'static str),
     /// Not 40 hexadecimal digits.
     #[error("{0:?} is not a thumbprint: 40 hexadecimal digits, without colons")]
     Thumbprint(String),
@@ -96,51 +104,6 @@ impl FromStr for Issuer {
             Err(NameError::Issuer(text.to_owned()))
         }
     }
-}
-
-impl Subject {
-    /// # Errors
-    /// Names that Kubernetes would not take, globs aside.
-    pub fn new(namespace: &str, service_account: &str) -> Result<Self, NameError> {
-        check_name(namespace, 63, "-")?;
-        check_name(service_account, 253, "-.")?;
-        Ok(Self { namespace: namespace.to_owned(), service_account: service_account.to_owned() })
-    }
-
-    /// Whether it has `*` or `?` in it.
-    #[must_use]
-    pub fn is_glob(&self) -> bool {
-        is_glob(&self.namespace) || is_glob(&self.service_account)
-    }
-
-    /// As the token's `sub` has it.
-    #[must_use]
-    pub fn claim(&self) -> String {
-        format!("system:serviceaccount:{}:{}", self.namespace, self.service_account)
-    }
-
-    /// Namespace and name, where it is one.
-    pub(super) fn one(&self) -> Option<(&str, &str)> {
-        (!self.is_glob()).then_some((&self.namespace, &self.service_account))
-    }
-
-    /// A role name made of both.
-    ///
-    /// # Errors
-    /// A glob, or names too long for it: only the user can choose then.
-    pub fn role_name(&self) -> Result<RoleName, NameError> {
-        format!("{}-{}", self.namespace, self.service_account).parse()
-    }
-}
-
-fn check_name(name: &str, longest: usize, marks: &str) -> Result<(), NameError> {
-    let is_letter = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "*?".contains(c);
-    let is_good = !name.is_empty()
-        && name.len() <= longest
-        && name.chars().all(|c| is_letter(c) || marks.contains(c))
-        && name.starts_with(is_letter)
-        && name.ends_with(is_letter);
-    if is_good { Ok(()) } else { Err(NameError::Kubernetes(name.to_owned())) }
 }
 
 impl Audience {
@@ -242,33 +205,5 @@ mod tests {
         ] {
             assert!(bad.parse::<Issuer>().is_err(), "{bad}");
         }
-    }
-
-    #[test]
-    fn takes_names_of_kubernetes_and_globs() {
-        for (namespace, name, glob) in
-            [("demo", "my.app-1", false), ("team-*", "app", true), ("demo", "*", true)]
-        {
-            assert_eq!(Subject::new(namespace, name).map(|s| s.is_glob()), Ok(glob));
-        }
-        for (namespace, name) in [
-            ("Demo", "a"),
-            ("a.b", "c"),
-            ("", "a"),
-            ("a", "b:c"),
-            ("a", "'; id #"),
-            ("-a", "b"),
-            ("a", "b\n"),
-        ] {
-            assert!(Subject::new(namespace, name).is_err(), "{namespace} {name}");
-        }
-    }
-
-    #[test]
-    fn leaves_the_role_name_to_the_user_where_it_would_not_fit() {
-        let name = |namespace, name| Subject::new(namespace, name).and_then(|s| s.role_name());
-        assert_eq!(name("demo", "app").map(|n| n.as_str().to_owned()), Ok("demo-app".to_owned()));
-        assert!(name("demo", "*").is_err());
-        assert!(name("demo", &"a".repeat(64)).is_err());
     }
 }

@@ -2,17 +2,25 @@ use super::*;
 use crate::{Policy, Verdict, WebIdentityRequest, account, simulate};
 
 fn role(namespace: &str, service_account: &str) -> Role {
-    let subject = Subject::new(namespace, service_account).expect("good names");
     Role {
         issuer: "https://oidc.example.com/id/X".parse().expect("an issuer"),
-        audience: "sts.amazonaws.com".parse().expect("an audience"),
+        subjects: Subjects::new(&[namespace], &[service_account]).expect("good names"),
+        audiences: audiences(&["sts.amazonaws.com"]),
         name: "app".parse().expect("a name"),
+        path: RolePath::default(),
         account: account("aws-cn", "111122223333").ok(),
-        permissions: None,
+        region: None,
+        permissions: Vec::new(),
+        max_session: None,
+        boundary: None,
+        tags: Tags::default(),
         provider_exists: false,
         thumbprints: Vec::new(),
-        subject,
     }
+}
+
+fn audiences(all: &[&str]) -> Vec<Audience> {
+    all.iter().map(|one| one.parse().expect("an audience")).collect()
 }
 
 fn json_of(role: &Role) -> serde_json::Value {
@@ -52,10 +60,10 @@ fn expands_wildcards_only_where_a_glob_was_asked_for() {
 #[test]
 fn quotes_hostile_text_for_each_format() {
     let mut role = role("demo", "app");
-    role.audience = "it's $(id) `id` \\ \"x\" ${y} %{z}".parse().expect("an audience");
-    role.permissions = Permissions::read(r#"{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::b/it's/*"}]}"#).ok();
+    role.audiences = audiences(&["it's $(id) `id` \\ \"x\" ${y} %{z}"]);
+    role.permissions = Permissions::read(r#"{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::b/it's/*"}]}"#).into_iter().collect();
     let text = role.write(Format::Cli).expect("an account is given");
-    assert!(text.contains(r"it'\''s $(id)"), "{text}");
+    assert!(text.contains(r#""it\u0027s $(id) \u0060id\u0060 \\ \"x\""#), "{text}");
     let hcl = role.write(Format::Terraform).expect("HCL needs no account");
     assert!(hcl.contains("$${y} %%{z}"), "{hcl}");
     let template = role.write(Format::CloudFormation).expect("a template needs no account");
@@ -120,7 +128,7 @@ mod properties {
         ) {
             let mut role = role(&namespace, if glob { "*" } else { &name });
             role.issuer = format!("https://oidc.example.com{path}").parse().expect("an issuer");
-            role.audience = audience.parse().expect("an audience");
+            role.audiences = audiences(&[audience]);
             role.account = account(partition, "111122223333").ok();
             role.provider_exists = provider_exists;
             for format in [Format::Json, Format::CloudFormation] {

@@ -1,7 +1,10 @@
 //! A value to write as JSON, YAML or HCL, members in order.
 
+use std::fmt::Write as _;
+
 use text::{Quotes, quoted};
 
+use super::formats::aligned;
 use crate::node::{Kind, Node};
 
 #[derive(Clone, Debug)]
@@ -45,22 +48,45 @@ impl Value {
     /// Pretty JSON, without the line's end.
     pub(super) fn json(&self) -> String {
         let mut out = String::new();
-        self.write(&mut out, 0, &Style { quote: json_text, between: ": ", separator: "," });
+        self.write(&mut out, 0, json_text);
+        out
+    }
+
+    /// JSON for a shell's text and for IAM, which takes no characters beyond Latin-1.
+    /// There are no apostrophes and backticks in it either, between which it stands.
+    pub(super) fn plain_json(&self) -> String {
+        let mut out = String::new();
+        self.write(&mut out, 0, plain_text);
         out
     }
 
     /// An HCL expression.
     pub(super) fn hcl(&self, depth: usize) -> String {
-        let mut out = String::new();
-        self.write(&mut out, depth, &Style { quote: hcl_text, between: " = ", separator: "" });
-        out
-    }
-
-    fn write(&self, out: &mut String, depth: usize, style: &Style) {
         let inner = "  ".repeat(depth + 1);
         let outer = "  ".repeat(depth);
         match self {
-            Self::Text(text) => out.push_str(&(style.quote)(text)),
+            Self::Text(text) => hcl_text(text),
+            Self::Word(word) | Self::Raw(word) => word.clone(),
+            Self::List(items) if items.is_empty() => "[]".to_owned(),
+            Self::Map(members) if members.is_empty() => "{}".to_owned(),
+            Self::List(items) => {
+                let items: Vec<String> =
+                    items.iter().map(|item| inner.clone() + &item.hcl(depth + 1)).collect();
+                format!("[\n{}\n{outer}]", items.join(",\n"))
+            }
+            Self::Map(members) => {
+                let member = |(key, value): &(String, Self)| (hcl_text(key), value.hcl(depth + 1));
+                let members: Vec<(String, String)> = members.iter().map(member).collect();
+                format!("{{\n{}{outer}}}", aligned(&members, &inner))
+            }
+        }
+    }
+
+    fn write(&self, out: &mut String, depth: usize, quote: fn(&str) -> String) {
+        let inner = "  ".repeat(depth + 1);
+        let outer = "  ".repeat(depth);
+        match self {
+            Self::Text(text) => out.push_str(&quote(text)),
             Self::Word(word) | Self::Raw(word) => out.push_str(word),
             Self::List(items) if items.is_empty() => out.push_str("[]"),
             Self::Map(members) if members.is_empty() => out.push_str("{}"),
@@ -68,8 +94,7 @@ impl Value {
                 out.push_str("[\n");
                 for (index, item) in items.iter().enumerate() {
                     out.push_str(&inner);
-                    item.write(out, depth + 1, style);
-                    // HCL wants commas in lists as well.
+                    item.write(out, depth + 1, quote);
                     out.push_str(if index + 1 < items.len() { ",\n" } else { "\n" });
                 }
                 out.push_str(&outer);
@@ -79,11 +104,10 @@ impl Value {
                 out.push_str("{\n");
                 for (index, (key, value)) in members.iter().enumerate() {
                     out.push_str(&inner);
-                    out.push_str(&(style.quote)(key));
-                    out.push_str(style.between);
-                    value.write(out, depth + 1, style);
-                    out.push_str(if index + 1 < members.len() { style.separator } else { "" });
-                    out.push('\n');
+                    out.push_str(&quote(key));
+                    out.push_str(": ");
+                    value.write(out, depth + 1, quote);
+                    out.push_str(if index + 1 < members.len() { ",\n" } else { "\n" });
                 }
                 out.push_str(&outer);
                 out.push('}');
@@ -127,15 +151,25 @@ impl Value {
     }
 }
 
-struct Style {
-    quote: fn(&str) -> String,
-    between: &'static str,
-    separator: &'static str,
-}
-
 /// JSON's quoted text, without anything that acts on a terminal.
 fn json_text(text: &str) -> String {
     quoted(&serde_json::Value::from(text).to_string(), Quotes::Json).into_owned()
+}
+
+/// The same in characters that IAM takes.
+fn plain_text(text: &str) -> String {
+    let mut out = String::new();
+    for c in json_text(text).chars() {
+        if c > '\u{ff}' || "`'".contains(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                // Into a string it can't fail.
+                let _ = write!(out, "\\u{unit:04x}");
+            }
+        } else {
+            out.push(c);
+        }
+    }
+    out
 }
 
 /// Bare where no parser could take it for anything else.

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use iam::{Code, Severity, lint};
 
 use Code as C;
-use Input::{Action, Condition, Federated, Policy, Statement, Template, Text};
+use Input::{Action, Condition, Federated, Large, Policy, Statement, Template, Text};
 
 /// What goes around the part that matters.
 #[derive(Clone, Copy)]
@@ -25,6 +25,8 @@ enum Input {
 
     /// The resources of a CloudFormation template.
     Template(&'static str),
+    /// A good trust policy of at least so many characters.
+    Large(usize),
 }
 
 const PROVIDER: &str = "arn:aws:iam::111122223333:oidc-provider/oidc.example.com/X";
@@ -37,6 +39,7 @@ impl Input {
         match self {
             Text(part) | Policy(part) | Statement(part) | Federated(part) | Action(part)
             | Condition(part) | Template(part) => part,
+            Large(_) => "a trust policy for many subjects",
         }
     }
 
@@ -56,6 +59,13 @@ impl Input {
             Federated(name) => statement(&format!("{name:?}"), CALL, TESTS),
             Action(action) => statement(&provider, action, TESTS),
             Condition(condition) => statement(&provider, CALL, condition),
+            Large(size) => {
+                let subject = "system:serviceaccount:demo:app";
+                let many = (0..size / 34).map(|n| format!("\"{subject}-{n}\"")).collect::<Vec<_>>();
+                Condition(TESTS)
+                    .whole()
+                    .replace(&format!("\"{subject}\""), &format!("[{}]", many.join(", ")))
+            }
             Template(resources) => {
                 format!("AWSTemplateFormatVersion: \"2010-09-09\"\nResources:\n{resources}")
             }
@@ -130,6 +140,7 @@ const CASES: &[(Code, Input)] = &[
     (C::SubjectNotTested, Statement("\"Principal\": {\"Federated\": \"arn:aws:iam::111122223333:oidc-provider/token.actions.githubusercontent.com\"}, \"Action\": \"sts:AssumeRoleWithWebIdentity\", \"Condition\": {\"StringEquals\": {\"token.actions.githubusercontent.com:aud\": \"sts.amazonaws.com\"}}")),
     (C::SubjectNotTested, Statement("\"Principal\": {\"Federated\": \"arn:aws:iam::111122223333:oidc-provider/tenant.eu.auth0.com/\"}, \"Action\": \"sts:AssumeRoleWithWebIdentity\"")),
     (C::CustomerNotTested, Statement("\"Principal\": {\"Federated\": \"cognito-identity.amazonaws.com\"}, \"Action\": \"sts:AssumeRoleWithWebIdentity\", \"Condition\": {\"ForAnyValue:StringLike\": {\"cognito-identity.amazonaws.com:amr\": \"authenticated\"}}")),
+    (C::JobNotTested, Statement("\"Principal\": {\"Federated\": \"arn:aws:iam::111122223333:oidc-provider/gitlab.example.com\"}, \"Action\": \"sts:AssumeRoleWithWebIdentity\", \"Condition\": {\"StringEquals\": {\"gitlab.example.com:aud\": \"https://gitlab.example.com\"}}")),
     (C::SubjectMalformed, Condition("{\"StringEquals\": {\"oidc.example.com/X:sub\": \"system:serviceaccount:demo/app\"}}")),
     (C::SubjectMalformed, Condition("{\"StringEquals\": {\"oidc.example.com/X:sub\": \"system:serviceaccounts:demo:app\"}}")),
     (C::SubjectTooWide, Condition("{\"StringLike\": {\"oidc.example.com/X:sub\": \"system:serviceaccount:*\"}}")),
@@ -233,6 +244,33 @@ const CASES: &[(Code, Input)] = &[
     (C::WrongType, Condition("{\"NumericEquals\": {\"s3:max-keys\": [\"10\", 20]}}")),
     (C::DuplicateKey, Condition("{\"StringEquals\": {\"aws:SourceVpc\": \"vpc-1\", \"aws:sourcevpc\": \"vpc-1\"}}")),
     (C::ForAllValues, Condition("{\"ForAllValues:StringEquals\": {\"aws:PrincipalOrgID\": \"o-a1b2c3d4e5\"}}")),
+    (C::BadAction, Statement("\"Action\": \"sts:GetCaller\", \"Resource\": \"*\"")),
+    (C::ActionUnsupported, Action("[\"sts:AssumeRoleWithWebIdentity\", \"s3:GetObject\"]")),
+    (C::ActionMissing, Condition("{\"StringEquals\": {\"aws:RequestTag/team\": \"a\"}}")),
+    (C::KeyNotInCall, Statement("\"Principal\": {\"AWS\": \"111122223333\"}, \"Action\": \"sts:AssumeRole\", \"Condition\": {\"StringEquals\": {\"sts:SigningAlgorithm\": \"ES384\"}}")),
+    (C::BroadAction, Action("\"sts:*\"")),
+    (C::BroadAction, Statement("\"Principal\": {\"Service\": \"ec2.amazonaws.com\"}, \"NotAction\": \"sts:TagSession\"")),
+    (C::WildcardInService, Statement("\"Action\": \"s*:ListBucket\", \"Resource\": \"*\"")),
+    (C::PassRole, Statement("\"Action\": \"iam:PassRole\", \"Resource\": \"*\"")),
+    (C::PassRole, Statement("\"NotAction\": \"s3:*\", \"NotResource\": \"arn:aws:s3:::reports\"")),
+    (C::PrincipalName, Statement("\"Principal\": {\"AWS\": \"arn:aws:iam::111122223333:role/*\"}, \"Action\": \"sts:AssumeRole\"")),
+    (C::PrincipalName, Statement("\"Principal\": {\"AWS\": \"arn:aws:iam::111122223333:group/admins\"}, \"Action\": \"sts:AssumeRole\"")),
+    (C::PrincipalName, Statement("\"Principal\": {\"AWS\": \"app\"}, \"Action\": \"sts:AssumeRole\"")),
+    (C::PrincipalName, Statement("\"Principal\": {\"AWS\": \"ec2.amazonaws.com\"}, \"Action\": \"sts:AssumeRole\"")),
+    (C::PrincipalName, Statement("\"Principal\": {\"Service\": \"ec2\"}, \"Action\": \"sts:AssumeRole\"")),
+    (C::PrincipalName, Statement("\"Principal\": {\"Service\": \"*.amazonaws.com\"}, \"Action\": \"sts:AssumeRole\"")),
+    (C::ResourceArn, Statement("\"Action\": \"s3:GetObject\", \"Resource\": \"arn:aws:s3:reports\"")),
+    (C::ResourceArn, Statement("\"Action\": \"s3:GetObject\", \"Resource\": \"arn:aws:S3:::reports/*\"")),
+    (C::ResourceArn, Statement("\"Action\": \"s3:GetObject\", \"Resource\": \"arn:aws:s3:eu-west-1:111122223333:reports/*\"")),
+    (C::ResourceArn, Statement("\"Action\": \"s3:GetObject\", \"Resource\": \"arn:aws:s3::111122223333:reports/*\"")),
+    (C::ResourceArn, Statement("\"Action\": \"iam:GetRole\", \"Resource\": \"arn:aws:iam:eu-west-1:111122223333:role/app\"")),
+    (C::Limit, Text("{\"RoleName\": \"an-app-in-a-namespace-of-a-cluster-in-a-region-of-an-account-of-ours\", \"AssumeRolePolicyDocument\": {\"Version\": \"2012-10-17\", \"Statement\": [{\"Effect\": \"Allow\", \"Principal\": {\"Service\": \"ec2.amazonaws.com\"}, \"Action\": \"sts:AssumeRole\"}]}}")),
+    (C::Limit, Text("{\"Path\": \"apps\", \"AssumeRolePolicyDocument\": {\"Version\": \"2012-10-17\", \"Statement\": [{\"Effect\": \"Allow\", \"Principal\": {\"Service\": \"ec2.amazonaws.com\"}, \"Action\": \"sts:AssumeRole\"}]}}")),
+    (C::Limit, Text("{\"MaxSessionDuration\": 86400, \"AssumeRolePolicyDocument\": {\"Version\": \"2012-10-17\", \"Statement\": [{\"Effect\": \"Allow\", \"Principal\": {\"Service\": \"ec2.amazonaws.com\"}, \"Action\": \"sts:AssumeRole\"}]}}")),
+    (C::Limit, Text("{\"RoleName\": \"my app\", \"AssumeRolePolicyDocument\": {\"Version\": \"2012-10-17\", \"Statement\": [{\"Effect\": \"Allow\", \"Principal\": {\"Service\": \"ec2.amazonaws.com\"}, \"Action\": \"sts:AssumeRole\"}]}}")),
+    (C::Limit, Text("{\"Url\": \"oidc.example.com/X\", \"ThumbprintList\": [\"9e99a48a9960b14926bb7f3b02e22da2b0ab7281\", \"9e99a48a9960b14926bb7f3b02e22da2b0ab7282\", \"9e99a48a9960b14926bb7f3b02e22da2b0ab7283\", \"9e99a48a9960b14926bb7f3b02e22da2b0ab7284\", \"9e99a48a9960b14926bb7f3b02e22da2b0ab7285\", \"9e99a48a9960b14926bb7f3b02e22da2b0ab7286\"]}")),
+    (C::Limit, Large(9_000)),
+    (C::Quota, Large(3_000)),
     (C::Placeholder, Federated("arn:aws:iam::ACCOUNT_ID:oidc-provider/oidc.example.com/X")),
     (C::Placeholder, Statement("\"Action\": \"s3:ListBucket\", \"Resource\": \"arn:aws:s3:::[BUCKET]\"")),
     (C::Placeholder, Condition("{\"StringEquals\": {\"oidc.example.com/X:sub\": \"system:serviceaccount:NAMESPACE:NAME\"}}")),

@@ -63,7 +63,7 @@ pub(super) const ROWS: &[Row] = &[
     row("L", r#"{"StringEquals": {"L:aud": "https://gitlab.com"}, "StringLike": {"L:sub": "project_path:group/*:ref_type:branch:ref:*"}}"#, NONE),
     row("L", r#"{"ForAnyValue:StringEquals": {"L:sub": ["project_path:group/project:ref_type:tag:ref:v1"]}, "StringEquals": {"L:aud": "https://gitlab.com"}}"#, NONE),
     row("S", r#"{"StringEquals": {"S:aud": "https://gitlab.example.com"}, "StringLike": {"S:sub": "project_path:group/project:*"}}"#, NONE),
-    row("S", r#"{"StringEquals": {"S:aud": "https://gitlab.example.com"}}"#, NONE),
+    row("S", r#"{"StringEquals": {"S:aud": "https://gitlab.example.com"}}"#, &["job-not-tested"]),
     row("T", r#"{"StringEquals": {"T:aud": "aws.workload.identity"}, "StringLike": {"T:sub": "organization:org:project:*:workspace:*:run_phase:*"}}"#, NONE),
     row("B", r#"{"StringEquals": {"B:aud": "sts.amazonaws.com"}, "StringLike": {"B:sub": "organization:org:pipeline:deploy:*"}}"#, NONE),
     row("V", r#"{"StringEquals": {"V:aud": "https://vercel.com/team", "V:sub": "owner:team:project:app:environment:production"}}"#, NONE),

@@ -169,7 +169,7 @@ fn knows_which_actions_go_together() {
     for (actions, code) in [
         (r#""sts:AssumeRole""#, Some("tag-session-missing")),
         (r#""sts:AssumeRole*""#, Some("tag-session-missing")),
-        (r#""sts:*""#, None),
+        (r#""sts:*""#, Some("broad-action")),
         (good, None),
     ] {
         let condition = r#"{"StringEquals": {"aws:SourceAccount": "111122223333"}}"#;
@@ -199,7 +199,7 @@ fn tells_a_list_of_globs_once() {
     let found = lint(&bad);
     assert_eq!(
         found.iter().map(|it| it.code.word()).collect::<Vec<_>>(),
-        ["wildcard-not-expanded"]
+        ["limit", "wildcard-not-expanded"]
     );
 }
 
