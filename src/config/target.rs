@@ -27,7 +27,7 @@ pub enum Kind {
 #[derive(Debug, thiserror::Error)]
 pub enum TargetError {
     #[error(
-        "invalid target {:?}: write TYPE/NAME or TYPE NAME, such as deployment/app",
+        "invalid target {:?}: write TYPE/NAME or TYPE NAME, such as pod/NAME",
         text::shortened(.0, 64)
     )]
     Form(String),
@@ -36,8 +36,8 @@ pub enum TargetError {
     #[error("invalid name {:?}: a name has letters, digits, - and .", text::shortened(.0, 64))]
     Name(String),
     #[error(
-        "unknown type {:?}: {}use pod, serviceaccount, deployment, statefulset, daemonset, \
-         replicaset, replicationcontroller, job or cronjob",
+        "unknown type {:?}: {}use pod/NAME, serviceaccount/NAME, deployment/NAME, statefulset/NAME, \
+         daemonset/NAME, replicaset/NAME, replicationcontroller/NAME, job/NAME or cronjob/NAME",
         text::shortened(.0, 64), hint(.0)
     )]
     Kind(String),

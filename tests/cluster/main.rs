@@ -16,6 +16,7 @@ mod support;
 mod api_server;
 mod certificates;
 mod chart;
+mod connection;
 mod control_plane;
 mod deploy;
 mod doctor;

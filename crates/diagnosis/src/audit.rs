@@ -309,6 +309,47 @@ mod tests {
     use crate::registration::SKIPPED_BY;
     use serde_json::json;
 
+    /// Nobody knows what pods would get, or whether the webhook is called for them.
+    #[test]
+    fn is_not_complete_where_a_right_is_missing() {
+        let settings = WebhookSettings::default();
+        let forbidden = || {
+            let kind = crate::ReasonKind::Forbidden;
+            Reason { kind, message: "services is forbidden".to_owned() }
+        };
+        let flags = |why: Reason| {
+            let mut auditor = Auditor::new(&Sources::default(), &settings);
+            auditor.without_flags(&why);
+            auditor.finish()
+        };
+        assert!(flags(forbidden()).is_incomplete());
+        assert!(flags(forbidden()).notes[1].contains("services is forbidden"));
+        // As always where the webhook is registered by URL.
+        assert!(!flags("the webhook is registered by URL".into()).is_incomplete());
+        let webhooks = Fact::Unknown(forbidden());
+        let sources = Sources { webhooks, ..Sources::default() };
+        let audit = Auditor::new(&sources, &settings).finish();
+        assert!(audit.is_incomplete() && !audit.is_wrong());
+    }
+
+    #[test]
+    fn advises_no_restart_where_no_webhook_is_registered() {
+        let settings = WebhookSettings::default();
+        let account = json!({"metadata": {"namespace": "demo", "name": "app", "annotations":
+            {"eks.amazonaws.com/role-arn": "arn:aws:iam::111122223333:role/app"}}});
+        let pod = json!({"metadata": {"name": "bare", "namespace": "demo"},
+            "spec": {"serviceAccountName": "app", "containers": [{"name": "c"}]}});
+        let next = |webhooks: Fact<Value>| {
+            let sources = Sources { webhooks, ..Sources::default() };
+            let mut auditor = Auditor::new(&sources, &settings);
+            auditor.account(&account);
+            auditor.pod(&pod);
+            auditor.finish().found.remove(0).next
+        };
+        assert_eq!(next(Fact::Known(json!({"items": []}))), NOT_REGISTERED);
+        assert_eq!(next(Fact::NotAsked), RESTART);
+    }
+
     #[test]
     fn finds_pods_that_lack_what_they_should_have_and_no_others() {
         let account = json!({"metadata": {"namespace": "demo", "name": "app", "annotations":
