@@ -16,7 +16,7 @@ use hyper::http::{request, response};
 use hyper::{HeaderMap, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use rustls::crypto::aws_lc_rs;
-use rustls::{CertificateError, ClientConfig, RootCertStore};
+use rustls::{CertificateError, ClientConfig, RootCertStore, SupportedProtocolVersion};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
@@ -29,6 +29,8 @@ use super::url::Url;
 #[derive(Clone, Debug)]
 pub(super) struct Client {
     tls: Option<Arc<ClientConfig>>,
+    /// The same without TLS 1.3.
+    tls12: Option<Arc<ClientConfig>>,
 }
 
 /// What a call may take.
@@ -78,18 +80,33 @@ pub(super) enum Failure {
 impl Client {
     /// Over HTTP.
     pub(super) fn plain() -> Self {
-        Self { tls: None }
+        Self { tls: None, tls12: None }
     }
 
     /// Over HTTPS, with servers whose certificates these authorities vouch for.
     pub(super) fn trusting(roots: RootCertStore) -> Result<Self, rustls::Error> {
-        // The provider is named, so that nothing depends on which one the process has.
-        let provider = Arc::new(aws_lc_rs::default_provider());
-        let config = ClientConfig::builder_with_provider(provider);
-        let config = config.with_safe_default_protocol_versions()?.with_root_certificates(roots);
-        let mut config = config.with_no_client_auth();
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(Self { tls: Some(Arc::new(config)) })
+        let roots = Arc::new(roots);
+        let tls = config(Arc::clone(&roots), rustls::DEFAULT_VERSIONS)?;
+        let tls12 = config(roots, &[&rustls::version::TLS12])?;
+        Ok(Self { tls: Some(Arc::new(tls)), tls12: Some(Arc::new(tls12)) })
+    }
+
+    /// A handshake with TLS 1.2 alone, and nothing else.
+    pub(super) async fn shake_hands_with_tls12(
+        &self,
+        url: &Url,
+        time: Duration,
+    ) -> Result<(), Failure> {
+        let ends = Instant::now() + time;
+        let (Some(tls), Some(name)) = (&self.tls12, &url.name) else {
+            return Err(Failure::Handshake("no TLS".to_owned()));
+        };
+        let addresses = resolved(lookup_host((url.host.as_str(), url.port)), ends).await?;
+        let stream = connected(addresses, ends, TcpStream::connect).await?;
+        let connector = TlsConnector::from(Arc::clone(tls));
+        let shaken = timeout_at(ends, connector.connect(name.clone(), stream)).await;
+        shaken.map_err(|_| Failure::Timeout)?.map_err(|error| handshake(&error))?;
+        Ok(())
     }
 
     /// One call of the URL. `request` has the method and the headers; `Host` and
@@ -124,6 +141,19 @@ impl Client {
         };
         timeout_at(ends, exchange).await.map_err(|_| Failure::Timeout)?
     }
+}
+
+fn config(
+    roots: Arc<RootCertStore>,
+    versions: &[&'static SupportedProtocolVersion],
+) -> Result<ClientConfig, rustls::Error> {
+    // The provider is named, so that nothing depends on which one the process has.
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let config = ClientConfig::builder_with_provider(provider);
+    let config = config.with_protocol_versions(versions)?.with_root_certificates(roots);
+    let mut config = config.with_no_client_auth();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(config)
 }
 
 impl Response {

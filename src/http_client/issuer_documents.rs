@@ -12,7 +12,7 @@ use rustls_pki_types::pem::PemObject as _;
 
 use super::client::{Client, Failure, Limits};
 use super::url::{Scheme, Url};
-use issuer::{Answer, FetchFailure, Fetched, PublishedDocuments};
+use issuer::{Answer, FetchFailure, Fetched, PublishedDocuments, Tls12};
 
 /// The time that AWS says STS waits for an answer, and far more than the bytes of
 /// a JWKS of a hundred keys.
@@ -68,6 +68,19 @@ impl Fetcher {
             None => None,
         };
         PublishedDocuments { discovery, jwks }
+    }
+
+    /// Whether the server of a URL speaks TLS 1.2. A certificate that is not right for it is not
+    /// its version's fault.
+    pub(crate) async fn tls12(&self, url: &str) -> Tls12 {
+        let Some(to) = Url::parse(url, Scheme::Https) else {
+            return Tls12::Unknown(FetchFailure::ReadUrl(url.to_owned()).to_string());
+        };
+        match self.client.shake_hands_with_tls12(&to, LIMITS.time).await {
+            Ok(()) | Err(Failure::Certificate { .. }) => Tls12::Accepted,
+            Err(Failure::Handshake(reason)) => Tls12::Refused(reason),
+            Err(failure) => Tls12::Unknown(explained(failure, url, &to).to_string()),
+        }
     }
 
     /// One GET.

@@ -22,15 +22,19 @@ pub struct Authority {
 
 impl Authority {
     pub fn new(name: &str) -> anyhow::Result<Self> {
-        let mut params = CertificateParams::default();
-        params.distinguished_name = DistinguishedName::new();
-        params.distinguished_name.push(DnType::CommonName, name);
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
+        let params = authority_params(name);
         let key = KeyPair::generate()?;
         let pem = params.self_signed(&key)?.pem();
         let issuer = Issuer::new(params, key);
         Ok(Self { issuer, pem })
+    }
+
+    /// One below this one.
+    pub fn intermediate(&self, name: &str) -> anyhow::Result<Self> {
+        let params = authority_params(name);
+        let key = KeyPair::generate()?;
+        let pem = params.signed_by(&key, &self.issuer)?.pem();
+        Ok(Self { issuer: Issuer::new(params, key), pem })
     }
 
     pub fn pem(&self) -> &str {
@@ -91,6 +95,15 @@ impl Authority {
             key: key.serialize_pem(),
         })
     }
+}
+
+fn authority_params(name: &str) -> CertificateParams {
+    let mut params = CertificateParams::default();
+    params.distinguished_name = DistinguishedName::new();
+    params.distinguished_name.push(DnType::CommonName, name);
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
+    params
 }
 
 fn server_params(names: &[&str]) -> anyhow::Result<CertificateParams> {

@@ -1,6 +1,8 @@
 //! CloudFormation's functions, replaced by what is known of their results.
 //! <https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference.html>
 
+use std::collections::HashMap;
+
 use super::node::{Kind, Member, Node, Unknown};
 
 /// Stands in an unknown value for what has no name.
@@ -9,8 +11,47 @@ pub(super) const NAMELESS: &str = "${?}";
 /// The document with CloudFormation's functions resolved as far as their results are known:
 /// text, text with unknown parts, one of several, or unknown. Other documents stay as they are.
 pub(super) fn resolve(node: &Node) -> Node {
-    Resolver { loops: Vec::new() }.node(node)
+    Resolver { loops: Vec::new(), providers: providers(node) }.node(node)
 }
+
+/// What a template's OpenID Connect providers are called, and the ARN of each as far as it is
+/// known. They are in the same account and partition as the stack.
+fn providers(template: &Node) -> HashMap<&str, Kind> {
+    let of = |member: &'_ Member| {
+        let is_one = member.value.get("Type")?.text()? == "AWS::IAM::OIDCProvider";
+        let url = member.value.find(&["Properties", "Url"]).filter(|_| is_one)?;
+        // A function of its own: `!Sub`.
+        let url = match function(url) {
+            Some(("Sub", text)) => substituted(text.text()?),
+            Some(_) => return None,
+            None => url.kind.clone(),
+        };
+        let (name, mut unknown) = match url {
+            Kind::Text(url) => (url.strip_prefix("https://")?.to_owned(), Unknown::new()),
+            Kind::Open(url, unknown) => {
+                let name = url.strip_prefix("https://")?;
+                let before = url.len() - name.len();
+                let moved = unknown.iter().map(|it| it.start - before..it.end - before);
+                (name.to_owned(), moved.collect())
+            }
+            _ => return None,
+        };
+        let start = format!("arn:{PARTITION}:iam::{ACCOUNT}:oidc-provider/");
+        for part in &mut unknown {
+            *part = part.start + start.len()..part.end + start.len();
+        }
+        for part in [ACCOUNT, PARTITION] {
+            let at = start.find(part)?;
+            unknown.insert(0, at..at + part.len());
+        }
+        Some(Kind::Open(start + &name, unknown))
+    };
+    let resources = template.get("Resources").map(Node::members).unwrap_or_default();
+    resources.iter().filter_map(|it| Some((it.key.as_str(), of(it)?))).collect()
+}
+
+const PARTITION: &str = "${AWS::Partition}";
+const ACCOUNT: &str = "${AWS::AccountId}";
 
 /// The parts of text under `Fn::Sub` that CloudFormation fills in. `${!x}` is `${x}` to IAM.
 pub(super) fn substituted(text: &str) -> Kind {
@@ -66,6 +107,8 @@ pub(super) fn substitute(node: &mut Node) {
 struct Resolver<'a> {
     /// The names that `Fn::ForEach` around has, as they are written in what it repeats.
     loops: Vec<&'a str>,
+    /// The template's providers, by their names in it.
+    providers: HashMap<&'a str, Kind>,
 }
 
 impl<'a> Resolver<'a> {
@@ -143,7 +186,7 @@ impl<'a> Resolver<'a> {
     }
 
     fn function(&mut self, name: &str, argument: &'a Node) -> Option<Kind> {
-        let named = |name: &str| Kind::Unknown(format!("${{{name}}}"));
+        let named = |name: &str| self.named(name);
         Some(match (name, argument.items()) {
             ("Ref", _) => match argument.text() {
                 Some("AWS::NoValue") => return None,
@@ -155,8 +198,14 @@ impl<'a> Resolver<'a> {
                 let parts: Vec<_> = parts.iter().filter_map(Node::text).collect();
                 named(&parts.join("."))
             }
-            ("Sub", []) => argument.text().map_or_else(unknown, substituted),
-            ("Sub", [text, ..]) => text.text().map_or_else(unknown, substituted),
+            ("Sub", []) => argument.text().map_or_else(unknown, |text| self.substituted(text)),
+            ("Sub", [text, given @ ..]) => {
+                let Some(text) = text.text() else { return Some(unknown()) };
+                match given.first().map(|given| self.node(given)) {
+                    Some(given) => given_to(text, &given),
+                    None => self.substituted(text),
+                }
+            }
             ("Join", [between, parts]) => self.join(between, parts),
             ("If", [_, choices @ ..]) => Kind::Either(self.list(choices)),
             ("Select", [index, list]) => {
@@ -172,6 +221,21 @@ impl<'a> Resolver<'a> {
             ("ToJsonString", _) => self.node(argument).kind,
             _ => unknown(),
         })
+    }
+
+    /// What a name of the template stands for.
+    fn named(&self, name: &str) -> Kind {
+        let logical = name.strip_suffix(".Arn").unwrap_or(name);
+        let provider = self.providers.get(logical);
+        provider.cloned().unwrap_or_else(|| Kind::Unknown(format!("${{{name}}}")))
+    }
+
+    fn substituted(&self, text: &str) -> Kind {
+        let only = text.strip_prefix("${").and_then(|text| text.strip_suffix('}'));
+        match only.filter(|name| self.providers.contains_key(name.trim_end_matches(".Arn"))) {
+            Some(name) => self.named(name),
+            None => substituted(text),
+        }
     }
 
     fn join(&mut self, between: &'a Node, parts: &'a Node) -> Kind {
@@ -200,6 +264,45 @@ impl<'a> Resolver<'a> {
         }
         if open.is_empty() { Kind::Text(text) } else { Kind::Open(text, open) }
     }
+}
+
+/// Of a longer text, nothing is filled in: one value may stand in it many times.
+const LONGEST: usize = 1 << 16;
+
+/// `Fn::Sub` with values of its own for some names.
+fn given_to(text: &str, given: &Node) -> Kind {
+    let open = substituted(text);
+    let Kind::Open(written, unknown) = &open else { return open };
+    // Of a document, the places would no longer be its own.
+    if text.contains('\n') {
+        return open;
+    }
+    let given: HashMap<&str, &Kind> =
+        given.members().iter().map(|it| (it.key.as_str(), &it.value.kind)).collect();
+    let (mut filled, mut still, mut next) = (String::new(), Unknown::new(), 0);
+    for part in unknown {
+        filled.push_str(written.get(next..part.start).unwrap_or_default());
+        next = part.end;
+        let shown = written.get(part.clone()).unwrap_or_default();
+        let name = shown.trim_start_matches("${").trim_end_matches('}');
+        let start = filled.len();
+        if start > LONGEST {
+            return open;
+        }
+        match given.get(name) {
+            Some(Kind::Text(text) | Kind::Number(text)) => filled.push_str(text),
+            Some(Kind::Open(text, unknown)) => {
+                filled.push_str(text);
+                still.extend(unknown.iter().map(|it| it.start + start..it.end + start));
+            }
+            _ => {
+                filled.push_str(shown);
+                still.push(start..filled.len());
+            }
+        }
+    }
+    filled.push_str(written.get(next..).unwrap_or_default());
+    if still.is_empty() { Kind::Text(filled) } else { Kind::Open(filled, still) }
 }
 
 fn unknown() -> Kind {

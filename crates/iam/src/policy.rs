@@ -195,19 +195,23 @@ impl Text {
     /// Whether it may be this text, as far as it is known.
     #[must_use]
     pub fn may_be(&self, text: &str) -> bool {
-        let known = self.known();
-        let mut parts = known.split(UNKNOWN);
-        let Some(mut rest) = text.strip_prefix(parts.next().unwrap_or_default()) else {
-            return false;
-        };
-        let mut parts: Vec<&str> = parts.collect();
-        let Some(last) = parts.pop() else { return rest.is_empty() };
-        for part in parts {
-            let Some(found) = rest.find(part) else { return false };
-            rest = &rest[found + part.len()..];
-        }
-        rest.ends_with(last)
+        may_be(&self.known(), text)
     }
+}
+
+/// Whether what is known of a text, with U+FFFC for each part that is not, may be another.
+pub(super) fn may_be(known: &str, text: &str) -> bool {
+    let mut parts = known.split(UNKNOWN);
+    let Some(mut rest) = text.strip_prefix(parts.next().unwrap_or_default()) else {
+        return false;
+    };
+    let mut parts: Vec<&str> = parts.collect();
+    let Some(last) = parts.pop() else { return rest.is_empty() };
+    for part in parts {
+        let Some(found) = rest.find(part) else { return false };
+        rest = &rest[found + part.len()..];
+    }
+    rest.ends_with(last)
 }
 
 #[cfg(test)]

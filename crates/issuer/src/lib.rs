@@ -43,7 +43,7 @@ pub use jwk::{Jwk, JwkKey, PRIVATE_MEMBERS};
 pub use jwks::{Jwks, JwksError, VerifyError};
 pub use key::{Curve, PublicKey};
 pub use pem_keys::{KeyFlaw, KeyForm, PemError, PemKey};
-pub use thumbprint::Thumbprint;
+pub use thumbprint::{Thumbprint, Tls12, need as thumbprint_need};
 pub use token::{Token, TokenError};
 use url::difference;
 pub use url::{IssuerUrl, UrlError};

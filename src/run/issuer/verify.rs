@@ -9,15 +9,28 @@ use super::evidence::{Live, fetcher};
 use super::report::write_checks;
 use crate::cli::{ReportFormat, VerifyArgs};
 use crate::crypto;
+use crate::http_client::issuer_documents::Fetcher;
 use crate::run::output::{self, Head};
 use issuer::verify::{Against, check};
-use issuer::{IssuerCheck, IssuerUrl, PublishedDocuments, Thumbprint};
+use issuer::{IssuerCheck, IssuerUrl, PublishedDocuments, Thumbprint, Tls12, thumbprint_need};
 
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 struct Report<'a> {
     issuer: &'a str,
     checks: &'a [IssuerCheck],
     thumbprint: Option<&'a Thumbprint>,
+    /// Where the server sends its root as well.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    root_thumbprint: Option<&'a Thumbprint>,
+    tls12: Option<&'a Tls12>,
+}
+
+/// What IAM may have to know of the server that has the keys.
+struct Server {
+    thumbprint: Thumbprint,
+    root: Option<Thumbprint>,
+    tls12: Tls12,
 }
 
 pub(super) async fn run(args: VerifyArgs) -> anyhow::Result<Ended> {
@@ -36,37 +49,45 @@ pub(super) async fn run(args: VerifyArgs) -> anyhow::Result<Ended> {
         now: Timestamp::now(),
     };
     let checks = check(&args.url, &published, &against, crypto::ISSUER.verify);
-    let thumbprint = thumbprint(&published);
-    report(&args, &checks, thumbprint.as_ref()).context("failed to print the report")?;
+    let server = server(&fetcher, &published).await;
+    report(&args, &checks, server.as_ref()).context("failed to print the report")?;
     Ok(if checks.iter().any(IssuerCheck::failed) { Ended::Failed } else { Ended::Well })
 }
 
-/// Of the server that has the keys: that is the one IAM asks for.
-fn thumbprint(published: &PublishedDocuments) -> Option<Thumbprint> {
+async fn server(fetcher: &Fetcher, published: &PublishedDocuments) -> Option<Server> {
     let answer = published.jwks.as_ref()?.as_ref().ok()?;
-    Thumbprint::of_chain(&answer.chain)
+    let thumbprint = Thumbprint::of_chain(&answer.chain)?;
+    let root = Thumbprint::of_root(&answer.chain);
+    Some(Server { thumbprint, root, tls12: fetcher.tls12(&answer.url).await })
 }
 
 fn report(
     args: &VerifyArgs,
     checks: &[IssuerCheck],
-    thumbprint: Option<&Thumbprint>,
+    server: Option<&Server>,
 ) -> anyhow::Result<()> {
     let mut out = output::out();
     if args.output == ReportFormat::Json {
-        let report = Report { issuer: &args.url, checks, thumbprint };
+        let report = Report {
+            issuer: &args.url,
+            checks,
+            thumbprint: server.map(|it| &it.thumbprint),
+            root_thumbprint: server.and_then(|it| it.root.as_ref()),
+            tls12: server.map(|it| &it.tls12),
+        };
         out.json(&report)?;
         return Ok(());
     }
     write_checks(&mut out, checks, "")?;
-    let Some(Thumbprint { sha1, subject }) = thumbprint else { return Ok(()) };
+    let Some(Server { thumbprint, root, tls12 }) = server else { return Ok(()) };
     out.line("")?;
+    let Thumbprint { sha1, subject } = thumbprint;
     out.line(format_args!("thumbprint {sha1}  (SHA-1 of {subject})"))?;
-    let need = if args.ca_file.is_some() {
-        "IAM needs it, because the certificate is from your own CA"
-    } else {
-        "IAM finds it by itself, and ignores it if the certificate is from a public CA"
-    };
-    out.prose(Head::new(), format_args!("{need}."))?;
+    if let Some(Thumbprint { sha1, subject }) = root {
+        out.line(format_args!(
+            "also       {sha1}  (SHA-1 of {subject}, the root, which the server sends too)"
+        ))?;
+    }
+    out.prose(Head::new(), thumbprint_need(args.ca_file.is_some(), tls12))?;
     Ok(())
 }

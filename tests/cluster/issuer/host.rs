@@ -45,13 +45,22 @@ impl Host {
 
     /// Shows this certificate.
     pub async fn serving_as(authority: &Authority, pair: &Pair) -> Self {
+        Self::speaking(rustls::DEFAULT_VERSIONS, authority, pair).await
+    }
+
+    /// Speaks these versions of TLS alone.
+    pub async fn speaking(
+        versions: &[&'static rustls::SupportedProtocolVersion],
+        authority: &Authority,
+        pair: &Pair,
+    ) -> Self {
         let scratch = Scratch::new().unwrap();
         let ca_file = scratch.write("host-ca.pem", authority.pem()).unwrap();
         let folder = scratch.path().join("site");
         let served = Arc::new(Served { folder, instead: Mutex::default() });
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
-        let task = tokio::spawn(serve(listener, acceptor(pair), Arc::clone(&served)));
+        let task = tokio::spawn(serve(listener, acceptor_of(versions, pair), Arc::clone(&served)));
         Self { address, served, ca_file, scratch, task }
     }
 
@@ -136,12 +145,16 @@ async fn serve(listener: TcpListener, acceptor: TlsAcceptor, served: Arc<Served>
 
 /// What makes TLS of a connection, with this certificate.
 pub fn acceptor(pair: &Pair) -> TlsAcceptor {
+    acceptor_of(rustls::DEFAULT_VERSIONS, pair)
+}
+
+fn acceptor_of(versions: &[&'static rustls::SupportedProtocolVersion], pair: &Pair) -> TlsAcceptor {
     let chain = CertificateDer::pem_slice_iter(pair.certificate.as_bytes());
     let chain = chain.map(Result::unwrap).collect();
     let key = PrivateKeyDer::from_pem_slice(pair.key.as_bytes()).unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = ServerConfig::builder_with_provider(provider)
-        .with_protocol_versions(rustls::DEFAULT_VERSIONS)
+        .with_protocol_versions(versions)
         .unwrap()
         .with_no_client_auth()
         .with_single_cert(chain, key)

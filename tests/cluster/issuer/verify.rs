@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::host::Host;
 use super::{Ran, issuer_here, key};
-use crate::support::{ControlPlane, Options};
+use crate::support::{Authority, ControlPlane, Options, Pair};
 
 const DISCOVERY: &str = "/cluster/.well-known/openid-configuration";
 const JWKS: &str = "/cluster/openid/v1/jwks";
@@ -212,6 +212,46 @@ async fn names_what_is_wrong_with_a_server() {
     let ran = issuer_here(&["verify", &url, "-o", "json"]).await;
     assert!(the_failure(&ran, "discovery-fetch").contains("the TLS handshake with"));
     answer.await.unwrap();
+}
+
+/// Real servers with chains of each shape, and with each version of TLS.
+#[tokio::test]
+async fn names_the_certificate_that_iam_knows_the_server_by_and_tries_tls_1_2() {
+    use rustls::version::{TLS12, TLS13};
+    let root = Authority::new("root").unwrap();
+    let top = root.intermediate("top").unwrap();
+    let low = top.intermediate("low").unwrap();
+    let by_low = low.server(&["localhost"]).unwrap();
+    let by_root = root.server(&["localhost"]).unwrap();
+    let both = [&TLS12, &TLS13];
+    for (pair, sent, versions, thumbprint, also, tls12) in [
+        (&by_low, vec![&low, &top], &both[..], "CN=top", None, "accepted"),
+        (&by_low, vec![&low, &top, &root], &both[..], "CN=top", Some("CN=root"), "accepted"),
+        (&by_root, vec![&root], &both[..], "CN=root", None, "accepted"),
+        (&by_root, vec![], &both[..1], "CN=server", None, "accepted"),
+        (&by_low, vec![&low, &top], &both[1..], "CN=top", None, "refused"),
+    ] {
+        let sent = sent.into_iter().map(Authority::pem);
+        let certificate = [&*pair.certificate].into_iter().chain(sent).collect::<String>();
+        let pair = Pair { certificate, key: pair.key.clone() };
+        let host = Host::speaking(versions, &root, &pair).await;
+        let (url, folder) = (host.issuer(), host.folder());
+        let key = key("p256.spki.pem");
+        let written = ["documents", "--issuer", &url, "--key", &key, "--out"];
+        issuer_here(&[&written[..], &[folder.to_str().unwrap()]].concat()).await.ended(0);
+        let args = ["verify", &url, "--ca-file", host.ca_file()];
+        let told = issuer_here(&[&args[..], &["-o", "json"]].concat()).await.ended(0).json();
+        assert_eq!(told["thumbprint"]["subject"], thumbprint, "{told:#}");
+        assert_eq!(told["rootThumbprint"]["subject"].as_str(), also, "{told:#}");
+        assert_eq!(told["tls12"]["outcome"], tls12, "{told:#}");
+        assert_eq!(told["tls12"]["reason"].is_string(), tls12 == "refused", "{told:#}");
+        let text = issuer_here(&args).await.ended(0).out;
+        assert!(
+            text.contains("IAM needs it, because the certificate is from your own CA"),
+            "{text}"
+        );
+        assert!(also.is_none_or(|root| text.contains(&format!("{root}, the root"))), "{text}");
+    }
 }
 
 #[tokio::test]

@@ -209,12 +209,14 @@ fn finds_nothing_in_what_it_writes_and_allows_whom_it_was_written_for() {
         let output = iam_with(&["lint", "--strict", "-"], &written);
         assert_eq!(exit(&output), 0, "{format}\n{written}\n{}", stdout(&output));
     }
-    let written = role(&[]);
-    for (name, wanted) in [("app", 0), ("other", 1)] {
-        let sub = format!("--sub=system:serviceaccount:demo:{name}");
-        let ask = ["simulate", "--trust-policy=-", "--issuer", ISSUER, &sub];
-        let output = iam_with(&[&ask[..], &["--aud=sts.amazonaws.com"]].concat(), &written);
-        assert_eq!(exit(&output), wanted, "{}", stdout(&output));
+    for format in ["json", "cloudformation", "terraform"] {
+        let written = role(&["--format", format]);
+        for (name, wanted) in [("app", 0), ("other", 1)] {
+            let sub = format!("--sub=system:serviceaccount:demo:{name}");
+            let ask = ["simulate", "--trust-policy=-", "--issuer", ISSUER, &sub];
+            let output = iam_with(&[&ask[..], &["--aud=sts.amazonaws.com"]].concat(), &written);
+            assert_eq!(exit(&output), wanted, "{format} {}", stdout(&output));
+        }
     }
 }
 

@@ -5,23 +5,29 @@ use std::ops::Range;
 
 use hcl_edit::Span;
 use hcl_edit::expr::{Conditional, Expression, FuncCall, Object, ObjectKey};
+use hcl_edit::structure::Body;
 use hcl_edit::template::{Element, Template};
 
+use super::names::Names;
 use crate::node::{Kind, Member, Node, Unknown, all_of};
 use crate::place::{Position, Source};
 
 /// More of an expression is not shown.
 const SHOWN: usize = 120;
 
+/// No function makes a longer text: some have texts that grow with each of them.
+const LONGEST: usize = 4096;
+
 pub(super) struct Reader<'a> {
     source: &'a Source,
     text: &'a str,
     /// The characters before each byte, where they are not as many.
     chars: Option<Vec<usize>>,
+    names: Names<'a>,
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(source: &'a Source, text: &'a str) -> Self {
+    pub(super) fn new(source: &'a Source, text: &'a str, body: &'a Body) -> Self {
         let count = || {
             let mut chars = Vec::with_capacity(text.len() + 1);
             for (index, c) in text.chars().enumerate() {
@@ -29,7 +35,8 @@ impl<'a> Reader<'a> {
             }
             chars
         };
-        Self { source, text, chars: (!text.is_ascii()).then(count) }
+        let chars = (!text.is_ascii()).then(count);
+        Self { source, text, chars, names: Names::of(body) }
     }
 
     fn char_index(&self, byte: usize) -> usize {
@@ -65,7 +72,14 @@ impl<'a> Reader<'a> {
             Expression::Number(_) => Kind::Number(self.written(expression).to_owned()),
             Expression::String(text) => Kind::Text(text.value().clone()),
             Expression::StringTemplate(template) => self.template(template),
-            Expression::HeredocTemplate(heredoc) => self.template(&heredoc.template),
+            // What is in it has its places by what is written.
+            Expression::HeredocTemplate(heredoc) => self.filled(&heredoc.template, false),
+            Expression::Traversal(traversal) => {
+                if let Some(value) = self.names.value(self, traversal) {
+                    return value;
+                }
+                self.unknown(expression)
+            }
             Expression::Array(array) => {
                 Kind::List(array.iter().map(|item| self.expression(item)).collect())
             }
@@ -120,14 +134,24 @@ impl<'a> Reader<'a> {
 
     /// Text with what is put into it, as it is written there. `"${x}"` alone is x itself.
     fn template(&self, template: &Template) -> Kind {
+        self.filled(template, true)
+    }
+
+    fn filled(&self, template: &Template, with_names: bool) -> Kind {
         if let Some(Element::Interpolation(only)) = template.as_single_element() {
             return self.expression(&only.expr).kind;
         }
         let mut text = String::new();
         let mut unknown: Unknown = Vec::new();
         for element in template {
+            let known = match element {
+                Element::Interpolation(it) if with_names => self.part(&it.expr),
+                _ => None,
+            };
             if let Element::Literal(literal) = element {
                 text.push_str(literal.value());
+            } else if let Some(known) = known {
+                text.push_str(&known);
             } else {
                 let start = text.len();
                 text.push_str(self.written(element));
@@ -135,6 +159,18 @@ impl<'a> Reader<'a> {
             }
         }
         if unknown.is_empty() { Kind::Text(text) } else { Kind::Open(text, unknown) }
+    }
+
+    /// The text of a part of another, where it is known.
+    fn part(&self, expression: &Expression) -> Option<String> {
+        let node = match expression {
+            Expression::Traversal(traversal) => self.names.part(self, traversal)?,
+            other => self.expression(other),
+        };
+        match node.kind {
+            Kind::Text(text) | Kind::Number(text) => Some(text),
+            _ => None,
+        }
     }
 
     /// Functions whose result is their arguments, in another form.
@@ -154,13 +190,38 @@ impl<'a> Reader<'a> {
             }
             ("merge", maps) if !call.args.expand_final() => self.merged(maps),
             ("join", [between, parts]) => self.joined(of, between, parts),
+            ("replace", [of_what, Expression::String(from), Expression::String(to)])
+                // Between slashes stands a regular expression.
+                if !from.value().starts_with('/')
+                    && !from.value().is_empty()
+                    && to.value().len() <= LONGEST =>
+            {
+                self.changed(of, of_what, |text| text.replace(from.value().as_str(), to.value()))
+            }
+            ("trimprefix", [of_what, Expression::String(start)]) => {
+                let start = start.value().as_str();
+                self.changed(of, of_what, |it| it.strip_prefix(start).unwrap_or(it).to_owned())
+            }
+            ("trimsuffix", [of_what, Expression::String(end)]) => {
+                let end = end.value().as_str();
+                self.changed(of, of_what, |it| it.strip_suffix(end).unwrap_or(it).to_owned())
+            }
             ("format", [Expression::String(format), values @ ..]) => {
-                let values: Vec<&str> = values.iter().map(|value| self.written(*value)).collect();
-                formatted(format.value(), &values)
+                let values = values.iter().map(|value| match self.part(value) {
+                    Some(known) => Value::Known(known),
+                    None => Value::Written(self.written(*value)),
+                });
+                formatted(format.value(), &values.collect::<Vec<_>>())
             }
             _ => self.unknown(of),
         };
         self.node(of, kind)
+    }
+
+    fn changed(&self, of: &Expression, text: &Expression, change: impl Fn(&str) -> String) -> Kind {
+        let known = self.part(text).filter(|text| text.len() <= LONGEST).map(|text| change(&text));
+        let known = known.filter(|text| text.len() <= LONGEST);
+        known.map_or_else(|| self.unknown(of), Kind::Text)
     }
 
     fn items(&self, list: &Expression) -> Vec<Node> {
@@ -220,6 +281,12 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// What `format` puts in.
+enum Value<'a> {
+    Known(String),
+    Written(&'a str),
+}
+
 fn spliced(node: Node) -> Vec<Node> {
     match node.kind {
         Kind::List(items) => items,
@@ -227,13 +294,13 @@ fn spliced(node: Node) -> Vec<Node> {
     }
 }
 
-/// `format("arn:aws:s3:::%s/*", ...)`: what is put in is not known, and stands there as it
-/// would in a template.
-fn formatted(format: &str, values: &[&str]) -> Kind {
+/// `format("arn:aws:s3:::%s/*", ...)`: what is put in and not known stands there as it would
+/// in a template.
+fn formatted(format: &str, values: &[Value]) -> Kind {
     let mut text = String::new();
     let mut unknown: Unknown = Vec::new();
     let mut rest = format;
-    let mut values = values.iter().copied();
+    let mut values = values.iter();
     while let Some((before, after)) = rest.split_once('%') {
         text.push_str(before);
         if let Some(behind) = after.strip_prefix('%') {
@@ -243,12 +310,18 @@ fn formatted(format: &str, values: &[&str]) -> Kind {
         }
         let start = text.len();
         let end = after.find(|c: char| c.is_ascii_alphabetic()).map_or(after.len(), |end| end + 1);
-        match values.next().filter(|_| after[..end].len() == 1) {
-            Some(value) => text.extend(["${", value, "}"]),
+        let is_plain = matches!(&after[..end], "s" | "v");
+        rest = &after[end..];
+        match values.next().filter(|_| end == 1) {
+            Some(Value::Known(value)) if is_plain => {
+                text.push_str(value);
+                continue;
+            }
+            Some(Value::Known(value)) => text.push_str(value),
+            Some(Value::Written(value)) => text.extend(["${", value, "}"]),
             None => text.extend(["%", &after[..end]]),
         }
         unknown.push(start..text.len());
-        rest = &after[end..];
     }
     text.push_str(rest);
     if unknown.is_empty() { Kind::Text(text) } else { Kind::Open(text, unknown) }

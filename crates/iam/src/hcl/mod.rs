@@ -2,6 +2,7 @@
 
 mod expression;
 mod guard;
+mod names;
 
 use hcl_edit::parser::parse_body;
 use hcl_edit::structure::{Block, BlockLabel, Body, Structure};
@@ -64,7 +65,7 @@ pub(super) fn read(source: &Source) -> Result<Node, HclError> {
         let before = text.get(..place.offset()).unwrap_or(&text).chars().count();
         HclError { at: source.at(before), reason: error.message().to_owned() }
     })?;
-    Ok(object(&Reader::new(source, &text), &body))
+    Ok(object(&Reader::new(source, &text, &body), &body))
 }
 
 fn object(reader: &Reader<'_>, body: &Body) -> Node {

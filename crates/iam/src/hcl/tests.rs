@@ -112,6 +112,109 @@ fn functions_that_only_change_the_form_are_known() {
 }
 
 #[test]
+fn names_stand_for_what_is_in_the_file() {
+    let shown = |value: &str| {
+        let text = format!(
+            r#"
+locals {{
+  host   = "oidc.example.com"
+  issuer = "https://${{local.host}}/id/X"
+  names  = {{ namespace = "demo", "of" = ["a", "b"] }}
+  open   = "x-${{var.y}}"
+  twice  = "a"
+  deep   = "${{local.deeper}}"
+  deeper = "${{local.deep}}"
+  either = var.a ? "b" : "c"
+}}
+locals {{
+  twice = "b"
+}}
+resource "aws_iam_openid_connect_provider" "x" {{
+  url = local.issuer
+}}
+resource "aws_iam_openid_connect_provider" "each" {{
+  for_each = var.all
+  url      = "https://oidc.example.com"
+}}
+resource "aws_iam_openid_connect_provider" "open" {{
+  url = var.issuer
+}}
+a = {value}
+"#
+        );
+        let root = read(&Source::new(&text)).expect(value);
+        match root.get("a").expect("a").kind.clone() {
+            Kind::Text(text) => format!("text {text}"),
+            Kind::Open(text, unknown) => format!("open {text} {}", unknown.len()),
+            Kind::Unknown(text) => format!("unknown {text}"),
+            Kind::List(items) => format!("list {}", items.len()),
+            Kind::Either(items) => format!("one of {}", items.len()),
+            other => format!("{other:?}"),
+        }
+    };
+    let arn = "open arn:${data.aws_partition.current.partition}:iam::${data.aws_caller_identity.current.account_id}:oidc-provider/oidc.example.com/id/X 2";
+    for (value, wanted) in [
+        ("local.host", "text oidc.example.com"),
+        ("local.issuer", "text https://oidc.example.com/id/X"),
+        ("\"${local.host}:sub\"", "text oidc.example.com:sub"),
+        ("local.names.namespace", "text demo"),
+        ("local.names[\"namespace\"]", "text demo"),
+        ("local.names.of", "list 2"),
+        ("local.names.other", "unknown local.names.other"),
+        ("local.open", "open x-${var.y} 1"),
+        ("\"${local.open}-z\"", "open ${local.open}-z 1"),
+        ("local.twice", "unknown local.twice"),
+        ("local.other", "unknown local.other"),
+        ("local.deep", "unknown local.deep"),
+        ("local.either", "one of 2"),
+        ("format(\"%s:%s\", local.host, var.b)", "open oidc.example.com:${var.b} 1"),
+        ("join(\":\", [local.host, \"sub\"])", "text oidc.example.com:sub"),
+        ("replace(local.issuer, \"https://\", \"\")", "text oidc.example.com/id/X"),
+        ("trimprefix(local.issuer, \"https://\")", "text oidc.example.com/id/X"),
+        ("trimsuffix(local.host, \".com\")", "text oidc.example"),
+        ("replace(local.host, \"/o.*/\", \"\")", "unknown replace(local.host, \"/o.*/\", \"\")"),
+        ("replace(var.x, \"a\", \"b\")", "unknown replace(var.x, \"a\", \"b\")"),
+        ("aws_iam_openid_connect_provider.x.arn", arn),
+        ("aws_iam_openid_connect_provider.x[0].arn", arn),
+        (
+            "\"${replace(aws_iam_openid_connect_provider.x.url, \"https://\", \"\")}:aud\"",
+            "text oidc.example.com/id/X:aud",
+        ),
+        ("\"${aws_iam_openid_connect_provider.x.url}:aud\"", "text oidc.example.com/id/X:aud"),
+        ("aws_iam_openid_connect_provider.x.url", "unknown aws_iam_openid_connect_provider.x.url"),
+        (
+            "aws_iam_openid_connect_provider.each.arn",
+            "unknown aws_iam_openid_connect_provider.each.arn",
+        ),
+        (
+            "aws_iam_openid_connect_provider.open.arn",
+            "unknown aws_iam_openid_connect_provider.open.arn",
+        ),
+    ] {
+        assert_eq!(shown(value), wanted, "{value}");
+    }
+}
+
+#[test]
+fn names_that_name_others_cost_no_more_than_their_text() {
+    let of = |size: usize| {
+        let doubled = "[local.NEXT, local.NEXT]";
+        let locals = (0..4)
+            .map(|n| format!("  l{n} = {}\n", doubled.replace("NEXT", &format!("l{}", n + 1))));
+        let locals: Vec<String> = locals.collect();
+        let locals = locals.concat();
+        let last = format!("  l4 = \"{}\"\n", "x".repeat(size));
+        let uses = "local.l0, ".repeat(size / 100);
+        Source::new(&format!("locals {{\n{locals}{last}}}\na = [{uses}]\n"))
+    };
+    crate::cost::assert_linear("locals", 10_000, of, |source| {
+        let _ = read(source);
+    });
+    let grown = "replace(".repeat(30) + "\"aaaaaaaa\"" + &", \"a\", \"aaaaaaaa\")".repeat(30);
+    assert!(read(&Source::new(&format!("a = {grown}\n"))).is_ok());
+}
+
+#[test]
 fn cost_of_the_guard_is_linear() {
     for piece in ["<<", "<<a ", "<< a", "<<-a-", "<<a", "a = 1 # <<\n", "\"<<\" "] {
         let of = |size| Source::new(&piece.repeat(size));

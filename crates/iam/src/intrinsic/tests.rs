@@ -37,7 +37,13 @@ fn every_function_gives_what_is_known_of_its_result() {
         ("{'Fn::GetAtt': [Role, Arn]}", "unknown ${Role.Arn}"),
         ("!Sub plain", "text plain"),
         ("!Sub 'x-${Name}-${!aws:username}'", "open x-${Name}-${aws:username} [${Name}]"),
-        ("!Sub ['${A}:sub', {A: x}]", "open ${A}:sub [${A}]"),
+        ("!Sub ['${A}:sub', {A: x}]", "text x:sub"),
+        ("!Sub ['${A}:${B}:${!C}', {A: x}]", "open x:${B}:${C} [${B}]"),
+        (
+            "!Sub ['${A}:sub', {A: !Sub 'x.${AWS::Region}'}]",
+            "open x.${AWS::Region}:sub [${AWS::Region}]",
+        ),
+        ("!Sub [\"{\\n${A}\", {A: x}]", "open {\n${A} [${A}]"),
         ("{'Fn::Sub': ['${A}:sub', {A: !Ref B}]}", "open ${A}:sub [${A}]"),
         ("!Join ['', [a, b]]", "text ab"),
         (
@@ -84,4 +90,44 @@ fn a_loop_has_names_of_its_own_in_keys_and_values() {
     };
     assert_eq!(unknown.len(), 2);
     assert_eq!(root.get("After").and_then(Node::text), Some("${Name}"));
+}
+
+#[test]
+fn a_provider_of_the_template_has_an_arn_with_its_name() {
+    let resources =
+        "Resources:\n  P:\n    Type: AWS::IAM::OIDCProvider\n    Properties:\n      Url: URL\n";
+    let arn = |name: &str| {
+        format!("arn:${{AWS::Partition}}:iam::${{AWS::AccountId}}:oidc-provider/{name}")
+    };
+    for (url, value, wanted) in [
+        ("https://oidc.example.com/id/X", "!GetAtt P.Arn", Some(arn("oidc.example.com/id/X"))),
+        ("https://oidc.example.com/id/X", "!Ref P", Some(arn("oidc.example.com/id/X"))),
+        ("https://oidc.example.com/id/X", "!Sub '${P.Arn}'", Some(arn("oidc.example.com/id/X"))),
+        (
+            "https://oidc.example.com/id/X",
+            "{'Fn::GetAtt': [P, Arn]}",
+            Some(arn("oidc.example.com/id/X")),
+        ),
+        ("!Sub 'https://x.${AWS::Region}.y'", "!GetAtt P.Arn", Some(arn("x.${AWS::Region}.y"))),
+        ("!Ref Url", "!GetAtt P.Arn", None),
+        ("https://oidc.example.com/id/X", "!GetAtt Q.Arn", None),
+    ] {
+        let text = format!("{}a: {value}\n", resources.replace("URL", url));
+        let root = resolved(&text);
+        let kind = &root.get("a").expect("a").kind;
+        let found = match kind {
+            Kind::Open(text, unknown) => {
+                let shown: Vec<&str> = unknown.iter().map(|it| &text[it.clone()]).collect();
+                let wanted = text.matches("${").count();
+                assert_eq!(shown.len(), wanted, "{shown:?}");
+                assert!(
+                    shown.iter().all(|it| it.starts_with("${AWS::") && it.ends_with('}')),
+                    "{shown:?}"
+                );
+                Some(text.clone())
+            }
+            _ => None,
+        };
+        assert_eq!(found, wanted, "{text}");
+    }
 }

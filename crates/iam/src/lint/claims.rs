@@ -272,7 +272,13 @@ fn subjects(condition: &Condition, key: Key<'_>) -> Vec<Finding> {
         found.push(Finding::new(Code::SubjectTestedForAudience, value.at, message).fixed(fix));
         return found;
     }
-    found.extend(condition.values.iter().filter_map(|value| subject::check(key, value)));
+    let operator = Operator::parse(&condition.operator.value);
+    let is_any_case = operator.is_ok_and(|it| it.test == Test::EqualsIgnoreCase);
+    let check = |value: &Text| {
+        let lower = || Text { value: value.value.to_ascii_lowercase(), ..value.clone() };
+        if is_any_case { subject::check(key, &lower()) } else { subject::check(key, value) }
+    };
+    found.extend(condition.values.iter().filter_map(check));
     found
 }
 
@@ -310,13 +316,15 @@ fn audiences(condition: &Condition, key: Key<'_>) -> Vec<Finding> {
         return found;
     }
     // Any of the values will do, and others than pods may have hosts of STS.
-    let operator = Operator::parse(&condition.operator.value);
+    let operator = Operator::parse(&condition.operator.value).ok();
+    let is_any_case = operator.is_some_and(|it| it.test == Test::EqualsIgnoreCase);
     let may_pass = |value: &Text| !value.is_known() || value.value == AUDIENCE;
     let passes = !key.issuer().may_be_cluster()
-        || operator.is_ok_and(Operator::is_negated)
+        || operator.is_some_and(Operator::is_negated)
         || condition.values.iter().any(may_pass);
     for value in condition.values.iter().filter(|value| value.is_known()) {
         if let Some((code, message)) = audience::slip(value.as_str())
+            && !(is_any_case && value.value.eq_ignore_ascii_case(AUDIENCE))
             && !(code == Code::AudienceEndpoint && passes)
         {
             found.push(Finding::new(code, value.at, message).fixed(quoted(AUDIENCE)));

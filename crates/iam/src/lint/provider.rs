@@ -41,6 +41,14 @@ pub(super) fn findings(node: &Node) -> Vec<Finding> {
     if let Some(list) = of(&["clientidlist", "clientids"]) {
         let others = url.is_some_and(may_be_of_others);
         found.extend(client_ids(list, others));
+        // Issuers of clients often end with a slash, such as Auth0's, under whichever domain.
+        let is_other = |it: &&Node| {
+            it.text().is_some_and(|text| text != AUDIENCE && audience::slip(text).is_none())
+        };
+        let ids = list.each();
+        if !ids.is_empty() && ids.iter().all(is_other) {
+            found.retain(|it| it.code != Code::TrailingSlash);
+        }
         found.extend(limits::provider("client IDs", 100, &list.each()));
     }
     let thumbprints = of(&["thumbprintlist", "thumbprints"]).map(Node::each).unwrap_or_default();

@@ -1,12 +1,13 @@
 //! A trust policy's statement: who, what, and under which conditions.
 
 use super::actions::{self, WEB_IDENTITY};
-use super::probe::Denials;
+use super::probe::{self, Denials};
 use super::{claims, principals, shown};
+use crate::audience;
 use crate::finding::{Code, Finding};
-use crate::partition;
+use crate::partition::{self, AUDIENCE};
 use crate::placeholder;
-use crate::policy::{Effect, Principals, Statement, Text, UNKNOWN};
+use crate::policy::{Condition, Effect, Principals, Statement, Text, UNKNOWN};
 use crate::provider::{BUILT_IN, ProviderArn};
 use crate::provider_url;
 use crate::write::{member, object, text as quoted};
@@ -15,6 +16,9 @@ pub(super) fn findings(denials: &Denials<'_>, statement: &Statement) -> Vec<Find
     let mut found = Vec::new();
     for name in statement.principals_of("Federated") {
         found.extend(federated(&name.name));
+    }
+    if is_of_clients(statement) {
+        found.retain(|it| it.code != Code::TrailingSlash);
     }
     for kind in ["AWS", "Service", "CanonicalUser"] {
         for principal in statement.principals_of(kind) {
@@ -42,6 +46,18 @@ pub(super) fn findings(denials: &Denials<'_>, statement: &Statement) -> Vec<Find
         found.extend(claims::findings(denials, statement, &names));
     }
     found
+}
+
+/// Whether it asks for an audience that is not that of pods. Issuers of clients often end with a
+/// slash, such as Auth0's, under whichever domain.
+fn is_of_clients(statement: &Statement) -> bool {
+    let audiences = || {
+        let of_aud = |it: &&Condition| probe::claim_of(it).is_some_and(|claim| claim == "aud");
+        statement.conditions.iter().filter(of_aud).flat_map(|it| &it.values)
+    };
+    let is_other =
+        |it: &Text| it.is_known() && it.value != AUDIENCE && audience::slip(&it.value).is_none();
+    audiences().next().is_some() && audiences().all(is_other)
 }
 
 /// Providers of other accounts than the role's.

@@ -36,14 +36,14 @@ pub(super) fn too_wide(value: &Text, reach: Reach, example: &str, shape: &Shape)
         Reach::Neighbours if is_pods => (
             Code::SubjectTooWide,
             format!(
-                "{pattern} also matches ServiceAccounts in other namespaces, such as {other}: the colon behind the namespace is missing"
+                "{pattern} also matches ServiceAccounts in other namespaces, such as {other}: the colon after the namespace is missing"
             ),
             format!("{}{}:*", shape.prefix, other.strip_suffix("-other").unwrap_or(&other)),
         ),
         Reach::Neighbours => (
             Code::SubjectTooWide,
             format!(
-                "{pattern} also matches others whose name begins so, such as {example}: the {:?} behind the name is missing",
+                "{pattern} also matches longer names, such as in {example}: the {:?} after the name is missing",
                 shape.end.to_string()
             ),
             format!(

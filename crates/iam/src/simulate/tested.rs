@@ -5,7 +5,7 @@ use super::{Action, Element, Holds, NOT_HERE, Reason, StatementName, not_here};
 use crate::condition::{Operator, Truth, Variables};
 use crate::glob::Pattern;
 use crate::place::Position;
-use crate::policy::{Condition, Effect, Principals, Statement, Text, UNKNOWN};
+use crate::policy::{Condition, Effect, Principals, Statement, Text, UNKNOWN, may_be};
 use crate::provider::{self, ProviderArn};
 use crate::request::{Known, WebIdentityRequest};
 
@@ -205,7 +205,9 @@ fn is_named(principals: &Principals, request: &WebIdentityRequest) -> Truth {
                 "AWS" if !principal.name.is_known() && principal.name.may_be("*") => not_here(),
                 // It is the same as "*".
                 "AWS" => (principal.name.value == "*").into(),
-                "Federated" if !principal.name.is_known() => not_here(),
+                "Federated" if !principal.name.is_known() => {
+                    is_open_provider(&principal.name, request)
+                }
                 "Federated" => is_provider(&principal.name.value, request).into(),
                 _ => Truth::False,
             }))
@@ -221,6 +223,19 @@ fn is_provider(name: &str, request: &WebIdentityRequest) -> bool {
     match ProviderArn::read(name) {
         Some(arn) => arn.name == request.provider_name(),
         None => is_built_in(name) && name == request.provider_name(),
+    }
+}
+
+/// Of an ARN of which the partition or the account is not known, the name tells: any account's
+/// will do where nobody names one.
+fn is_open_provider(name: &Text, request: &WebIdentityRequest) -> Truth {
+    let known = name.known();
+    let Some(arn) = ProviderArn::read(&known) else { return not_here() };
+    match &request.provider_arn {
+        _ if !may_be(arn.name, request.provider_name()) => Truth::False,
+        Some(wanted) if !name.may_be(wanted) => Truth::False,
+        None if !arn.name.contains(UNKNOWN) => Truth::True,
+        _ => not_here(),
     }
 }
 

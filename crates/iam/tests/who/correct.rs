@@ -17,7 +17,7 @@ pub(super) const ROWS: &[Row] = &[
     row("E", r#"{"StringLike": {"E:sub": "system:serviceaccount:loki:loki*", "E:aud": "sts.amazonaws.com"}}"#, NONE),
     row("E", r#"{"StringEquals": {"E:aud": "sts.amazonaws.com", "E:sub": "system:serviceaccount:kube-system:cluster-autoscaler"}}"#, NONE),
     row("E", r#"{"ForAnyValue:StringEquals": {"E:sub": ["system:serviceaccount:cert-manager:cert-manager"]}, "StringEquals": {"E:aud": "sts.amazonaws.com"}}"#, NONE),
-    row("E", r#"{"StringEqualsIgnoreCase": {"E:aud": "sts.amazonaws.com", "E:sub": "system:serviceaccount:demo:app"}}"#, NONE),
+    row("E", r#"{"StringEqualsIgnoreCase": {"E:aud": "STS.amazonaws.com", "E:sub": "system:serviceaccount:DEMO:App"}}"#, NONE),
     // ROSA, kOps, CAPA, AKS.
     row("R", r#"{"StringEquals": {"R:aud": ["openshift", "sts.amazonaws.com"], "R:sub": ["system:serviceaccount:openshift-image-registry:cluster-image-registry-operator", "system:serviceaccount:openshift-image-registry:registry"]}}"#, NONE),
     row("R", r#"{"StringEquals": {"R:aud": "openshift", "R:sub": "system:serviceaccount:openshift-logging:logcollector"}}"#, NONE),
@@ -73,6 +73,7 @@ pub(super) const ROWS: &[Row] = &[
     row("A", r#"{"StringEquals": {"A:aud": "client-id", "A:sub": "auth0|5f7c8ec7c33c6c004bbafe82"}}"#, NONE),
     row("A", r#"{"StringEquals": {"A:aud": "client-id"}, "StringLike": {"A:sub": "auth0|*"}}"#, NONE),
     row("A", r#"{"StringEquals": {"A:aud": "sts.amazonaws.com", "A:sub": "client@clients"}}"#, NONE),
+    row(r#"{"Federated": "arn:aws:iam::111122223333:oidc-provider/login.example.com/"}"#, r#"{"StringEquals": {"login.example.com/:aud": "client-id", "login.example.com/:sub": "auth0|5f7c8ec7c33c6c004bbafe82"}}"#, NONE),
     row("O", r#"{"StringEquals": {"O:aud": "api://default", "O:sub": "0oa1BcDeF"}}"#, NONE),
     // Google and Cognito.
     row("D", r#"{"StringEquals": {"D:aud": "123456789012.apps.googleusercontent.com"}}"#, NONE),
