@@ -173,7 +173,7 @@ impl Failure {
     }
 
     #[must_use]
-    pub(super) fn from_server(self, server: Option<Arc<str>>) -> Self {
+    pub(super) fn answered_by(self, server: Option<Arc<str>>) -> Self {
         Self { server, ..self }
     }
 
@@ -342,7 +342,7 @@ mod tests {
     fn names_the_server_and_its_status() {
         let explained = |code: u16, body: &str, server: Option<&str>| {
             let failure = Failure::of_answer(StatusCode::from_u16(code).expect("a status"), body);
-            failure.from_server(server.map(Into::into)).explained().to_string()
+            failure.answered_by(server.map(Into::into)).explained().to_string()
         };
         let at = Some("https://a.example");
         let forbidden = r#"{"kind":"Status","code":403,"reason":"Forbidden","message":"no"}"#;

@@ -52,7 +52,7 @@ pub(crate) async fn text(client: &Client, request: Request<Vec<u8>>) -> Result<S
         });
     }
     let text = text.unwrap_or_default();
-    Err(Failure::of_answer(status, &text).from_server(server))
+    Err(Failure::of_answer(status, &text).answered_by(server))
 }
 
 /// A request that got no response, or not all of it.

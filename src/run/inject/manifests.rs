@@ -56,10 +56,10 @@ pub(super) async fn read(named: &[String], is_recursive: bool) -> anyhow::Result
         }
     }
     if all.iter().all(|read| read.documents.is_empty()) {
-        let names: Vec<_> = all.iter().take(5).map(|read| read.name.as_str()).collect();
+        let inputs: Vec<_> = all.iter().take(5).map(|read| read.name.as_str()).collect();
         bail!(
             "no objects in {}; check the command or the file that the manifests come from",
-            names.join(", ")
+            inputs.join(", ")
         );
     }
     Ok(all)
