@@ -79,12 +79,12 @@ fn injects_what_folders_and_several_files_have() {
     folder.write("empty.yaml", "# nothing\n---\n").unwrap();
     std::os::unix::fs::symlink("..", folder.path().join("all/inner/loop")).unwrap();
     for (args, wanted) in [
-        (&["-f", "all"][..], &["Pod/a", "Pod/b"][..]),
-        (&["-f", "all", "-R"], &["Pod/a", "Pod/b", "Pod/c"]),
-        (&["-R", "--filename=all/"], &["Pod/a", "Pod/b", "Pod/c"]),
-        (&["-f", "all/inner/c.yml", "-f", "all"], &["Pod/c", "Pod/a", "Pod/b"]),
-        (&["-f", "empty.yaml", "-f", "all/b.yaml"], &["Pod/b"]),
-        (&["-f", "none", "--recursive"], &["Pod/d"]),
+        (&["-f", "all"][..], &["Pod a", "Pod b"][..]),
+        (&["-f", "all", "-R"], &["Pod a", "Pod b", "Pod c"]),
+        (&["-R", "--filename=all/"], &["Pod a", "Pod b", "Pod c"]),
+        (&["-f", "all/inner/c.yml", "-f", "all"], &["Pod c", "Pod a", "Pod b"]),
+        (&["-f", "empty.yaml", "-f", "all/b.yaml"], &["Pod b"]),
+        (&["-f", "none", "--recursive"], &["Pod d"]),
     ] {
         let all = [&["inject", "-o", "explain", "--service-accounts=sa.yaml"], args].concat();
         let (exit, out, errors) = run(&folder, &all);
@@ -128,7 +128,7 @@ async fn injects_what_a_url_has() {
         ended(tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap())
     };
     let (exit, out, errors) = get("/pod.json?a=b", true).await;
-    assert_eq!((exit, explained(&out)), (0, vec!["Pod/far"]), "{out}{errors}");
+    assert_eq!((exit, explained(&out)), (0, vec!["Pod far"]), "{out}{errors}");
     for (path, trusts, says) in [
         ("/pod.json", false, "UnknownIssuer"),
         ("/other", true, "the response is 404 Not Found; check the URL"),
