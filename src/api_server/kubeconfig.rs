@@ -14,6 +14,14 @@ use crate::input::{self, InputError, Limit, Problem};
 /// A kubeconfig of thousands of clusters fits.
 const LIMIT: Limit = Limit::DOCUMENTS;
 
+/// The names of what kubeconfigs have.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Names {
+    pub(crate) contexts: Vec<String>,
+    pub(crate) clusters: Vec<String>,
+    pub(crate) users: Vec<String>,
+}
+
 /// What the files say together, and which they are.
 #[derive(Debug, Default)]
 pub(super) struct Loaded {
@@ -22,6 +30,17 @@ pub(super) struct Loaded {
     pub(super) files: Vec<PathBuf>,
     /// Nothing is there.
     pub(super) is_missing: bool,
+}
+
+impl Loaded {
+    pub(super) fn names(self) -> Names {
+        let Kubeconfig { contexts, clusters, auth_infos, .. } = self.config;
+        Names {
+            contexts: contexts.into_iter().map(|it| it.name).collect(),
+            clusters: clusters.into_iter().map(|it| it.name).collect(),
+            users: auth_infos.into_iter().map(|it| it.name).collect(),
+        }
+    }
 }
 
 /// The file that a flag names; its relative paths are from its own folder.

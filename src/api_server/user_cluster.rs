@@ -11,7 +11,7 @@ use kube::config::{NamedCluster, NamedContext};
 
 use super::client::RequestTimeout;
 use super::client_error::{ClientError, Entry};
-use super::kubeconfig::{self, Loaded};
+use super::kubeconfig::{self, Loaded, Names};
 use crate::input;
 
 /// Where kubelet mounts a pod's credentials.
@@ -85,6 +85,11 @@ impl UserCluster {
         let loaded = self.load()?;
         let context = self.context(&loaded)?;
         self.namespace_of(context)
+    }
+
+    /// What the kubeconfig has; nothing where it can't be read.
+    pub(crate) fn names(&self) -> Names {
+        self.load().map(Loaded::names).unwrap_or_default()
     }
 
     pub(super) async fn resolve(&self) -> Result<Resolved, ClientError> {

@@ -2,17 +2,33 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
-use clap_complete::Shell;
+use clap::{Args, ValueEnum};
 
 #[derive(Args, Clone, Debug)]
 pub struct CompletionArgs {
     /// Shell to print completions for
     #[arg(value_name = "SHELL", value_enum)]
-    pub shell: Shell,
-    /// Command name to complete
-    #[arg(long, value_name = "NAME", default_value = "pod-identity-webhook", value_parser = name)]
-    pub name: String,
+    pub shell: CompletionShell,
+    /// Command name to complete [default: the program's]
+    #[arg(long, value_name = "NAME", value_parser = name)]
+    pub name: Option<String>,
+}
+
+/// Who asks for completions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum CompletionShell {
+    /// Bash
+    Bash,
+    /// Zsh
+    Zsh,
+    /// Fish
+    Fish,
+    /// Elvish: commands and flags alone
+    Elvish,
+    /// `PowerShell`: commands and flags alone
+    Powershell,
+    /// Kubectl, for its plugin: a script to put on the PATH
+    Kubectl,
 }
 
 /// It becomes part of a script.

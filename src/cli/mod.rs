@@ -9,6 +9,7 @@
 mod audit;
 mod certs;
 mod cluster;
+pub(crate) mod complete;
 mod deployed;
 mod doctor;
 mod documents;
@@ -36,7 +37,7 @@ pub use certs::{CertsArgs, CertsCommand, CertsInitArgs};
 pub use cluster::ClusterArgs;
 pub use deployed::deployed;
 pub use doctor::{DoctorArgs, RegistrationArgs, WebhookArgs};
-pub use documents::{CompletionArgs, ManArgs};
+pub use documents::{CompletionArgs, CompletionShell, ManArgs};
 pub use iam::{
     IamArgs, IamCommand, IamLintArgs, IamRoleArgs, IamSimulateArgs, LintFormat, RoleFormat,
 };
@@ -93,6 +94,9 @@ pub enum Command {
     Man(ManArgs),
     /// Print the version
     Version,
+    /// What the last of these words can be: shells ask for it.
+    #[command(skip)]
+    Complete(Vec<OsString>),
 }
 
 impl Cli {
@@ -102,6 +106,9 @@ impl Cli {
     /// # Errors
     /// What clap has to say instead: what is wrong, or the help that was asked for.
     pub fn read() -> Result<Command, clap::Error> {
+        if let Some(words) = complete::asked() {
+            return Ok(Command::Complete(words));
+        }
         let matches = help::command().try_get_matches();
         let read = matches.and_then(|matches| Self::from_arg_matches(&matches));
         read.map(Self::into_command).map_err(presentable)
@@ -149,6 +156,7 @@ impl Command {
             Self::Completion(_) => &["completion"],
             Self::Man(_) => &["man"],
             Self::Version => &["version"],
+            Self::Complete(_) => &[],
         }
     }
 }

@@ -29,6 +29,7 @@ pub use doctor::{Evidence, Examination, Summary};
 pub use error::ConfigError;
 pub use inject::{Injection, ReadSource};
 pub use installation::{Installation, webhook_flags};
+pub(crate) use target::list_path;
 pub use target::{Kind, ObjectName, TargetError};
 
 /// All of it, grouped by the component that takes it.

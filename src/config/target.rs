@@ -140,6 +140,12 @@ impl ObjectName {
     }
 }
 
+/// Where the API server has all objects of a kind, by one of its names.
+pub(crate) fn list_path(kind: &str, namespace: &str) -> Option<String> {
+    let path = format!("{kind}/x").parse::<ObjectName>().ok()?.path(namespace);
+    path.strip_suffix("/x").map(str::to_owned)
+}
+
 impl ObjectName {
     /// The name of a `ServiceAccount`.
     #[must_use]

@@ -261,6 +261,11 @@ fn loaded(
             .or_else(|| Some(token?.0.to_owned()))
             .unwrap_or_default();
     }
+    let wanted = &subject.namespace;
+    if let Some(other) = text(&facts.namespace, "name").filter(|name| by_hand && name != wanted) {
+        let why = format!("namespace.json is of the namespace {other}, not {wanted}; get it again");
+        facts.namespace = Fact::Unknown(why.into());
+    }
     if subject.object.is_empty() {
         subject.object = format!("serviceaccount/{}", subject.service_account);
     }

@@ -5,13 +5,15 @@ mod certificate;
 mod certs;
 mod clients;
 mod cluster;
+mod complete;
+mod completion;
 mod doctor;
-mod documents;
 mod exit;
 mod iam;
 mod inject;
 mod installation;
 mod issuer;
+mod man;
 mod output;
 mod serve;
 mod signals;
@@ -53,8 +55,9 @@ pub fn run(command: Result<Command, clap::Error>) -> ExitCode {
         Command::Doctor(args) => doctor::run(*args),
         Command::Audit(args) => audit::run(*args),
         Command::Iam(args) => iam::run(args),
-        Command::Completion(args) => documents::completion(args),
-        Command::Man(args) => documents::man(&args),
+        Command::Completion(args) => completion::run(&args),
+        Command::Man(args) => man::run(&args),
+        Command::Complete(words) => complete::run(&words),
         Command::Inject(args) => inject::run(*args),
         Command::Issuer(args) => issuer::run(*args),
         Command::Version => version(),

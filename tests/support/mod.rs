@@ -62,6 +62,6 @@ pub use self::{
     relay::Relay,
     review::{Answer, Reviewer, post, review},
     scratch::Scratch,
-    terminal::on_terminal,
+    terminal::{Session, on_terminal},
     webhook::{Builder, Launched, Webhook},
 };

@@ -1,8 +1,10 @@
 //! A terminal: commands that run on one, and what they show there.
 
 use std::fs::File;
-use std::io::Read as _;
-use std::process::{Command, Stdio};
+use std::io::{Read as _, Write as _};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
 
 use rustix::pty::{OpenptFlags, ioctl_tiocgptpeer, openpt, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
@@ -32,4 +34,72 @@ pub fn on_terminal(command: &mut Command, columns: u16) -> (i32, String) {
     }
     let code = child.wait().unwrap().code().expect("it ends by itself");
     (code, String::from_utf8(shown).expect("UTF-8").replace("\r\n", "\n"))
+}
+
+/// A program on a terminal of its own, to type into.
+pub struct Session {
+    child: Child,
+    here: File,
+    shown: Arc<(Mutex<String>, Condvar)>,
+}
+
+impl Session {
+    /// Starts a program whose input and output is a terminal of 80 columns.
+    pub fn start(command: &mut Command) -> Self {
+        let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
+        let here = openpt(flags).unwrap();
+        unlockpt(&here).unwrap();
+        let there = ioctl_tiocgptpeer(&here, flags).unwrap();
+        let size = Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
+        tcsetwinsize(&there, size).unwrap();
+        // A session of its own, so that the terminal is the program's.
+        let program = command.get_program().to_owned();
+        let args: Vec<_> = command.get_args().map(ToOwned::to_owned).collect();
+        let envs: Vec<_> = command
+            .get_envs()
+            .filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())))
+            .collect();
+        let mut own = Command::new("setsid");
+        own.arg("--ctty").arg(program).args(args).env_clear().envs(envs);
+        if let Some(folder) = command.get_current_dir() {
+            own.current_dir(folder);
+        }
+        let child = own
+            .stdin(there.try_clone().unwrap())
+            .stdout(there.try_clone().unwrap())
+            .stderr(there.try_clone().unwrap())
+            .spawn()
+            .unwrap();
+        own.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        drop(there);
+        let here = File::from(here);
+        let shown = Arc::new((Mutex::new(String::new()), Condvar::new()));
+        let (mut reader, writer) = (here.try_clone().unwrap(), Arc::clone(&shown));
+        std::thread::spawn(move || {
+            let mut piece = [0; 4096];
+            while let Ok(count @ 1..) = reader.read(&mut piece) {
+                writer.0.lock().unwrap().push_str(&String::from_utf8_lossy(&piece[..count]));
+                writer.1.notify_all();
+            }
+        });
+        Self { child, here, shown }
+    }
+
+    /// Types, and waits until the terminal shows `what` of it.
+    pub fn type_until(&mut self, keys: &str, what: &str) {
+        self.shown.0.lock().unwrap().clear();
+        self.here.write_all(keys.as_bytes()).unwrap();
+        let shown = self.shown.0.lock().unwrap();
+        let missing = |shown: &mut String| !shown.contains(what);
+        let (shown, waited) =
+            self.shown.1.wait_timeout_while(shown, Duration::from_mins(1), missing).unwrap();
+        assert!(!waited.timed_out(), "{keys:?} shows {:?} without {what:?}", *shown);
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
 }

@@ -155,6 +155,14 @@ impl Case<'_> {
         if let Some(why) = saved[UNREADABLE].as_str() {
             return Finding::Unknown(format!("the role can't be read: {why}"));
         }
+        let role = saved.get("Role").unwrap_or(&saved);
+        let (arn, policy) = (&role["Arn"], &role["AssumeRolePolicyDocument"]);
+        if policy.is_null() && (arn.is_string() || saved.get("Role").is_some()) {
+            return Finding::Unknown(
+                "the role's file has no AssumeRolePolicyDocument; get it again with aws iam get-role"
+                    .to_owned(),
+            );
+        }
         let policy = match Policy::trust_policy(text) {
             Ok(policy) => policy,
             Err(error) => {
@@ -181,7 +189,11 @@ impl Case<'_> {
                 "correct the role's trust policy, and test it with iam simulate",
             ),
             Verdict::Unknown { reasons } => {
-                Finding::Unknown(reasons.first().map_or_else(String::new, ToString::to_string))
+                let reason = reasons.first().map_or_else(String::new, ToString::to_string);
+                // Who evaluates by hand can say what only AWS knows.
+                let flags =
+                    if reason.contains("--condition-key") { ", to iam simulate" } else { "" };
+                Finding::Unknown(format!("{reason}{flags}"))
             }
         }
     }

@@ -168,8 +168,9 @@ impl Reader {
             if self.kind != PolicyKind::Resource && sid.is_known() && sid.value.contains(bad) {
                 let message =
                     format!("the Sid {:?} may contain only ASCII letters and digits", sid.value);
-                let fix = member("Sid", &quoted(&sid.value.replace(bad, "")));
-                self.report(Code::BadSid, sid.at, message).fix = Some(fix);
+                let mended = sid.value.replace(bad, "");
+                let fix = (!mended.is_empty()).then(|| member("Sid", &quoted(&mended)));
+                self.report(Code::BadSid, sid.at, message).fix = fix;
             }
         }
     }

@@ -60,6 +60,53 @@ pub(super) fn policy(node: &Node) -> Node {
     Node { kind: Kind::Map(members), tag: None, ..node.clone() }
 }
 
+/// The policy that a module makes of an input of statements: a list of them, or a map.
+pub(super) fn policy_of_input(input: &Node) -> Option<Node> {
+    let values: Vec<&Node> = match &input.kind {
+        Kind::List(items) => items.iter().collect(),
+        Kind::Map(members) => members.iter().map(|member| &member.value).collect(),
+        _ => return None,
+    };
+    let is_action = |node: &Node| node.text().is_none_or(|text| text.contains(':') || text == "*");
+    let is_statement = |node: &Node| {
+        let actions = ["actions", "not_actions"].iter().filter_map(|name| node.get(name));
+        let actions: Vec<&Node> = actions.flat_map(Node::each).collect();
+        !actions.is_empty() && actions.into_iter().all(is_action)
+    };
+    let is_one = |node: &&&Node| is_statement(node) && node.is_map();
+    if values.iter().filter(is_one).count() != values.len() || values.is_empty() {
+        return None;
+    }
+    let statements = values.into_iter().map(|value| {
+        let mut members: Vec<Member> = value.members().iter().map(as_blocks).collect();
+        // Whatever the module fills in by itself.
+        members.push(more(value));
+        Node { kind: Kind::Map(members), ..value.clone() }
+    });
+    let statements = Node { kind: Kind::List(statements.collect()), ..input.clone() };
+    let document = Member::new("statement", input.at, statements);
+    Some(policy(&Node { kind: Kind::Map(vec![document]), ..input.clone() }))
+}
+
+/// Blocks of a statement in a map, each behind a name of its own.
+fn as_blocks(member: &Member) -> Member {
+    let key = match member.key.as_str() {
+        "conditions" => "condition",
+        key => key,
+    };
+    let is_block = |node: &Node| node.get("test").is_some() || node.get("type").is_some();
+    let values = member.value.members();
+    let mut member = Member { key: key.to_owned(), ..member.clone() };
+    if ["condition", "principals", "not_principals"].contains(&key)
+        && !values.is_empty()
+        && values.iter().all(|it| is_block(&it.value))
+    {
+        let blocks = member.value.members().iter().map(|it| it.value.clone()).collect();
+        member.value.kind = Kind::List(blocks);
+    }
+    member
+}
+
 fn statement(body: &Node) -> Node {
     let mut members: Vec<Member> = Vec::new();
     members.extend(renamed(body, "sid", "Sid"));
@@ -79,6 +126,7 @@ fn statement(body: &Node) -> Node {
         members.extend(renamed(body, name, to));
     }
     members.extend(conditions(body));
+    members.extend(body.members().iter().filter(|it| it.key.is_empty()).cloned());
     Node { kind: Kind::Map(members), tag: None, ..body.clone() }
 }
 

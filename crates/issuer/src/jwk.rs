@@ -148,7 +148,10 @@ impl Jwk {
                 kid: raw.get("kid").and_then(Value::as_str).map(str::to_owned),
                 algorithm: None,
                 usage: None,
-                key: JwkKey::Unusable { why: format!("not a JWK: {error}"), raw },
+                key: JwkKey::Unusable {
+                    why: format!("not a JWK: {}", without_value(&error.to_string())),
+                    raw,
+                },
                 private,
             },
         }
@@ -207,4 +210,12 @@ fn bytes(name: &str, text: Option<&String>) -> Result<Vec<u8>, String> {
             format!("{name} is not base64url: {error}")
         }
     })
+}
+/// serde's message without the value that it quotes: what is saved of a document has another.
+fn without_value(message: &str) -> String {
+    let Some((found, wanted)) = message.split_once(", expected ") else {
+        return message.to_owned();
+    };
+    let found = found.split(['`', '"']).next().unwrap_or_default().trim_end();
+    format!("{found}, expected {wanted}")
 }

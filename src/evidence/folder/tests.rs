@@ -197,6 +197,15 @@ fn reads_why_a_dry_run_was_refused_from_a_status_and_from_what_kubectl_printed()
     }
 }
 
+#[test]
+fn reads_the_refusal_of_another_webhook_which_has_no_reason() {
+    let denied = "admission webhook \"validate.kyverno.svc-fail\" denied the request: no";
+    let printed = format!("Error from server: {denied}\n");
+    let facts = loaded(folder(&[("dry-run.json", printed.as_bytes())]).path()).unwrap();
+    let Fact::Known(DryRun::Refused(refusal)) = &facts.dry_run else { panic!("{facts:?}") };
+    assert_eq!(refusal.message, denied);
+}
+
 /// kubectl's own list of 500 pods was refused, for the nodes that YAML may have.
 #[test]
 fn reads_lists_of_any_length_in_json() {

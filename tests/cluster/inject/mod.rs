@@ -235,16 +235,3 @@ fn is_a_plugin_of_the_real_kubectl() {
     assert_eq!(output.status.code(), Some(0));
     assert!(text(&output.stdout).contains("kubectl podid"), "{}", text(&output.stdout));
 }
-
-#[test]
-fn writes_manual_pages_and_completions() {
-    let folder = Scratch::new().unwrap();
-    let out = folder.path().join("man");
-    assert!(program(&["man", "--out", out.to_str().unwrap()]).status.success());
-    let page = std::fs::read_to_string(out.join("pod-identity-webhook-inject.1")).unwrap();
-    assert!(page.contains("explain"), "{page}");
-    for shell in ["bash", "zsh", "fish"] {
-        let output = program(&["completion", shell]);
-        assert!(text(&output.stdout).contains("inject"), "{shell}");
-    }
-}

@@ -92,7 +92,11 @@ pub(super) fn discovery(body: &str) -> String {
 /// kept that they are there.
 pub(super) fn jwks(body: &str) -> String {
     let Ok(Value::Object(set)) = serde_json::from_str(body) else { return NOT_JSON.to_owned() };
-    let Some(keys) = set.get("keys").and_then(Value::as_array) else { return "{}".to_owned() };
+    let keys = match set.get("keys") {
+        Some(Value::Array(keys)) => keys,
+        Some(other) => return json!({"keys": kind(other)}).to_string(),
+        None => return "{}".to_owned(),
+    };
     let public = ["kty", "use", "alg", "kid", "crv", "n", "e", "x", "y"];
     let keys = keys.iter().map(|key| {
         let Some(key) = key.as_object() else { return kind(key) };
@@ -222,6 +226,8 @@ mod tests {
         let kept = r#"{"keys":[{"d":"(private)","e":"AQAB","kid":"a","kty":"RSA","n":"x"},0]}"#;
         assert_eq!(jwks(set), kept);
         assert_eq!(jwks(kept), kept);
+        // That it is no list is told by its kind.
+        assert_eq!(jwks(r#"{"keys": {"hush": 1}}"#), r#"{"keys":{}}"#);
         let document = r#"{"issuer": "https://a", "jwks_uri": "https://a/k", "more": "hush"}"#;
         assert_eq!(discovery(document), r#"{"issuer":"https://a","jwks_uri":"https://a/k"}"#);
         assert!(!discovery("<html>hush").contains("hush"));

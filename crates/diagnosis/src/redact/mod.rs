@@ -336,12 +336,12 @@ fn fetched(fetched: FetchedDocument, keep: impl FnOnce(&str) -> String) -> Fetch
 
 fn provider(provider: &Value) -> Value {
     let mut kept = texts(provider, &["Url"]);
+    // An empty list says that there is none.
     if provider["ClientIDList"].is_array() {
-        put(&mut kept, "ClientIDList", text_list(&provider["ClientIDList"]));
+        kept["ClientIDList"] = text_list(&provider["ClientIDList"]);
     }
     if let Some(list) = provider["OpenIDConnectProviderList"].as_array() {
-        let arns = list.iter().map(|it| texts(it, &["Arn"]));
-        put(&mut kept, "OpenIDConnectProviderList", arns.collect());
+        kept["OpenIDConnectProviderList"] = list.iter().map(|it| texts(it, &["Arn"])).collect();
     }
     kept
 }

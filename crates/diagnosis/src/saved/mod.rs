@@ -26,8 +26,9 @@ const ERRORS: [&str; 7] = [
     "curl: (",
 ];
 
-/// What kubectl writes before the API server's message: its reason is in between.
-const FROM_SERVER: &str = "Error from server (";
+/// What kubectl writes before the API server's message. Its reason is in between, in parentheses, where there is
+/// one: a webhook that refuses a pod gives none.
+const FROM_SERVER: &str = "Error from server";
 
 /// Why the file `name` can't be used.
 fn unusable(name: &str, why: impl AsRef<str>) -> Reason {
@@ -102,7 +103,10 @@ pub fn usable(name: &str, value: Value) -> Result<Value, Reason> {
 pub fn refusal(text: &str) -> Option<(&str, &str)> {
     let mut lines = text.lines().map(str::trim);
     let line = lines.find_map(|line| line.strip_prefix(FROM_SERVER))?;
-    let (reason, message) = line.split_once("): ")?;
+    let (reason, message) = match line.strip_prefix(" (") {
+        Some(line) => line.split_once("): ")?,
+        None => ("", line.strip_prefix(": ")?),
+    };
     let message = match message.strip_prefix("error when creating \"") {
         Some(rest) => rest.split_once("\": ").map_or(message, |(_, message)| message),
         None => message,
@@ -171,14 +175,19 @@ fn is_of(value: &Value, kind: &str) -> bool {
 pub fn other(name: &str, value: &Value, kind: &str) -> Reason {
     let found = match value {
         Value::Object(_) => match value["kind"].as_str() {
-            Some(of) => format!("a {of}"),
+            Some(of) => with_article(of),
             None => "another object".to_owned(),
         },
         Value::Array(_) => "a list".to_owned(),
         Value::String(_) => "a text".to_owned(),
         _ => "a single value".to_owned(),
     };
-    unusable(name, format!("is {found}, expected a {kind}"))
+    unusable(name, format!("is {found}, expected {}", with_article(kind)))
+}
+
+fn with_article(kind: &str) -> String {
+    let article = if kind.starts_with(['A', 'E', 'I', 'O']) { "an" } else { "a" };
+    format!("{article} {kind}")
 }
 
 /// The version of an API server.
@@ -238,7 +247,7 @@ pub fn garbled(name: &str, problem: &dyn std::error::Error) -> Reason {
 pub fn pod(item: &Value) -> Result<(), String> {
     match item["kind"].as_str() {
         Some("Pod") | None if item.is_object() => Ok(()),
-        Some(of) => Err(format!("a {of} is in the list of pods")),
+        Some(of) => Err(format!("{} is in the list of pods", with_article(of))),
         None => Err("an item of the list is not a pod".to_owned()),
     }
 }

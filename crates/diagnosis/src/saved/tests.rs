@@ -120,7 +120,11 @@ fn reads_what_kubectl_printed_of_a_refusal() {
         message.starts_with("Internal error occurred: failed calling webhook \"b\""),
         "{message}"
     );
-    assert_eq!(refusal("error: no"), None);
+    let denied = "admission webhook \"validate.kyverno.svc-fail\" denied the request: no";
+    assert_eq!(refusal(&format!("Error from server: {denied}\n")), Some(("", denied)));
+    for none in ["error: no", "Error from server", "Error from server (Forbidden"] {
+        assert_eq!(refusal(none), None, "{none}");
+    }
 }
 
 #[test]

@@ -357,6 +357,7 @@ pub(crate) const CASES: &[Case] = &[
     ("provider", "of this issuer", |_, _| {}),
     ("provider", "of another", |f, _| f.provider = Fact::Known(json!({"Url": "oidc.example.com/other"}))),
     ("provider", "no Url", |f, _| f.provider = Fact::Known(json!({}))),
+    ("provider", "the account has none", |f, _| f.provider = Fact::Known(json!({"OpenIDConnectProviderList": []}))),
     ("provider", "it is not given", |f, _| f.provider = Fact::NotAsked),
     ("provider", "no token", |f, _| f.token = Fact::NotAsked),
     ("provider", "listed", |f, _| providers(f, "111122223333", "oidc.example.com/cluster")),
@@ -366,6 +367,7 @@ pub(crate) const CASES: &[Case] = &[
     ("audience", "a client ID", |_, _| {}),
     ("audience", "not a client ID", |f, _| clients(f, &["vault"])),
     ("audience", "a client ID with white space", |f, _| clients(f, &[" sts.amazonaws.com"])),
+    ("audience", "a provider without client IDs", |f, _| clients(f, &[])),
     ("audience", "no client IDs", |f, _| f.provider = Fact::NotAsked),
     ("audience", "the provider is not known", |f, _| f.provider = why()),
     ("audience", "no client IDs, and misspelt", |f, _| {
@@ -392,6 +394,7 @@ pub(crate) const CASES: &[Case] = &[
         statement(f, &json!({"Condition": {"IpAddress": {"aws:SourceIp": "192.0.2.0/24"}}}));
     }),
     ("trust-policy", "not a policy", |f, _| statement(f, &json!({"Effect": "Maybe"}))),
+    ("trust-policy", "the file has none", |f, _| f.role = Fact::Known(json!({"Role": {"Arn": ROLE}}).to_string())),
     ("trust-policy", "not JSON", |f, _| f.role = Fact::Known("{\"Role\": x}".to_owned())),
     ("trust-policy", "no statement", |f, _| {
         statement(f, &json!({"Effect": "Deny", "Condition": {"StringEquals": {"a.example:sub": "x"}}}));

@@ -93,7 +93,7 @@ fn check_arn(text: &Text) -> Option<Finding> {
     {
         return None;
     }
-    if placeholder::is_placeholder_word(account) {
+    if placeholder::is_placeholder_word(account) || placeholder::is_shouted_name(account) {
         return Some(placeholder::unfilled(account, at));
     }
     let message = format!("the account ID {} is not 12 digits", shown(account));

@@ -6,7 +6,7 @@ use super::shown;
 use crate::finding::{Code, Finding};
 use crate::glob::{Pattern, is_glob};
 use crate::place::Position;
-use crate::policy::{Effect, Statement, Text};
+use crate::policy::{Effect, Principals, Statement, Text};
 
 /// Of a permission policy: what leads to every other permission.
 pub(super) fn permissions(statement: &Statement) -> Option<Finding> {
@@ -69,6 +69,14 @@ fn is_every_role(resource: &str) -> bool {
     let partition = named(parts.nth(1), "aws");
     let account = named(parts.nth(2), "111122223333");
     matches(&partition, &account)
+}
+
+/// Everybody but those who are named, in the policy of a resource.
+pub(super) fn everybody_else(statement: &Statement) -> Option<Finding> {
+    let Some(Principals::Of(all)) = &statement.not_principals else { return None };
+    let first = all.first().filter(|_| statement.effect == Effect::Allow)?;
+    let message = "Allow with NotPrincipal lets in everybody else, also without an AWS account: list who is meant under Principal";
+    Some(Finding::new(Code::PrincipalWildcard, first.name.at, message))
 }
 
 /// Wildcards in the name of a service, in actions and resources.

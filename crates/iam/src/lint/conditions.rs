@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use super::context_keys::{ContextKey, Lookup, Type};
+use super::context_keys::{self, ContextKey, Lookup, Type};
 use super::value_types::{self, Family};
 use super::{claims, shown};
 use crate::condition::Operator;
@@ -45,6 +45,16 @@ fn format(key: &Text) -> Option<Finding> {
     if !service.is_empty() && !name.is_empty() && !has_space {
         return None;
     }
+    // The name of one, without its service.
+    let bare = ["aws", "sts"].iter().map(|service| format!("{service}:{text}"));
+    let meant =
+        bare.into_iter().find(|it| !text.contains(':') && context_keys::known(it).is_some());
+    if let Some(meant) = meant {
+        let message =
+            format!("{} lacks its service: no request has it; did you mean {meant}?", shown(text));
+        let finding = Finding::new(Code::ConditionKeyMisspelt, key.at, message);
+        return Some(finding.fixed(quoted(&meant)));
+    }
     let message = format!(
         "{} is not a condition key, which is SERVICE:NAME such as aws:SourceIp: no request has it",
         shown(text)
@@ -58,6 +68,8 @@ fn format(key: &Text) -> Option<Finding> {
 fn name(key: &Text, lookup: &Lookup) -> Option<Finding> {
     let text = shown(key.as_str());
     Some(match lookup {
+        // Told as a key with white space.
+        Lookup::Misspelt(_) if key.value.contains(char::is_whitespace) => return None,
         Lookup::Misspelt(meant) => {
             let message =
                 format!("{text} is not a condition key: no request has it; did you mean {meant}?");
@@ -109,7 +121,7 @@ fn of_type(condition: &Condition, key: ContextKey) -> Option<Finding> {
         condition.key.value,
         key.of.described()
     );
-    let finding = Finding::new(Code::KeyType, condition.operator.at, message);
+    let finding = Finding::new(Code::KeyType, condition.key.at, message);
     let fits = |it: &Text| it.is_known() && value_types::fits(wanted, it.as_str());
     let meant = in_family(operator, wanted).filter(|_| condition.values.iter().all(fits));
     Some(match meant {
@@ -201,7 +213,8 @@ fn qualifier(
             let message = format!(
                 "a request may have several values of {key}, which {written} does not compare: it needs ForAnyValue: or ForAllValues:"
             );
-            let finding = Finding::new(Code::Qualifier, *at, message);
+            // Several keys may stand under one operator.
+            let finding = Finding::new(Code::Qualifier, condition.key.at, message);
             let is_plain = effect == Effect::Allow && !operator.is_negated();
             let is_known = condition.values.iter().all(Text::is_known);
             Some(if is_plain && is_known {
@@ -215,7 +228,7 @@ fn qualifier(
             let message = format!(
                 "ForAllValues also holds if the request has no {key}; the key has one value, so use {base}"
             );
-            let finding = Finding::new(Code::ForAllValues, *at, message);
+            let finding = Finding::new(Code::ForAllValues, condition.key.at, message);
             let is_known = condition.values.iter().all(Text::is_known);
             Some(if is_known { finding.fixed(moved(condition, base)) } else { finding })
         }

@@ -244,4 +244,29 @@ mod tests {
             assert_eq!(size(&json::read(&Source::new(text)).0), wanted.len(), "{text}");
         }
     }
+
+    #[test]
+    fn inline_policies_of_a_role_count_together() {
+        let policy = |resources: usize| {
+            let resources: Vec<String> =
+                (0..resources).map(|n| format!("\"arn:aws:s3:::reports-{n:04}/*\"")).collect();
+            format!(
+                r#"{{"PolicyName": "a", "PolicyDocument": {{"Version": "2012-10-17", "Statement": [{{"Effect": "Allow", "Action": "s3:GetObject", "Resource": [{}]}}]}}}}"#,
+                resources.join(", ")
+            )
+        };
+        let role = |each: usize| {
+            format!(
+                r#"{{"AssumeRolePolicyDocument": {{}}, "Policies": [{}, {}]}}"#,
+                policy(each),
+                policy(each)
+            )
+        };
+        let found = |each: usize| {
+            let (node, mistakes) = json::read(&Source::new(&role(each)));
+            assert_eq!(mistakes, []);
+            super::role(&node).len()
+        };
+        assert_eq!((found(100), found(200), found(400)), (0, 1, 0));
+    }
 }

@@ -11,6 +11,7 @@ mod broad;
 mod claims;
 mod conditions;
 mod context_keys;
+mod contradictions;
 mod elements;
 mod files;
 mod issuers;
@@ -195,6 +196,7 @@ impl Linter {
     fn sections(&mut self, source: &Source, root: &Node) {
         if let Some(module) = module::of_terragrunt(root) {
             self.inputs(&module);
+            self.statements_of_inputs(&module);
         }
         for section in root.members() {
             for node in section.value.each() {
@@ -245,30 +247,44 @@ impl Linter {
             if module::is_known(body) {
                 self.inputs(body);
             }
+            self.statements_of_inputs(body);
             self.walk(source, body);
         }
     }
 
     fn inputs(&mut self, module: &Node) {
         let found = module::findings(module);
-        self.found_something |= !found.is_empty() || module.get("oidc_providers").is_some();
+        self.found_something |= !found.is_empty() || module::is_for_tokens(module);
         self.findings.extend(found);
+    }
+
+    /// Inputs of which a module makes policies.
+    fn statements_of_inputs(&mut self, inputs: &Node) {
+        for input in inputs.members() {
+            if let Some(policy) = terraform::policy_of_input(&input.value) {
+                self.found_something = true;
+                self.policy_document(&policy);
+            }
+        }
+    }
+
+    /// A policy that Terraform makes.
+    fn policy_document(&mut self, policy: &Node) {
+        let kind = guess_kind_of_any(policy);
+        if self.is_kept(policy, kind) {
+            return;
+        }
+        self.findings.extend(limits::policy(policy, kind, limits::Holder::Unknown));
+        for mut finding in policy::findings(policy, kind, None) {
+            finding.fix = finding.fix.and_then(|fix| blocks::mended(&fix));
+            self.findings.push(finding);
+        }
     }
 
     /// Looks for policies and what belongs to them, wherever they stand.
     fn walk(&mut self, source: &Source, node: &Node) {
         if terraform::is_policy_document(node) {
-            let policy = terraform::policy(node);
-            let kind = guess_kind_of_any(&policy);
-            if self.is_kept(&policy, kind) {
-                return;
-            }
-            self.findings.extend(limits::policy(&policy, kind, limits::Holder::Unknown));
-            for mut finding in policy::findings(&policy, kind, None) {
-                finding.fix = finding.fix.and_then(|fix| blocks::mended(&fix));
-                self.findings.push(finding);
-            }
-            return;
+            return self.policy_document(&terraform::policy(node));
         }
         if statements(node).is_some_and(|s| s.each().into_iter().any(Node::is_map)) {
             self.policy(node, guess_kind(node));

@@ -1,6 +1,7 @@
 //! Modules of terraform-aws-modules/iam, which build a trust policy from their inputs.
 //! <https://registry.terraform.io/modules/terraform-aws-modules/iam/aws/latest>
 
+use super::issuers::Issuer;
 use super::{subject, trust, wide};
 use crate::audience;
 use crate::finding::{Code, Finding};
@@ -10,6 +11,7 @@ use crate::partition::AUDIENCE;
 use crate::place::Position;
 use crate::placeholder;
 use crate::policy::Text;
+use crate::provider::name_of_issuer;
 use crate::write::text as quoted;
 
 /// The inputs that hold whole subjects, and whether wildcards in them are wildcards.
@@ -27,6 +29,12 @@ const TESTS: [&str; 2] = ["assume_role_condition_test", "trust_condition_test"];
 /// Whether a block `module` is one of them.
 pub(super) fn is_known(module: &Node) -> bool {
     source(module).is_some_and(|source| source.contains("terraform-aws-modules/"))
+}
+
+/// Whether it makes a role for tokens.
+pub(super) fn is_for_tokens(module: &Node) -> bool {
+    let mut inputs = SUBJECTS.iter().map(|(input, _)| *input).chain(["oidc_providers"]);
+    inputs.any(|input| module.get(input).is_some())
 }
 
 /// The `inputs` of Terragrunt, for the module that its block `terraform` names, if it does.
@@ -54,6 +62,7 @@ pub(super) fn findings(module: &Node) -> Vec<Finding> {
         }
     }
     let is_github = module.get("enable_github_oidc").is_some();
+    let of_pods = may_be_of_pods(module);
     for (input, wildcards) in SUBJECTS {
         for node in module.get(input).map(Node::each).unwrap_or_default() {
             let Some(text) = text(node).filter(|_| !is_github) else { continue };
@@ -70,6 +79,9 @@ pub(super) fn findings(module: &Node) -> Vec<Finding> {
             }
             if wildcards && let Some(finding) = wide::of_pattern(&text) {
                 found.push(finding);
+            } else if of_pods && let Some((space, name)) = namespace_and_name(&text) {
+                let fix = quoted(&format!("{}{space}:{name}", subject::SUBJECT));
+                found.push(malformed(&text, "system:serviceaccount:NAMESPACE:NAME", Some(fix)));
             } else if text.is_known() && !text.value.contains(':') {
                 found.push(malformed(&text, "system:serviceaccount:NAMESPACE:NAME", None));
             } else {
@@ -84,6 +96,31 @@ pub(super) fn findings(module: &Node) -> Vec<Finding> {
         }
     }
     found
+}
+
+/// Whether the providers that a module names may be those of clusters.
+fn may_be_of_pods(module: &Node) -> bool {
+    let named = ["provider_url", "provider_urls", "oidc_provider_urls"];
+    let urls = named.iter().filter_map(|input| module.get(input)).flat_map(Node::each);
+    let issuer = |url: &Node| match &url.kind {
+        Kind::Text(text) => Issuer::of(name_of_issuer(text)),
+        Kind::Open(text, _) | Kind::Unknown(text) => Issuer::of_variable(text),
+        _ => Issuer::of_variable(""),
+    };
+    urls.map(issuer).all(Issuer::may_be_cluster)
+}
+
+/// `demo:app`, as other modules want it: no provider has such subjects.
+fn namespace_and_name(text: &Text) -> Option<(&str, &str)> {
+    let (space, name) = text.as_str().split_once(':').filter(|_| text.is_known())?;
+    let is_label = |part: &str| {
+        !part.is_empty()
+            && part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+    };
+    // How subjects of other providers begin.
+    let is_other = ["repo", "repository", "org", "organization", "project", "pipeline", "user"]
+        .contains(&space);
+    (is_label(space) && is_label(name) && !is_other).then_some((space, name))
 }
 
 /// An item of `oidc_providers`.

@@ -170,7 +170,7 @@ impl<'a> Asked<'a> {
         let mut found = Vec::new();
         if STRANGERS.iter().all(|it| passes(Some(it))) {
             let example = if passes(Some(EXAMPLE)) { EXAMPLE } else { STRANGERS[0] };
-            let wide = self.wide_patterns(|it| it == Reach::All, &OF_PODS, |_| true);
+            let wide = self.wide_patterns(|it| it == Reach::All, &OF_PODS, |_| Some(example));
             if wide.is_empty() && self.may_tell_untested() {
                 found.push(self.untested(gate.is_open(), example));
             }
@@ -179,7 +179,7 @@ impl<'a> Asked<'a> {
             found.extend(self.wide_patterns(
                 |it| it != Reach::All,
                 &OF_PODS,
-                |it| passes(Some(it)),
+                |it| passes(Some(it)).then_some(it),
             ));
             if found.is_empty() && self.is_one && passes(None) {
                 found.extend(self.optional("sub"));
@@ -207,7 +207,7 @@ impl<'a> Asked<'a> {
         let mut found = Vec::new();
         let shape = shared.subjects.unwrap_or(Shape { prefix: "*", ..OF_PODS });
         let example = shared.others.iter().find(|it| passes(it));
-        let wide = self.wide_patterns(|_| true, &shape, passes);
+        let wide = self.wide_patterns(|_| true, &shape, |it| passes(it).then_some(it));
         if let Some(example) = example {
             // What lets all in, where it is a pattern.
             let pattern = self.matching(example);
@@ -368,20 +368,21 @@ impl<'a> Asked<'a> {
         all.flat_map(|it| &it.values).find(is_it)
     }
 
-    /// The patterns that reach to others, who pass all conditions.
+    /// The patterns that reach to others, who pass all conditions: the one that matches, or
+    /// another.
     fn wide_patterns(
         &self,
         is_meant: impl Fn(Reach) -> bool,
         shape: &Shape,
-        passes: impl Fn(&str) -> bool,
+        passes: impl for<'b> Fn(&'b str) -> Option<&'b str>,
     ) -> Vec<Finding> {
         let (mut found, mut asked) = (Vec::new(), 0);
         for value in self.patterns() {
             let all = outsiders::of_pattern(&value.value, shape);
             for (reach, subject) in all.into_iter().filter(|(reach, _)| is_meant(*reach)) {
                 asked += 1;
-                if passes(&subject) {
-                    found.push(wide::too_wide(value, reach, &subject, shape));
+                if let Some(example) = passes(&subject) {
+                    found.push(wide::too_wide(value, reach, example, shape));
                     break;
                 }
             }

@@ -110,7 +110,7 @@ fn names(resource: &Text) -> Option<Names> {
     if text == "*" || text.starts_with(UNKNOWN) {
         return Some(Names::Either);
     }
-    let (_, name) = text.split_once(":s3:::")?;
+    let (_, name) = text.split_once(":s3:::").filter(|(_, name)| !name.is_empty())?;
     Some(if name.contains('/') {
         // Wildcards before the slash may stand for anything.
         Names::Objects

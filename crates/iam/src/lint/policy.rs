@@ -1,14 +1,17 @@
 //! One policy: its shape, its texts, and what its kind asks for.
 
+use std::collections::BTreeSet;
+
 use super::probe::Denials;
 use super::{
-    actions, arns, broad, conditions, elements, permissions, principal_names, resource_arns, shown,
-    sts, trust, variables,
+    actions, arns, broad, conditions, contradictions, elements, permissions, principal_names,
+    resource_arns, shown, sts, trust, variables,
 };
 use crate::condition::{Operator, Test};
 use crate::finding::{Code, Finding};
 use crate::kind::PolicyKind;
 use crate::node::{Kind, Node};
+use crate::place::Position;
 use crate::policy::{Condition, Policy, Principals, Statement, Text};
 use crate::reader;
 use crate::write::{list, member, object, text as quoted};
@@ -31,6 +34,8 @@ pub(super) fn findings(node: &Node, kind: PolicyKind, account: Option<&str>) -> 
     let has_no_version = node.get("Version").is_none() && !node.may_have_more();
     let is_old = policy.version.as_ref().map_or(has_no_version, |it| it.value == "2008-10-17");
     found.extend(variables::findings(&policy, is_old));
+    // What others may have told already, with more.
+    let mut also = Vec::new();
     for statement in &policy.statements {
         match kind {
             PolicyKind::Trust => {
@@ -43,43 +48,42 @@ pub(super) fn findings(node: &Node, kind: PolicyKind, account: Option<&str>) -> 
                 found.extend(broad::permissions(statement));
             }
             // Those of some services have resources of their own making.
-            PolicyKind::Resource => found.extend(permissions::findings(statement)),
+            PolicyKind::Resource => {
+                found.extend(permissions::findings(statement));
+                found.extend(broad::everybody_else(statement));
+            }
         }
         found.extend(resource_arns::findings(statement));
         found.extend(broad::services(statement));
         found.extend(principal_names::findings(statement));
         found.extend(actions::findings(statement));
         found.extend(wildcards(statement));
-        for finding in conditions::findings(statement) {
-            // A claim without its provider has been told with its mended text.
-            let told = |other: &Finding| other.code == finding.code && other.at == finding.at;
-            if finding.code != Code::ConditionKey || !found.iter().any(told) {
-                found.push(finding);
-            }
-        }
+        found.extend(contradictions::findings(statement));
+        also.extend(conditions::findings(statement));
     }
     if kind == PolicyKind::Trust {
         found.extend(actions::without_tags(&policy));
-        for finding in sts::of_trust(&policy) {
-            // What a pod's call needs, and NotAction leaves out, has been told.
-            let told = |other: &Finding| other.code == Code::WrongAction && other.at == finding.at;
-            if !found.iter().any(told) {
-                found.push(finding);
-            }
-        }
+        also.extend(sts::of_trust(&policy));
     }
-    for finding in sts::keys(&policy, kind == PolicyKind::Trust) {
-        // What pods' calls don't have has been told.
-        let told = |other: &Finding| other.code == finding.code && other.at == finding.at;
-        if !found.iter().any(told) {
-            found.push(finding);
-        }
-    }
+    also.extend(sts::keys(&policy, kind == PolicyKind::Trust));
+    found.extend(untold(&found, also));
     // Who fills it in may well see to the rest.
     if found.iter().any(|finding| finding.code == Code::Placeholder) {
         found.retain(|finding| finding.code != Code::AudienceNotTested);
     }
     found
+}
+
+/// Those of which nothing is told at the same place: of a claim without its provider, of a key
+/// that a pod's call has not, and of `NotAction` that leaves out what a pod calls.
+fn untold(found: &[Finding], also: Vec<Finding>) -> Vec<Finding> {
+    let told: BTreeSet<(Code, Position)> = found.iter().map(|it| (it.code, it.at)).collect();
+    let is_untold = |it: &Finding| match it.code {
+        Code::ConditionKey | Code::KeyNotInCall => !told.contains(&(it.code, it.at)),
+        Code::BroadAction => !told.contains(&(Code::WrongAction, it.at)),
+        _ => true,
+    };
+    also.into_iter().filter(is_untold).collect()
 }
 
 /// The text with hyphens for the dashes that word processors make of them.

@@ -4,6 +4,7 @@
 use super::shown;
 use crate::finding::{Code, Finding};
 use crate::glob::is_glob;
+use crate::placeholder;
 use crate::policy::{Principal, Principals, Statement, Text};
 use crate::write::text as quoted;
 
@@ -33,6 +34,15 @@ fn check(principal: &Principal) -> Option<Finding> {
 fn of_account(name: &Text) -> Option<Finding> {
     let text = name.as_str();
     let tell = |message: String| Some(Finding::new(Code::PrincipalName, name.at, message));
+    if text != text.trim() {
+        let message = format!("{} has white space around it, so it names nobody", shown(text));
+        let finding = Finding::new(Code::SpaceInValue, name.at, message);
+        return Some(finding.fixed(quoted(text.trim())));
+    }
+    // `ACCOUNT-B-ID`, "the ID of your account"
+    if (placeholder::is_shouted_name(text) && !is_id(text)) || text.contains(' ') {
+        return Some(placeholder::unfilled(text, name.at));
+    }
     if text == "*" || text.contains(":oidc-provider/") || text.contains("oidc.") {
         return None;
     }
@@ -44,10 +54,6 @@ fn of_account(name: &Text) -> Option<Finding> {
     }
     let Some(arn) = text.strip_prefix("arn:") else {
         let is_account = text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit());
-        // Of a principal that is gone, IAM keeps its ID.
-        let is_id = text.len() >= 16
-            && text.starts_with('A')
-            && text.bytes().all(|it| it.is_ascii_uppercase() || it.is_ascii_digit());
         let is_service = text.ends_with(".amazonaws.com");
         let message = if is_service {
             format!("{} is a service, which belongs under Service", shown(text))
@@ -55,7 +61,7 @@ fn of_account(name: &Text) -> Option<Finding> {
             format!("{} is neither an account ID nor an ARN: IAM rejects the policy", shown(text))
         };
         // Digits alone are told as an account ID.
-        return if is_account || is_id { None } else { tell(message) };
+        return if is_account || is_id(text) { None } else { tell(message) };
     };
     let resource = arn.splitn(5, ':').nth(4).unwrap_or_default();
     let service = arn.split(':').nth(1).unwrap_or_default();
@@ -80,6 +86,13 @@ fn of_account(name: &Text) -> Option<Finding> {
         shown(text)
     );
     tell(message)
+}
+
+/// Of a principal that is gone, IAM keeps its ID: `AROACKCEVSQ6C2EXAMPLE`.
+fn is_id(text: &str) -> bool {
+    text.len() >= 16
+        && text.starts_with('A')
+        && text.bytes().all(|it| it.is_ascii_uppercase() || it.is_ascii_digit())
 }
 
 /// `SERVICE.amazonaws.com`

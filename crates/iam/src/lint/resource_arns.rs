@@ -43,6 +43,13 @@ fn check(resource: &Text) -> Option<Finding> {
         );
         return (!is_open).then(|| tell(message));
     };
+    if name.is_empty() && !is_glob(&known) {
+        let message = format!(
+            "{} names no resource: the last part of the ARN is empty",
+            shown(resource.as_str())
+        );
+        return Some(tell(message));
+    }
     let is_literal =
         |part: &str| !part.is_empty() && !is_glob(part) && !part.contains(['$', UNKNOWN]);
     let mended = |region: &str, account: &str| {

@@ -2,13 +2,15 @@
 //! go with them.
 //! <https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssecuritytokenservice.html>
 
+use std::collections::BTreeMap;
+
 use super::{actions, shown};
 use crate::condition::{Operator, Test};
 use crate::finding::{Code, Finding};
 use crate::glob::{Pattern, is_glob};
 use crate::policy::{Condition, Effect, Policy, Statement, Text};
 use crate::provider;
-use crate::write::{member, text as quoted};
+use crate::write::{list, member, text as quoted};
 
 /// Those that no trust policy may have, in lower case.
 const OF_CALLERS: [&str; 9] = [
@@ -23,8 +25,11 @@ const OF_CALLERS: [&str; 9] = [
     "sts:taggetwebidentitytoken",
 ];
 
-/// Services whose policies look like a trust policy: a principal, and no resource.
-const WITHOUT_RESOURCE: [&str; 3] = ["ecr", "ecr-public", "serverlessrepo"];
+/// Services whose resources have no policies, or none without a resource: what names one of their
+/// actions, a principal and no resource was meant to be a trust policy. Those of ECR and SNS look
+/// like one.
+const OF_NO_SUCH_POLICY: [&str; 9] =
+    ["dynamodb", "ec2", "eks", "iam", "kms", "lambda", "logs", "s3", "ssm"];
 
 /// Whether it is said to be an action of STS, which has none of this name.
 pub(super) fn is_unknown(action: &str) -> bool {
@@ -62,7 +67,7 @@ fn unsupported(action: &Text, is_of_role: bool) -> Option<Finding> {
     if !action.is_known()
         || is_told
         || is_unknown(&lower)
-        || (!is_of_role && WITHOUT_RESOURCE.contains(&service))
+        || (!is_of_role && !OF_NO_SUCH_POLICY.contains(&service))
     {
         return None;
     }
@@ -130,6 +135,9 @@ fn calls_with(key: &str) -> Option<&'static [&'static str]> {
     })
 }
 
+/// Actions that only go with one that assumes the role.
+const SETTERS: [&str; 3] = ["sts:TagSession", "sts:SetSourceIdentity", "sts:SetContext"];
+
 /// The action that a call needs besides, where it sets what the key holds.
 fn setter(key: &str) -> Option<&'static str> {
     Some(match key {
@@ -144,63 +152,71 @@ fn setter(key: &str) -> Option<&'static str> {
 
 /// Condition keys that the statement's calls don't have, or don't have without a further action.
 pub(super) fn keys(policy: &Policy, is_trust: bool) -> Vec<Finding> {
+    let lacking: Vec<&str> = SETTERS.into_iter().filter(|it| !may_be_allowed(policy, it)).collect();
     let mut found = Vec::new();
     for statement in &policy.statements {
+        let calls = calls(statement, is_trust);
+        let assumes = calls.iter().any(|(lower, _)| lower.starts_with("sts:assumerole"));
         for condition in &statement.conditions {
             let Ok(operator) = Operator::parse(condition.operator.as_str()) else { continue };
             if !condition.key.is_known() || operator.test == Test::Null {
                 continue;
             }
             let key = condition.key.value.to_ascii_lowercase();
-            let is_required = !operator.holds_without_key();
-            let wrong = without_key(statement, condition, &key).filter(|_| is_required);
-            let lacking =
-                || without_setter(policy, statement, condition, &key).filter(|_| is_trust);
-            found.extend(wrong.or_else(lacking));
+            if !operator.holds_without_key()
+                && let Some(finding) = without_key(&calls, condition, &key)
+            {
+                found.push(finding);
+            } else if let Some(setter) = setter(&key).filter(|it| lacking.contains(it))
+                && is_trust
+                && assumes
+                && statement.effect == Effect::Allow
+            {
+                found.push(without_setter(statement, condition, setter));
+            }
         }
     }
     found
 }
 
-fn without_key(statement: &Statement, condition: &Condition, key: &str) -> Option<Finding> {
-    let calls = calls_with(key)?;
-    let is_other = |action: &&Text| {
-        let lower = action.value.to_ascii_lowercase();
-        let is_call = lower.starts_with("sts:") && !is_glob(&lower) && !actions::is_extra(action);
-        action.is_known() && is_call && !calls.contains(&lower.as_str())
+/// Whether a statement may allow this action, as far as the policy is known.
+fn may_be_allowed(policy: &Policy, action: &str) -> bool {
+    let lower = action.to_ascii_lowercase();
+    let covers =
+        |it: &Text| !it.is_known() || Pattern::new(&it.value.to_ascii_lowercase()).matches(&lower);
+    let allows = |it: &Statement| {
+        it.effect != Effect::Deny
+            && (it.may_have_more || !it.not_actions.is_empty() || it.actions.iter().any(covers))
     };
-    let other = statement.actions.iter().find(is_other)?;
+    !policy.more_statements.is_empty() || policy.statements.iter().any(allows)
+}
+
+/// The calls of STS that a statement names, in lower case and as they are written: each once.
+fn calls(statement: &Statement, is_trust: bool) -> BTreeMap<String, &Text> {
+    let mut calls = BTreeMap::new();
+    for action in statement.actions.iter().filter(|it| it.is_known()) {
+        let lower = action.value.to_ascii_lowercase();
+        // What no trust policy can have is told as that.
+        let is_call = is_of_trust(&lower) || (!is_trust && is_of_callers(&lower));
+        if is_call && !actions::is_extra(action) {
+            calls.entry(lower).or_insert(action);
+        }
+    }
+    calls
+}
+
+fn without_key(all: &BTreeMap<String, &Text>, condition: &Condition, key: &str) -> Option<Finding> {
+    let with_key = calls_with(key)?;
+    let (_, other) = all.iter().find(|(lower, _)| !with_key.contains(&lower.as_str()))?;
     let message = format!(
         "no call of {} has {}: the condition never matches; write a statement of its own for what has it",
-        ::text::shortened(other.as_str(), 120),
+        other.value,
         shown(condition.key.as_str())
     );
     Some(Finding::new(Code::KeyNotInCall, condition.key.at, message))
 }
 
-fn without_setter(
-    policy: &Policy,
-    statement: &Statement,
-    condition: &Condition,
-    key: &str,
-) -> Option<Finding> {
-    let setter = setter(key)?;
-    let lower = setter.to_ascii_lowercase();
-    let covers =
-        |it: &Text| !it.is_known() || Pattern::new(&it.value.to_ascii_lowercase()).matches(&lower);
-    let allows = |it: &Statement| it.effect != Effect::Deny && it.actions.iter().any(covers);
-    let is_open = !policy.more_statements.is_empty() || statement.may_have_more;
-    let assumes = statement
-        .actions
-        .iter()
-        .any(|it| it.value.to_ascii_lowercase().starts_with("sts:assumerole"));
-    if statement.effect != Effect::Allow
-        || !assumes
-        || is_open
-        || policy.statements.iter().any(allows)
-    {
-        return None;
-    }
+fn without_setter(statement: &Statement, condition: &Condition, setter: &str) -> Finding {
     let message = format!(
         "a call that sets {} needs {setter} as well, which no statement allows: add it to Action",
         shown(condition.key.as_str())
@@ -208,12 +224,8 @@ fn without_setter(
     let finding = Finding::new(Code::ActionMissing, condition.key.at, message);
     let mut actions: Vec<&str> = statement.actions.iter().map(Text::as_str).collect();
     actions.push(setter);
-    let is_known = statement.actions.iter().all(Text::is_known);
-    Some(if is_known {
-        finding.fixed(member("Action", &crate::write::list(&actions)))
-    } else {
-        finding
-    })
+    let is_short = actions.len() <= 8 && statement.actions.iter().all(Text::is_known);
+    if is_short { finding.fixed(member("Action", &list(&actions))) } else { finding }
 }
 
 #[cfg(test)]

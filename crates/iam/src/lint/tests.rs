@@ -1,5 +1,7 @@
 mod claims;
+mod costs;
 mod manifests;
+mod modules;
 mod templates;
 mod trust;
 

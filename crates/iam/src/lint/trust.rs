@@ -142,6 +142,13 @@ pub(super) fn federated(name: &Text) -> Vec<Finding> {
 
 fn not_an_arn(name: &Text) -> Option<Finding> {
     let value = name.as_str();
+    if let Some(provider) = url_of_resource(value) {
+        let message = format!(
+            "{} is the provider's URL; Federated needs its ARN: {provider}.arn",
+            shown(value)
+        );
+        return Some(Finding::new(Code::ProviderArn, name.at, message));
+    }
     if BUILT_IN.iter().any(|known| name.may_be(known)) || value.contains(":saml-provider/") {
         return None;
     }
@@ -165,6 +172,13 @@ fn not_an_arn(name: &Text) -> Option<Finding> {
     let partition = partition::of_eks_issuer(bare).unwrap_or("aws");
     let arn = format!("arn:{partition}:iam::ACCOUNT_ID:oidc-provider/{}", claims::bare(bare));
     Some(finding.fixed(quoted(&arn)))
+}
+
+/// `aws_iam_openid_connect_provider.x` of its `url`, in Terraform.
+fn url_of_resource(text: &str) -> Option<&str> {
+    let provider = text.strip_suffix(".url")?;
+    let resource = provider.strip_prefix("data.").unwrap_or(provider);
+    resource.starts_with("aws_iam_openid_connect_provider.").then_some(provider)
 }
 
 /// A provider can only be asked with a token, and a token only for a provider.
@@ -211,6 +225,7 @@ fn action_and_principal(statement: &Statement) -> Option<Finding> {
     }
     if let Some(Principals::Of(all)) = &statement.principals
         && let Some(first) = statement.actions.first()
+        && !all.is_empty()
         && all.iter().all(|p| p.name.known().contains(":saml-provider/"))
         && statement.actions.iter().all(|it| is(it, "sts:AssumeRole") || actions::is_extra(it))
         && !actions::are_extras(statement)

@@ -115,6 +115,10 @@ fn mended(family: Family, text: &str) -> Option<String> {
     if fits(family, word) {
         return Some(word.to_owned());
     }
+    let in_utc = format!("{trimmed}Z");
+    if family == Family::Date && trimmed.contains('T') && fits(family, &in_utc) {
+        return Some(in_utc);
+    }
     let dashed = trimmed.replace('/', "-");
     (family == Family::Date && dashed.len() == 10 && fits(family, &dashed)).then_some(dashed)
 }

@@ -168,7 +168,7 @@ impl Variable<'_> {
                     "the default value of {} has to stand in single quotes: ${{KEY, 'VALUE'}}",
                     self.shown()
                 );
-                let bare = default.trim_matches('\'');
+                let bare = default.trim_matches(['\'', '"']);
                 let mended = self.replaced(text.as_str(), &format!("{}, '{bare}'", name.trim()));
                 return Some(finding(message).fixed(quoted(&mended)));
             }

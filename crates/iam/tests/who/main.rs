@@ -9,6 +9,7 @@
 
 mod correct;
 mod open;
+mod pairs;
 
 use iam::{Policy, Severity, Verdict, WebIdentityRequest, lint, simulate};
 use serde_json::Value;

@@ -126,7 +126,7 @@ impl Candidate<'_> {
             admission.warnings.push(near_miss::on_pod(keys, *key));
         }
         let (annotations, warnings) = (pod.annotation_keys(), &mut admission.warnings);
-        near_miss::report_of_pod(keys, *key, has_no_role, annotations, warnings);
+        near_miss::report_of_pod(keys, has_no_role, annotations, warnings);
         let mut uncovered = None;
         match lookup.identity(&policy.defaults) {
             Err(failed) => {

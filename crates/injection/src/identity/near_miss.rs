@@ -27,7 +27,6 @@ pub(super) fn report<'a>(
 /// `ServiceAccount` has none.
 pub(crate) fn report_of_pod<'a>(
     keys: &AnnotationKeys,
-    account: Key<'_>,
     has_no_role: bool,
     annotations: impl Iterator<Item = &'a str>,
     warnings: &mut Warnings,
@@ -39,7 +38,7 @@ pub(crate) fn report_of_pod<'a>(
                 warnings.report(WarningKind::NearMiss, || warning(prefix, Holder::Pod, key, miss));
             }
             Some(_) if has_no_role => {
-                warnings.report(WarningKind::NearMiss, || misspelt_on_pod(key, account));
+                warnings.report(WarningKind::NearMiss, || misspelt_on_pod(keys, key));
             }
             Some(_) | None => {}
         }
@@ -96,13 +95,11 @@ pub(crate) fn on_pod(keys: &AnnotationKeys, account: Key<'_>) -> Warning {
 /// The same of one whose key is not even right.
 #[cold]
 #[inline(never)]
-fn misspelt_on_pod(key: &str, account: Key<'_>) -> Warning {
-    let (key, account) = (shortened(key, 34), shortened(&account.to_string(), 20));
+fn misspelt_on_pod(keys: &AnnotationKeys, key: &str) -> Warning {
+    let (key, role_arn) = (shortened(key, 32), &keys.role_arn);
     Warning::new(
         WarningKind::NearMiss,
-        format!(
-            "annotation {key:?} on a pod gives no role: put {ROLE_ARN} on ServiceAccount {account}"
-        ),
+        format!("annotation {key:?} gives no role: put {role_arn} on the pod's ServiceAccount"),
     )
 }
 
@@ -157,11 +154,10 @@ mod tests {
 
     #[test]
     fn says_what_was_meant_on_a_pod() {
-        let account = Key { namespace: "demo", name: "app" };
         let told = |keys: &[&str], has_no_role: bool| {
             let mut warnings = Warnings::default();
             let all = AnnotationKeys::default();
-            report_of_pod(&all, account, has_no_role, keys.iter().copied(), &mut warnings);
+            report_of_pod(&all, has_no_role, keys.iter().copied(), &mut warnings);
             warnings.iter().map(ToString::to_string).collect::<Vec<_>>()
         };
         for (key, wanted) in [
@@ -185,7 +181,7 @@ mod tests {
         let keys = ["eks.amazon.com/role-arn", "eks.amazonaws.com/role_arn"];
         assert_eq!(told(&keys, false), Vec::<String>::new());
         let all = told(&keys, true);
-        assert!(all.iter().all(|it| it.contains("role-arn on ServiceAccount demo/app")), "{all:?}");
+        assert!(all.iter().all(|it| it.contains("put eks.amazonaws.com/role-arn on the pod's ServiceAccount")), "{all:?}");
         assert!(all.len() == 2 && all.iter().all(|it| it.len() < 120), "{all:?}");
         let fine = [
             "eks.amazonaws.com/skip-containers",
