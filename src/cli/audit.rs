@@ -6,7 +6,7 @@ use clap::Args;
 use super::cluster::ClusterArgs;
 use super::doctor::RegistrationArgs;
 use super::identity::SettingsArgs;
-use super::values::ReportFormat;
+use super::values::WideFormat;
 
 #[derive(Args, Clone, Debug)]
 #[command(mut_arg("namespace", |arg| arg.help("Namespace to check [default: the context's]")))]
@@ -15,8 +15,8 @@ pub struct AuditArgs {
     #[arg(short = 'A', long, conflicts_with = "namespace")]
     pub all_namespaces: bool,
     /// Output format
-    #[arg(short = 'o', long, value_name = "FORMAT", value_enum, default_value_t = ReportFormat::Text)]
-    pub output: ReportFormat,
+    #[arg(short = 'o', long, value_name = "FORMAT", value_enum, default_value_t = WideFormat::Text)]
+    pub output: WideFormat,
     #[command(flatten)]
     pub cluster: ClusterArgs,
     #[command(flatten)]

@@ -8,7 +8,7 @@ use clap::Args;
 use super::cluster::{ClusterArgs, WHICH_CLUSTER};
 use super::identity::SettingsArgs;
 use super::inject::ConfigMapArgs;
-use super::values::ReportFormat;
+use super::values::WideFormat;
 
 #[derive(Args, Clone, Debug)]
 #[command(mut_arg("namespace", |arg| arg.help("Namespace of the target [default: the context's]. Without a target, sum up its ServiceAccounts that have a role")))]
@@ -29,8 +29,8 @@ pub struct DoctorArgs {
     #[arg(long, value_name = "FILE")]
     pub provider_json: Option<PathBuf>,
     /// Output format
-    #[arg(short = 'o', long, value_name = "FORMAT", value_enum, default_value_t = ReportFormat::Text)]
-    pub output: ReportFormat,
+    #[arg(short = 'o', long, value_name = "FORMAT", value_enum, default_value_t = WideFormat::Text)]
+    pub output: WideFormat,
     /// Read the facts from this folder (see --save) instead of asking a cluster
     #[arg(long, value_name = "DIR", conflicts_with_all = WHICH_CLUSTER)]
     pub from_dir: Option<PathBuf>,

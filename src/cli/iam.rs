@@ -118,6 +118,8 @@ pub enum LintFormat {
     Text,
     /// One JSON document
     Json,
+    /// The same document in YAML
+    Yaml,
     /// SARIF 2.1.0, for GitHub code scanning and other tools
     Sarif,
     /// Workflow commands, which GitHub Actions shows beside the lines

@@ -51,7 +51,7 @@ pub use klog::KlogArgs;
 pub use serve::{
     AdminArgs, HttpsArgs, LifecycleArgs, LogArgs, ManagedCertificateArgs, ServeArgs, SourceArgs,
 };
-pub use values::{LogFormat, ReportFormat, RequestTimeout};
+pub use values::{DataFormat, LogFormat, ReportFormat, RequestTimeout, WideFormat};
 
 /// Gives Kubernetes pods AWS IAM roles, and finds out why one has none
 // `args_override_self`: the Go peer's flags may be repeated, the last one counts.

@@ -29,6 +29,54 @@ pub enum ReportFormat {
     Text,
     /// One JSON document
     Json,
+    /// The same document in YAML
+    Yaml,
+}
+
+/// How a command reports that can say more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum WideFormat {
+    /// Text for people
+    Text,
+    /// The same with more columns, and with nothing left out
+    Wide,
+    /// One JSON document
+    Json,
+    /// The same document in YAML
+    Yaml,
+}
+
+/// A format for programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DataFormat {
+    /// JSON over many lines.
+    Json,
+    /// The same document in YAML.
+    Yaml,
+}
+
+impl ReportFormat {
+    /// The format for programs, if it is one.
+    #[must_use]
+    pub fn data(self) -> Option<DataFormat> {
+        match self {
+            Self::Text => None,
+            Self::Json => Some(DataFormat::Json),
+            Self::Yaml => Some(DataFormat::Yaml),
+        }
+    }
+}
+
+impl WideFormat {
+    /// The format for programs, if it is one.
+    #[must_use]
+    pub fn data(self) -> Option<DataFormat> {
+        match self {
+            Self::Text | Self::Wide => None,
+            Self::Json => Some(DataFormat::Json),
+            Self::Yaml => Some(DataFormat::Yaml),
+        }
+    }
 }
 
 /// The words of Go's `strconv.ParseBool`.

@@ -2,13 +2,13 @@
 
 use super::cluster::user_cluster;
 use super::{ConfigError, Installation, UserCluster};
-use crate::cli::{AuditArgs, ReportFormat};
+use crate::cli::{AuditArgs, WideFormat};
 
 /// All that `audit` does.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Auditing {
     pub namespaces: Namespaces,
-    pub output: ReportFormat,
+    pub output: WideFormat,
     pub cluster: UserCluster,
     /// What the webhook is assumed to run with.
     pub installation: Installation,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::checks::{refuse, required};
 use super::cluster::user_cluster;
 use super::{ConfigError, Installation, Namespaces, ObjectName, UserCluster};
-use crate::cli::{DoctorArgs, ReportFormat};
+use crate::cli::{DoctorArgs, WideFormat};
 
 /// All that `doctor` does.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,7 +17,7 @@ pub struct Examination {
     pub namespace: Option<String>,
     pub role_json: Option<PathBuf>,
     pub provider_json: Option<PathBuf>,
-    pub output: ReportFormat,
+    pub output: WideFormat,
     /// What the webhook is assumed to run with.
     pub installation: Installation,
     /// Names of `MutatingWebhookConfiguration`s.

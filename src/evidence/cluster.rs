@@ -16,9 +16,9 @@ use crate::crypto;
 use crate::http_client::issuer_documents::Fetcher;
 use crate::http_client::webhook_probe;
 use diagnosis::{
-    Address, DryRun, Entry, Fact, Facts, FetchedDocument, Probe, ReasonKind, Subject, TokenFact,
-    WebhookFlags, WebhookSettings, account_name, certificates, entries, probe_pod, probe_review,
-    redacted_pod, token_audience,
+    Address, DryRun, Entry, Fact, Facts, FetchedDocument, Probe, ReasonKind, Stage, Subject,
+    TokenFact, WebhookFlags, WebhookSettings, account_name, certificates, entries, probe_pod,
+    probe_review, redacted_pod, token_audience,
 };
 use injection::identity::{ContainerCredentialsKeys, Key};
 use issuer::{Discovery, IssuerUrl, Jwks, Token};
@@ -92,10 +92,16 @@ impl std::fmt::Debug for Gatherer<'_> {
 }
 
 impl Gatherer<'_> {
+    /// `reached` sees the facts so far at the end of each stage.
+    ///
     /// # Errors
     /// [`GatherError`] where the target is not there. An API server that does
     /// not answer is a fact.
-    pub(crate) async fn gather(&self, target: &ObjectName) -> Result<Facts, GatherError> {
+    pub(crate) async fn gather(
+        &self,
+        target: &ObjectName,
+        mut reached: impl FnMut(&Facts, Stage),
+    ) -> Result<Facts, GatherError> {
         let mut facts = Facts {
             subject: Subject {
                 namespace: self.namespace.to_owned(),
@@ -124,6 +130,7 @@ impl Gatherer<'_> {
         if facts.service_account == Fact::Absent && facts.namespace == Fact::Absent {
             return Err(GatherError::NoNamespace { namespace: namespace.to_owned() });
         }
+        reached(&facts, Stage::Registered);
         let key = Key { namespace, name: &account };
         facts.container_credentials =
             self.container_credentials.clone().map(|listed| listed.contains(key));
@@ -134,6 +141,7 @@ impl Gatherer<'_> {
         // Who may not read it may still create pods and tokens of it.
         if facts.service_account != Fact::Absent {
             facts.dry_run = self.dry_run(&facts.subject).await;
+            reached(&facts, Stage::Tried);
             self.issuer(&mut facts, &account_path).await;
         }
         Ok(facts)

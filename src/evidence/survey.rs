@@ -20,8 +20,11 @@ pub(crate) enum SurveyError {
 /// How many are asked about at once.
 const AT_ONCE: usize = 8;
 
+/// What is counted of those that have been asked about.
+pub(crate) const ASKED: &str = "ServiceAccounts with a role";
+
 /// Sums up the `ServiceAccount`s of a namespace, or of all; with dry runs and tokens where it is
-/// to be `deep`.
+/// to be `deep`. `seen` is told of each item.
 ///
 /// # Errors
 /// Where the `ServiceAccount`s can't be listed, or the namespace is not there.
@@ -30,6 +33,7 @@ pub(crate) async fn survey(
     sources: &Sources,
     namespace: Option<&str>,
     deep: bool,
+    mut seen: impl FnMut(&'static str),
 ) -> Result<Survey, SurveyError> {
     let mut surveyor = Surveyor::new(sources, gatherer.settings);
     let mut facts = Facts {
@@ -56,6 +60,7 @@ pub(crate) async fn survey(
     let mut is_empty = true;
     let listed = pages::for_each(gatherer.client, &path, |it| {
         is_empty = false;
+        seen("ServiceAccounts");
         surveyor.account(&it);
     });
     listed.await.map_err(|error| ListError::of("serviceaccounts", &error))?;
@@ -65,8 +70,11 @@ pub(crate) async fn survey(
         return Err(error.into());
     }
     let path = format!("/api/v1{folder}/pods");
-    let listed = pages::for_each(gatherer.client, &path, |it| surveyor.pod(&it)).await;
-    if let Err(error) = listed {
+    let listed = pages::for_each(gatherer.client, &path, |it| {
+        seen("pods");
+        surveyor.pod(&it);
+    });
+    if let Err(error) = listed.await {
         surveyor.without_pods(ListError::of("pods", &error).to_string());
     }
     let subjects = surveyor.subjects(gatherer.at);
@@ -78,6 +86,7 @@ pub(crate) async fn survey(
             facts.map(|facts| surveyor_ref.assess(facts, deep, crypto::CERTIFICATES))
         })
         .buffer_unordered(AT_ONCE)
+        .inspect(|_| seen(ASKED))
         .filter_map(std::future::ready)
         .collect()
         .await;
@@ -217,7 +226,7 @@ mod tests {
             at: 0,
             documents: super::super::Documents::default(),
         };
-        survey(&gatherer, &Sources::default(), None, deep).await.unwrap()
+        survey(&gatherer, &Sources::default(), None, deep, |_| {}).await.unwrap()
     }
 
     fn dry_run<'a>(survey: &'a Survey, name: &str) -> Option<&'a str> {

@@ -15,6 +15,7 @@ mod installation;
 mod issuer;
 mod man;
 mod output;
+mod report;
 mod serve;
 mod signals;
 

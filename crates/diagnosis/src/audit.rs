@@ -1,23 +1,24 @@
 //! All pods at once: in which state each of them is.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::Value;
-use text::Line;
 
+use super::check::Status;
+use super::owner::Owner;
 use super::pod::written;
 use super::registration::{Registration, text_labels};
-use super::state::{Assessment, PodState, RESTART, WouldGet, assess};
+use super::state::{Assessment, PodState, Remedy, WouldGet, assess};
 use super::webhook::Selection;
 use super::{
     Fact, Reason, WebhookSettings, annotations, config_map_entries, config_map_entry,
     flags_not_known, listing_not_known,
 };
 use injection::identity::{
-    self, ConfigMapIdentities, ContainerCredentialsKeys, Key, Lookup, ServiceAccount,
+    self, ConfigMapIdentities, ContainerCredentialsKeys, Identity, Key, Lookup, ServiceAccount,
 };
 
 /// The result of an audit.
@@ -29,11 +30,12 @@ pub struct Audit {
     /// How many of them are in each state. Those that would get no identity and have none are in none.
     pub states: BTreeMap<PodState, usize>,
     /// The pods that are not fine, the worst first.
+    #[serde(rename = "findings")]
     pub found: Vec<AuditedPod>,
     /// What was not known, or not as the command line says.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
     /// Something could not be looked at.
+    #[serde(skip)]
     pub incomplete: bool,
 }
 
@@ -41,19 +43,43 @@ pub struct Audit {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AuditedPod {
-    /// Namespace of the pod and its ServiceAccount.
-    pub namespace: String,
-    /// Name of the pod.
-    pub pod: String,
-    /// Name of its ServiceAccount.
-    pub service_account: String,
     /// Its state, in one word.
+    #[serde(rename = "id")]
     pub state: PodState,
+    /// The same in the words of all checks.
+    pub status: Status,
     /// Why it is in that state, in one line.
+    #[serde(rename = "message")]
     pub why: String,
     /// What to do about it.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub next: String,
+    /// Namespace of the pod and its ServiceAccount.
+    pub namespace: String,
+    /// Name of the pod.
+    pub pod: String,
+    /// What the pod was made from.
+    pub owner: Owner,
+    /// NAMESPACE/NAME of its ServiceAccount.
+    pub service_account: String,
+    /// The role that the pod would get if it were created now; empty without one.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub role: String,
+    /// The node that it runs on; empty before it has one.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub node: String,
+    /// What mends it.
+    #[serde(skip)]
+    pub remedy: Remedy,
+}
+
+/// The pods of one workload that are in the same state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditedWorkload<'a> {
+    /// One of them: what differs between them is of no importance here.
+    pub first: &'a AuditedPod,
+    /// All of them, in the order of their names.
+    pub pods: Vec<&'a AuditedPod>,
 }
 
 /// What there is in the cluster beside `ServiceAccount`s and pods.
@@ -170,16 +196,24 @@ impl<'a> Auditor<'a> {
             return;
         }
         self.audit.pods += 1;
-        let (namespace, service_account) = (text(pod, "namespace"), account_name(pod));
-        let Some(Assessment { state, why, next }) = self.assess(pod, &namespace, &service_account)
-        else {
-            return;
-        };
+        let (namespace, account) = (text(pod, "namespace"), account_name(pod));
+        let Some(assessment) = self.assess(pod, &namespace, &account) else { return };
+        let Assessment { state, why, next, remedy } = assessment;
         *self.audit.states.entry(state).or_default() += 1;
         if state != PodState::Fine {
-            let pod = text(pod, "name");
-            let found = AuditedPod { namespace, pod, service_account, state, why, next };
-            self.audit.found.push(found);
+            self.audit.found.push(AuditedPod {
+                state,
+                status: state.status(),
+                why,
+                next,
+                pod: text(pod, "name"),
+                owner: Owner::of(pod),
+                service_account: format!("{namespace}/{account}"),
+                role: self.role(&namespace, &account),
+                node: pod["spec"]["nodeName"].as_str().unwrap_or_default().to_owned(),
+                remedy,
+                namespace,
+            });
         }
     }
 
@@ -199,11 +233,20 @@ impl<'a> Auditor<'a> {
             not_known: not_known.as_deref(),
         };
         let assessed = assess(pod, namespace, &now)?;
-        if self.registration.is_missing() && assessed.next == RESTART {
-            let next = NOT_REGISTERED.to_owned();
-            return Some(Assessment { next, ..assessed });
+        if self.registration.is_missing() && assessed.remedy == Remedy::Restart {
+            let (next, remedy) = (NOT_REGISTERED.to_owned(), Remedy::Register);
+            return Some(Assessment { next, remedy, ..assessed });
         }
         Some(assessed)
+    }
+
+    /// The role that pods of a `ServiceAccount` get.
+    fn role(&self, namespace: &str, name: &str) -> String {
+        let lookup = self.lookup(namespace, name);
+        match lookup.identity(&self.settings.policy.defaults) {
+            Ok(Some(Identity::WebIdentity(web))) => web.role_arn.to_owned(),
+            _ => String::new(),
+        }
     }
 
     /// Whether a `ServiceAccount` is listed to get container credentials.
@@ -238,9 +281,7 @@ impl<'a> Auditor<'a> {
     #[must_use]
     pub fn finish(mut self) -> Audit {
         self.audit.found.sort_by(|one, other| {
-            let key = |it: &AuditedPod| {
-                (std::cmp::Reverse(it.state), it.namespace.clone(), it.pod.clone())
-            };
+            let key = |it: &AuditedPod| (Reverse(it.state), it.namespace.clone(), it.pod.clone());
             key(one).cmp(&key(other))
         });
         self.audit
@@ -252,6 +293,30 @@ impl Audit {
     #[must_use]
     pub fn is_wrong(&self) -> bool {
         self.found.iter().any(|it| it.state.is_wrong())
+    }
+
+    /// The pods that are not fine by what they were made from, the worst first.
+    #[must_use]
+    pub fn workloads(&self) -> Vec<AuditedWorkload<'_>> {
+        let mut rows: BTreeMap<_, AuditedWorkload<'_>> = BTreeMap::new();
+        for pod in &self.found {
+            let key = (Reverse(pod.state), &pod.namespace, &pod.owner, &pod.service_account);
+            let row = rows.entry(key).or_insert(AuditedWorkload { first: pod, pods: Vec::new() });
+            row.pods.push(pod);
+        }
+        rows.into_values().collect()
+    }
+
+    /// How many pods were looked at, and in which states they are, in one line.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let states = PodState::ALL.into_iter().filter_map(|it| Some((it, self.states.get(&it)?)));
+        let counts: Vec<_> =
+            states.map(|(state, count)| format!("{count} {}", state.as_str())).collect();
+        let counts =
+            if counts.is_empty() { "none with an identity".to_owned() } else { counts.join(", ") };
+        let plural = if self.pods == 1 { "" } else { "s" };
+        format!("{} pod{plural} checked: {counts}", self.pods)
     }
 
     /// Whether something could not be looked at.
@@ -279,28 +344,6 @@ pub fn account_name(pod: &Value) -> String {
 
 pub(super) fn has_ended(pod: &Value) -> bool {
     matches!(pod["status"]["phase"].as_str(), Some("Succeeded" | "Failed"))
-}
-
-impl fmt::Display for Audit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let width = self.found.iter().map(|it| it.state.as_str().len()).max().unwrap_or_default();
-        for AuditedPod { namespace, pod, state, why, next, .. } in &self.found {
-            let state = state.as_str();
-            write!(f, "{}", Line(format_args!("{state:width$}  {namespace}/{pod}  {why}")))?;
-            if !next.is_empty() {
-                write!(f, "{}", Line(format_args!("{:width$}  next: {next}", "")))?;
-            }
-        }
-        for note in &self.notes {
-            write!(f, "{}", Line(format_args!("note: {note}")))?;
-        }
-        let states = PodState::ALL.into_iter().filter_map(|it| Some((it, self.states.get(&it)?)));
-        let counts: Vec<_> =
-            states.map(|(state, count)| format!("{count} {}", state.as_str())).collect();
-        let counts =
-            if counts.is_empty() { "none with an identity".to_owned() } else { counts.join(", ") };
-        writeln!(f, "{} pods checked: {counts}", self.pods)
-    }
 }
 
 #[cfg(test)]
@@ -347,7 +390,7 @@ mod tests {
             auditor.finish().found.remove(0).next
         };
         assert_eq!(next(Fact::Known(json!({"items": []}))), NOT_REGISTERED);
-        assert_eq!(next(Fact::NotAsked), RESTART);
+        assert_eq!(next(Fact::NotAsked), crate::state::RESTART);
     }
 
     #[test]

@@ -1,23 +1,21 @@
 //! Checks, what they found, and which of them stand on which.
 
-use std::fmt;
-
 use serde::Serialize;
-use text::Line;
 
 /// All checks in the order in which a pod's way to its credentials needs them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Report {
     /// What was diagnosed, such as `deployment/app in namespace demo`.
     pub subject: String,
     /// NAMESPACE/NAME of its ServiceAccount.
     pub service_account: String,
     /// The result of all checks together.
+    #[serde(skip)]
     pub result: Status,
     /// The checks in their order.
     pub checks: Vec<Check>,
     /// What is not known of the webhook's configuration, or not as the command line says.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
 }
 
@@ -29,16 +27,14 @@ pub struct Check {
     /// Its result.
     pub status: Status,
     /// What was found, or why nobody looked.
+    #[serde(rename = "message")]
     pub seen: String,
     /// What to do about it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
-    /// Checks that depend on it are skipped.
-    #[serde(skip)]
-    blocks: bool,
-    /// It could not be looked at, and should have been.
-    #[serde(skip)]
-    unknown: bool,
+    /// The check that has to pass first, of one that is skipped for that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub needs: Option<&'static str>,
 }
 
 /// The result of a check, or of a report.
@@ -51,7 +47,8 @@ pub enum Status {
     Fail,
     /// Not looked at: it needs another check to pass first, or there is nothing to look at.
     Skipped,
-    /// Of a report: nothing failed, and something could not be looked at.
+    /// It could not be looked at, and should have been. Of a report: nothing failed, and
+    /// something could not be looked at.
     Unknown,
 }
 
@@ -77,7 +74,6 @@ pub enum Finding {
 #[derive(Debug, Default)]
 pub(super) struct Checks {
     done: Vec<Check>,
-    unknown: bool,
 }
 
 impl Finding {
@@ -99,59 +95,44 @@ impl Checks {
         needs: &[&'static str],
         look: impl FnOnce() -> Finding,
     ) {
-        let broken = self.done.iter().find(|done| done.blocks && needs.contains(&done.id));
-        let skipped = |seen, blocks, unknown| Check {
-            id,
-            status: Status::Skipped,
-            seen,
-            next: None,
-            blocks,
-            unknown,
-        };
-        let check = match broken {
-            Some(broken) => skipped(format!("needs the {} check to pass", broken.id), true, false),
+        let mut blocked = self.done.iter().filter(|done| needs.contains(&done.id));
+        let is = |status, seen, next, needs| Check { id, status, seen, next, needs };
+        let check = match blocked.find_map(Check::broken_link) {
+            Some(broken) => {
+                let why = format!("needs the {broken} check to pass");
+                is(Status::Skipped, why, None, Some(broken))
+            }
             None => match look() {
-                Finding::Pass(seen) => Check {
-                    id,
-                    status: Status::Pass,
-                    seen,
-                    next: None,
-                    blocks: false,
-                    unknown: false,
-                },
-                Finding::Fail { seen, next } => Check {
-                    id,
-                    status: Status::Fail,
-                    seen,
-                    next: Some(next),
-                    blocks: true,
-                    unknown: false,
-                },
-                Finding::Unknown(why) => {
-                    self.unknown = true;
-                    skipped(why, false, true)
-                }
-                Finding::Nothing(why) => skipped(why, false, false),
+                Finding::Pass(seen) => is(Status::Pass, seen, None, None),
+                Finding::Fail { seen, next } => is(Status::Fail, seen, Some(next), None),
+                Finding::Unknown(why) => is(Status::Unknown, why, None, None),
+                Finding::Nothing(why) => is(Status::Skipped, why, None, None),
             },
         };
         self.done.push(check);
     }
 
     pub(super) fn report(self, subject: String, service_account: String) -> Report {
-        let failed = self.done.iter().any(|check| check.status == Status::Fail);
-        let result = match (failed, self.unknown) {
-            (true, _) => Status::Fail,
-            (false, true) => Status::Unknown,
-            (false, false) => Status::Pass,
+        let worst = self.done.iter().map(|check| check.status).max_by_key(|it| it.rank());
+        let result = match worst {
+            Some(Status::Fail) => Status::Fail,
+            Some(Status::Unknown) => Status::Unknown,
+            Some(Status::Pass | Status::Skipped) | None => Status::Pass,
         };
         Report { subject, service_account, result, checks: self.done, notes: Vec::new() }
     }
 }
 
 impl Check {
+    /// The check that failed, where those that stand on this one can't be made: itself, or the one
+    /// that it stands on.
+    fn broken_link(&self) -> Option<&'static str> {
+        if self.status == Status::Fail { Some(self.id) } else { self.needs }
+    }
+
     /// Whether it failed, or could not be looked at.
     pub(super) fn is_worth_a_word(&self) -> bool {
-        self.status == Status::Fail || self.unknown
+        matches!(self.status, Status::Fail | Status::Unknown)
     }
 }
 
@@ -165,31 +146,15 @@ impl Status {
         }
     }
 
-    pub(super) fn word(self) -> &'static str {
+    /// Its word, in texts and in JSON.
+    #[must_use]
+    pub fn word(self) -> &'static str {
         match self {
             Self::Pass => "pass",
-            Self::Fail => "FAIL",
+            Self::Fail => "fail",
             Self::Skipped => "skipped",
             Self::Unknown => "unknown",
         }
-    }
-}
-
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let subject = format_args!("{}, ServiceAccount {}", self.subject, self.service_account);
-        writeln!(f, "{}", Line(subject))?;
-        let width = self.checks.iter().map(|check| check.id.len()).max().unwrap_or_default();
-        for Check { id, status, seen, next, .. } in &self.checks {
-            write!(f, "{}", Line(format_args!("{:7}  {id:width$}  {seen}", status.word())))?;
-            if let Some(next) = next {
-                write!(f, "{}", Line(format_args!("{:7}  {:width$}  next: {next}", "", "")))?;
-            }
-        }
-        for note in &self.notes {
-            write!(f, "{}", Line(format_args!("{:7}  {note}", "note")))?;
-        }
-        Ok(())
     }
 }
 
@@ -208,6 +173,8 @@ mod tests {
         let words: Vec<_> = report.checks.iter().map(|check| check.status).collect();
         assert_eq!(words, [Status::Fail, Status::Skipped, Status::Skipped, Status::Pass]);
         assert_eq!(report.result, Status::Fail);
+        let needs: Vec<_> = report.checks.iter().map(|check| check.needs).collect();
+        assert_eq!(needs, [None, Some("a"), Some("a"), None]);
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod facts;
 mod failure;
 mod holding;
 mod issuer;
+mod owner;
 mod pod;
 mod redact;
 mod refusal;
@@ -30,15 +31,16 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-pub use audit::{Audit, AuditedPod, Auditor, Sources, account_name};
+pub use audit::{Audit, AuditedPod, AuditedWorkload, Auditor, Sources, account_name};
 pub use check::{Check, Finding, Report, Status};
 pub use facts::{DryRun, Fact, Facts, FetchedDocument, Probe, Response, Subject, TokenFact};
 pub use failure::{Reason, ReasonKind, Refusal, RefusedBy};
+pub use owner::Owner;
 pub use pod::{probe_pod, probe_review};
 pub use redact::{Redacted, bounded, certificates, redacted_pod};
 pub use registration::{Registration, has_labels};
 pub use selector::{LabelSelector, SelectorError};
-pub use state::{Assessment, PodState, WouldGet, assess};
+pub use state::{Assessment, PodState, Remedy, WouldGet, assess};
 pub use survey::{Survey, SurveyedAccount, Surveyor};
 pub use webhook::{Address, Entry, Selection, entries};
 pub use workload::{CHECKED_FLAGS, CommandLine, WebhookFlags, command_line, config_map_behind};
@@ -116,6 +118,33 @@ pub fn diagnose(facts: &Redacted, settings: &WebhookSettings, crypto: Crypto) ->
     let mut report =
         checks.report(facts.subject.to_string(), format!("{namespace}/{service_account}"));
     report.notes = notes(facts, settings);
+    report
+}
+
+/// How much of the facts is there, where they come one after the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// The API server's version, the webhook's entries, the subject and its namespace.
+    Registered,
+    /// All but the token and what its issuer publishes.
+    Tried,
+}
+
+impl Stage {
+    /// How many checks need no more than that, in the order of [`diagnose`].
+    fn checks(self) -> usize {
+        match self {
+            Self::Registered => 3,
+            Self::Tried => 8,
+        }
+    }
+}
+
+/// The checks that will not change any more once the other facts come.
+#[must_use]
+pub fn settled(facts: &Facts, settings: &WebhookSettings, crypto: Crypto, stage: Stage) -> Report {
+    let mut report = diagnose(&Redacted::of(facts.clone(), settings), settings, crypto);
+    report.checks.truncate(stage.checks());
     report
 }
 

@@ -115,7 +115,7 @@ impl Case<'_> {
                 worst = Some((pod, assessed));
             }
         }
-        let Some((pod, Assessment { state, why, next })) = worst else {
+        let Some((pod, Assessment { state, why, next, .. })) = worst else {
             return Finding::Nothing("the pods would get no identity".to_owned());
         };
         let name = pod["metadata"]["name"].as_str().unwrap_or_default();

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::check::Status;
 use super::holding::{Held, Holding, volumes};
 use super::pod::review;
 use super::redact::{bounded, endpoint};
@@ -13,7 +14,8 @@ use super::webhook::Selection;
 use injection::admission::{AdmissionSettings, Triage, decode};
 use injection::identity::{Identity, Lookup};
 use injection::mutation::{
-    ContainerPlan, EnvSource, EnvVar, Jitter, List, Plan, Problem, Status, Variables, Verdict,
+    ContainerPlan, EnvSource, EnvVar, Jitter, List, Plan, Problem, Status as Planned, Variables,
+    Verdict,
 };
 
 const ROLE: &str = "AWS_ROLE_ARN";
@@ -53,6 +55,23 @@ pub struct Assessment {
     pub why: String,
     /// What to do about it; empty where there is nothing to do.
     pub next: String,
+    /// The same as a kind.
+    pub remedy: Remedy,
+}
+
+/// What mends a pod.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Remedy {
+    /// There is nothing to do.
+    Nothing,
+    /// To make it anew, from the same manifest.
+    Restart,
+    /// To install or register the webhook, then to make the pod anew.
+    Register,
+    /// To change the manifest that it is made from.
+    Manifest,
+    /// To find out more.
+    Ask,
 }
 
 /// What decides about a pod that is created now.
@@ -100,6 +119,16 @@ impl PodState {
             Self::NoUsableIdentity => "no-usable-identity",
             Self::Foreign => "foreign",
             Self::Unknown => "unknown",
+        }
+    }
+
+    /// The word of checks for it.
+    #[must_use]
+    pub fn status(self) -> Status {
+        match self {
+            Self::Fine | Self::Foreign => Status::Pass,
+            Self::Unknown => Status::Unknown,
+            _ => Status::Fail,
         }
     }
 
@@ -174,6 +203,7 @@ fn foreign(pod: &Value) -> Option<Assessment> {
             "container {container} has {name}{value}, and its ServiceAccount has no role"
         )),
         next: String::new(),
+        remedy: Remedy::Nothing,
     })
 }
 
@@ -182,6 +212,7 @@ fn unknown(why: impl AsRef<str>) -> Assessment {
         state: PodState::Unknown,
         why: bounded(why.as_ref()),
         next: "ask doctor about the pod; its dry run shows what the pod would get".to_owned(),
+        remedy: Remedy::Ask,
     }
 }
 
@@ -205,7 +236,7 @@ struct Look<'a> {
 
 impl Look<'_> {
     fn assess(mut self) -> Assessment {
-        if self.plan.status == Status::TooLarge || self.plan.patch().is_err() {
+        if self.plan.status == Planned::TooLarge || self.plan.patch().is_err() {
             return unknown("has too many containers for the webhook's answer");
         }
         for container in self.plan.containers() {
@@ -223,7 +254,8 @@ impl Look<'_> {
 
     fn worst(self) -> Assessment {
         let Some(state) = self.found.iter().map(|it| it.state).max() else {
-            return Assessment { state: PodState::Fine, why: String::new(), next: String::new() };
+            let (why, next) = (String::new(), String::new());
+            return Assessment { state: PodState::Fine, why, next, remedy: Remedy::Nothing };
         };
         let of_state: Vec<_> = self.found.iter().filter(|it| it.state == state).collect();
         let named: Vec<_> = of_state.iter().take(MOST_NAMED).map(|it| it.what.as_str()).collect();
@@ -240,15 +272,17 @@ impl Look<'_> {
         );
         let when = if is_dated { self.when() } else { String::new() };
         let advice = of_state.iter().find_map(|it| it.advice);
-        let next = match (state, advice) {
-            (PodState::Fine | PodState::Foreign, _) => String::new(),
+        let (remedy, next) = match (state, advice) {
+            (PodState::Fine | PodState::Foreign, _) => (Remedy::Nothing, String::new()),
             (PodState::NoUsableIdentity, Some(advice)) => {
-                format!("in the manifest that the pod is made from: {advice}; then roll it out")
+                let next = "in the manifest that the pod is made from";
+                (Remedy::Manifest, format!("{next}: {advice}; then roll it out"))
             }
-            (PodState::Unknown, _) => unknown("").next,
-            _ => RESTART.to_owned(),
+            (PodState::Unknown, _) => (Remedy::Ask, unknown("").next),
+            _ => (Remedy::Restart, RESTART.to_owned()),
         };
-        Assessment { state, why: bounded(&format!("{}{more}{when}", named.join("; "))), next }
+        let why = bounded(&format!("{}{more}{when}", named.join("; ")));
+        Assessment { state, why, next, remedy }
     }
 
     /// Times are whole seconds. Nothing where one of them is not known.

@@ -1,11 +1,9 @@
 //! All `ServiceAccount`s with a role at once: which of them have something wrong.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use serde::Serialize;
 use serde_json::Value;
-use text::Line;
 
 use super::audit::{Auditor, Sources, account_name, has_ended};
 use super::check::{Check, Checks, Finding, Status};
@@ -22,13 +20,13 @@ use certificates::Crypto;
 #[serde(rename_all = "camelCase")]
 pub struct Survey {
     /// The result of all checks together.
+    #[serde(skip)]
     pub result: Status,
     /// The checks of the cluster and the webhook.
     pub checks: Vec<Check>,
     /// The `ServiceAccount`s, the worst first.
     pub service_accounts: Vec<SurveyedAccount>,
     /// What was not known, or not as the command line says.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
 }
 
@@ -41,6 +39,7 @@ pub struct SurveyedAccount {
     /// Its name.
     pub name: String,
     /// The result of its checks together.
+    #[serde(rename = "status")]
     pub result: Status,
     /// How many of its pods are in each state.
     pub pods: BTreeMap<PodState, usize>,
@@ -254,49 +253,5 @@ fn running(pods: Option<&Pods>) -> Finding {
         PodState::Fine | PodState::Foreign => Finding::pass(seen),
         PodState::Unknown => Finding::Unknown(seen),
         _ => Finding::fail(seen, worst.next.clone()),
-    }
-}
-
-impl fmt::Display for Survey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let write = |f: &mut fmt::Formatter<'_>, status: Status, what: &str, check: &Check| {
-            let Check { id, seen, next, .. } = check;
-            let line = format_args!("{:7}  {what}{id}: {seen}", status.word());
-            write!(f, "{}", Line(line))?;
-            match next {
-                Some(next) => write!(f, "{}", Line(format_args!("{:7}  next: {next}", ""))),
-                None => Ok(()),
-            }
-        };
-        for check in &self.checks {
-            write(f, check.status, "", check)?;
-        }
-        let mut counts = BTreeMap::new();
-        for account in &self.service_accounts {
-            let SurveyedAccount { namespace, name, result, pods, checks } = account;
-            *counts.entry(result.word()).or_insert(0_usize) += 1;
-            for check in checks {
-                let status =
-                    if check.status == Status::Fail { Status::Fail } else { Status::Unknown };
-                write(f, status, &format!("{namespace}/{name}  "), check)?;
-            }
-            if checks.is_empty() {
-                let states: Vec<_> =
-                    pods.iter().map(|(it, count)| format!("{count} {}", it.as_str())).collect();
-                let states = if states.is_empty() {
-                    "no pods".to_owned()
-                } else {
-                    format!("pods: {}", states.join(", "))
-                };
-                let line = format_args!("{:7}  {namespace}/{name}  {states}", result.word());
-                write!(f, "{}", Line(line))?;
-            }
-        }
-        for note in &self.notes {
-            write!(f, "{}", Line(format_args!("{:7}  {note}", "note")))?;
-        }
-        let counts: Vec<_> = counts.iter().map(|(word, count)| format!("{count} {word}")).collect();
-        let counts = if counts.is_empty() { "none".to_owned() } else { counts.join(", ") };
-        writeln!(f, "{} ServiceAccounts with a role: {counts}", self.service_accounts.len())
     }
 }

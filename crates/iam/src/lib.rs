@@ -51,4 +51,4 @@ pub use role::{
     Subjects, Tags, Thumbprint,
 };
 pub use simulate::{Element, Reason, StatementName, Verdict, simulate};
-pub use trust_policy::{PolicyError, max_session_duration};
+pub use trust_policy::{PolicyError, account_of_role, max_session_duration};

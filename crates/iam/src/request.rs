@@ -101,6 +101,12 @@ impl WebIdentityRequest {
         provider::name_of_issuer(&self.issuer)
     }
 
+    /// Whether IAM knows the issuer without a provider in the account.
+    #[must_use]
+    pub fn has_built_in_provider(&self) -> bool {
+        provider::BUILT_IN.contains(&self.provider_name())
+    }
+
     /// Whether the issuer is one that STS takes: OpenID Connect has no other scheme, and
     /// Google's may come without one.
     pub(super) fn has_https_issuer(&self) -> bool {

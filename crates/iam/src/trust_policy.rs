@@ -83,6 +83,22 @@ pub fn max_session_duration(name: &str, text: &str) -> Option<u32> {
     }
 }
 
+/// The account of the role that `aws iam get-role` printed, with the partition: the only one whose
+/// providers the role can trust.
+#[must_use]
+pub fn account_of_role(text: &str) -> Option<(String, String)> {
+    let (node, _) = json::read(&Source::new(text));
+    let arn = node.find(&["Role", "Arn"])?.text()?;
+    let mut parts = arn.split(':');
+    let (Some("arn"), Some(partition), Some("iam"), Some(""), Some(account)) =
+        (parts.next(), parts.next(), parts.next(), parts.next(), parts.next())
+    else {
+        return None;
+    };
+    let is_account = account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit());
+    is_account.then(|| (partition.to_owned(), account.to_owned()))
+}
+
 /// Whether an object has no member that a policy has, by whatever spelling: a template, say.
 fn is_something_else(node: &Node) -> bool {
     let is_policys = |it: &Member| {

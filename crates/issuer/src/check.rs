@@ -8,15 +8,17 @@ pub struct IssuerCheck {
     /// A stable, kebab-case name for scripts.
     pub id: &'static str,
     /// Whether the requirement is met.
+    #[serde(rename = "status")]
     pub outcome: Outcome,
     /// What was found, as one sentence for people. For a skipped check, why it
     /// was skipped.
+    #[serde(rename = "message")]
     pub found: String,
     /// What to do, for a check that failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
     /// Things that are allowed but often cause trouble, one sentence each.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(rename = "notes", skip_serializing_if = "Vec::is_empty")]
     pub remarks: Vec<String>,
 }
 
@@ -29,6 +31,7 @@ pub enum Outcome {
     /// The requirement is not met; the check's `next` says what to do.
     Fail,
     /// The requirement could not be checked; the check's `found` says why.
+    #[serde(rename = "skipped")]
     Skip,
 }
 
@@ -72,14 +75,14 @@ impl IssuerCheck {
 }
 
 impl Outcome {
-    /// The outcome as one lower-case word: `pass`, `fail` or `skip`. The same
+    /// The outcome as one lower-case word: `pass`, `fail` or `skipped`. The same
     /// word is in the JSON.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
             Self::Pass => "pass",
             Self::Fail => "fail",
-            Self::Skip => "skip",
+            Self::Skip => "skipped",
         }
     }
 }

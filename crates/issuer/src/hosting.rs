@@ -31,6 +31,7 @@ pub struct Hosting {
 
 /// One document as an object in S3.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Object {
     /// The path below the issuer's URL, and below the local folder that it is written to.
     pub path: String,

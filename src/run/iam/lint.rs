@@ -12,11 +12,15 @@ use serde_json::json;
 use super::exit::Exit;
 use super::inputs::{self, Input};
 use super::output::{self, Head, Tone};
-use crate::cli::{IamLintArgs, LintFormat};
+use super::report::{self, Kind, Summary, Word};
+use crate::cli::{DataFormat, IamLintArgs, LintFormat};
 use iam::{Code, Finding, Position, Severity, lint_for_prefix};
 
 /// A finding and the file that it is in.
 type InFile<'a> = (&'a Path, Finding);
+
+/// A file that could not be read, among the codes.
+const UNREAD: &str = "unread-file";
 
 /// What would be understood, where nothing was.
 const UNDERSTOOD: &str = "found no policy, role, provider or ServiceAccount in any file; iam lint reads \
@@ -51,9 +55,11 @@ pub(super) fn run(args: &IamLintArgs) -> anyhow::Result<Exit> {
         .iter()
         .flat_map(|(path, findings)| findings.iter().map(|it| (path.as_path(), it.clone())))
         .collect();
+    let nothing = !understood && !args.allow_no_policy;
     match args.output {
         LintFormat::Text => text(&found),
-        LintFormat::Json => json(&found),
+        LintFormat::Json => data(DataFormat::Json, &found, &unread, nothing),
+        LintFormat::Yaml => data(DataFormat::Yaml, &found, &unread, nothing),
         LintFormat::Sarif => output::out().json(&sarif::log(&found, &unread)),
         LintFormat::Github => github::print(&found, &unread),
     }
@@ -65,7 +71,7 @@ pub(super) fn run(args: &IamLintArgs) -> anyhow::Result<Exit> {
     if !unread.is_empty() {
         return Ok(Exit::Unknown);
     }
-    if !understood && !args.allow_no_policy {
+    if nothing {
         output::fail(UNDERSTOOD);
         return Ok(Exit::Unknown);
     }
@@ -109,25 +115,38 @@ fn more(finding: &Finding) -> String {
     format!(" (and {others} more: {})", places.join(", "))
 }
 
-fn json(found: &[InFile<'_>]) -> io::Result<()> {
+/// One document; files that could not be read are findings too.
+fn data(
+    format: DataFormat,
+    found: &[InFile<'_>],
+    unread: &[String],
+    nothing: bool,
+) -> io::Result<()> {
     let place = |at: &Position| json!({"line": at.line, "column": at.column});
-    let list: Vec<_> = found
-        .iter()
-        .map(|(path, finding)| {
-            json!({
-                "file": path.to_string_lossy(),
-                "code": finding.code.word(),
-                "severity": finding.severity().word(),
-                "line": finding.at.line,
-                "column": finding.at.column,
-                "message": finding.message,
-                "fix": finding.fix,
-                "count": finding.count,
-                "also": finding.also.iter().map(place).collect::<Vec<_>>(),
-            })
+    let word = |severity: Severity| match severity {
+        Severity::Error => Word::Fail,
+        Severity::Warning => Word::Warning,
+    };
+    let findings = found.iter().map(|(path, finding)| {
+        json!({
+            "id": finding.code.word(),
+            "status": word(finding.severity()),
+            "message": finding.message,
+            "file": path.to_string_lossy(),
+            "line": finding.at.line,
+            "column": finding.at.column,
+            "fix": finding.fix,
+            "count": finding.count,
+            "also": finding.also.iter().map(place).collect::<Vec<_>>(),
         })
-        .collect();
-    output::out().json(&list)
+    });
+    let unread_files =
+        unread.iter().map(|why| json!({"id": UNREAD, "status": Word::Unknown, "message": why}));
+    let body = json!({"findings": findings.chain(unread_files).collect::<Vec<_>>()});
+    let words = found.iter().map(|(_, finding)| word(finding.severity()));
+    let summary = Summary::of(words.chain(unread.iter().map(|_| Word::Unknown)));
+    let summary = if nothing { summary.at_least(Word::Unknown) } else { summary };
+    report::print(format, Kind::LintReport, &body, summary)
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ mod simulate;
 use std::path::Path;
 
 use super::exit::Exit;
-use super::{exit, output};
+use super::{exit, output, report};
 use crate::cli::{IamArgs, IamCommand};
 use crate::input::{self, InputError, Limit};
 

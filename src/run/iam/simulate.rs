@@ -7,10 +7,11 @@ use serde_json::{Value, json};
 
 use super::exit::Exit;
 use super::output::{self, Head, Tone};
-use crate::cli::{IamSimulateArgs, ReportFormat};
+use super::report::{self, Kind, Summary, Word};
+use crate::cli::{DataFormat, IamSimulateArgs};
 use iam::{
-    Element, Policy, Reason, StatementName, Verdict, WebIdentityRequest, max_session_duration,
-    simulate,
+    Element, Policy, Reason, StatementName, Verdict, WebIdentityRequest, account_of_role,
+    max_session_duration, simulate,
 };
 use issuer::Token;
 
@@ -18,15 +19,22 @@ pub(super) fn run(args: &IamSimulateArgs) -> anyhow::Result<Exit> {
     let text = super::read(&args.trust_policy)?;
     let policy = Policy::trust_policy_of_file(&args.trust_policy.to_string_lossy(), &text)
         .with_context(|| format!("failed to evaluate {}", args.trust_policy.display()))?;
-    let request = request(args)?;
+    let mut request = request(args)?;
+    if request.provider_arn.is_none() && !request.has_built_in_provider() {
+        let account = account_of_role(&text);
+        request.provider_arn = account.map(|(partition, account)| {
+            let name = request.provider_name();
+            format!("arn:{partition}:iam::{account}:oidc-provider/{name}")
+        });
+    }
     let mut verdict = simulate(&policy, &request);
     if let Some(seconds) = args.duration_seconds {
         let longest = max_session_duration(&args.trust_policy.to_string_lossy(), &text);
         verdict = verdict.for_session(seconds, longest);
     }
-    match args.output {
-        ReportFormat::Text => say(&verdict, &request),
-        ReportFormat::Json => output::out().json(&as_json(&verdict, &request)),
+    match args.output.data() {
+        None => say(&verdict, &request),
+        Some(format) => data(format, &verdict, &request),
     }
     .context("failed to print the verdict")?;
     Ok(match verdict {
@@ -116,36 +124,50 @@ fn listed(values: &[String]) -> String {
     values.iter().map(|value| format!("{value:?}")).collect::<Vec<_>>().join(" or ")
 }
 
-fn as_json(verdict: &Verdict, request: &WebIdentityRequest) -> Value {
-    let (word, by, reasons): (_, Option<&StatementName>, &[Reason]) = match verdict {
-        Verdict::Allowed { by } => ("allowed", Some(by), &[]),
-        Verdict::Denied { explicitly, reasons } => ("denied", explicitly.as_ref(), reasons),
-        Verdict::Unknown { reasons } => ("unknown", None, reasons),
+fn data(format: DataFormat, verdict: &Verdict, request: &WebIdentityRequest) -> io::Result<()> {
+    let (word, status, by, reasons): (_, _, Option<&StatementName>, &[Reason]) = match verdict {
+        Verdict::Allowed { by } => ("allowed", Word::Pass, Some(by), &[]),
+        Verdict::Denied { explicitly, reasons } => {
+            ("denied", Word::Fail, explicitly.as_ref(), reasons)
+        }
+        Verdict::Unknown { reasons } => ("unknown", Word::Unknown, None, reasons),
     };
-    json!({
+    let body = json!({
         "verdict": word,
         "by": by.map(statement),
-        "request": {"iss": request.issuer, "sub": request.subject, "aud": request.audiences},
-        "reasons": reasons.iter().map(reason).collect::<Vec<_>>(),
-    })
+        "request": {
+            "issuer": request.issuer,
+            "subject": request.subject,
+            "audiences": request.audiences,
+        },
+        "findings": reasons.iter().map(|it| finding(it, status)).collect::<Vec<_>>(),
+    });
+    let summary = Summary::of(reasons.iter().map(|_| status)).at_least(status);
+    report::print(format, Kind::SimulationReport, &body, summary)
 }
 
 fn statement(name: &StatementName) -> Value {
     json!({"statement": name.number, "sid": name.sid, "line": name.at.line})
 }
 
-fn reason(reason: &Reason) -> Value {
-    let (element, operator, key) = match &reason.element {
-        Element::Principal => ("Principal", None, None),
-        Element::Action => ("Action", None, None),
-        Element::Effect => ("Effect", None, None),
-        Element::Conditions => ("Condition", None, None),
-        Element::Statement => ("Statement", None, None),
-        Element::Token => ("Token", None, None),
-        Element::Duration => ("DurationSeconds", None, None),
-        Element::Condition { operator, key } => ("Condition", Some(operator), Some(key)),
+/// Why a statement does not allow the request.
+fn finding(reason: &Reason, status: Word) -> Value {
+    let (id, element, operator, key) = match &reason.element {
+        Element::Principal => ("principal", "Principal", None, None),
+        Element::Action => ("action", "Action", None, None),
+        Element::Effect => ("effect", "Effect", None, None),
+        Element::Conditions => ("condition", "Condition", None, None),
+        Element::Statement => ("statement", "Statement", None, None),
+        Element::Token => ("token", "Token", None, None),
+        Element::Duration => ("duration-seconds", "DurationSeconds", None, None),
+        Element::Condition { operator, key } => {
+            ("condition", "Condition", Some(operator), Some(key))
+        }
     };
     json!({
+        "id": id,
+        "status": status,
+        "message": reason.why,
         "statement": reason.statement.as_ref().map(|statement| statement.number),
         "sid": reason.statement.as_ref().and_then(|statement| statement.sid.as_ref()),
         "line": reason.statement.as_ref().map(|_| reason.at.line),
@@ -155,6 +177,5 @@ fn reason(reason: &Reason) -> Value {
         "key": key,
         "policy": reason.policy,
         "request": reason.request,
-        "why": reason.why,
     })
 }

@@ -11,14 +11,16 @@ use text::{Quotes, quoted};
 use super::document_folder::{self, Document, Written};
 use super::exit::{Exit, OrMisuse as _};
 use super::{Ended, client, read_keys};
-use crate::cli::{DocumentsArgs, HostingPlace, ReportFormat, help};
+use crate::cli::{DocumentsArgs, HostingPlace, help};
 use crate::evidence::live_issuer::LiveIssuer;
 use crate::run::output::{self, Head, Lines, Tone};
+use crate::run::report::{self, Kind};
 use issuer::hosting::{BucketPolicy, Hosting, Object};
 use issuer::{DISCOVERY_PATH, Discovery, IssuerUrl, Jwks};
 
 /// All that is said in the end; as JSON, this very value.
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 struct Report {
     issuer: String,
     keys: Vec<String>,
@@ -31,6 +33,7 @@ struct Report {
     bucket_policy: BucketPolicy,
     public_access_block: Value,
     cloudfront_bucket_policy: BucketPolicy,
+    #[serde(rename = "notes")]
     remarks: Vec<String>,
 }
 
@@ -202,10 +205,10 @@ impl Report {
         for remark in &self.remarks {
             notes.prose(Head::note(), remark)?;
         }
-        let out = &mut output::out();
-        if args.output == ReportFormat::Json {
-            return Ok(out.json(self)?);
+        if let Some(format) = args.output.data() {
+            return Ok(report::print(format, Kind::IssuerDocuments, self, None)?);
         }
+        let out = &mut output::out();
         match args.hosting {
             HostingPlace::S3 => self.s3(out, args)?,
             HostingPlace::Cloudfront => self.cloudfront(out, args)?,

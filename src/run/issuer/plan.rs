@@ -13,11 +13,12 @@ use super::evidence::{Live, fetcher};
 use super::exit::{Exit, OrMisuse as _};
 use super::report::write_checks;
 use super::{Ended, read_keys};
-use crate::cli::{MigrateArgs, PlanArgs, ReportFormat, RotateArgs};
+use crate::cli::{MigrateArgs, PlanArgs, RotateArgs};
 use crate::crypto;
 use crate::http_client::issuer_documents::Fetcher;
 use crate::input::{self, Limit};
 use crate::run::output::{self, Head, Lines, Tone};
+use crate::run::report::{self, Kind, Summary};
 use issuer::rollout::{
     ApiServerFlags, Facts, Migration, Plan, Rotation, State, Step, migrate, rotate,
 };
@@ -141,12 +142,12 @@ fn end(
         why.extend(step.blocked.iter().cloned());
         return Ok(Ended::Refused(why));
     }
-    let mut out = output::out();
-    let printed = match (args.output, asked) {
-        (ReportFormat::Json, None) => out.json(plan),
-        (ReportFormat::Json, Some(step)) => out.json(step),
-        (ReportFormat::Text, Some(step)) => write_step(&mut out, step, true),
-        (ReportFormat::Text, None) => write_plan(&mut out, plan, names),
+    let alarms = plan.alarms.iter().map(|check| check.outcome.into());
+    let printed = match (args.output.data(), asked) {
+        (Some(format), None) => report::print(format, Kind::IssuerPlan, plan, Summary::of(alarms)),
+        (Some(format), Some(step)) => report::print(format, Kind::IssuerPlanStep, step, None),
+        (None, Some(step)) => write_step(&mut output::out(), step, true),
+        (None, None) => write_plan(&mut output::out(), plan, names),
     };
     printed.context("failed to print the plan")?;
     Ok(if plan.alarms.is_empty() { Ended::Well } else { Ended::Failed })

@@ -20,9 +20,9 @@ pub(super) fn write_checks(
             Outcome::Fail => Tone::Bad,
             Outcome::Skip => Tone::Faint,
         };
-        let head = Head::new().text(indent).column(Some(tone), outcome.word(), 0);
+        let head = Head::new().text(indent).column(Some(tone), outcome.word(), 7);
         out.prose(head.column(None, id, width), found)?;
-        let below = || Head::new().text(indent).column(None, "", 4).column(None, "", width);
+        let below = || Head::new().text(indent).column(None, "", 7).column(None, "", width);
         for remark in remarks {
             out.prose(below().tone(Tone::Faint, "note: "), remark)?;
         }

@@ -7,10 +7,11 @@ use serde::Serialize;
 use super::Ended;
 use super::evidence::{Live, fetcher};
 use super::report::write_checks;
-use crate::cli::{ReportFormat, VerifyArgs};
+use crate::cli::VerifyArgs;
 use crate::crypto;
 use crate::http_client::issuer_documents::Fetcher;
-use crate::run::output::{self, Head};
+use crate::run::output::{self, Head, Progress};
+use crate::run::report::{self, Kind, Summary};
 use issuer::verify::{Against, check};
 use issuer::{IssuerCheck, IssuerUrl, PublishedDocuments, Thumbprint, Tls12, thumbprint_need};
 
@@ -41,6 +42,8 @@ pub(super) async fn run(args: VerifyArgs) -> anyhow::Result<Ended> {
         Ok(url) => url.discovery_url(),
         Err(_) => args.url.clone(),
     };
+    let mut progress = Progress::new();
+    progress.say(format_args!("fetching {discovery_url} ..."));
     let published = fetcher.published(&discovery_url).await;
     let against = Against {
         token: token.as_ref(),
@@ -50,7 +53,8 @@ pub(super) async fn run(args: VerifyArgs) -> anyhow::Result<Ended> {
     };
     let checks = check(&args.url, &published, &against, crypto::ISSUER.verify);
     let server = server(&fetcher, &published).await;
-    report(&args, &checks, server.as_ref()).context("failed to print the report")?;
+    drop(progress);
+    tell(&args, &checks, server.as_ref()).context("failed to print the report")?;
     Ok(if checks.iter().any(IssuerCheck::failed) { Ended::Failed } else { Ended::Well })
 }
 
@@ -61,23 +65,19 @@ async fn server(fetcher: &Fetcher, published: &PublishedDocuments) -> Option<Ser
     Some(Server { thumbprint, root, tls12: fetcher.tls12(&answer.url).await })
 }
 
-fn report(
-    args: &VerifyArgs,
-    checks: &[IssuerCheck],
-    server: Option<&Server>,
-) -> anyhow::Result<()> {
-    let mut out = output::out();
-    if args.output == ReportFormat::Json {
-        let report = Report {
+fn tell(args: &VerifyArgs, checks: &[IssuerCheck], server: Option<&Server>) -> anyhow::Result<()> {
+    if let Some(format) = args.output.data() {
+        let body = Report {
             issuer: &args.url,
             checks,
             thumbprint: server.map(|it| &it.thumbprint),
             root_thumbprint: server.and_then(|it| it.root.as_ref()),
             tls12: server.map(|it| &it.tls12),
         };
-        out.json(&report)?;
-        return Ok(());
+        let summary = Summary::of(checks.iter().map(|check| check.outcome.into()));
+        return Ok(report::print(format, Kind::IssuerReport, &body, summary)?);
     }
+    let mut out = output::out();
     write_checks(&mut out, checks, "")?;
     let Some(Server { thumbprint, root, tls12 }) = server else { return Ok(()) };
     out.line("")?;

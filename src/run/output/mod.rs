@@ -11,18 +11,22 @@ mod head;
 mod look;
 mod pipe;
 mod progress;
+pub(super) mod table;
 mod wrap;
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal as _, StderrLock, StdoutLock, Write};
 
 use serde::Serialize;
+use serde_json::{Value, json};
 use text::{Line, Quotes, escaped, escaped_lines, quoted};
 
 pub(super) use head::Head;
 pub(super) use look::Tone;
 pub(super) use pipe::exit_code as ended;
 pub(super) use progress::Progress;
+
+use injection::workloads::to_yaml;
 
 use head::ShownHead;
 use look::Look;
@@ -107,10 +111,22 @@ impl<W: Write> Lines<W> {
         for line in text.lines() {
             let shown = line.trim_start_matches(' ');
             let indent = line.len() - shown.len();
-            let shown = wrap::wrapped(shown, width, indent, indent + 2);
+            // Below the second column, where there are two and room for it.
+            let column = shown.find("  ").map_or(0, |at| {
+                let text = shown[at..].trim_start();
+                wrap::columns(&shown[..shown.len() - text.len()])
+            });
+            let hanging = if column == 0 || column * 2 > width { 2 } else { column };
+            let shown = wrap::wrapped(shown, width, indent, indent + hanging);
             writeln!(self.to, "{:indent$}{shown}", "")?;
         }
         Ok(())
+    }
+
+    /// A table, which is never wrapped.
+    pub(super) fn table(&mut self, headings: &[&str], rows: &[Vec<table::Cell>]) -> io::Result<()> {
+        let lines = table::lines(headings, rows, self.look.colour);
+        lines.iter().try_for_each(|line| writeln!(self.to, "{line}"))
     }
 
     /// Text of a format with escapes of its own, which have been used.
@@ -124,7 +140,24 @@ impl<W: Write> Lines<W> {
         writeln!(self.to, "{}", quoted(&text, Quotes::Json))
     }
 
-    /// The same on one line.
+    /// The same as YAML. Members are in the order of their names, but for `first`.
+    pub(super) fn yaml(&mut self, value: &impl Serialize, first: &[&str]) -> io::Result<()> {
+        let mut value = serde_json::to_value(value)?;
+        let yaml = |value: &Value| to_yaml(value).map_err(io::Error::other);
+        let whole = yaml(&value)?;
+        // In flow style, order would take more than this.
+        if let Some(members) = value.as_object_mut().filter(|_| !whole.starts_with('{')) {
+            for name in first {
+                if let Some(member) = members.remove(*name) {
+                    self.document(&yaml(&json!({*name: member}))?)?;
+                }
+            }
+            return self.document(&yaml(&value)?);
+        }
+        self.document(&whole)
+    }
+
+    /// JSON on one line.
     pub(super) fn json_line(&mut self, value: &impl Serialize) -> io::Result<()> {
         let text = serde_json::to_string(value)?;
         writeln!(self.to, "{}", quoted(&text, Quotes::Json))

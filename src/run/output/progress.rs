@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal as _, Write as _};
+use std::time::{Duration, Instant};
 
 use text::escaped;
 
@@ -15,10 +16,11 @@ pub(in crate::run) struct Progress {
     width: Option<usize>,
     shown: bool,
     counted: (&'static str, usize),
+    last: Option<Instant>,
 }
 
-/// How many are counted in silence: lists come 500 a page.
-const STEP: usize = 500;
+/// How long a line stands at least: a terminal is slower than a list.
+const PAUSE: Duration = Duration::from_millis(100);
 
 impl Progress {
     /// For a terminal that can take back what it shows.
@@ -29,6 +31,7 @@ impl Progress {
             width: if can { Look::of(&stderr).width } else { None },
             shown: false,
             counted: ("", 0),
+            last: None,
         }
     }
 
@@ -43,14 +46,17 @@ impl Progress {
 
     /// Counts one more of a kind; how many there are is shown now and then.
     pub(in crate::run) fn count(&mut self, what: &'static str) {
+        if self.width.is_none() {
+            return;
+        }
         if self.counted.0 != what {
             self.counted = (what, 0);
-            self.say(format_args!("listing {what} ..."));
         }
         self.counted.1 += 1;
-        if self.counted.1.is_multiple_of(STEP) {
-            let count = self.counted.1;
-            self.say(format_args!("listing {what}: {count} so far ..."));
+        let count = self.counted.1;
+        if self.last.is_none_or(|last| last.elapsed() >= PAUSE) {
+            self.last = Some(Instant::now());
+            self.say(format_args!("{what}: {count} ..."));
         }
     }
 

@@ -148,6 +148,6 @@ async fn advises_no_restart_where_no_webhook_is_registered() {
         let said = ran(control_plane.kubeconfig(), &[args, &[namespace.name()]].concat()).await;
         assert_eq!(said.exit, 1, "{said:?}");
         assert!(said.out.contains("install the webhook or register it"), "{args:?}: {said:?}");
-        assert!(!said.out.contains("next: restart its workload"), "{args:?}: {said:?}");
+        assert!(!said.out.contains("rollout restart"), "{args:?}: {said:?}");
     }
 }

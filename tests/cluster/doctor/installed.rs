@@ -136,9 +136,9 @@ async fn outsider(name: &str, namespace: &Namespace) -> std::path::PathBuf {
 /// The pods that lack something, with what they lack.
 fn found(said: &Said) -> Vec<(String, String)> {
     let text = |it: &Value| it.as_str().unwrap().to_owned();
-    let found = said.report["found"].as_array().into_iter().flatten();
+    let found = said.report["findings"].as_array().into_iter().flatten();
     found
-        .map(|it| (text(&it["pod"]), format!("{}: {}", text(&it["state"]), text(&it["why"]))))
+        .map(|it| (text(&it["pod"]), format!("{}: {}", text(&it["id"]), text(&it["message"]))))
         .collect()
 }
 

@@ -100,7 +100,7 @@ async fn saves_none_of_the_secrets_that_stand_in_every_field() {
         for check in ["api-server", "webhook-selectors", "webhook-reachable", "service-account"] {
             assert_eq!(live.check(check)["status"], "pass", "{target}: {:#}", live.report);
         }
-        assert_ne!(live.check("running-pod")["seen"], "no pods are running", "{target}");
+        assert_ne!(live.check("running-pod")["message"], "no pods are running", "{target}");
 
         let mut found = BTreeSet::new();
         for file in std::fs::read_dir(&saved).unwrap() {

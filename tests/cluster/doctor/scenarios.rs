@@ -92,7 +92,7 @@ async fn other_teams(scene: &Scene) {
     "deployment/front".clone_into(&mut question.target);
     let said = scene.ask(&question).await;
     assert_eq!(said.exit, 0, "{:#}\n{}", said.report, said.errors);
-    let seen = said.check("running-pod")["seen"].as_str().unwrap_or_default();
+    let seen = said.check("running-pod")["message"].as_str().unwrap_or_default();
     assert!(seen.starts_with("its pod has"), "{seen}");
 
     // Who may not list ReplicaSets knows them by their names.
@@ -114,7 +114,7 @@ async fn other_teams(scene: &Scene) {
     question.kubeconfig = scene.control_plane.kubeconfig_for("reader", &[]);
     eventually("the rights to be in force", SOON, || async {
         let said = scene.ask(&question).await;
-        let seen = said.check("running-pod")["seen"].as_str().unwrap_or_default();
+        let seen = said.check("running-pod")["message"].as_str().unwrap_or_default();
         anyhow::ensure!(seen.starts_with("its pod has"), "{:#}\n{}", said.report, said.errors);
         Ok(())
     })
@@ -291,7 +291,7 @@ async fn without_rights(scene: &Scene) {
     question.kubeconfig = scene.control_plane.kubeconfig_for("somebody", &[]);
     let said = scene.ask(&question).await;
     assert_eq!((said.failed(), said.exit), (vec![], 2), "{:#}\n{}", said.report, said.errors);
-    let seen = said.check("service-account")["seen"].as_str().unwrap_or_default();
+    let seen = said.check("service-account")["message"].as_str().unwrap_or_default();
     assert!(seen.contains("forbidden"), "{:#}", said.report);
 }
 
@@ -373,7 +373,7 @@ async fn running_pod(scene: &Scene) {
     "pod/half".clone_into(&mut question.target);
     names(scene, "half a pair", &question, "running-pod").await;
     let said = scene.ask(&question).await;
-    let seen = said.check("running-pod")["seen"].as_str().unwrap_or_default().to_owned();
+    let seen = said.check("running-pod")["message"].as_str().unwrap_or_default().to_owned();
     let wanted =
         format!("container {container}: AWS_ROLE_ARN is set without AWS_WEB_IDENTITY_TOKEN_FILE");
     assert!(seen.contains("no-usable-identity") && seen.contains(&wanted), "{seen}");
@@ -382,8 +382,8 @@ async fn running_pod(scene: &Scene) {
     let kubeconfig = format!("--kubeconfig={}", scene.control_plane.kubeconfig().display());
     let args = ["audit", "-n", scene.namespace.name(), "-o", "json", &kubeconfig];
     let said = tokio::task::spawn_blocking(program(&args)).await.unwrap();
-    let found = said.report["found"].as_array().into_iter().flatten();
-    let found = found.map(|it| [&it["pod"], &it["state"]].map(|it| it.as_str().unwrap()));
+    let found = said.report["findings"].as_array().into_iter().flatten();
+    let found = found.map(|it| [&it["pod"], &it["id"]].map(|it| it.as_str().unwrap()));
     let wanted = [["half", "no-usable-identity"], ["late", "missing"], ["moved", "stale-role"]];
     assert_eq!(
         (said.exit, found.collect::<Vec<_>>()),
@@ -414,7 +414,7 @@ async fn summary(scene: &Scene) {
         assert_eq!(checks("late")[0]["id"], "running-pod", "{text}");
         assert_eq!(checks("china")[0]["id"], "partition", "{text}");
         assert_eq!(accounts[of("app").unwrap()]["pods"]["no-usable-identity"], 1, "{text}");
-        let results: Vec<_> = accounts.iter().map(|it| it["result"].as_str().unwrap()).collect();
+        let results: Vec<_> = accounts.iter().map(|it| it["status"].as_str().unwrap()).collect();
         let fails = results.iter().take_while(|it| **it == "fail").count();
         assert!(results[fails..].iter().all(|it| *it != "fail"), "{text}");
     }

@@ -61,7 +61,7 @@ async fn the_documents_are_those_of_the_api_server_byte_by_byte() {
     assert_eq!(written(out.as_ref()), (discovery, jwks));
     assert_eq!(told["bucket"], "keys");
     assert_eq!(
-        told["bucket_policy"]["Statement"][0]["Resource"],
+        told["bucketPolicy"]["Statement"][0]["Resource"],
         json!([
             "arn:aws:s3:::keys/cluster/openid/v1/jwks",
             "arn:aws:s3:::keys/cluster/.well-known/openid-configuration",

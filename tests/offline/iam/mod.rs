@@ -98,23 +98,28 @@ fn names_the_mistakes_of_the_tutorials() {
     ] {
         let path = fixture("tutorials").join(file);
         let output = iam(&["lint", "--output", "json", path.to_str().unwrap()]);
-        let found: Vec<Value> = serde_json::from_str(&stdout(&output)).unwrap();
+        let found = findings(&output);
         for (word, line) in wanted {
-            let there = found.iter().any(|one| one["code"] == word && one["line"] == line);
+            let there = found.iter().any(|one| one["id"] == word && one["line"] == line);
             assert!(there, "{word} at {line} in {file}: {found:#?}");
         }
         assert_eq!(exit(&output), code, "{file}: {found:#?}");
     }
 }
 
+/// Of `iam lint`, whose document has nothing else but a summary.
+fn findings(output: &Output) -> Vec<Value> {
+    let mut told: Value = serde_json::from_str(&stdout(output)).unwrap();
+    serde_json::from_value(told["findings"].take()).unwrap()
+}
+
 #[test]
 fn prints_findings_with_all_their_members() {
     let path = fixture("tutorials/audience-for-subject.json");
     let path = path.to_str().unwrap();
-    let found: Vec<Value> =
-        serde_json::from_str(&stdout(&iam(&["lint", "--output=json", path]))).unwrap();
-    let one = found.iter().find(|one| one["code"] == "audience-tested-for-subject").unwrap();
-    assert_eq!((&one["severity"], &one["column"]), (&json!("error"), &json!(54)));
+    let found = findings(&iam(&["lint", "--output=json", path]));
+    let one = found.iter().find(|one| one["id"] == "audience-tested-for-subject").unwrap();
+    assert_eq!((&one["status"], &one["column"]), (&json!("fail"), &json!(54)));
     assert!(one["message"].as_str().unwrap().contains("is a subject"), "{one}");
     let key = "oidc.eks.us-east-2.amazonaws.com/id/[OIDC_ID]:sub";
     assert_eq!(one["fix"], format!("\"{key}\": \"system:serviceaccount:demo:*\""));
@@ -182,7 +187,7 @@ fn reads_what_is_in_a_folder() {
     put(".git/role.json", policy);
     put("values.yaml", "a: b\n");
     let output = iam(&["lint", "--output=json", folder.path().to_str().unwrap()]);
-    let found: Vec<Value> = serde_json::from_str(&stdout(&output)).unwrap();
+    let found = findings(&output);
     let files: Vec<_> = found
         .iter()
         .map(|one| one["file"].as_str().unwrap().rsplit('/').next().unwrap().to_owned())
@@ -326,7 +331,7 @@ fn says_which_condition_failed_with_both_values() {
     assert_eq!(exit(&output), 1, "{}", stderr(&output));
     let told: Value = serde_json::from_str(&stdout(&output)).unwrap();
     assert_eq!(told["verdict"], "denied");
-    let reason = &told["reasons"][0];
+    let reason = &told["findings"][0];
     assert_eq!(reason["operator"], "StringEquals");
     assert_eq!(reason["key"], "oidc.example.com/id/X:sub");
     assert_eq!(reason["policy"], json!(["system:serviceaccount:demo:app"]));
@@ -428,6 +433,26 @@ fn a_session_has_a_name_and_a_length() {
     for wrong in ["--role-session-name=a", "--role-session-name=a b", "--duration-seconds=899"] {
         let output = iam_with(&[&ask[..], &[wrong]].concat(), &policy.to_string());
         assert!(exit(&output) != 0 && output.stdout.is_empty(), "{wrong}");
+    }
+}
+
+#[test]
+fn a_role_trusts_providers_of_its_own_account() {
+    let name = ISSUER.trim_start_matches("https://");
+    let ask = ["simulate", "--trust-policy=-", "--issuer", ISSUER, "--sub=a", "--aud=b"];
+    for (account, wanted) in [("111122223333", 0), ("444455556666", 1)] {
+        let statement = json!({
+            "Effect": "Allow",
+            "Principal": {"Federated": format!("arn:aws:iam::{account}:oidc-provider/{name}")},
+            "Action": "sts:AssumeRoleWithWebIdentity",
+        });
+        let policy = json!({"Version": "2012-10-17", "Statement": statement});
+        let role = json!({"Role": {
+            "Arn": "arn:aws:iam::111122223333:role/x", "AssumeRolePolicyDocument": policy,
+        }});
+        let output = iam_with(&ask, &role.to_string());
+        assert_eq!(exit(&output), wanted, "{}", stdout(&output));
+        assert_eq!(exit(&iam_with(&ask, &policy.to_string())), 0);
     }
 }
 

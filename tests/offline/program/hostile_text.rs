@@ -182,7 +182,7 @@ fn iam_shows_no_policy_as_it_calls_itself() {
     for (name, text) in [(ODD, policy.to_string()), ("broken", broken), ("text", ODD.to_owned())] {
         let file = scratch.write(name, text).unwrap();
         let file = file.to_str().unwrap();
-        for output in ["text", "json"] {
+        for output in ["text", "json", "yaml"] {
             run(&["iam", "lint", file, "-o", output]);
             let ask = ["iam", "simulate", "--trust-policy", file, "--issuer", ODD, "--sub", ODD];
             let more = ["--aud", ODD, "--condition-key", "a=b", "-o", output];
@@ -196,7 +196,7 @@ fn iam_shows_no_policy_as_it_calls_itself() {
         let output =
             Command::new(PROGRAM).args(["iam", "lint", file, "-o", "github"]).output().unwrap();
         let lines = String::from_utf8(output.stdout).unwrap();
-        assert_eq!(lines.lines().count(), found.as_array().unwrap().len(), "{lines}");
+        assert_eq!(lines.lines().count(), found["findings"].as_array().unwrap().len(), "{lines}");
         for line in lines.lines() {
             let said = line.strip_prefix("::error ").or_else(|| line.strip_prefix("::warning "));
             let (properties, said) = said.and_then(|it| it.split_once("::")).expect(line);
@@ -267,7 +267,7 @@ fn issuer_shows_no_name_as_it_is_given() {
     let documents = ["issuer", "documents", "--key", &old, "--out", out];
     for hosting in ["s3", "cloudfront", "static"] {
         let issuer = ["--issuer", "https://a.example/b", "--hosting", hosting];
-        for output in ["text", "json"] {
+        for output in ["text", "json", "yaml"] {
             let more = ["--bucket", ODD, "--distribution", ODD, "-o", output];
             run(&[&documents[..], &issuer, &more].concat()).shows(0);
         }
@@ -286,7 +286,7 @@ fn issuer_shows_no_name_as_it_is_given() {
     let jwks = scratch.write("jwks", jwks.to_string()).unwrap();
     let jwks = jwks.to_str().unwrap();
     let live = ["--token", token, "--api-server-keys", jwks];
-    for output in ["text", "json"] {
+    for output in ["text", "json", "yaml"] {
         for url in [ODD, &format!("https://127.0.0.1:1/{ODD}"), "https://127.0.0.1:1"] {
             run(&[&["issuer", "verify", url, "-o", output][..], &live].concat());
         }
@@ -337,7 +337,7 @@ fn doctor_shows_no_fact_as_it_calls_itself() {
     );
     write("pods.json", &json!({"items": [hostile_manifests()[3].clone()]}));
     let from = folder.to_str().unwrap();
-    for output in ["text", "json"] {
+    for output in ["text", "json", "yaml"] {
         run(&["doctor", "--from-dir", from, "-o", output]).shows(1);
         run(&["doctor", &format!("pod/{ODD}"), "-n", ODD, "--from-dir", from, "-o", output]);
     }
@@ -396,7 +396,7 @@ fn audit_shows_no_object_as_it_calls_itself() {
         "namespace": "demo", "annotations": {"eks.amazonaws.com/role-arn": role, ODD: ODD}}});
     let server = api_server(vec![pod, account]);
     let config = kubeconfig(&scratch, &server);
-    for output in ["text", "json"] {
+    for output in ["text", "json", "yaml"] {
         run(&["audit", "--all-namespaces", "--kubeconfig", &config, "-o", output]).shows(1);
     }
     run(&["audit", "--kubeconfig", &config, "--context", &format!("other {ODD}")]).shows(2);

@@ -200,7 +200,7 @@ fn does_not_know_whether_an_unreadable_selector_keeps_the_pod_out() {
     let settings = WebhookSettings::default();
     let report = crate::diagnose(&Redacted::of(facts, &settings), &settings, CRYPTO);
     let check = report.checks.iter().find(|it| it.id == "webhook-selectors").unwrap();
-    assert_eq!(check.status, Status::Skipped, "{}", check.seen);
+    assert_eq!(check.status, Status::Unknown, "{}", check.seen);
     assert!(check.seen.contains("objectSelector"), "{}", check.seen);
 }
 

@@ -15,7 +15,9 @@ const ROLE: &str = "arn:aws:iam::111122223333:role/app";
 
 /// A folder with what the commands read, and an API server of plain HTTP.
 pub(super) struct Scene {
-    _folder: Scratch,
+    pub(super) folder: Scratch,
+    /// Where the API server is.
+    pub(super) server: String,
     /// As typed, without the name of the program.
     pub(super) commands: Vec<Vec<String>>,
 }
@@ -149,6 +151,7 @@ impl Scene {
         );
         let lines = [
             format!("audit --kubeconfig {kubeconfig}"),
+            format!("audit --kubeconfig {kubeconfig} -o wide"),
             format!("audit --kubeconfig {kubeconfig} -o json"),
             format!("certs init --out {certificates} --name a.example --force"),
             "completion bash".to_owned(),
@@ -156,7 +159,9 @@ impl Scene {
             "completion fish".to_owned(),
             "version".to_owned(),
             format!("doctor serviceaccount/app --from-dir {facts}"),
+            format!("doctor serviceaccount/app --from-dir {facts} -o wide"),
             format!("doctor serviceaccount/app --from-dir {facts} -o json"),
+            format!("doctor serviceaccount/app --kubeconfig {kubeconfig}"),
             format!("doctor -A --kubeconfig {kubeconfig}"),
             format!("doctor -n demo --kubeconfig {kubeconfig} -o json"),
             format!("iam lint {trust} {manifests}"),
@@ -183,11 +188,12 @@ impl Scene {
             "issuer migrate --from https://a.example --to https://127.0.0.1:1/b -o json".to_owned(),
             format!("issuer rotate --old-key {old} --new-key {new}"),
             format!("issuer rotate --old-key {old} --new-key {new} -o json"),
+            format!("issuer rotate --old-key {old} --new-key {new} --step publish -o json"),
             "issuer verify https://127.0.0.1:1".to_owned(),
             "issuer verify https://127.0.0.1:1 -o json".to_owned(),
             format!("man --out {pages}"),
         ];
         let words = |line: &String| line.split(' ').map(str::to_owned).collect();
-        Self { _folder: folder, commands: lines.iter().map(words).collect() }
+        Self { folder, server, commands: lines.iter().map(words).collect() }
     }
 }

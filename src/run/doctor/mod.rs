@@ -1,19 +1,22 @@
 //! `doctor`: the facts, the checks over them, and what they come to.
 
-use std::fmt::Display;
+mod told;
+
+use std::io::{self, Write};
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use jiff::Timestamp;
-use serde::Serialize;
 use serde_json::Value;
 
 use super::exit::{Exit, OrMisuse as _};
 use super::installation::{InUse, container_credentials, in_use};
-use super::{cluster, completed, output};
+use super::output::{self, Progress};
+use super::report::{self, Kind};
+use super::{cluster, completed};
 use crate::api_server::clock::ServerClock;
-use crate::cli::{DoctorArgs, ReportFormat};
+use crate::cli::{DoctorArgs, WideFormat};
 use crate::config::{Evidence, Examination, Installation, ObjectName, Summary, UserCluster};
 use crate::crypto;
 use crate::evidence::{self, Documents, Gatherer, Installed};
@@ -21,9 +24,11 @@ use crate::http_client::issuer_documents::Fetcher;
 use crate::input::{self, Limit};
 use diagnosis::{
     DryRun, Fact, Facts, Redacted, Report, Sources, Status, Subject, Survey, WebhookSettings,
-    diagnose, role_arn,
+    diagnose, role_arn, settled,
 };
 use injection::identity::Key;
+
+use told::Told;
 
 /// The most of what the AWS CLI printed, or of a bundle of authorities.
 const LONGEST: Limit = Limit::mebibytes(1);
@@ -41,14 +46,33 @@ pub(super) fn run(args: DoctorArgs) -> anyhow::Result<Exit> {
     {
         let survey = summed_up(&examination, cluster, ca_file.as_deref(), summary);
         let survey = completed(survey)?;
-        print(&survey, examination.output)?;
+        print_survey(&survey, examination.output).context(PRINT)?;
         return Ok(exit(survey.result));
     }
-    let (report, saved) = completed(examine(&examination))?;
+    let (report, told, saved) = completed(examine(&examination))?;
     // The findings are printed even if they could not be saved.
-    print(&report, examination.output)?;
+    match (told, examination.output.data()) {
+        (Some(told), _) => told.end(&report),
+        (None, Some(format)) => {
+            let summary = report::Summary::of(report.checks.iter().map(|it| it.status.into()));
+            report::print(format, Kind::DoctorReport, &report, summary)
+        }
+        (None, None) => Ok(()),
+    }
+    .context(PRINT)?;
     saved?;
     Ok(exit(report.result))
+}
+
+const PRINT: &str = "failed to print the checks";
+
+fn print_survey(survey: &Survey, format: WideFormat) -> io::Result<()> {
+    let Some(data) = format.data() else {
+        return told::survey(&mut output::out(), survey, format == WideFormat::Wide);
+    };
+    let accounts = survey.service_accounts.iter().map(|it| it.result);
+    let summary = report::Summary::of(accounts.map(Into::into)).at_least(survey.result.into());
+    report::print(data, Kind::DoctorSurvey, survey, summary)
 }
 
 fn exit(result: Status) -> Exit {
@@ -59,8 +83,14 @@ fn exit(result: Status) -> Exit {
     }
 }
 
-/// The checks, and whether what they went by was saved, if it was to be.
-async fn examine(examination: &Examination) -> anyhow::Result<(Report, anyhow::Result<()>)> {
+/// The checks, what has been told of them if they are for people, and whether what they went by
+/// was saved, if it was to be.
+async fn examine(
+    examination: &Examination,
+) -> anyhow::Result<(Report, Option<Told<impl Write + use<>>>, anyhow::Result<()>)> {
+    let format = examination.output;
+    let is_wide = format == WideFormat::Wide;
+    let mut told = format.data().is_none().then(|| Told::new(output::out(), is_wide));
     if let Evidence::Cluster { save: Some(folder), .. } = &examination.evidence {
         // Said before anybody waits for a cluster.
         evidence::vacant(folder)?;
@@ -68,7 +98,7 @@ async fn examine(examination: &Examination) -> anyhow::Result<(Report, anyhow::R
     let (mut facts, settings) = match &examination.evidence {
         Evidence::Folder(folder) => from_folder(examination, folder).await?,
         Evidence::Cluster { cluster, ca_file, .. } => {
-            gathered(examination, cluster, ca_file.as_deref()).await?
+            gathered(examination, cluster, ca_file.as_deref(), told.as_mut()).await?
         }
     };
     if let Some(path) = &examination.role_json {
@@ -84,7 +114,7 @@ async fn examine(examination: &Examination) -> anyhow::Result<(Report, anyhow::R
         Evidence::Cluster { save: Some(folder), .. } => save(folder, &facts),
         _ => Ok(()),
     };
-    Ok((diagnose(&facts, &settings, crypto::CERTIFICATES), saved))
+    Ok((diagnose(&facts, &settings, crypto::CERTIFICATES), told, saved))
 }
 
 fn save(folder: &Path, facts: &Redacted) -> anyhow::Result<()> {
@@ -97,12 +127,18 @@ async fn gathered(
     examination: &Examination,
     cluster: &UserCluster,
     ca_file: Option<&Path>,
+    mut told: Option<&mut Told<impl Write>>,
 ) -> anyhow::Result<(Facts, WebhookSettings)> {
     let target = examination.target.as_ref().context("no target; name one as TYPE/NAME")?;
     let asking = Asking::open(examination, cluster, ca_file).await?;
     let InUse { installation, settings } = asking.in_use(examination).await?;
     let gatherer = asking.gatherer(examination, &installation, &settings)?;
-    Ok((gatherer.gather(target).await?, settings))
+    let facts = gatherer.gather(target, |facts, stage| {
+        if let Some(told) = &mut told {
+            told.so_far(&settled(facts, &settings, crypto::CERTIFICATES, stage));
+        }
+    });
+    Ok((facts.await?, settings))
 }
 
 /// All `ServiceAccount`s with a role.
@@ -125,7 +161,9 @@ async fn summed_up(
         container_credentials: gatherer.container_credentials.clone(),
     };
     let namespace = summary.namespaces.asked(&asking.namespace);
-    Ok(evidence::survey(&gatherer, &sources, namespace, summary.deep).await?)
+    let mut progress = Progress::new();
+    let seen = |what| progress.count(what);
+    Ok(evidence::survey(&gatherer, &sources, namespace, summary.deep, seen).await?)
 }
 
 /// A cluster, and what is known of the webhook in it.
@@ -274,12 +312,4 @@ fn loaded(
 
 fn read(path: &Path) -> anyhow::Result<String> {
     Ok(input::read_text(path, LONGEST)?)
-}
-
-fn print(report: &(impl Display + Serialize), format: ReportFormat) -> anyhow::Result<()> {
-    match format {
-        ReportFormat::Text => output::out().lines(report),
-        ReportFormat::Json => output::out().json(report),
-    }
-    .context("failed to print the checks")
 }

@@ -1,12 +1,15 @@
 //! `audit`: what all pods of a cluster lack.
 
+mod table;
+
 use anyhow::Context as _;
 
 use super::exit::{Exit, OrMisuse as _};
 use super::installation::{InUse, container_credentials, in_use};
-use super::output::{self, Progress};
+use super::output::{self, Head, Progress};
+use super::report::{self, Kind, Summary, Word};
 use super::{cluster, completed};
-use crate::cli::{AuditArgs, ReportFormat};
+use crate::cli::{AuditArgs, WideFormat};
 use crate::config::Auditing;
 use crate::evidence::{config_map, everything, installed, webhooks, without_namespace};
 use diagnosis::{Audit, Auditor, Fact, Sources};
@@ -60,10 +63,18 @@ async fn audit(auditing: &Auditing) -> anyhow::Result<Audit> {
     Ok(auditor.finish())
 }
 
-fn print(audit: &Audit, format: ReportFormat) -> anyhow::Result<()> {
-    match format {
-        ReportFormat::Text => output::out().lines(audit),
-        ReportFormat::Json => output::out().json(audit),
+fn print(audit: &Audit, format: WideFormat) -> anyhow::Result<()> {
+    if let Some(format) = format.data() {
+        let summary = Summary::of(audit.found.iter().map(|pod| pod.status.into()));
+        let unknown = if audit.is_incomplete() { Word::Unknown } else { Word::Pass };
+        return report::print(format, Kind::AuditReport, audit, summary.at_least(unknown))
+            .context("failed to print what was found");
     }
-    .context("failed to print what was found")
+    table::write(&mut output::out(), audit, format == WideFormat::Wide)
+        .context("failed to print what was found")?;
+    // The rows alone are on standard output, for a script to take.
+    let mut notes = output::errors();
+    audit.notes.iter().try_for_each(|note| notes.prose(Head::note(), note))?;
+    notes.line(audit.summary())?;
+    Ok(())
 }

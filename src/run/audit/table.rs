@@ -1,0 +1,89 @@
+//! `audit` on paper: a row for each workload and state, in kubectl's columns.
+
+use std::io::{self, Write};
+
+use diagnosis::{Audit, AuditedPod, AuditedWorkload, PodState, Remedy};
+use text::shell::Word;
+
+use crate::run::output::{Lines, Tone, table};
+
+/// How many pods one command deletes.
+const MOST_DELETED: usize = 10;
+
+/// How many nodes one row names.
+const MOST_NODES: usize = 3;
+
+const COLUMNS: [&str; 9] =
+    ["NAMESPACE", "OWNER", "SERVICEACCOUNT", "STATE", "PODS", "COMMAND", "NODE", "ROLE", "REASON"];
+
+/// The columns that every row has; the others are wide.
+const NARROW: usize = 6;
+
+/// The rows; nothing where all pods are fine.
+pub(super) fn write(out: &mut Lines<impl Write>, audit: &Audit, wide: bool) -> io::Result<()> {
+    let rows: Vec<Vec<table::Cell>> = audit.workloads().iter().map(|it| row(it, wide)).collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let columns = if wide { &COLUMNS[..] } else { &COLUMNS[..NARROW] };
+    out.table(columns, &rows)
+}
+
+fn row(workload: &AuditedWorkload<'_>, wide: bool) -> Vec<table::Cell> {
+    let AuditedPod { state, why, namespace, owner, service_account, role, .. } = workload.first;
+    let account = service_account.split_once('/').map_or("", |(_, name)| name);
+    let tone = match state {
+        PodState::Fine | PodState::Foreign => Tone::Faint,
+        PodState::Unknown => Tone::Doubtful,
+        _ => Tone::Bad,
+    };
+    let mut row = vec![
+        table::Cell::plain(namespace),
+        table::Cell::plain(&owner.object()),
+        table::Cell::plain(account),
+        table::Cell::toned(tone, state.as_str()),
+        table::Cell::plain(&workload.pods.len().to_string()),
+        table::Cell::plain(&command(workload)),
+    ];
+    if wide {
+        row.extend([&nodes(workload), role, why].map(|text| table::Cell::plain(text)));
+    }
+    row
+}
+
+/// What mends all pods of the row, for a shell: where that takes a person, a comment.
+fn command(workload: &AuditedWorkload<'_>) -> String {
+    let AuditedPod { namespace, owner, remedy, next, pod, .. } = workload.first;
+    let kubectl = format!("kubectl -n {}", Word(namespace));
+    match remedy {
+        Remedy::Nothing => String::new(),
+        Remedy::Ask => {
+            format!(
+                "pod-identity-webhook doctor -n {} {}",
+                Word(namespace),
+                Word(&format!("pod/{pod}"))
+            )
+        }
+        Remedy::Restart if owner.can_be_restarted() => {
+            format!("{kubectl} rollout restart {}", Word(&owner.object()))
+        }
+        Remedy::Restart if owner.replaces_pods() && workload.pods.len() <= MOST_DELETED => {
+            let pods = workload.pods.iter().map(|it| Word(&it.pod).to_string());
+            format!("{kubectl} delete pod {}", pods.collect::<Vec<_>>().join(" "))
+        }
+        Remedy::Restart => format!("# make {} anew from its manifest", owner.object()),
+        Remedy::Manifest | Remedy::Register => format!("# {next}"),
+    }
+}
+
+fn nodes(workload: &AuditedWorkload<'_>) -> String {
+    let mut nodes: Vec<&str> = workload.pods.iter().map(|it| it.node.as_str()).collect();
+    nodes.retain(|node| !node.is_empty());
+    nodes.sort_unstable();
+    nodes.dedup();
+    let named = nodes.iter().take(MOST_NODES).copied().collect::<Vec<_>>().join(",");
+    match nodes.len().saturating_sub(MOST_NODES) {
+        0 => named,
+        more => format!("{named}+{more}"),
+    }
+}
