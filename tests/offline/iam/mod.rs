@@ -492,3 +492,24 @@ fn documents_every_code() {
         assert!(docs.contains(&row), "docs/iam.md lacks {row}");
     }
 }
+
+#[test]
+fn takes_the_flags_that_other_commands_have_too() {
+    let policy = role(&[]);
+    let ask = ["simulate", "--trust-policy=-", "--issuer", ISSUER];
+    for (whom, audience) in [
+        (["--service-account", "demo/app"], "--audience"),
+        (["--sub", "system:serviceaccount:demo:app"], "--aud"),
+    ] {
+        let args = [&ask[..], &whom, &[audience, "sts.amazonaws.com"]].concat();
+        let output = iam_with(&args, &policy);
+        assert_eq!(exit(&output), 0, "{}{}", stdout(&output), stderr(&output));
+    }
+    for whom in ["app", "demo/", "/app", "a/b/c"] {
+        let args = [&ask[..], &["--service-account", whom, "--audience", "a"]].concat();
+        assert_eq!(exit(&iam_with(&args, &policy)), 64, "{whom}");
+    }
+    let both = ["--service-account", "demo/app", "--sub", "x", "--audience", "a"];
+    assert_eq!(exit(&iam_with(&[&ask[..], &both].concat(), &policy)), 64);
+    assert_eq!(role(&["--output", "terraform"]), role(&["--format", "terraform"]));
+}
