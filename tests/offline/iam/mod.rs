@@ -280,7 +280,7 @@ fn takes_a_repeated_flag_as_a_list_or_not_at_all() {
         ("--path", "/x/"),
         ("--max-session-duration", "3600"),
         ("--permissions-boundary", "arn:aws:iam::aws:policy/ReadOnlyAccess"),
-        ("--format", "json"),
+        ("--output", "json"),
     ] {
         let output = iam(&[&ROLE[..], &[flag, value, flag, value]].concat());
         assert_eq!(exit(&output), 64, "{flag}: {}", stdout(&output));
