@@ -89,23 +89,25 @@ pub(super) async fn run_migrate(args: MigrateArgs) -> anyhow::Result<Ended> {
 fn written(args: &RotateArgs, live: &Live, keys: &[&PathBuf]) -> String {
     let of_token = || live.token.as_ref().map(|token| token.issuer.as_str());
     let issuer = args.issuer.as_deref().or_else(of_token);
-    let mut command = format!("{} issuer documents", invoked());
-    let mut add = |name, value: &str| command.push_str(&format!(" {}", Opt(name, value)));
+    let mut words = vec![format!("{} issuer documents", invoked())];
+    let mut add = |name, value: &str| words.push(Opt(name, value).to_string());
     // Where it can't be known, the word of `issuer documents --help`.
     add("--issuer", issuer.unwrap_or("URL"));
-    keys.iter().for_each(|key| add("--key", &key.display().to_string()));
+    for key in keys {
+        add("--key", &key.display().to_string());
+    }
     if args.jwks_path != issuer::JWKS_PATH {
         add("--jwks-path", &args.jwks_path);
     }
     let folder = args.documents.as_deref().unwrap_or_else(|| Path::new("issuer"));
     add("--out", &folder.display().to_string());
-    command
+    words.join(" ")
 }
 
 /// The command that writes the documents of a new issuer, beside those of the old one.
 fn written_anew(args: &MigrateArgs, new: &IssuerUrl) -> String {
-    let mut command = format!("{} issuer documents --from-cluster", invoked());
-    let mut add = |name, value: &str| command.push_str(&format!(" {}", Opt(name, value)));
+    let mut words = vec![format!("{} issuer documents --from-cluster", invoked())];
+    let mut add = |name, value: &str| words.push(Opt(name, value).to_string());
     let cluster = &args.live.cluster;
     for (name, value) in [("--kubeconfig", &cluster.kubeconfig), ("--context", &cluster.context)] {
         if let Some(value) = value {
@@ -114,7 +116,7 @@ fn written_anew(args: &MigrateArgs, new: &IssuerUrl) -> String {
     }
     add("--issuer", new.as_str());
     add("--out", "new-issuer");
-    command
+    words.join(" ")
 }
 
 fn facts<'a>(live: &'a Live, args: &PlanArgs) -> Facts<'a> {
