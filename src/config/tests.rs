@@ -466,7 +466,6 @@ fn sums_up_all_namespaces_only_where_that_is_asked_for() {
     for (args, namespace, wanted) in [
         (&["-A"][..], None, None),
         (&["-n", "demo"], Some("demo"), Some("mine")),
-        (&["-n", "ns/demo"], Some("demo"), Some("mine")),
         (&["-n", ""], None, Some("mine")),
         (&["-n", " "], None, Some("mine")),
     ] {
