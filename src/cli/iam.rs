@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 
 use super::values::ReportFormat;
 
@@ -34,7 +34,7 @@ pub struct IamRoleArgs {
     #[arg(short = 'n', long, value_name = "NAME")]
     pub namespace: Vec<String>,
     /// ServiceAccount in each --namespace, or NAMESPACE/NAME; * and ? are wildcards; may be repeated
-    #[arg(long, value_name = "NAME", required = true)]
+    #[arg(long, value_name = "NAMESPACE/NAME", required = true)]
     pub service_account: Vec<String>,
     /// Audience of the tokens; may be repeated, and any of them counts [default: sts.amazonaws.com]
     #[arg(long, value_name = "AUDIENCE")]
@@ -73,7 +73,7 @@ pub struct IamRoleArgs {
     #[arg(long = "thumbprint", value_name = "HEX")]
     pub thumbprints: Vec<String>,
     /// Output format [default: json]
-    #[arg(short = 'o', long, visible_alias = "output", value_name = "FORMAT")]
+    #[arg(short = 'o', long = "output", visible_alias = "format", value_name = "FORMAT")]
     pub format: Vec<RoleFormat>,
 }
 
@@ -128,22 +128,26 @@ pub enum LintFormat {
 
 /// Exit codes: 0 allowed; 1 denied; 2 not known.
 #[derive(Args, Clone, Debug)]
+#[command(group = ArgGroup::new("whom").args(["sub", "service_account"]))]
 pub struct IamSimulateArgs {
     /// File with the role's trust policy, the output of aws iam get-role, or Terraform or CloudFormation with one trust policy; - for standard input
     #[arg(long, value_name = "FILE")]
     pub trust_policy: PathBuf,
     /// File with a ServiceAccount token, which is not verified; - for standard input
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["issuer", "sub", "aud"], required_unless_present = "issuer")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["issuer", "whom", "audience"], required_unless_present = "issuer")]
     pub token: Option<PathBuf>,
     /// Issuer of the token
-    #[arg(long, value_name = "URL", requires_all = ["sub", "aud"])]
+    #[arg(long, value_name = "URL", requires_all = ["whom", "audience"])]
     pub issuer: Option<String>,
-    /// Subject of the token: system:serviceaccount:NAMESPACE:NAME
+    /// ServiceAccount of the token
+    #[arg(long, value_name = "NAMESPACE/NAME", requires = "issuer", value_parser = subject)]
+    pub service_account: Option<String>,
+    /// Subject of the token, instead of --service-account: system:serviceaccount:NAMESPACE:NAME
     #[arg(long, value_name = "SUBJECT", requires = "issuer")]
     pub sub: Option<String>,
     /// Audience of the token; may be repeated
-    #[arg(long, value_name = "AUDIENCE", requires = "issuer")]
-    pub aud: Vec<String>,
+    #[arg(long, visible_alias = "aud", value_name = "AUDIENCE", requires = "issuer")]
+    pub audience: Vec<String>,
     /// ARN that the policy's provider must equal [default: any ARN with the issuer's name]
     #[arg(long, value_name = "ARN")]
     pub provider_arn: Option<String>,
@@ -162,6 +166,18 @@ pub struct IamSimulateArgs {
     /// Output format
     #[arg(short = 'o', long, value_name = "FORMAT", value_enum, default_value_t = ReportFormat::Text)]
     pub output: ReportFormat,
+}
+
+/// The subject of a `ServiceAccount`'s tokens.
+fn subject(text: &str) -> Result<String, String> {
+    match text.split_once('/') {
+        Some((namespace, name))
+            if !namespace.is_empty() && !name.is_empty() && !name.contains('/') =>
+        {
+            Ok(format!("system:serviceaccount:{namespace}:{name}"))
+        }
+        _ => Err("write NAMESPACE/NAME".to_owned()),
+    }
 }
 
 /// As `AssumeRoleWithWebIdentity` takes it.

@@ -285,12 +285,14 @@ fn takes_every_flag_from_the_environment_and_nothing_from_service_links() {
 /// What the flags that many commands have are called, and what they take.
 #[test]
 fn a_flag_means_the_same_in_every_command() {
-    const SHARED: [(&str, Option<char>, &[&str]); 6] = [
+    const SHARED: [(&str, Option<char>, &[&str]); 8] = [
         ("output", Some('o'), &["FORMAT", "WHAT"]),
         ("namespace", Some('n'), &["NAME"]),
         ("kubeconfig", None, &["PATH"]),
         ("context", None, &["NAME"]),
         ("ca-file", None, &["FILE"]),
+        ("audience", None, &["AUDIENCE"]),
+        ("service-account", None, &["NAMESPACE/NAME"]),
         ("out", None, &["DIR", "PATH"]),
     ];
     fn leaves(command: &clap::Command) -> Vec<&clap::Command> {

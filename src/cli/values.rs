@@ -14,7 +14,7 @@ use injection::identity::parse_bool;
 pub enum LogFormat {
     /// One JSON object per line
     Json,
-    /// Text for people
+    /// Pairs name=value, which are logfmt
     Text,
 }
 

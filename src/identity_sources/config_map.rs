@@ -65,7 +65,11 @@ impl ConfigMapEntries {
     /// there. One that can't be read leaves the last good one.
     pub(super) fn take(&self, config: Option<&str>) {
         if let Some(entries) = self.read(config) {
-            tracing::info!(entries = entries.len(), "loaded ConfigMap");
+            if config.is_some() {
+                tracing::info!(entries = entries.len(), "loaded ConfigMap");
+            } else {
+                tracing::debug!("no ConfigMap");
+            }
             self.known.store(Arc::new(Known::Entries(Arc::new(entries))));
         } else if !matches!(**self.known(), Known::Entries(_)) {
             // There is no last good one. It was answered all the same: waiting

@@ -167,7 +167,7 @@ impl Inner {
                 .send_if_modified(|pending| std::mem::take(&mut pending.service_accounts));
             if is_first {
                 let known = self.lookups.index().known();
-                tracing::info!(known, "loaded ServiceAccounts");
+                tracing::info!(service_accounts = known, "loaded ServiceAccounts");
             }
         };
         // Without the time, all of the first list counts as new.

@@ -4,10 +4,11 @@ use std::borrow::Cow;
 use std::fmt::Display;
 use std::time::{Duration, Instant};
 
+use tracing::field::display;
 use tracing::{info, warn};
 
 use super::Metrics;
-use injection::admission::{Admission, Endpoint, Outcome, Review};
+use injection::admission::{Admission, Endpoint, Outcome, Refusal, Review};
 use injection::identity::Warning;
 use text::shortened;
 
@@ -41,7 +42,10 @@ impl<'a> Subject<'a> {
         Self {
             namespace: short(&review.namespace),
             pod: review.pod().map(|pod| short(pod.name())),
-            service_account: review.key().map(|key| short(key.name)),
+            service_account: review.key().map(|key| {
+                // NAMESPACE/NAME, as in every line that has one.
+                Cow::Owned(shortened(&key.to_string(), 2 * MAX_NAME + 1))
+            }),
             uid: short(&review.uid),
             dry_run: review.dry_run,
         }
@@ -109,10 +113,12 @@ impl<'a> Record<'a> {
             };
         }
         let failed = matches!(admission.outcome, Outcome::LookupFailed | Outcome::PatchTooLarge);
-        if failed || !admission.warnings.is_empty() {
-            let reason = admission.reason.as_deref();
-            let warnings = Joined(admission.warnings.iter().map(Warning::message));
-            line!(warn, refused, reason, %warnings, "admission");
+        if failed || refused || !admission.warnings.is_empty() {
+            let refusal = admission.refusal.as_ref().map(Refusal::message);
+            let reason = admission.reason.as_deref().or(refusal);
+            let warnings = admission.warnings.iter().map(Warning::message);
+            let warnings = (!admission.warnings.is_empty()).then(|| display(Joined(warnings)));
+            line!(warn, refused, reason, warnings, "admission");
         } else {
             line!(info, refused, "admission");
         }

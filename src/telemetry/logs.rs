@@ -25,7 +25,7 @@ pub struct LogSettings {
 pub enum Format {
     /// One flat JSON object a line.
     Json,
-    /// For people.
+    /// `name=value` pairs: logfmt.
     Text,
 }
 
@@ -61,7 +61,7 @@ where
     let lines = fmt::layer().with_writer(writer).log_internal_errors(false);
     let lines: Box<dyn Layer<_> + Send + Sync> = match settings.format {
         Format::Json => Box::new(lines.event_format(JsonLines)),
-        Format::Text => Box::new(lines.event_format(TextLines::default())),
+        Format::Text => Box::new(lines.event_format(TextLines)),
     };
     Registry::default().with(levels).with(lines)
 }
@@ -135,9 +135,49 @@ mod tests {
     }
 
     #[test]
-    fn writes_text_for_people() {
-        let text = written(Format::Text, 0, || tracing::warn!(port = 443, "listening"));
-        assert!(text.contains("WARN listening port=443"), "{text}");
+    fn writes_text_as_pairs_that_a_parser_takes() {
+        let text = written(Format::Text, 0, || {
+            let error = std::io::Error::other("a \"b\"\nc=d\\");
+            tracing::warn!(port = 443, %error, empty = "", pod = "demo/a", ready = true, "listening on it");
+        });
+        let (timestamp, rest) = text.split_once(' ').expect("pairs");
+        let timestamp = timestamp.strip_prefix("timestamp=").expect("a time");
+        assert!(timestamp.parse::<jiff::Timestamp>().is_ok(), "{timestamp}");
+        assert_eq!(
+            rest,
+            "level=WARN message=\"listening on it\" port=443 error=\"a \\\"b\\\"\\nc=d\\\\\" \
+             empty=\"\" pod=demo/a ready=true\n"
+        );
+    }
+
+    /// As Go's parsers of logfmt read a line: pairs with spaces between them, values as JSON has
+    /// them where they are in quotes.
+    #[test]
+    fn reads_every_pair_back_whatever_a_value_holds() {
+        proptest::proptest!(|(value in ".*", other in "[ =\"\\\\a]{0,8}")| {
+            let text = written(Format::Text, 0, || {
+                tracing::info!(value = value.as_str(), other = other.as_str(), "read back");
+            });
+            let mut rest = text.strip_suffix('\n').expect("one line");
+            let mut pairs = Vec::new();
+            while let Some((name, after)) = rest.split_once('=') {
+                let mut values = serde_json::Deserializer::from_str(after).into_iter::<String>();
+                let (value, end) = if after.starts_with('"') {
+                    let value = values.next().expect("a string").expect("a string of JSON");
+                    (value, values.byte_offset())
+                } else {
+                    let end = after.find(' ').unwrap_or(after.len());
+                    (after[..end].to_owned(), end)
+                };
+                pairs.push((name.trim_start().to_owned(), value));
+                rest = &after[end..];
+            }
+            let of = |name: &str| pairs.iter().find(|pair| pair.0 == name).map(|pair| &*pair.1);
+            proptest::prop_assert_eq!(pairs.len(), 5);
+            proptest::prop_assert_eq!(of("message"), Some("read back"));
+            proptest::prop_assert_eq!(of("value"), Some(&*value));
+            proptest::prop_assert_eq!(of("other"), Some(&*other));
+        });
     }
 
     #[test]

@@ -210,7 +210,6 @@ const SHORTEST_MAXIMUM: u32 = 3600;
 /// Whether this statement by itself holds of the request: what its `Effect` says then applies.
 /// `variables` is [`Policy::has_variables`]. What is not in the file, and what AWS alone knows,
 /// gives [`Holds::Unknown`], unless a known value rules the request out.
-#[allow(dead_code, reason = "for the linter's probes")]
 #[must_use]
 pub(crate) fn holds(statement: &Statement, request: &WebIdentityRequest, variables: bool) -> Holds {
     Tested::new(statement, request, variables, ASSUME_ROLE).truth()

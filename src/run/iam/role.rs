@@ -21,7 +21,7 @@ pub(super) fn run(args: &IamRoleArgs) -> anyhow::Result<Exit> {
     let permissions = permissions.collect::<anyhow::Result<_>>()?;
     // All else is typed.
     let role = role(args, permissions).or_misuse()?;
-    let format = once("--format", &args.format).or_misuse()?;
+    let format = once("--output", &args.format).or_misuse()?;
     let format = match format.unwrap_or(&RoleFormat::Json) {
         RoleFormat::Json => Format::Json,
         RoleFormat::Cli => Format::Cli,

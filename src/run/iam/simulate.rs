@@ -51,9 +51,10 @@ fn request(args: &IamSimulateArgs) -> anyhow::Result<WebIdentityRequest> {
         WebIdentityRequest::of_claims(&token.claims)
     } else {
         // clap asks for all three, or for a token.
-        let audiences: Vec<&str> = args.aud.iter().map(String::as_str).collect();
+        let audiences: Vec<&str> = args.audience.iter().map(String::as_str).collect();
         let issuer = args.issuer.as_deref().unwrap_or_default();
-        WebIdentityRequest::new(issuer, args.sub.as_deref().unwrap_or_default(), &audiences)
+        let subject = args.service_account.as_ref().or(args.sub.as_ref());
+        WebIdentityRequest::new(issuer, subject.map_or("", String::as_str), &audiences)
     };
     request.provider_arn.clone_from(&args.provider_arn);
     if let Some(name) = &args.role_session_name {

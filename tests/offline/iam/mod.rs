@@ -280,7 +280,7 @@ fn takes_a_repeated_flag_as_a_list_or_not_at_all() {
         ("--path", "/x/"),
         ("--max-session-duration", "3600"),
         ("--permissions-boundary", "arn:aws:iam::aws:policy/ReadOnlyAccess"),
-        ("--format", "json"),
+        ("--output", "json"),
     ] {
         let output = iam(&[&ROLE[..], &[flag, value, flag, value]].concat());
         assert_eq!(exit(&output), 64, "{flag}: {}", stdout(&output));
@@ -491,4 +491,25 @@ fn documents_every_code() {
         let row = format!("| `{code}` | {} | {} |", code.severity().word(), code.meaning());
         assert!(docs.contains(&row), "docs/iam.md lacks {row}");
     }
+}
+
+#[test]
+fn takes_the_flags_that_other_commands_have_too() {
+    let policy = role(&[]);
+    let ask = ["simulate", "--trust-policy=-", "--issuer", ISSUER];
+    for (whom, audience) in [
+        (["--service-account", "demo/app"], "--audience"),
+        (["--sub", "system:serviceaccount:demo:app"], "--aud"),
+    ] {
+        let args = [&ask[..], &whom, &[audience, "sts.amazonaws.com"]].concat();
+        let output = iam_with(&args, &policy);
+        assert_eq!(exit(&output), 0, "{}{}", stdout(&output), stderr(&output));
+    }
+    for whom in ["app", "demo/", "/app", "a/b/c"] {
+        let args = [&ask[..], &["--service-account", whom, "--audience", "a"]].concat();
+        assert_eq!(exit(&iam_with(&args, &policy)), 64, "{whom}");
+    }
+    let both = ["--service-account", "demo/app", "--sub", "x", "--audience", "a"];
+    assert_eq!(exit(&iam_with(&[&ask[..], &both].concat(), &policy)), 64);
+    assert_eq!(role(&["--output", "terraform"]), role(&["--format", "terraform"]));
 }

@@ -41,7 +41,7 @@ async fn mutates_a_pod_of_a_service_account_in_a_file() {
     assert!(metrics.contains(r#"pod_identity_webhook_pod_count{method="sts_web_identity"} 1"#));
     let line = webhook.logged("the admission", |line| line["outcome"] == "mutated").await;
     assert_eq!(line["namespace"], "demo");
-    assert_eq!(line["service_account"], "app");
+    assert_eq!(line["service_account"], "demo/app");
 }
 
 #[tokio::test]
@@ -124,7 +124,10 @@ async fn answers_a_pod_that_would_need_too_large_a_patch_with_an_http_error() {
         let is_it =
             |line: &Value| line["outcome"] == "patch-too-large" && line["endpoint"] == endpoint;
         let line = webhook.logged("the admission", is_it).await;
-        assert_eq!((&line["level"], &line["service_account"]), (&json!("WARN"), &json!("app")));
+        assert_eq!(
+            (&line["level"], &line["service_account"]),
+            (&json!("WARN"), &json!("demo/app"))
+        );
     }
 }
 
@@ -220,6 +223,11 @@ async fn refuses_what_is_required_and_nothing_else() {
         let reply = answer(&webhook, post("/mutate/required", body.clone())).await;
         let response = reply.json().unwrap()["response"].take();
         assert_eq!(response["allowed"], allowed, "{body} got {response}");
+        if !allowed {
+            let is_it = |line: &Value| line["refused"] == true && line["level"] == "WARN";
+            let line = webhook.logged("the refusal, as a warning", is_it).await;
+            assert!(line["reason"].as_str().unwrap().contains("has no role"), "{line}");
+        }
         // The other door never denies.
         let reply = answer(&webhook, post("/mutate", body)).await;
         assert_eq!(reply.json().unwrap()["response"]["allowed"], true);
@@ -243,7 +251,7 @@ async fn tells_of_an_admission_whose_client_left() {
     };
     let line = webhook.logged("the admission", |line| line["outcome"] == "lookup-failed").await;
     assert!(line["reason"].as_str().unwrap().contains("the client left"), "{line}");
-    assert_eq!(line["service_account"], "app");
+    assert_eq!(line["service_account"], "demo/app");
     let metrics = webhook.metrics().await;
     let counted = r#"pod_identity_admissions_total{endpoint="mutate",outcome="lookup-failed"} 1"#;
     assert!(metrics.contains(counted), "{metrics}");
@@ -313,4 +321,12 @@ async fn names_the_flag_where_it_cannot_start() {
         assert!(error.contains(says), "{says}: {error}");
         assert!(!error.contains("panicked"), "{error}");
     }
+}
+
+#[tokio::test]
+async fn loads_nothing_that_is_not_there() {
+    let (webhook, _folder) = from_file(&["--watch-config-map"]).await;
+    let log = webhook.log();
+    assert!(log.iter().any(|line| line.contains("loaded ServiceAccounts")), "{log:?}");
+    assert!(!log.iter().any(|line| line.contains("loaded ConfigMap")), "{log:?}");
 }

@@ -85,7 +85,7 @@ pub enum Format {
 pub enum RoleError {
     /// The format needs an account ID, and none is given.
     #[error(
-        "the provider's ARN needs the account ID; pass --account-id (`aws sts get-caller-identity` prints it), or --format cloudformation or terraform"
+        "the provider's ARN needs the account ID; pass --account-id (`aws sts get-caller-identity` prints it), or --output cloudformation or terraform"
     )]
     AccountNeeded,
     /// The linter finds an error in what would be written.

@@ -102,3 +102,37 @@ fn says_that_there_is_no_trust_policy_and_repeats_little() {
         assert!(error.message.len() < 1100, "{}", error.message.len());
     }
 }
+
+#[test]
+fn understands_the_providers_of_the_same_file() {
+    let template = |url: &str| {
+        format!(
+            "Resources:\n  P:\n    Type: AWS::IAM::OIDCProvider\n    Properties:\n      Url: {url}\n  R:\n    Type: AWS::IAM::Role\n    Properties:\n      AssumeRolePolicyDocument: {}\n",
+            document(&[statement("Allow", "")
+                .replace(&format!("\"{ARN}\""), "{\"Fn::GetAtt\": [\"P\", \"Arn\"]}")])
+        )
+    };
+    let terraform = |url: &str| {
+        let provider =
+            format!("resource \"aws_iam_openid_connect_provider\" \"x\" {{\n  url = {url:?}\n}}\n");
+        let key = "${replace(aws_iam_openid_connect_provider.x.url, \"https://\", \"\")}";
+        let text =
+            hcl("aws_iam_openid_connect_provider.x.arn", "\"system:serviceaccount:demo:app\"");
+        provider + &text.replace("oidc.example.com/id/X", key)
+    };
+    for (url, wanted) in
+        [("https://oidc.example.com/id/X", Allowed), ("https://other.example", Denied)]
+    {
+        for (name, text) in [("role.yaml", template(url)), ("main.tf", terraform(url))] {
+            let policy = Policy::trust_policy_of_file(name, &text).expect("a policy");
+            for (arn, wanted) in
+                [(None, wanted), (Some(ARN), if wanted == Allowed { Unknown } else { Denied })]
+            {
+                let mut request = request();
+                request.provider_arn = arn.map(str::to_owned);
+                let verdict = simulate(&policy, &request);
+                assert_eq!(outcome(&verdict), wanted, "{text}\n{arn:?} {verdict:#?}");
+            }
+        }
+    }
+}
