@@ -50,26 +50,24 @@ fn found(words: &[OsString], root: &Command) -> Option<(usize, usize)> {
         let is = |own: &Arg| own.get_id() == flag.get_id() && own.get_long() == flag.get_long();
         command.get_arguments().any(is)
     };
-    (before > 0 && names > 0 && leading.iter().all(has)).then_some((before, names))
+    // Serve's flags stand there as well, and have no command behind them.
+    let takes_them = names > 0 && command.get_name() != "serve" && leading.iter().all(has);
+    (before > 0 && takes_them).then_some((before, names))
 }
 
 /// The flag that a word names, and whether its value, if it has one, is in the same word.
 fn flag<'a>(word: &str, flags: &'a Command) -> Option<(&'a Arg, bool)> {
-    let takes_more = |flag: &Arg| flag.get_num_args().is_some_and(|it| it.min_values() > 0);
-    let (named, has_value): (Box<dyn Fn(&&Arg) -> bool>, bool) = match word.strip_prefix("--") {
-        Some(long) => {
-            let (name, value) = long.split_once('=').map_or((long, None), |it| (it.0, Some(it.1)));
-            (Box::new(move |flag| flag.get_long() == Some(name)), value.is_some())
-        }
-        None => {
-            let mut letters = word.strip_prefix('-')?.chars();
-            let letter = letters.next()?;
-            let has_value = letters.next().is_some();
-            (Box::new(move |flag| flag.get_short() == Some(letter)), has_value)
-        }
+    let mut all = flags.get_arguments();
+    let (flag, has_value) = if let Some(long) = word.strip_prefix("--") {
+        let name = long.split('=').next();
+        (all.find(|flag| flag.get_long() == name)?, long.contains('='))
+    } else {
+        let mut letters = word.strip_prefix('-')?.chars();
+        let letter = Some(letters.next()?);
+        (all.find(|flag| flag.get_short() == letter)?, letters.next().is_some())
     };
-    let flag = flags.get_arguments().find(named)?;
-    Some((flag, has_value || !takes_more(flag)))
+    let takes_more = flag.get_num_args().is_some_and(|it| it.min_values() > 0);
+    Some((flag, has_value || !takes_more))
 }
 
 #[cfg(test)]
