@@ -2,11 +2,15 @@
 //! one text.
 
 use std::error::Error;
+use std::fmt;
 use std::io;
+use std::sync::Arc;
 
+use hyper::StatusCode;
 use kube::core::Status;
 use kube::runtime::watcher;
 
+use super::credentials::CredentialsError;
 use super::request::{Problem, RequestError};
 use super::transport::ConnectTimeout;
 
@@ -40,6 +44,10 @@ pub(crate) enum FailureKind {
     TooLarge,
     /// The API server's certificate is not one to trust, or the handshake failed otherwise.
     Tls,
+    /// Nobody listens there.
+    Refused,
+    /// The server's name has no address.
+    Unresolved,
     /// There is no connection, or it broke.
     Unreachable,
     /// The credentials could not be had: of a file, or of a plugin.
@@ -56,6 +64,27 @@ pub(crate) struct Failure {
     /// One line: the API server's own words where it had some, else what was asked of which server, and what
     /// happened to the request.
     pub message: String,
+    /// The HTTP status, where there was a response.
+    pub status: Option<u16>,
+    /// Who answered, where that is known and not in the message.
+    pub server: Option<Arc<str>>,
+}
+
+/// The message with the server and the status that it answered.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Explained<'a>(&'a Failure);
+
+impl fmt::Display for Explained<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Failure { message, status, server, .. } = self.0;
+        let (Some(status), Some(server)) = (status, server) else { return f.write_str(message) };
+        write!(f, "{server} answered {status}")?;
+        let phrase = StatusCode::from_u16(*status).ok().and_then(|it| it.canonical_reason());
+        if let Some(phrase) = phrase {
+            write!(f, " {phrase}")?;
+        }
+        if phrase.is_some_and(|it| it == message) { Ok(()) } else { write!(f, ": {message}") }
+    }
 }
 
 impl FailureKind {
@@ -79,11 +108,19 @@ impl FailureKind {
     #[must_use]
     pub(crate) fn advice(self) -> Option<&'static str> {
         match self {
-            Self::Unauthorized | Self::Credentials => Some("check the credentials"),
+            Self::Unauthorized => {
+                Some("log in again, or check the credentials of the kubeconfig's user")
+            }
+            Self::Credentials => Some("check the credentials"),
             Self::Timeout | Self::Unreachable => Some("check the API server and the network to it"),
+            Self::Refused => {
+                Some("check that the API server runs, and the server in the kubeconfig")
+            }
+            Self::Unresolved => Some("check the server in the kubeconfig, the DNS and the VPN"),
             Self::Tls => Some("check certificate-authority and the server in the kubeconfig"),
             Self::Unreadable => Some("check that the address is that of an API server"),
             Self::TooManyRequests => Some("try again later"),
+            Self::Server => Some("try again, and look at the API server's log"),
             Self::Gone => Some("try again"),
             Self::Forbidden
             | Self::NamespaceTerminating
@@ -91,7 +128,6 @@ impl FailureKind {
             | Self::Conflict
             | Self::AlreadyExists
             | Self::Invalid
-            | Self::Server
             | Self::TooLarge => None,
         }
     }
@@ -112,7 +148,39 @@ impl Failure {
             }
             _ => (kind_of(error), inner(error)),
         };
-        Self { kind, message: one_line(&message) }
+        Self { kind, ..Self::unreadable(message) }
+    }
+
+    /// What is not what Kubernetes answers.
+    #[must_use]
+    pub(crate) fn unreadable(message: impl AsRef<str>) -> Self {
+        let message = one_line(message.as_ref());
+        Self { kind: FailureKind::Unreadable, message, status: None, server: None }
+    }
+
+    /// Of a response that is no success: a `Status`, or whatever something on the way wrote.
+    #[must_use]
+    pub(super) fn of_answer(code: StatusCode, body: &str) -> Self {
+        let status = serde_json::from_str::<Status>(body).ok();
+        let status = status.filter(|it| it.code != 0 || !it.message.is_empty());
+        let status = status.unwrap_or_else(|| {
+            // The page of a proxy says nothing that its status does not.
+            let is_page = body.trim_start().starts_with('<');
+            let message = if is_page { "" } else { body.trim() };
+            Status::failure(message, code.canonical_reason().unwrap_or_default())
+        });
+        Self { status: Some(code.as_u16()), ..Self::of_status(&status.with_code(code.as_u16())) }
+    }
+
+    #[must_use]
+    pub(super) fn answered_by(self, server: Option<Arc<str>>) -> Self {
+        Self { server, ..self }
+    }
+
+    /// The message with the server and its status.
+    #[must_use]
+    pub(crate) fn explained(&self) -> Explained<'_> {
+        Explained(self)
     }
 
     #[must_use]
@@ -124,10 +192,9 @@ impl Failure {
         } else {
             status.message.clone()
         };
-        Self {
-            kind: FailureKind::of_status(status.code, &status.reason, terminating),
-            message: one_line(&message),
-        }
+        let kind = FailureKind::of_status(status.code, &status.reason, terminating);
+        let code = Some(status.code).filter(|code| *code != 0);
+        Self { kind, status: code, ..Self::unreadable(message) }
     }
 
     #[must_use]
@@ -137,9 +204,7 @@ impl Failure {
             | watcher::Error::WatchStartFailed(error)
             | watcher::Error::WatchFailed(error) => Self::of(error),
             watcher::Error::WatchError(status) => Self::of_status(status),
-            watcher::Error::NoResourceVersion => {
-                Self { kind: FailureKind::Unreadable, message: error.to_string() }
-            }
+            watcher::Error::NoResourceVersion => Self::unreadable(error.to_string()),
         }
     }
 }
@@ -166,12 +231,17 @@ fn kind_of(error: &(dyn Error + 'static)) -> FailureKind {
             return FailureKind::Timeout;
         } else if cause.is::<rustls::Error>() {
             return FailureKind::Tls;
-        } else if cause.is::<kube::client::AuthError>() {
+        } else if cause.is::<kube::client::AuthError>() || cause.is::<CredentialsError>() {
             return FailureKind::Credentials;
-        } else if let Some(error) = cause.downcast_ref::<io::Error>()
-            && error.kind() == io::ErrorKind::TimedOut
-        {
-            kind = FailureKind::Timeout;
+        } else if cause.to_string().starts_with("dns error") {
+            // hyper's type for it is private; these words are its own.
+            kind = FailureKind::Unresolved;
+        } else if let Some(error) = cause.downcast_ref::<io::Error>() {
+            match error.kind() {
+                io::ErrorKind::TimedOut => kind = FailureKind::Timeout,
+                io::ErrorKind::ConnectionRefused => kind = FailureKind::Refused,
+                _ => {}
+            }
         }
     }
     kind
@@ -269,6 +339,43 @@ mod tests {
     }
 
     #[test]
+    fn names_the_server_and_its_status() {
+        let explained = |code: u16, body: &str, server: Option<&str>| {
+            let failure = Failure::of_answer(StatusCode::from_u16(code).expect("a status"), body);
+            failure.answered_by(server.map(Into::into)).explained().to_string()
+        };
+        let at = Some("https://a.example");
+        let forbidden = r#"{"kind":"Status","code":403,"reason":"Forbidden","message":"no"}"#;
+        for (code, body, says) in [
+            (403, forbidden, "https://a.example answered 403 Forbidden: no"),
+            (
+                401,
+                r#"{"code":401,"message":"Unauthorized"}"#,
+                "https://a.example answered 401 Unauthorized",
+            ),
+            (
+                404,
+                "404 page not found\n",
+                "https://a.example answered 404 Not Found: 404 page not found",
+            ),
+            (
+                502,
+                "<html>long</html>",
+                "https://a.example answered 502 Bad Gateway: 502 Bad Gateway",
+            ),
+            (
+                503,
+                "",
+                "https://a.example answered 503 Service Unavailable: 503 Service Unavailable",
+            ),
+            (400, "{}", "https://a.example answered 400 Bad Request: {}"),
+        ] {
+            assert_eq!(explained(code, body, at), says);
+        }
+        assert_eq!(explained(403, forbidden, None), "no");
+    }
+
+    #[test]
     fn tells_a_namespace_that_goes_away_from_a_missing_right() {
         let kind = |causes: &str| {
             let status =
@@ -288,11 +395,11 @@ mod tests {
         assert_eq!(Failure::of_status(&status("")).message, "500 Odd");
         let refused = io::Error::new(io::ErrorKind::ConnectionRefused, "refused");
         let failure = Failure::of(&kube::Error::Service(Box::new(refused)));
-        assert_eq!((failure.kind, &*failure.message), (FailureKind::Unreachable, "refused"));
+        assert_eq!((failure.kind, &*failure.message), (FailureKind::Refused, "refused"));
         let refused = io::Error::new(io::ErrorKind::ConnectionRefused, "refused");
         let nested = kube::Error::Service(Box::new(kube::Error::Service(Box::new(refused))));
         assert_eq!(Failure::of(&nested).message, "refused");
-        assert_eq!(failure.kind.advice(), Some("check the API server and the network to it"));
+        assert!(failure.kind.advice().is_some_and(|it| it.contains("the API server runs")));
     }
 
     #[test]
@@ -302,7 +409,7 @@ mod tests {
                 Failure::of_status(&Status::failure(&long, "Unauthorized").with_code(401));
             assert!(failure.message.len() <= MESSAGE_BYTES, "{}", failure.message.len());
             assert!(failure.message.ends_with(" ..."), "{failure:?}");
-            assert_eq!(failure.kind.advice(), Some("check the credentials"));
+            assert!(failure.kind.advice().is_some_and(|it| it.contains("log in again")));
         }
         let fits = "x".repeat(MESSAGE_BYTES);
         assert_eq!(Failure::of_status(&Status::failure(&fits, "")).message, fits);

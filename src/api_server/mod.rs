@@ -10,7 +10,7 @@ pub(crate) mod failure;
 mod kubeconfig;
 pub(crate) mod metrics;
 pub(crate) mod pages;
-mod request;
+pub(crate) mod request;
 mod transport;
 mod user_cluster;
 pub(crate) mod watch;

@@ -11,7 +11,7 @@ use serde::de::{DeserializeOwned, DeserializeSeed, IgnoredAny, MapAccess, SeqAcc
 use serde::{Deserialize, Deserializer};
 use tokio::time::{Instant, timeout_at};
 
-use super::{Failure, FailureKind};
+use super::{Failure, FailureKind, request};
 
 /// As many objects as kubectl asks for at once.
 const PAGE: u32 = 500;
@@ -26,7 +26,7 @@ const MAX_EMPTY_PAGES: usize = 100;
 /// Why a list is not complete.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ListError {
-    #[error("{0}")]
+    #[error("{}", .0.explained())]
     Failed(Failure),
     #[error("the list does not end: after {objects} objects, {why}")]
     Endless { objects: usize, why: &'static str },
@@ -87,7 +87,7 @@ pub(crate) async fn for_each<T: DeserializeOwned>(
 async fn page(client: &Client, uri: &str) -> Result<String, Failure> {
     let request = Request::get(uri).body(Vec::new());
     let request = request.map_err(|error| Failure::of(&kube::Error::HttpError(error)))?;
-    client.request_text(request).await.map_err(|error| Failure::of(&error))
+    request::text(client, request).await
 }
 
 /// The objects of one page, and where the next one begins.
@@ -105,10 +105,9 @@ fn read<T: DeserializeOwned>(
     };
     match next {
         Some(next) if next.is_empty() => Ok(None),
-        Some(next) if !plain(&next) => Err(Failure {
-            kind: FailureKind::Unreadable,
-            message: "the list has an invalid continue token".to_owned(),
-        }),
+        Some(next) if !plain(&next) => {
+            Err(Failure::unreadable("the list has an invalid continue token"))
+        }
         next => Ok(next),
     }
 }

@@ -13,7 +13,10 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use hyper::{Method, Request, Response, Uri};
+use kube::Client;
 use kube::client::Body;
+
+use super::Failure;
 use tokio::time::{Instant, Sleep, timeout_at};
 use tower::{BoxError, Service};
 
@@ -24,6 +27,33 @@ pub(super) const MAX_RESPONSE: u64 = 64 << 20;
 /// In the extensions of a request: whoever sent it has a deadline for it, and this is the only one.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct OwnDeadline;
+
+/// In the extensions of a response: the server that it is from.
+#[derive(Clone, Debug)]
+struct AnsweredBy(Arc<str>);
+
+/// Sends a request and reads the whole response.
+///
+/// # Errors
+/// [`Failure`], with the server and the status that it answered, where it is no success.
+pub(crate) async fn text(client: &Client, request: Request<Vec<u8>>) -> Result<String, Failure> {
+    let (path, method) = (request.uri().path().to_owned(), request.method().clone());
+    let answer = client.send(request.map(Body::from)).await;
+    let answer = answer.map_err(|error| Failure::of(&error))?;
+    let status = answer.status();
+    let server = answer.extensions().get::<AnsweredBy>().map(|it| Arc::clone(&it.0));
+    let body = answer.into_body().collect_bytes().await;
+    let body = body.map_err(|error| Failure::of(&error))?;
+    let text = String::from_utf8(body.to_vec());
+    if status.is_success() {
+        return text.map_err(|_| Failure {
+            server,
+            ..Failure::unreadable(format!("the response to {method} {path} is not text"))
+        });
+    }
+    let text = text.unwrap_or_default();
+    Err(Failure::of_answer(status, &text).answered_by(server))
+}
 
 /// A request that got no response, or not all of it.
 #[derive(Debug)]
@@ -116,6 +146,8 @@ where
             };
             let answer = answer.map_err(broken)?;
             let asked = Arc::clone(&asked);
+            let mut answer = answer;
+            answer.extensions_mut().insert(AnsweredBy(Arc::clone(&asked.server)));
             Ok(answer.map(|body| BoundedBody {
                 body,
                 asked,

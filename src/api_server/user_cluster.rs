@@ -102,7 +102,7 @@ impl UserCluster {
             let config = self.in_cluster(&loaded)?;
             return Ok(Resolved { config, namespace });
         };
-        let is_secure = complete_url(&mut cluster, &user);
+        let is_secure = cluster.server.as_mut().is_some_and(complete_url);
         let user = if is_secure { user } else { without_credentials(user) };
         let given = [
             ("certificate-authority", &self.certificate_authority),
@@ -357,23 +357,15 @@ fn missing<'a>(
     }
 }
 
-/// Whether requests are encrypted. Without a scheme that depends on what there is to verify by.
-fn complete_url(cluster: &mut Cluster, user: &AuthInfo) -> bool {
-    let has_tls = cluster.certificate_authority.is_some()
-        || cluster.certificate_authority_data.is_some()
-        || user.client_certificate.is_some()
-        || user.client_certificate_data.is_some()
-        || cluster.insecure_skip_tls_verify == Some(true);
-    let Some(server) = &mut cluster.server else { return has_tls };
+/// Whether requests are encrypted. Without a scheme they are not, as with kubectl.
+fn complete_url(server: &mut String) -> bool {
     if !server.contains("://") {
-        let scheme = if has_tls { "https" } else { "http" };
-        *server = format!("{scheme}://{server}");
+        server.insert_str(0, "http://");
     }
     if let Some(end) = server.find(['?', '#']) {
         server.truncate(end);
     }
-    let is_http = server.get(..7).is_some_and(|it| it.eq_ignore_ascii_case("http://"));
-    !is_http
+    !server.get(..7).is_some_and(|it| it.eq_ignore_ascii_case("http://"))
 }
 
 /// No credentials are sent in clear text.

@@ -13,9 +13,9 @@ use super::values::WideFormat;
 #[derive(Args, Clone, Debug)]
 #[command(mut_arg("namespace", |arg| arg.help("Namespace of the target [default: the context's]. Without a target, sum up its ServiceAccounts that have a role")))]
 pub struct DoctorArgs {
-    /// What to check: pod/NAME, serviceaccount/NAME, deployment/NAME or another workload
-    #[arg(value_name = "TYPE/NAME", required_unless_present_any = ["from_dir", "namespace", "all_namespaces"])]
-    pub target: Option<String>,
+    /// What to check: pod/NAME, serviceaccount/NAME, deployment/NAME or another workload; also as TYPE NAME
+    #[arg(value_name = "TYPE/NAME", num_args = 1.., required_unless_present_any = ["from_dir", "namespace", "all_namespaces"])]
+    pub target: Vec<String>,
     /// Sum up the ServiceAccounts with a role in all namespaces, the worst first
     #[arg(short = 'A', long, conflicts_with_all = ["target", "from_dir", "save", "role_json", "provider_json"])]
     pub all_namespaces: bool,

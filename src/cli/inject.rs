@@ -9,9 +9,12 @@ use super::values::boolean;
 
 #[derive(Args, Clone, Debug)]
 pub struct InjectArgs {
-    /// File with manifests (YAML or JSON), or - for standard input; may be repeated
+    /// File, folder or URL with manifests (YAML or JSON), or - for standard input; may be repeated
     #[arg(short = 'f', long = "filename", value_name = "FILE", required = true)]
     pub files: Vec<String>,
+    /// Also read the folders inside folders
+    #[arg(short = 'R', long)]
+    pub recursive: bool,
     /// Output format
     #[arg(short = 'o', long, value_name = "WHAT", value_enum, default_value_t = InjectOutput::Yaml)]
     pub output: InjectOutput,

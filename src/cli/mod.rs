@@ -60,6 +60,7 @@ pub use values::{DataFormat, LogFormat, ReportFormat, RequestTimeout, WideFormat
 #[command(
     name = help::NAME,
     version,
+    propagate_version = true,
     args_override_self = true,
     args_conflicts_with_subcommands = true
 )]
@@ -92,6 +93,8 @@ pub enum Command {
     Completion(CompletionArgs),
     /// Write man pages to a folder
     Man(ManArgs),
+    /// Print the version
+    Version,
     /// What the last of these words can be: shells ask for it.
     #[command(skip)]
     Complete(Vec<OsString>),
@@ -155,6 +158,7 @@ impl Command {
             Self::Audit(_) => &["audit"],
             Self::Completion(_) => &["completion"],
             Self::Man(_) => &["man"],
+            Self::Version => &["version"],
             Self::Complete(_) => &[],
         }
     }

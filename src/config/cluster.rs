@@ -10,7 +10,7 @@ use crate::cli::ClusterArgs;
 pub(crate) fn user_cluster(args: ClusterArgs) -> Result<UserCluster, ConfigError> {
     let given = |value: Option<String>| value.and_then(optional);
     let file = |value: Option<PathBuf>| value.filter(|path| !path.as_os_str().is_empty());
-    let namespace = given(args.namespace).map(|name| namespace_of(&name)).transpose()?;
+    let namespace = given(args.namespace).map(|name| label("--namespace", name)).transpose()?;
     Ok(UserCluster {
         kubeconfig: given(args.kubeconfig).map(PathBuf::from),
         context: given(args.context),
@@ -31,15 +31,4 @@ pub(crate) fn user_cluster(args: ClusterArgs) -> Result<UserCluster, ConfigError
         tls_server_name: given(args.tls_server_name),
         request_timeout: args.request_timeout.0,
     })
-}
-
-/// kubectl takes the name as `kubectl get -o name` prints it, too.
-fn namespace_of(text: &str) -> Result<String, ConfigError> {
-    let prefixes = ["namespaces/", "namespace/", "ns/"];
-    let without = |prefix: &&str| {
-        let (start, name) = text.split_at_checked(prefix.len())?;
-        (start.eq_ignore_ascii_case(prefix) && !name.is_empty()).then_some(name)
-    };
-    let name = prefixes.iter().find_map(without).unwrap_or(text);
-    label("--namespace", name.to_owned())
 }

@@ -56,7 +56,10 @@ impl Examination {
             required("--tls-secret", args.webhook.tls_secret)?,
             &mut warnings,
         )?;
-        let target = args.target.map(|target| target.parse()).transpose()?;
+        let target = match args.target.as_slice() {
+            [] => None,
+            words => Some(ObjectName::from_words(words)?),
+        };
         let cluster = user_cluster(args.cluster)?;
         let namespace = cluster.namespace.clone();
         let summary = if target.is_none() && args.from_dir.is_none() {

@@ -12,8 +12,10 @@ use injection::admission::{AdmissionSettings, Endpoint};
 /// The configuration of `inject`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Injection {
-    /// `-` is standard input.
+    /// `-` is standard input; also folders and URLs.
     pub files: Vec<String>,
+    /// Folders inside folders count, too.
+    pub is_recursive: bool,
     /// Of what names none, where the flag says so.
     pub namespace: Option<String>,
     pub output: InjectOutput,
@@ -43,6 +45,7 @@ impl Injection {
         let (source, namespace) = source(args.source)?;
         let injection = Self {
             files: args.files,
+            is_recursive: args.recursive,
             namespace,
             output: args.output,
             endpoint: if args.required { Endpoint::Required } else { Endpoint::Mutate },

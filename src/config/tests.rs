@@ -468,7 +468,6 @@ fn sums_up_all_namespaces_only_where_that_is_asked_for() {
         // As with kubectl.
         (&["-A", "-n", "demo"], Some("demo"), None),
         (&["-n", "demo"], Some("demo"), Some("mine")),
-        (&["-n", "ns/demo"], Some("demo"), Some("mine")),
         (&["-n", ""], None, Some("mine")),
         (&["-n", " "], None, Some("mine")),
     ] {

@@ -6,7 +6,7 @@ use kube::Client;
 use serde_json::Value;
 
 use crate::api_server::pages::{self, ListError};
-use crate::api_server::{Failure, FailureKind};
+use crate::api_server::{Failure, FailureKind, request};
 
 /// One object.
 pub(super) async fn get(client: &Client, path: &str) -> Fact<Value> {
@@ -14,9 +14,42 @@ pub(super) async fn get(client: &Client, path: &str) -> Fact<Value> {
         Ok(request) => request,
         Err(error) => return Fact::Unknown(error.to_string().into()),
     };
-    match client.request(request).await {
+    missing_or(read(client, request).await)
+}
+
+/// One object, or nothing where it is not there.
+pub(super) async fn object(client: &Client, path: &str) -> Result<Option<Value>, Failure> {
+    let request = Request::get(path).body(Vec::new());
+    let request = request.map_err(|error| Failure::of(&kube::Error::HttpError(error)))?;
+    match read(client, request).await {
+        Ok(object) => Ok(Some(object)),
+        Err(failure) if failure.kind == FailureKind::NotFound => Ok(None),
+        Err(failure) => Err(failure),
+    }
+}
+
+/// The same, and who answered what stands in the reason.
+pub(super) async fn get_explained(client: &Client, path: &str) -> Fact<Value> {
+    let request = match Request::get(path).body(Vec::new()) {
+        Ok(request) => request,
+        Err(error) => return Fact::Unknown(error.to_string().into()),
+    };
+    let answer = read(client, request).await.map_err(|failure| {
+        let message = failure.explained().to_string();
+        Failure { message, ..failure }
+    });
+    missing_or(answer)
+}
+
+async fn read(client: &Client, request: Request<Vec<u8>>) -> Result<Value, Failure> {
+    let text = request::text(client, request).await?;
+    serde_json::from_str(&text).map_err(|error| Failure::of(&kube::Error::SerdeError(error)))
+}
+
+fn missing_or(answer: Result<Value, Failure>) -> Fact<Value> {
+    match answer {
         Ok(object) => Fact::Known(object),
-        Err(error) => missing(&Failure::of(&error)),
+        Err(failure) => missing(&failure),
     }
 }
 

@@ -37,8 +37,13 @@ const AT_ONCE: usize = 8;
 pub(crate) enum GatherError {
     #[error("{target} not found in namespace {namespace}")]
     NoTarget { target: ObjectName, namespace: String },
-    #[error("failed to get {target}: {why}")]
-    ObjectName { target: ObjectName, why: String },
+    #[error("failed to get {target} in namespace {namespace}: {why}; {next}")]
+    ObjectName { target: ObjectName, namespace: String, why: String, next: String },
+    #[error(
+        "namespace {namespace:?} not found; correct --namespace, or the namespace of the \
+         kubeconfig's context"
+    )]
+    NoNamespace { namespace: String },
 }
 
 /// Asks all that can be asked.
@@ -116,13 +121,16 @@ impl Gatherer<'_> {
         if !answers(&facts.version) {
             return Ok(facts);
         }
-        self.subject(target, &mut facts).await?;
         let namespace = self.namespace;
+        facts.namespace = self.get(&format!("/api/v1/namespaces/{namespace}")).await;
+        self.subject(target, &mut facts).await?;
         let account = facts.subject.service_account.clone();
         let account_path = format!("/api/v1/namespaces/{namespace}/serviceaccounts/{account}");
-        facts.namespace = self.get(&format!("/api/v1/namespaces/{namespace}")).await;
-        reached(&facts, Stage::Registered);
         facts.service_account = self.get(&account_path).await;
+        if facts.service_account == Fact::Absent && facts.namespace == Fact::Absent {
+            return Err(GatherError::NoNamespace { namespace: namespace.to_owned() });
+        }
+        reached(&facts, Stage::Registered);
         let key = Key { namespace, name: &account };
         facts.container_credentials =
             self.container_credentials.clone().map(|listed| listed.contains(key));
@@ -144,17 +152,24 @@ impl Gatherer<'_> {
         if target.kind == Kind::ServiceAccount {
             return Ok(());
         }
-        let object: Value = match self.get(&target.path(self.namespace)).await {
-            Fact::Known(object) => object,
-            Fact::Unknown(why) => {
-                let (target, why) = (target.clone(), why.to_string());
-                return Err(GatherError::ObjectName { target, why });
+        let (target, namespace) = (target.clone(), self.namespace.to_owned());
+        let object = ask::object(self.client, &target.path(&namespace)).await;
+        let object: Value = match object {
+            Ok(Some(object)) => object,
+            Err(failure) => {
+                let next = failure.kind.advice().map_or_else(
+                    || format!("grant the right to get {}", target.resource()),
+                    str::to_owned,
+                );
+                let why = failure.explained().to_string();
+                return Err(GatherError::ObjectName { target, namespace, why, next });
             }
-            Fact::Absent | Fact::NotAsked => {
-                let (target, namespace) = (target.clone(), self.namespace.to_owned());
-                return Err(GatherError::NoTarget { target, namespace });
+            Ok(None) if facts.namespace == Fact::Absent => {
+                return Err(GatherError::NoNamespace { namespace });
             }
+            Ok(None) => return Err(GatherError::NoTarget { target, namespace }),
         };
+        let target = &target;
         let pod = match target.kind {
             Kind::Pod => &object,
             Kind::CronJob => &object["spec"]["jobTemplate"]["spec"]["template"],
@@ -289,7 +304,7 @@ impl Gatherer<'_> {
 
 /// What the API server says of its version.
 pub(crate) async fn version(client: &Client) -> Fact<Value> {
-    ask::get(client, "/version").await
+    ask::get_explained(client, "/version").await
 }
 
 /// The `ConfigMap` of identities, in the webhook's namespace.

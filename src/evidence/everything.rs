@@ -8,7 +8,7 @@ use serde_json::json;
 use super::ask;
 use super::items::Kept;
 
-use crate::api_server::pages;
+use crate::api_server::{FailureKind, pages};
 
 /// Why they are not known.
 #[derive(Debug, thiserror::Error)]
@@ -54,6 +54,29 @@ pub(crate) async fn everything(
     pods.await.map_err(|error| ListError::of("pods", &error))
 }
 
+/// Why a namespace in which nothing is has nothing to tell, if it is not there or that is not known.
+pub(crate) async fn without_namespace(client: &Client, name: &str) -> Option<EmptyNamespace> {
+    match ask::get(client, &format!("/api/v1/namespaces/{name}")).await {
+        Fact::Known(_) | Fact::NotAsked => None,
+        Fact::Absent => Some(EmptyNamespace::Missing(name.to_owned())),
+        Fact::Unknown(why) => Some(EmptyNamespace::Unknown(name.to_owned(), why.to_string())),
+    }
+}
+
+/// A namespace without a `ServiceAccount` and a pod.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum EmptyNamespace {
+    #[error(
+        "namespace {0:?} not found; correct --namespace, or the namespace of the kubeconfig's context"
+    )]
+    Missing(String),
+    #[error(
+        "nothing is in namespace {0:?}, and whether it exists is not known: {1}; check the name, or \
+         grant the right to get namespaces"
+    )]
+    Unknown(String, String),
+}
+
 /// Labels that can't be read are not known: the auditor says so of the pods that
 /// they decide about.
 pub(super) async fn namespaces(
@@ -83,9 +106,10 @@ pub(super) async fn namespaces(
 impl ListError {
     pub(super) fn of(what: &'static str, error: &pages::ListError) -> Self {
         let next_step = match error {
-            pages::ListError::Failed(failure) => match failure.kind.advice() {
-                Some(advice) => advice.to_owned(),
-                None => format!("grant the right to list {what}"),
+            pages::ListError::Failed(failure) => match (failure.kind, failure.kind.advice()) {
+                (_, Some(advice)) => advice.to_owned(),
+                (FailureKind::Forbidden, None) => format!("grant the right to list {what}"),
+                _ => "check the server in the kubeconfig".to_owned(),
             },
             pages::ListError::Endless { .. } => {
                 "check what answers in place of the API server".to_owned()

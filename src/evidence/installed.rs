@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::ask;
 use crate::config::webhook_flags;
 use diagnosis::{
-    Address, Fact, WebhookFlags, command_line, config_map_behind, entries, has_labels,
+    Address, Fact, Reason, WebhookFlags, command_line, config_map_behind, entries, has_labels,
 };
 use injection::identity::ContainerCredentialsKeys;
 
@@ -56,7 +56,7 @@ pub(crate) async fn installed(
 ) -> Installed {
     let list = match webhooks {
         Fact::Known(list) => list,
-        Fact::Unknown(why) => return not_known(why.to_string()),
+        Fact::Unknown(why) => return not_known(why.clone()),
         Fact::Absent | Fact::NotAsked => return Installed::default(),
     };
     let entries = entries(list, configurations);
@@ -68,7 +68,7 @@ pub(crate) async fn installed(
         return if entries.is_empty() {
             Installed::default()
         } else {
-            not_known("the webhook is registered by URL".to_owned())
+            not_known("the webhook is registered by URL".into())
         };
     };
     match workload(client, &namespace, &name).await {
@@ -77,8 +77,8 @@ pub(crate) async fn installed(
     }
 }
 
-fn not_known(why: String) -> Installed {
-    Installed { flags: Fact::Unknown(why.into()), container_credentials: Fact::NotAsked }
+fn not_known(why: Reason) -> Installed {
+    Installed { flags: Fact::Unknown(why), container_credentials: Fact::NotAsked }
 }
 
 /// The Deployment or `DaemonSet` whose pods a Service selects, and what it is called.
@@ -86,19 +86,19 @@ async fn workload(
     client: &Client,
     namespace: &str,
     service: &str,
-) -> Result<(String, Value), String> {
+) -> Result<(String, Value), Reason> {
     let path = format!("/api/v1/namespaces/{namespace}/services/{service}");
     let selector: BTreeMap<String, String> = match ask::get(client, &path).await {
         Fact::Known(service) => {
             serde_json::from_value(service["spec"]["selector"].clone()).unwrap_or_default()
         }
-        Fact::Unknown(why) => return Err(why.to_string()),
+        Fact::Unknown(why) => return Err(why),
         Fact::Absent | Fact::NotAsked => {
-            return Err(format!("Service {service} in namespace {namespace} does not exist"));
+            return Err(format!("Service {service} in namespace {namespace} does not exist").into());
         }
     };
     if selector.is_empty() {
-        return Err(format!("Service {service} in namespace {namespace} has no selector"));
+        return Err(format!("Service {service} in namespace {namespace} has no selector").into());
     }
     let mut failed = None;
     for (kind, kinds) in KINDS {
@@ -112,14 +112,15 @@ async fn workload(
             Ok(())
         });
         if let Fact::Unknown(why) = listed.await {
-            failed = failed.or(Some(why.to_string()));
+            failed = failed.or(Some(why));
         }
         let mut lines = found.iter().map(command_line);
         let first = lines.next();
         if lines.any(|line| Some(line) != first) {
             return Err(format!(
                 "Service {service} in namespace {namespace} leads to several {kinds} with other arguments"
-            ));
+            )
+            .into());
         }
         if let Some(workload) = found.into_iter().next() {
             let name = workload["metadata"]["name"].as_str().unwrap_or_default();
@@ -128,6 +129,7 @@ async fn workload(
     }
     Err(failed.unwrap_or_else(|| {
         format!("no Deployment or DaemonSet is behind Service {service} in namespace {namespace}")
+            .into()
     }))
 }
 

@@ -3,12 +3,11 @@
 
 use hyper::Request;
 use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
-use k8s_openapi::api::core::v1::{Pod, ServiceAccount};
-use kube::api::PostParams;
-use kube::{Api, Client};
+use k8s_openapi::api::core::v1::Pod;
+use kube::Client;
 
-use crate::api_server::Failure;
 use crate::api_server::pages::{self, ListError};
+use crate::api_server::{Failure, FailureKind, request};
 use issuer::rollout::ApiServerFlags;
 use issuer::{DISCOVERY_PATH, Discovery, DiscoveryError, JWKS_PATH, Jwks, JwksError};
 use issuer::{Token, TokenError};
@@ -26,7 +25,8 @@ const MAX_API_SERVERS: usize = 100;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LiveError {
     #[error(
-        "failed to read /{path} of the API server: {failure}; {}",
+        "failed to read /{path} of the API server: {}; {}",
+        .failure.explained(),
         next_step(
             failure,
             "bind the ClusterRole system:service-account-issuer-discovery, and use \
@@ -39,8 +39,12 @@ pub(crate) enum LiveError {
     #[error("failed to read the API server's /{JWKS_PATH}: {0}")]
     Jwks(#[from] JwksError),
     #[error(
-        "failed to get a token for {account}: {failure}; {}",
-        next_step(failure, "grant the right to create serviceaccounts/token")
+        "failed to get a token for {account}: {}; {}",
+        .failure.explained(),
+        match failure.kind {
+            FailureKind::NotFound => "create the ServiceAccount, or pass --service-account",
+            _ => next_step(failure, "grant the right to create serviceaccounts/token"),
+        }
     )]
     Request { account: String, failure: Failure },
     #[error("failed to list the kube-apiserver pods in kube-system: {0}")]
@@ -80,7 +84,7 @@ pub(crate) async fn token(
     name: &str,
     audience: &str,
 ) -> Result<Token, LiveError> {
-    let request = TokenRequest {
+    let wanted = TokenRequest {
         spec: Some(TokenRequestSpec {
             audiences: Some(vec![audience.to_owned()]),
             expiration_seconds: Some(TOKEN_LIFETIME),
@@ -88,12 +92,15 @@ pub(crate) async fn token(
         }),
         ..TokenRequest::default()
     };
-    let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), namespace);
-    let answer = accounts.create_token_request(name, &PostParams::default(), &request).await;
-    let answer = answer.map_err(|error| LiveError::Request {
-        account: format!("{namespace}/{name}"),
-        failure: Failure::of(&error),
-    })?;
+    let failed = |failure| LiveError::Request { account: format!("{namespace}/{name}"), failure };
+    let path = format!("/api/v1/namespaces/{namespace}/serviceaccounts/{name}/token");
+    let body = serde_json::to_vec(&wanted).map_err(kube::Error::SerdeError);
+    let post = Request::post(path).header("content-type", "application/json");
+    let post = body.and_then(|body| post.body(body).map_err(kube::Error::HttpError));
+    let post = post.map_err(|error| failed(Failure::of(&error)))?;
+    let answer = request::text(client, post).await.map_err(failed)?;
+    let answer: TokenRequest = serde_json::from_str(&answer)
+        .map_err(|error| failed(Failure::of(&kube::Error::SerdeError(error))))?;
     Ok(Token::parse(&answer.status.unwrap_or_default().token.unwrap_or_default())?)
 }
 
@@ -119,5 +126,6 @@ async fn get(client: &Client, path: &'static str) -> Result<String, LiveError> {
     let failed = |error: kube::Error| LiveError::Get { path, failure: Failure::of(&error) };
     let request = Request::get(format!("/{path}")).body(Vec::new());
     let request = request.map_err(|error| failed(kube::Error::HttpError(error)))?;
-    client.request_text(request).await.map_err(failed)
+    let answer = request::text(client, request).await;
+    answer.map_err(|failure| LiveError::Get { path, failure })
 }

@@ -13,7 +13,7 @@ mod survey;
 mod workload;
 
 pub(crate) use cluster::{Documents, Gatherer, answers, config_map, version};
-pub(crate) use everything::{everything, webhooks};
+pub(crate) use everything::{everything, webhooks, without_namespace};
 pub(crate) use folder::{load, printed_provider, printed_role, save, saved_flags, vacant};
 pub(crate) use installed::{Installed, installed, keys};
 pub(crate) use survey::survey;

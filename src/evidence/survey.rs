@@ -4,9 +4,18 @@ use diagnosis::{Fact, Facts, Sources, Subject, Survey, SurveyedAccount, Surveyor
 use futures::StreamExt as _;
 
 use super::cluster::{Gatherer, answers};
-use super::everything::{ListError, namespaces};
+use super::everything::{EmptyNamespace, ListError, namespaces, without_namespace};
 use crate::api_server::pages;
 use crate::crypto;
+
+/// Why there is no summary.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SurveyError {
+    #[error(transparent)]
+    List(#[from] ListError),
+    #[error(transparent)]
+    Namespace(#[from] EmptyNamespace),
+}
 
 /// How many are asked about at once.
 const AT_ONCE: usize = 8;
@@ -18,14 +27,14 @@ pub(crate) const ASKED: &str = "ServiceAccounts with a role";
 /// to be `deep`. `seen` is told of each item.
 ///
 /// # Errors
-/// [`ListError`] where the `ServiceAccount`s can't be listed.
+/// Where the `ServiceAccount`s can't be listed, or the namespace is not there.
 pub(crate) async fn survey(
     gatherer: &Gatherer<'_>,
     sources: &Sources,
     namespace: Option<&str>,
     deep: bool,
     mut seen: impl FnMut(&'static str),
-) -> Result<Survey, ListError> {
+) -> Result<Survey, SurveyError> {
     let mut surveyor = Surveyor::new(sources, gatherer.settings);
     let mut facts = Facts {
         subject: Subject {
@@ -48,11 +57,18 @@ pub(crate) async fn survey(
         namespaces(gatherer.client, namespace, surveyor.auditor()).await;
     }
     let path = format!("/api/v1{folder}/serviceaccounts");
+    let mut is_empty = true;
     let listed = pages::for_each(gatherer.client, &path, |it| {
+        is_empty = false;
         seen("ServiceAccounts");
         surveyor.account(&it);
     });
     listed.await.map_err(|error| ListError::of("serviceaccounts", &error))?;
+    if let Some(name) = namespace.filter(|_| is_empty)
+        && let Some(error) = without_namespace(gatherer.client, name).await
+    {
+        return Err(error.into());
+    }
     let path = format!("/api/v1{folder}/pods");
     let listed = pages::for_each(gatherer.client, &path, |it| {
         seen("pods");

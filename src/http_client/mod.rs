@@ -5,5 +5,6 @@
 mod client;
 pub(crate) mod instance_metadata;
 pub(crate) mod issuer_documents;
+pub(crate) mod manifests;
 mod url;
 pub(crate) mod webhook_probe;

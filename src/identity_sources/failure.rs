@@ -31,7 +31,7 @@ pub(super) enum AskError {
 impl AskError {
     pub(super) fn new(asked: Asked<'_>, error: &kube::Error) -> Self {
         let what = asked.what.to_owned();
-        let Failure { kind, message: why } = Failure::of(error);
+        let Failure { kind, message: why, .. } = Failure::of(error);
         match kind {
             FailureKind::Forbidden => Self::Forbidden { what, why, right: asked.right.to_owned() },
             FailureKind::Unauthorized => Self::Unauthorized { what, why },

@@ -1,7 +1,8 @@
 //! `inject`: manifests in, and out as the webhook would have them.
 
+mod manifests;
+
 use std::io::Write;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use anyhow::{Context as _, anyhow, bail};
 use json_patch::Patch;
 use serde_json::Value;
 
+use self::manifests::Read;
 use super::exit::{Exit, OrMisuse as _};
 use super::output::{self, Head, Lines, Tone};
 use super::{cluster, completed};
@@ -16,11 +18,10 @@ use crate::api_server::watch::SILENCE;
 use crate::cli::{InjectArgs, InjectOutput};
 use crate::config::{Injection, ReadSource};
 use crate::identity_sources::{self, Caller, ServiceAccounts};
-use crate::input::{self, Limit};
 use injection::admission::{self, Admission, DecodeError, Explanation, Outcome, Triage};
 use injection::identity::{Key, Lookup, Manifests, Observed, ServiceAccountReader};
 use injection::mutation::Jitter;
-use injection::workloads::{self, PassedOver, Template, Why, diff, templates, to_yaml};
+use injection::workloads::{PassedOver, Template, Why, diff, templates, to_yaml};
 
 /// For ever, as --request-timeout=0 says it.
 const NO_LIMIT: Duration = Duration::from_hours(24);
@@ -57,9 +58,9 @@ async fn inject(
     out: &mut Lines<impl Write>,
     notes: &mut Lines<impl Write>,
 ) -> anyhow::Result<()> {
-    let texts = read(&injection.files)?;
+    let texts = manifests::read(&injection.files, injection.is_recursive).await?;
     let namespace = namespace(injection, &texts)?;
-    let (documents, manifests) = parsed(&texts, &namespace)?;
+    let (documents, manifests) = manifests::parsed(&texts, &namespace)?;
     let mut injected = Vec::new();
     let mut passed_over = Vec::new();
     let mut reviews = Vec::new();
@@ -183,33 +184,6 @@ impl Accounts {
         }
         lookup
     }
-}
-
-/// The manifests of one file, and what it is called.
-struct Read {
-    name: String,
-    text: String,
-    documents: Vec<Value>,
-}
-
-fn read(files: &[String]) -> anyhow::Result<Vec<Read>> {
-    let mut texts = Vec::new();
-    for file in files {
-        let text = input::read_text(Path::new(file), Limit::DOCUMENTS)?;
-        let name = if file == "-" { "standard input".to_owned() } else { file.clone() };
-        let documents = workloads::read(&text).with_context(|| name.clone())?;
-        texts.push(Read { name, text, documents });
-    }
-    Ok(texts)
-}
-
-fn parsed(texts: &[Read], namespace: &str) -> anyhow::Result<(Vec<Value>, Manifests)> {
-    let (mut documents, mut manifests) = (Vec::new(), Manifests::default());
-    for Read { name, text, documents: read } in texts {
-        documents.extend(read.iter().cloned());
-        manifests.extend(Manifests::parse_in(namespace, text).with_context(|| name.clone())?);
-    }
-    Ok((documents, manifests))
 }
 
 /// The namespace of what names none: where `kubectl apply` would put it.

@@ -61,6 +61,7 @@ pub fn run(command: Result<Command, clap::Error>) -> ExitCode {
         Command::Complete(words) => complete::run(&words),
         Command::Inject(args) => inject::run(*args),
         Command::Issuer(args) => issuer::run(*args),
+        Command::Version => version(),
         Command::Serve(args) => Config::from_args(*args)
             .or_misuse()
             .map(|(config, warnings)| begin_to_serve(config, &warnings)),
@@ -82,9 +83,18 @@ fn shown(error: &clap::Error) -> Exit {
         let _ = output::out().document(&error.to_string());
         return Exit::Fine;
     }
+    if error.kind() == ErrorKind::DisplayVersion {
+        // clap would name the command, which has no version of its own.
+        return version().unwrap_or(Exit::Failed);
+    }
     // Where standard error is closed, the exit status must do.
     let _ = error.print();
     if error.use_stderr() { Exit::Usage } else { Exit::Fine }
+}
+
+fn version() -> anyhow::Result<Exit> {
+    output::out().line(format_args!("{} {}", help::NAME, env!("CARGO_PKG_VERSION")))?;
+    Ok(Exit::Fine)
 }
 
 fn begin_to_serve(config: Config, warnings: &[String]) -> Exit {

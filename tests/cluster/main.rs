@@ -17,6 +17,7 @@ mod api_server;
 mod certificates;
 mod chart;
 mod completion;
+mod connection;
 mod control_plane;
 mod deploy;
 mod doctor;

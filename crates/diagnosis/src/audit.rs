@@ -14,7 +14,8 @@ use super::registration::{Registration, text_labels};
 use super::state::{Assessment, PodState, Remedy, WouldGet, assess};
 use super::webhook::Selection;
 use super::{
-    Fact, WebhookSettings, annotations, config_map_entries, config_map_entry, listing_not_known,
+    Fact, Reason, WebhookSettings, annotations, config_map_entries, config_map_entry,
+    flags_not_known, listing_not_known,
 };
 use injection::identity::{
     self, ConfigMapIdentities, ContainerCredentialsKeys, Identity, Key, Lookup, ServiceAccount,
@@ -92,6 +93,10 @@ pub struct Sources {
     pub container_credentials: Fact<ContainerCredentialsKeys>,
 }
 
+/// Where a pod that is started anew would get nothing.
+const NOT_REGISTERED: &str = "install the webhook or register it, then restart: no \
+                              MutatingWebhookConfiguration calls it for pods now";
+
 /// Checks pods one by one, so that none has to stay in memory.
 #[derive(Debug)]
 pub struct Auditor<'a> {
@@ -129,6 +134,8 @@ impl<'a> Auditor<'a> {
         };
         let assumed = auditor.registration.assumed().map(str::to_owned);
         auditor.audit.notes = settings.notes.iter().cloned().chain(assumed).collect();
+        // What is called for which pods, nobody knows.
+        auditor.audit.incomplete = matches!(sources.webhooks, Fact::Unknown(_));
         if let Fact::Unknown(why) = &sources.config_map {
             auditor.not_known(format!(
                 "failed to get the webhook's ConfigMap: {why}; its roles are not known"
@@ -146,6 +153,13 @@ impl<'a> Auditor<'a> {
     pub fn not_known(&mut self, why: String) {
         self.audit.incomplete = true;
         self.audit.notes.push(why);
+    }
+
+    /// The webhook's own flags could not be read: nobody knows what pods would get where that
+    /// takes a right that is missing. Elsewhere those of the command line count.
+    pub fn without_flags(&mut self, why: &Reason) {
+        self.audit.incomplete |= why.is_missing_right();
+        self.audit.notes.push(flags_not_known(why));
     }
 
     /// Something worth a word.
@@ -218,7 +232,12 @@ impl<'a> Auditor<'a> {
             selection: &selection,
             not_known: not_known.as_deref(),
         };
-        assess(pod, namespace, &now)
+        let assessed = assess(pod, namespace, &now)?;
+        if self.registration.is_missing() && assessed.remedy == Remedy::Restart {
+            let (next, remedy) = (NOT_REGISTERED.to_owned(), Remedy::Register);
+            return Some(Assessment { next, remedy, ..assessed });
+        }
+        Some(assessed)
     }
 
     /// The role that pods of a `ServiceAccount` get.
@@ -332,6 +351,47 @@ mod tests {
     use super::*;
     use crate::registration::SKIPPED_BY;
     use serde_json::json;
+
+    /// Nobody knows what pods would get, or whether the webhook is called for them.
+    #[test]
+    fn is_not_complete_where_a_right_is_missing() {
+        let settings = WebhookSettings::default();
+        let forbidden = || {
+            let kind = crate::ReasonKind::Forbidden;
+            Reason { kind, message: "services is forbidden".to_owned() }
+        };
+        let flags = |why: Reason| {
+            let mut auditor = Auditor::new(&Sources::default(), &settings);
+            auditor.without_flags(&why);
+            auditor.finish()
+        };
+        assert!(flags(forbidden()).is_incomplete());
+        assert!(flags(forbidden()).notes[1].contains("services is forbidden"));
+        // As always where the webhook is registered by URL.
+        assert!(!flags("the webhook is registered by URL".into()).is_incomplete());
+        let webhooks = Fact::Unknown(forbidden());
+        let sources = Sources { webhooks, ..Sources::default() };
+        let audit = Auditor::new(&sources, &settings).finish();
+        assert!(audit.is_incomplete() && !audit.is_wrong());
+    }
+
+    #[test]
+    fn advises_no_restart_where_no_webhook_is_registered() {
+        let settings = WebhookSettings::default();
+        let account = json!({"metadata": {"namespace": "demo", "name": "app", "annotations":
+            {"eks.amazonaws.com/role-arn": "arn:aws:iam::111122223333:role/app"}}});
+        let pod = json!({"metadata": {"name": "bare", "namespace": "demo"},
+            "spec": {"serviceAccountName": "app", "containers": [{"name": "c"}]}});
+        let next = |webhooks: Fact<Value>| {
+            let sources = Sources { webhooks, ..Sources::default() };
+            let mut auditor = Auditor::new(&sources, &settings);
+            auditor.account(&account);
+            auditor.pod(&pod);
+            auditor.finish().found.remove(0).next
+        };
+        assert_eq!(next(Fact::Known(json!({"items": []}))), NOT_REGISTERED);
+        assert_eq!(next(Fact::NotAsked), crate::state::RESTART);
+    }
 
     #[test]
     fn finds_pods_that_lack_what_they_should_have_and_no_others() {

@@ -83,6 +83,14 @@ impl RefusedBy {
     }
 }
 
+impl Reason {
+    /// Whether a right or good credentials are missing.
+    #[must_use]
+    pub fn is_missing_right(&self) -> bool {
+        matches!(self.kind, ReasonKind::Unauthorized | ReasonKind::Forbidden)
+    }
+}
+
 impl From<String> for Reason {
     fn from(message: String) -> Self {
         Self { kind: ReasonKind::Other, message }

@@ -20,6 +20,8 @@ pub struct Registration {
     entries: Vec<Selectors>,
     /// Why the shipped configuration's selector is taken in their place.
     assumed: Option<String>,
+    /// It is known that there are none.
+    is_missing: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -36,7 +38,8 @@ impl Registration {
     /// none is this webhook's, the selector of the shipped configuration counts.
     #[must_use]
     pub fn of(webhooks: &Fact<Value>, settings: &WebhookSettings) -> Self {
-        let assumed = |why: String| Self { entries: Vec::new(), assumed: Some(why) };
+        let assumed =
+            |why: String| Self { entries: Vec::new(), assumed: Some(why), is_missing: false };
         let list = match webhooks {
             Fact::Known(list) => list,
             Fact::Unknown(why) => {
@@ -52,13 +55,20 @@ impl Registration {
             .map(Selectors::of)
             .collect();
         if entries.is_empty() {
-            return assumed(
+            let assumed = assumed(
                 "no MutatingWebhookConfiguration calls this webhook for pods; if its configuration \
                  has another name, pass --webhook-config-name"
                     .to_owned(),
             );
+            return Self { is_missing: true, ..assumed };
         }
-        Self { entries, assumed: None }
+        Self { entries, assumed: None, is_missing: false }
+    }
+
+    /// Whether the API server calls the webhook for no pod at all.
+    #[must_use]
+    pub fn is_missing(&self) -> bool {
+        self.is_missing
     }
 
     /// Why the shipped configuration's selector is taken for the webhook's, if it is.

@@ -66,6 +66,8 @@ pub enum Remedy {
     Nothing,
     /// To make it anew, from the same manifest.
     Restart,
+    /// To install or register the webhook, then to make the pod anew.
+    Register,
     /// To change the manifest that it is made from.
     Manifest,
     /// To find out more.
@@ -87,6 +89,10 @@ pub struct WouldGet<'a> {
     /// of that answer, it may not have to have.
     pub not_known: Option<&'a str>,
 }
+
+/// What brings a pod up to date, where the webhook is called.
+pub(super) const RESTART: &str =
+    "restart its workload with kubectl rollout restart, or delete and recreate the pod";
 
 impl PodState {
     /// Every state.
@@ -273,10 +279,7 @@ impl Look<'_> {
                 (Remedy::Manifest, format!("{next}: {advice}; then roll it out"))
             }
             (PodState::Unknown, _) => (Remedy::Ask, unknown("").next),
-            _ => {
-                let next = "restart its workload with kubectl rollout restart, or delete and recreate the pod";
-                (Remedy::Restart, next.to_owned())
-            }
+            _ => (Remedy::Restart, RESTART.to_owned()),
         };
         let why = bounded(&format!("{}{more}{when}", named.join("; ")));
         Assessment { state, why, next, remedy }

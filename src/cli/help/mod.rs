@@ -67,10 +67,7 @@ pub fn command() -> Command {
 #[must_use]
 pub fn of_program(program: &str) -> Command {
     let usage = format!("{program} [COMMAND]\n       {program} [FLAGS OF SERVE]");
-    let pointer = format!(
-        "'{program} serve --help' lists the flags of serve.\n\
-         '{program} COMMAND --help' has examples and exit statuses."
-    );
+    let pointer = format!("'{program} COMMAND --help' has examples; serve --help has its flags.");
     let root = Cli::command().bin_name(program).mut_args(|flag| flag.hide(true));
     let root = if program == NAME {
         root.override_usage(usage).after_help(pointer)

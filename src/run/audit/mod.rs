@@ -11,8 +11,8 @@ use super::report::{self, Kind, Summary, Word};
 use super::{cluster, completed};
 use crate::cli::{AuditArgs, WideFormat};
 use crate::config::Auditing;
-use crate::evidence::{config_map, everything, installed, webhooks};
-use diagnosis::{Audit, Auditor, Fact, Sources, flags_not_known};
+use crate::evidence::{config_map, everything, installed, webhooks, without_namespace};
+use diagnosis::{Audit, Auditor, Fact, Sources};
 
 pub(super) fn run(args: AuditArgs) -> anyhow::Result<Exit> {
     let (auditing, warnings) = Auditing::from_args(args).or_misuse()?;
@@ -45,11 +45,21 @@ async fn audit(auditing: &Auditing) -> anyhow::Result<Audit> {
     let sources = Sources { webhooks, config_map, container_credentials };
     let mut auditor = Auditor::new(&sources, &settings);
     if let Fact::Unknown(why) = &installed.flags {
-        auditor.note(flags_not_known(why));
+        auditor.without_flags(why);
     }
     let mut progress = Progress::new();
-    everything(&client, namespace, &mut auditor, &mut |what| progress.count(what)).await?;
+    let mut is_empty = true;
+    let mut seen = |what| {
+        is_empty = false;
+        progress.count(what);
+    };
+    everything(&client, namespace, &mut auditor, &mut seen).await?;
     drop(progress);
+    if let Some(name) = namespace.filter(|_| is_empty)
+        && let Some(error) = without_namespace(&client, name).await
+    {
+        return Err(error.into());
+    }
     Ok(auditor.finish())
 }
 

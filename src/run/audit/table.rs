@@ -72,7 +72,7 @@ fn command(workload: &AuditedWorkload<'_>) -> String {
             format!("{kubectl} delete pod {}", pods.collect::<Vec<_>>().join(" "))
         }
         Remedy::Restart => format!("# make {} anew from its manifest", owner.object()),
-        Remedy::Manifest => format!("# {next}"),
+        Remedy::Manifest | Remedy::Register => format!("# {next}"),
     }
 }
 

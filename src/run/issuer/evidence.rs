@@ -36,7 +36,13 @@ impl Live {
             Some((namespace, name)) => (Some(namespace), name),
             None => (None, named),
         };
-        if namespace == Some("") || name.is_empty() || name.contains('/') {
+        // They become parts of a path.
+        let is_name = |text: &str| {
+            let allowed =
+                |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.".contains(c);
+            !text.is_empty() && text.chars().all(allowed)
+        };
+        if !is_name(name) || !namespace.is_none_or(is_name) {
             let why = format!("--service-account {named:?} is not NAME or NAMESPACE/NAME");
             return Err(Exit::Usage.because(&why));
         }

@@ -15,10 +15,13 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_pod-identity-webhook");
 const POD: &str = "apiVersion: v1\nkind: Pod\nmetadata: {name: app, namespace: demo}\nspec: {serviceAccountName: app, containers: [{name: app}]}\n";
 const ACCOUNT: &str = "---\napiVersion: v1\nkind: ServiceAccount\nmetadata: {name: app, namespace: demo, annotations: {eks.amazonaws.com/role-arn: 'arn:aws:iam::111122223333:role/app'}}\n";
 
+/// A manifest that names its ServiceAccount.
+const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/examples/pod.yaml");
+
 /// The command lines that read `FILE`.
 const READERS: [&[&str]; 14] = [
     &["inject", "-f", "FILE"],
-    &["inject", "-f", "/dev/null", "--service-accounts", "FILE"],
+    &["inject", "-f", EXAMPLE, "--service-accounts", "FILE"],
     &["iam", "lint", "FILE"],
     &["iam", "simulate", "--trust-policy", "FILE", "--issuer=a", "--sub=b", "--aud=c"],
     &[
@@ -133,10 +136,10 @@ fn takes_pipes_in_all_their_forms() {
         assert_eq!(output.status.code(), Some(0), "{script}: {output:?}");
         assert_eq!(output.stdout, expected.stdout, "{script}");
     }
-    // One whose command writes nothing ends at once, and is no writer to wait for.
+    // One whose command writes nothing ends at once, and is no writer to wait for; there is nothing to inject.
     let mut command = Command::new("bash");
     command.args(["-c", r#""$0" inject -f <(:)"#, PROGRAM]);
-    assert_eq!(command.output().unwrap().status.code(), Some(0));
+    assert_eq!(command.output().unwrap().status.code(), Some(2));
 }
 
 #[test]

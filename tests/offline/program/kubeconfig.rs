@@ -86,7 +86,7 @@ async fn asks_in_the_namespace_of_the_flag_or_else_of_the_context() {
         ("config", &[][..], "shop"),
         ("plain", &[], "default"),
         ("config", &["-n", "other"], "other"),
-        ("config", &["--namespace=ns/other"], "other"),
+        ("config", &["--namespace=other"], "other"),
         ("config", &["-n", ""], "shop"),
         ("config", &["-A"], ""),
     ] {
@@ -175,7 +175,6 @@ async fn asks_the_server_that_the_flags_name_and_verifies_it() {
     for (kubeconfig, args) in [
         ("none", &["--server", server, "--certificate-authority=ca.crt"][..]),
         ("none", &["-s", server, "--insecure-skip-tls-verify"]),
-        ("none", &["-s", server.trim_start_matches("https://"), "--insecure-skip-tls-verify"]),
         // What the kubeconfig says of the other server's name does not count.
         ("elsewhere", &["-s", server, "--certificate-authority=ca.crt"]),
         ("config", &["--insecure-skip-tls-verify"]),
@@ -199,9 +198,10 @@ async fn asks_the_server_that_the_flags_name_and_verifies_it() {
         assert!(error.contains(says), "{args:?}: {error}");
     }
     // Nothing secret goes out in clear text.
-    let plain = server.replace("https:", "http:");
-    let (_, asked) = scene.run("config", &["audit", "-s", &plain]).await;
-    assert!(asked.is_empty());
+    for plain in [server.replace("https:", "http:"), server.replace("https://", "")] {
+        let (_, asked) = scene.run("config", &["audit", "-s", &plain]).await;
+        assert!(asked.is_empty());
+    }
 }
 
 /// Each with what kubectl does, where it does anything else than to fail.
@@ -247,6 +247,97 @@ async fn names_what_is_missing_or_broken_in_a_kubeconfig() {
     let error = scene.error("good", &["audit", "--kubeconfig=missing"]).await;
     assert!(error.contains("--kubeconfig: failed to read missing"), "{error}");
     assert!(Path::new(scene.folder.path()).join("good").exists());
+}
+
+/// What was asked of whom, what came of it, and what to do: by the status, not by words.
+#[tokio::test]
+async fn says_why_a_server_does_not_answer_as_asked() {
+    let folder = Scratch::new().unwrap();
+    let run = async |server: &str, authority: &str, command: &str| {
+        let config = crate::support::kubeconfig_with_token(server, authority, "secret");
+        let config = folder.write("config", config).unwrap();
+        let mut program = Command::new(env!("CARGO_BIN_EXE_pod-identity-webhook"));
+        program.args(command.split(' ')).arg("--kubeconfig").arg(config).env_clear();
+        program.current_dir(folder.path());
+        let output = tokio::task::spawn_blocking(move || program.output()).await.unwrap().unwrap();
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{command}: {error}");
+        assert_eq!(error.lines().count(), 1, "{command}: {error}");
+        assert!(!error.contains("secret") && !error.contains("Some("), "{command}: {error}");
+        error
+    };
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let other = crate::support::Authority::new("other").unwrap();
+    let refused = format!("https://{free}");
+    let ours = ApiServer::start(&["127.0.0.1"], lists).await;
+    let named = ApiServer::start(&["api.example"], lists).await;
+    for command in [
+        "audit",
+        "issuer documents --from-cluster",
+        "issuer verify https://a.example --from-cluster",
+    ] {
+        for (server, authority, says) in [
+            (
+                refused.as_str(),
+                other.pem(),
+                "Connection refused (os error 111); check that the API server runs",
+            ),
+            (
+                "https://nosuch.invalid",
+                other.pem(),
+                "check the server in the kubeconfig, the DNS and the VPN",
+            ),
+            (ours.url.as_str(), other.pem(), "UnknownIssuer; check certificate-authority"),
+            (named.url.as_str(), named.authority.pem(), "not valid for name"),
+        ] {
+            let error = run(server, authority, command).await;
+            assert!(error.contains(says) && error.contains(server), "{command}: {error}");
+        }
+    }
+    let status = |code: u16, reason: &str| {
+        let message = format!("because of {code}");
+        json!({"kind": "Status", "code": code, "reason": reason, "message": message}).to_string()
+    };
+    assert_eq!(status(401, "Unauthorized"), answer_401("").1);
+    for (answer, says) in [
+        (
+            answer_401 as fn(&str) -> (u16, String),
+            "answered 401 Unauthorized: because of 401; log in again",
+        ),
+        (
+            |_| {
+                (
+                    403,
+                    r#"{"kind":"Status","code":403,"reason":"Forbidden","message":"no\n"}"#
+                        .to_owned(),
+                )
+            },
+            "answered 403 Forbidden: no; grant the right to list serviceaccounts",
+        ),
+        (
+            |_| (404, "404 page not found".to_owned()),
+            "answered 404 Not Found: 404 page not found; check the server",
+        ),
+        (
+            |_| (400, "Client sent an HTTP request".to_owned()),
+            "answered 400 Bad Request: Client sent",
+        ),
+        (
+            |_| (500, "<html>".to_owned()),
+            "answered 500 Internal Server Error: 500 Internal Server Error; try again",
+        ),
+        (|_| (200, "<html>".to_owned()), "check that the address is that of an API server"),
+    ] {
+        let server = ApiServer::start(&["127.0.0.1"], answer).await;
+        let error = run(&server.url, server.authority.pem(), "audit").await;
+        assert!(error.contains(says), "{error}");
+        assert!(says.starts_with("check") || error.contains(&server.url), "{error}");
+    }
+}
+
+fn answer_401(_: &str) -> (u16, String) {
+    let status = json!({"kind": "Status", "code": 401, "reason": "Unauthorized", "message": "because of 401"});
+    (401, status.to_string())
 }
 
 #[tokio::test]

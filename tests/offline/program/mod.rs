@@ -1,5 +1,6 @@
 //! The program without a cluster: its command lines, its answers to what is not a review, and its files.
 
+mod arguments;
 mod completion;
 mod exit_status;
 mod help;

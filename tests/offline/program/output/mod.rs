@@ -92,7 +92,7 @@ fn colours_are_for_terminals_alone() {
         let is_for_people = !args.iter().any(|arg| ["json", "sarif"].contains(&arg.as_str()));
         let checks = ["doctor", "lint", "simulate", "verify"];
         if is_for_people
-            && args[..2].iter().any(|arg| checks.contains(&arg.as_str()))
+            && args.iter().take(2).any(|arg| checks.contains(&arg.as_str()))
             && !args.contains(&"github".to_owned())
         {
             let text = String::from_utf8(forced.stdout).unwrap();

@@ -157,6 +157,7 @@ impl Scene {
             "completion bash".to_owned(),
             "completion zsh".to_owned(),
             "completion fish".to_owned(),
+            "version".to_owned(),
             format!("doctor serviceaccount/app --from-dir {facts}"),
             format!("doctor serviceaccount/app --from-dir {facts} -o wide"),
             format!("doctor serviceaccount/app --from-dir {facts} -o json"),
