@@ -169,7 +169,9 @@ impl Operator {
             Known::Absent => self.of_values(wanted, &[], variables),
             Known::OneOf(values, why) => {
                 let alone = values.iter().map(slice::from_ref);
-                let each = alone.chain([values.as_slice()]);
+                // Only a qualifier makes sense of several at once: else one of them is the value.
+                let together = self.set.map(|_| values.as_slice());
+                let each = alone.chain(together);
                 Truth::agreed(each.map(|values| self.of_values(wanted, values, variables)), why)
             }
             Known::Present(why) => self.of_anything(wanted, why),

@@ -1,13 +1,14 @@
 //! The trust policy of a role, to be evaluated: nothing in it is mended or guessed.
 
 use super::finding::{Finding, Severity};
+use super::glob::is_glob;
 use super::intrinsic::NAMELESS;
 use super::json::{self, Mistake};
 use super::kind::{PolicyKind, statements};
 use super::lint::{max_session_durations, trust_policies};
 use super::node::{Kind, Member, Node, inner_source};
 use super::place::{Position, Source};
-use super::policy::Policy;
+use super::policy::{Effect, Policy, Principal, Principals};
 use super::reader;
 
 /// Why a text is no policy that IAM would take.
@@ -158,6 +159,27 @@ fn strictly(node: &Node) -> Result<Policy, PolicyError> {
         Some(Finding { at, message, .. }) => {
             Err(PolicyError { at, message: ::text::shortened(&message, 1000) })
         }
-        None => Ok(policy),
+        None => refused(&policy).map_or(Ok(policy), Err),
     }
+}
+
+/// A wildcard in a name, which IAM takes in no principal, in a statement that denies: nobody
+/// would be denied. In one that allows, it allows nobody.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/access-analyzer-reference-policy-checks.html#access-analyzer-reference-policy-checks-error-unsupported-wildcard-in-principal>
+fn refused(policy: &Policy) -> Option<PolicyError> {
+    let denying = policy.statements.iter().filter(|it| it.effect == Effect::Deny);
+    let named = denying.filter_map(|it| match &it.principals {
+        Some(Principals::Of(all)) => Some(all),
+        _ => None,
+    });
+    let is_refused = |it: &&Principal| {
+        let is_everybody = ["*", "AWS"].contains(&it.kind.as_str()) && it.name.value == "*";
+        is_glob(&it.name.known()) && !is_everybody
+    };
+    let Principal { name, .. } = named.flatten().find(is_refused)?;
+    let message = format!(
+        "the principal {:?} has a wildcard: IAM rejects the policy, and only \"*\" alone or under AWS is everybody",
+        ::text::shortened(&name.value, 120)
+    );
+    Some(PolicyError { at: name.at, message })
 }

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use diagnosis::{Audit, AuditedPod, AuditedWorkload, PodState, Remedy};
 use text::shell::Word;
 
+use crate::cli::help::invoked;
 use crate::run::output::{Lines, Tone, table};
 
 /// How many pods one command deletes.
@@ -58,11 +59,7 @@ fn command(workload: &AuditedWorkload<'_>) -> String {
     match remedy {
         Remedy::Nothing => String::new(),
         Remedy::Ask => {
-            format!(
-                "pod-identity-webhook doctor -n {} {}",
-                Word(namespace),
-                Word(&format!("pod/{pod}"))
-            )
+            format!("{} doctor -n {} {}", invoked(), Word(namespace), Word(&format!("pod/{pod}")))
         }
         Remedy::Restart if owner.can_be_restarted() => {
             format!("{kubectl} rollout restart {}", Word(&owner.object()))

@@ -1,18 +1,19 @@
 //! `issuer rotate` and `issuer migrate`: plans, and how far they are.
 
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use clap::ValueEnum as _;
 use jiff::Timestamp;
-use text::shell::Flag;
+use text::shell::{Flag, Opt};
 
 use super::document_folder;
 use super::evidence::{Live, fetcher};
 use super::exit::{Exit, OrMisuse as _};
 use super::report::write_checks;
 use super::{Ended, read_keys};
+use crate::cli::help::invoked;
 use crate::cli::{MigrateArgs, PlanArgs, RotateArgs};
 use crate::crypto;
 use crate::http_client::issuer_documents::Fetcher;
@@ -32,7 +33,15 @@ pub(super) async fn run_rotate(args: RotateArgs) -> anyhow::Result<Ended> {
     }
     let live = Live::of(&args.live).await?;
     let published = published_keys(&args).await?;
-    let rotation = Rotation { old: &old, new: &new, published: published.as_ref() };
+    let both = written(&args, &live, &[&args.old_key, &args.new_key]);
+    let alone = format!("{} --force", written(&args, &live, &[&args.new_key]));
+    let rotation = Rotation {
+        old: &old,
+        new: &new,
+        published: published.as_ref(),
+        write_both: &both,
+        write_new: &alone,
+    };
     let plan = rotate(&rotation, &facts(&live, &args.plan));
     let names = [("old key", old.kid()), ("new key", new.kid())];
     end(&plan, &args.plan, args.step.and_then(|step| step.to_possible_value()), &names)
@@ -69,10 +78,45 @@ pub(super) async fn run_migrate(args: MigrateArgs) -> anyhow::Result<Ended> {
         old_documents: &old_documents,
         trusted: args.trusted,
         accepted_everywhere: args.accepted_everywhere,
+        write: &written_anew(&args, &new),
     };
     let plan = migrate(&migration, &facts(&live, &args.plan));
     let names = [("old issuer", args.from.as_str()), ("new issuer", new.as_str())];
     end(&plan, &args.plan, args.step.and_then(|step| step.to_possible_value()), &names)
+}
+
+/// The command that writes the documents with these keys, to where they are read from.
+fn written(args: &RotateArgs, live: &Live, keys: &[&PathBuf]) -> String {
+    let of_token = || live.token.as_ref().map(|token| token.issuer.as_str());
+    let issuer = args.issuer.as_deref().or_else(of_token);
+    let mut words = vec![format!("{} issuer documents", invoked())];
+    let mut add = |name, value: &str| words.push(Opt(name, value).to_string());
+    // Where it can't be known, the word of `issuer documents --help`.
+    add("--issuer", issuer.unwrap_or("URL"));
+    for key in keys {
+        add("--key", &key.display().to_string());
+    }
+    if args.jwks_path != issuer::JWKS_PATH {
+        add("--jwks-path", &args.jwks_path);
+    }
+    let folder = args.documents.as_deref().unwrap_or_else(|| Path::new("issuer"));
+    add("--out", &folder.display().to_string());
+    words.join(" ")
+}
+
+/// The command that writes the documents of a new issuer, beside those of the old one.
+fn written_anew(args: &MigrateArgs, new: &IssuerUrl) -> String {
+    let mut words = vec![format!("{} issuer documents --from-cluster", invoked())];
+    let mut add = |name, value: &str| words.push(Opt(name, value).to_string());
+    let cluster = &args.live.cluster;
+    for (name, value) in [("--kubeconfig", &cluster.kubeconfig), ("--context", &cluster.context)] {
+        if let Some(value) = value {
+            add(name, value);
+        }
+    }
+    add("--issuer", new.as_str());
+    add("--out", "new-issuer");
+    words.join(" ")
 }
 
 fn facts<'a>(live: &'a Live, args: &PlanArgs) -> Facts<'a> {

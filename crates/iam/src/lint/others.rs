@@ -16,6 +16,7 @@ use crate::glob::Pattern;
 use crate::partition::AUDIENCE;
 use crate::place::Position;
 use crate::policy::{Condition, Statement, Text};
+use crate::request::WebIdentityRequest;
 use crate::write::{member, object, text as quoted};
 
 /// An audience that shares nothing with what a policy names.
@@ -199,10 +200,17 @@ impl<'a> Asked<'a> {
             None => shared.claims.iter().any(|key| it.key.value.eq_ignore_ascii_case(key)),
         };
         let gate = self.gate(of_claims);
+        let audiences = self.audiences_of_others(shared);
         let passes = |subject: &str| {
-            let token = gate.token(Some(subject), Some(STRANGE_AUDIENCE));
-            let token = gate.with_other_claims(token);
-            gate.admits(&token.with_context("sts:RoleSessionName", "someone-else"))
+            audiences.iter().any(|audience| {
+                let token = gate.token(Some(subject), Some(audience.as_str()));
+                let admits = |token: WebIdentityRequest| {
+                    gate.admits(&token.with_context("sts:RoleSessionName", "someone-else"))
+                };
+                // Of people who were not asked for it, tokens have no email.
+                (shared.claims.contains(&"email") && admits(token.clone()))
+                    || admits(gate.with_other_claims(token))
+            })
         };
         let mut found = Vec::new();
         let shape = shared.subjects.unwrap_or(Shape { prefix: "*", ..OF_PODS });
@@ -231,6 +239,22 @@ impl<'a> Asked<'a> {
             found.extend(self.audience());
         }
         found
+    }
+
+    /// One that nobody means, and those that patterns leave open where the audience tells the
+    /// customers apart: `us-east-1:*`.
+    fn audiences_of_others(&self, shared: &Shared) -> Vec<String> {
+        let mut all = vec![STRANGE_AUDIENCE.to_owned()];
+        if shared.claims.first() == Some(&"aud") {
+            let is_open = |it: &&Text| {
+                let mut parts = it.value.split([':', '/', '.']);
+                it.is_known() && parts.any(|it| !it.is_empty() && it.trim_matches('*').is_empty())
+            };
+            let patterns = self.conditions_on(&["aud", "oaud"]).filter(|it| is_like(it));
+            let open = patterns.flat_map(|it| &it.values).filter(is_open).take(MOST_ASKED);
+            all.extend(open.map(|it| it.value.replace('*', "someone-else").replace('?', "x")));
+        }
+        all
     }
 
     /// Tokens of another user or client: which claims tell those apart, the organization knows.

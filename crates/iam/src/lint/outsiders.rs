@@ -48,10 +48,16 @@ fn candidates(pattern: &str, shape: &Shape) -> Vec<(Reach, String)> {
     let other = if *shape == OF_PODS { "other" } else { "someone-else" };
     if let Some(name) = before.strip_prefix(prefix) {
         let is_whole_name = name.ends_with(|c: char| c.is_ascii_alphanumeric());
+        let is_shared = *shape != OF_PODS && !name.contains(*end);
         return if name.is_empty() {
             let filled =
                 [format!("{prefix}{other}{tail}"), format!("{prefix}{other}{end}{rest}{tail}")];
             filled.map(|it| (Reach::AnyNameExplicitly, it)).into()
+        } else if is_shared && name.ends_with(|c: char| c.is_ascii_alphanumeric() || c == '-') {
+            // Anybody can have such a name at an issuer that many share.
+            let longer = format!("{prefix}{}-other", name.trim_end_matches('-'));
+            let filled = [format!("{longer}{tail}"), format!("{longer}{end}{rest}{tail}")];
+            filled.map(|it| (Reach::Neighbours, it)).into()
         } else if !name.contains(*end) && !after.contains(*end) && is_whole_name {
             vec![(Reach::Neighbours, format!("{prefix}{name}-other{end}{rest}{tail}"))]
         } else {
@@ -217,7 +223,10 @@ mod tests {
             ("repo:org/*", None),
             ("repo:org/app:*", None),
             ("repo:org/app*", None),
-            ("repo:org*/app:*", None),
+            ("repo:org*/app:*", Some((Neighbours, "repo:org-other/app:x"))),
+            ("repo:org*/app*:ref:*", Some((Neighbours, "repo:org-other/appx:ref:x"))),
+            ("repo:org-*/app:*", Some((Neighbours, "repo:org-other/app:x"))),
+            ("repo:org@*/app@*:*", None),
         ] {
             let first = of_pattern(pattern, &shape).into_iter().next();
             assert_eq!(first, wanted.map(|(reach, it)| (reach, it.to_owned())), "{pattern}");

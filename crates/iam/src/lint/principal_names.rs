@@ -95,6 +95,9 @@ fn is_id(text: &str) -> bool {
         && text.bytes().all(|it| it.is_ascii_uppercase() || it.is_ascii_digit())
 }
 
+/// What names of services end with in all partitions.
+const DOMAINS: [&str; 9] = ["aws", "cn", "com", "eu", "gov", "internal", "net", "scloud", "uk"];
+
 /// `SERVICE.amazonaws.com`
 fn of_service(name: &Text) -> Option<Finding> {
     let text = name.as_str();
@@ -107,13 +110,14 @@ fn of_service(name: &Text) -> Option<Finding> {
         );
         return Some(Finding::new(Code::PrincipalName, name.at, message));
     }
-    let meant = if bare.contains('.') || bare.contains(':') || bare.is_empty() {
+    let is_host = bare.rsplit_once('.').is_some_and(|(_, last)| DOMAINS.contains(&last));
+    let meant = if is_host || bare.contains(':') || bare.is_empty() {
         let host = bare.strip_suffix(".amazon.com").or_else(|| bare.strip_suffix(".aws.com"));
         host.map_or(bare.to_owned(), |host| format!("{host}.amazonaws.com"))
     } else {
         format!("{bare}.amazonaws.com")
     };
-    let is_right = text == meant && text.contains('.') && !text.starts_with("arn:");
+    let is_right = text == meant && is_host && !text.starts_with("arn:");
     if is_right {
         return None;
     }

@@ -118,6 +118,11 @@ pub(super) fn federated(name: &Text) -> Vec<Finding> {
         let message = "a principal's ARN can't have wildcards; name one provider";
         found.push(Finding::new(Code::ProviderArn, name.at, message));
     }
+    let url = claims::bare(arn.name);
+    let of_url = provider_url::mistakes(url).into_iter().find(|it| it.code == Code::ProviderUrl);
+    if let Some(mistake) = of_url.filter(|_| !arn.name.contains('*')) {
+        found.push(Finding::new(Code::ProviderUrl, name.at, mistake.message));
+    }
     if let Some(wanted) = partition::of_eks_issuer(arn.name)
         && wanted != arn.partition
         && partition::PARTITIONS.contains(&arn.partition)

@@ -375,6 +375,15 @@ fn reads_what_get_role_prints_and_refuses_what_iam_would() {
             "{\"Version\": \"2012-10-17\", \"Statement\": {\"Effect\": \"Deny\",\n\"NotPrincipal\": {\"AWS\": \"111122223333\"}, \"Action\": \"*\"}}",
             2,
         ),
+        // .../access-analyzer-reference-policy-checks.html: no wildcard in a principal.
+        (
+            "{\"Version\": \"2012-10-17\", \"Statement\": {\"Effect\": \"Deny\",\n\"Principal\": {\"Federated\": \"*\"}, \"Action\": \"*\"}}",
+            2,
+        ),
+        (
+            "{\"Version\": \"2012-10-17\", \"Statement\": {\"Effect\": \"Deny\",\n\"Principal\": {\"Federated\": \"arn:aws:iam::111122223333:oidc-provider/*\"}, \"Action\": \"*\"}}",
+            2,
+        ),
     ] {
         let error = Policy::trust_policy(bad).expect_err(bad);
         assert_eq!(error.at.line, line, "{bad}: {error}");

@@ -49,6 +49,10 @@ pub(super) const ROWS: &[Row] = &[
     row(r#"{"Federated": "arn:aws:iam::111122223333:oidc-provider/${Auth0}"}"#, r#"{"StringEquals": {"${Auth0}:aud": "client-id"}}"#, &["placeholder"]),
     row(r#"{"Federated": "arn:aws:iam::111122223333:oidc-provider/${GitHub}"}"#, r#"{"StringEquals": {"${GitHub}:aud": "sts.amazonaws.com"}, "StringLike": {"${GitHub}:sub": "repo:org/repo:*"}}"#, &["placeholder"]),
     // GitHub Actions.
+    row("G", r#"{"StringEquals": {"G:aud": "sts.amazonaws.com"}, "StringLike": {"G:sub": "repo:org@*/repo@*:ref:refs/heads/main"}}"#, NONE),
+    row("C", r#"{"StringLike": {"C:aud": "us-east-1:12345678-abcd-*"}}"#, NONE),
+    row("D", r#"{"StringEquals": {"D:aud": "c.apps.googleusercontent.com"}, "StringEqualsIfExists": {"D:email": "a@example.com"}}"#, NONE),
+    calling(r#"{"Service": ["ec2.amazonaws.com.cn", "ec2.c2s.ic.gov", "ec2.amazonaws.eu"]}"#, r#""sts:AssumeRole""#, "", NONE),
     row("G", r#"{"StringEquals": {"G:aud": "sts.amazonaws.com", "G:sub": "repo:org/repo:ref:refs/heads/main"}}"#, NONE),
     row("G", r#"{"StringEquals": {"G:aud": "sts.amazonaws.com"}, "StringLike": {"G:sub": "repo:org/repo:*"}}"#, NONE),
     row("G", r#"{"StringEquals": {"G:aud": "sts.amazonaws.com"}, "StringLike": {"G:sub": ["repo:org/repo:*", "repo:org/other-*:environment:prod"]}}"#, NONE),

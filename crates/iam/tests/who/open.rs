@@ -145,6 +145,22 @@ pub(super) const ROWS: &[Row] = &[
     row(r#""*""#, "", &["principal-anyone"]),
     row(r#""*""#, r#"{"StringEquals": {"P:aud": "sts.amazonaws.com", "P:sub": "system:serviceaccount:demo:app"}}"#, &["principal-wildcard"]),
     row(r#""*""#, r#"{"StringEquals": {"P:aud": "sts.amazonaws.com"}}"#, &["principal-wildcard", "subject-not-tested"]),
+    // Names that anybody can register at an issuer that many share.
+    row("G", r#"{"StringEquals": {"G:aud": "sts.amazonaws.com"}, "StringLike": {"G:sub": "repo:org*/repo*:ref:refs/heads/main"}}"#, WIDE),
+    row("G", r#"{"StringEquals": {"G:aud": "sts.amazonaws.com"}, "StringLike": {"G:sub": "repo:org-*/repo:*"}}"#, WIDE),
+    row("L", r#"{"StringEquals": {"L:aud": "sts.amazonaws.com"}, "StringLike": {"L:sub": "project_path:group*/project:*"}}"#, WIDE),
+    row("T", r#"{"StringEquals": {"T:aud": "aws.workload.identity"}, "StringLike": {"T:sub": "organization:org*:project:p:*"}}"#, WIDE),
+    row("B", r#"{"StringEquals": {"B:aud": "sts.amazonaws.com"}, "StringLike": {"B:sub": "organization:org*:pipeline:p:*"}}"#, WIDE),
+    // Audiences of any customer, and tokens without the claim.
+    row("C", r#"{"StringLike": {"C:aud": "us-east-1:*"}}"#, &["customer-not-tested"]),
+    row("V", r#"{"StringLike": {"V:aud": "https://vercel.com/*"}}"#, &["customer-not-tested"]),
+    row("U", r#"{"StringLike": {"U:aud": "aws:*"}}"#, &["customer-not-tested"]),
+    row("D", r#"{"StringLike": {"D:aud": "*.apps.googleusercontent.com"}}"#, &["customer-not-tested"]),
+    row("D", r#"{"StringEqualsIfExists": {"D:email": "a@example.com"}}"#, &["customer-not-tested"]),
+    // Principals that don't exist.
+    row(r#"{"Federated": "arn:aws:iam::111122223333:oidc-provider/oidc.example.com:8443"}"#, r#"{"StringEquals": {"oidc.example.com:8443:aud": "sts.amazonaws.com", "oidc.example.com:8443:sub": "system:serviceaccount:demo:app"}}"#, &["provider-url"]),
+    row(r#"{"Federated": "arn:aws:iam::111122223333:oidc-provider/oidc.example.com?x=1"}"#, r#"{"StringEquals": {"oidc.example.com?x=1:aud": "sts.amazonaws.com", "oidc.example.com?x=1:sub": "system:serviceaccount:demo:app"}}"#, &["provider-url"]),
+    calling(r#"{"Service": "pods.eks"}"#, r#"["sts:AssumeRole", "sts:TagSession"]"#, "", &["principal-name"]),
     // Principals and keys that don't go together.
     row(r#"{"Federated": "arn:aws:iam::111122223333:saml-provider/x"}"#, "", &["wrong-principal"]),
     row(r#"{"Federated": ["P", "arn:aws:iam::111122223333:saml-provider/x"]}"#, r#"{"StringEquals": {"P:aud": "sts.amazonaws.com", "P:sub": "system:serviceaccount:demo:app"}}"#, &["wrong-principal"]),

@@ -23,6 +23,8 @@ pub struct Migration<'a> {
     /// The user states, where flags can't be read, that every API server accepts tokens of
     /// both.
     pub accepted_everywhere: bool,
+    /// The command that writes the documents of the new issuer.
+    pub write: &'a str,
 }
 
 const PUBLISH: &str = "publish";
@@ -37,7 +39,7 @@ const RETIRE: &str = "retire";
 /// <https://kubernetes.io/docs/reference/command-line-tools-reference/kube-apiserver/>
 #[must_use]
 pub fn migrate(migration: &Migration<'_>, facts: &Facts<'_>) -> Plan {
-    let Migration { old, new, trusted, .. } = *migration;
+    let Migration { old, new, trusted, write, .. } = *migration;
     let signs_new = facts.token.map(|token| token.issuer == new.as_str());
     let retiring = signs_new == Some(true) && facts.old_tokens_expired;
     let takes =
@@ -104,7 +106,8 @@ pub fn migrate(migration: &Migration<'_>, facts: &Facts<'_>) -> Plan {
     let jwks_uri = format!("--service-account-jwks-uri={}", new.jwks_url());
     let steps = vec![
         Step::new(PUBLISH, "publish the documents of the new issuer", published).todo([
-            &format!("issuer documents --from-cluster --issuer {} --out DIR, then upload DIR", Word(new_url)),
+            &format!("write the documents: {write}"),
+            "upload that folder",
             "leave the documents of the old issuer where they are",
         ]),
         Step::new(TRUST, "have IAM trust both issuers", trust).todo([

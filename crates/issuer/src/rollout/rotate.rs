@@ -12,6 +12,10 @@ pub struct Rotation<'a> {
     pub new: &'a PublicKey,
     /// The JWK set that AWS reads; `None` if it is not known.
     pub published: Option<&'a Jwks>,
+    /// The command that writes the documents with both keys.
+    pub write_both: &'a str,
+    /// The command that writes them with the new key alone.
+    pub write_new: &'a str,
 }
 
 const ASK_PUBLISHED: &str = "the published keys are not known: pass --issuer or --documents";
@@ -27,7 +31,7 @@ const RETIRE: &str = "retire";
 /// with both, sign with the new one, and drop the old one when none of its tokens is left.
 #[must_use]
 pub fn rotate(rotation: &Rotation<'_>, facts: &Facts<'_>) -> Plan {
-    let Rotation { old, new, published } = *rotation;
+    let Rotation { old, new, published, write_both, write_new } = *rotation;
     let signer = facts.token.and_then(|token| token.kid.as_deref());
     let signs_new = signer.map(|kid| kid == new.kid());
     let has = |keys: Option<&Jwks>, key: &PublicKey| keys.map(|keys| keys.contains(key.kid()));
@@ -101,7 +105,8 @@ pub fn rotate(rotation: &Rotation<'_>, facts: &Facts<'_>) -> Plan {
     let signing = |name: &str| format!("--service-account-signing-key-file={name}");
     let steps = vec![
         Step::new(PUBLISH, "publish both keys", published_both).todo([
-            "issuer documents --issuer URL --key OLD.pub --key NEW.pub --out DIR, then upload DIR",
+            &format!("write the documents: {write_both}"),
+            "upload that folder",
             "wait until caches have expired (Cache-Control: max-age)",
         ]),
         Step::new(ACCEPT, "accept tokens of both keys, sign with the old one", accepted_both)
@@ -122,7 +127,8 @@ pub fn rotate(rotation: &Rotation<'_>, facts: &Facts<'_>) -> Plan {
             .set([key_file("NEW.pub"), signing("NEW.key")])
             .todo([
                 "restart the API servers one by one",
-                "issuer documents --issuer URL --key NEW.pub --out DIR --force, then upload DIR",
+                &format!("write the documents: {write_new}"),
+                "upload that folder",
             ])
             .after(&reached)
             .when(facts.old_tokens_expired, EXPIRED),
@@ -140,7 +146,7 @@ fn ask_signer(facts: &Facts<'_>) -> &'static str {
 
 /// What is refused right now.
 fn alarms(rotation: &Rotation<'_>, facts: &Facts<'_>) -> Vec<IssuerCheck> {
-    let Rotation { old, new, published } = *rotation;
+    let Rotation { old, new, published, .. } = *rotation;
     let mut alarms = Vec::new();
     let Some(signer) = facts.token.and_then(|token| token.kid.as_deref()) else { return alarms };
     if signer != old.kid() && signer != new.kid() {

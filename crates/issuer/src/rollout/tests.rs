@@ -2,12 +2,19 @@
 
 use super::*;
 use crate::test_keys::{P256, P384_FORMS, RSA, good_token, public};
-use crate::{Algorithm, IssuerUrl};
+use crate::{Algorithm, IssuerUrl, PublicKey};
 
 mod messages;
 
 const OLD: &str = "https://old.example";
 const NEW: &str = "https://new.example";
+
+const WRITE: &str = "pod-identity-webhook issuer documents";
+
+/// Where nobody knows which keys are published.
+fn of<'a>(old: &'a PublicKey, new: &'a PublicKey) -> Rotation<'a> {
+    Rotation { old, new, published: None, write_both: WRITE, write_new: WRITE }
+}
 
 /// Which keys are where: o(ld), n(ew), both, or none.
 fn jwks(keys: &str) -> Jwks {
@@ -38,7 +45,7 @@ fn signed_by(key: char) -> Token {
 fn rotation(published: &str, live: &str, signer: char, expired: bool) -> (String, String, String) {
     let (old, new, published, live) = (public(RSA), public(P256), jwks(published), jwks(live));
     let token = signed_by(signer);
-    let rotation = Rotation { old: &old, new: &new, published: Some(&published) };
+    let rotation = Rotation { published: Some(&published), ..of(&old, &new) };
     let facts = Facts {
         live: Some(&live),
         token: Some(&token),
@@ -96,7 +103,7 @@ fn a_rotation_goes_by_what_is_there() {
 #[test]
 fn a_step_that_is_begun_gives_its_reasons() {
     let (old, new) = (public(RSA), public(P256));
-    let rotation = Rotation { old: &old, new: &new, published: None };
+    let rotation = Rotation { published: None, ..of(&old, &new) };
     let plan = rotate(&rotation, &Facts::default());
     let sign = plan.step("sign").expect("a step");
     assert!(sign.blocked.iter().any(|why| why.contains("--issuer or --documents")), "{sign:?}");
@@ -133,6 +140,7 @@ fn migration(known: &Known<'_>) -> (String, String, String) {
         old_documents: &good,
         trusted: known.trusted,
         accepted_everywhere: false,
+        write: WRITE,
     };
     let facts = Facts {
         token: Some(&token),
@@ -191,6 +199,7 @@ fn old_documents_are_needed_until_the_tokens_have_expired() {
         old_documents: &bad,
         trusted: true,
         accepted_everywhere: true,
+        write: WRITE,
     };
     for (expired, alarms) in [(false, "old-documents"), (true, "")] {
         let facts = Facts { token: Some(&token), old_tokens_expired: expired, ..Facts::default() };
@@ -208,6 +217,7 @@ fn the_first_issuer_signs_and_the_flags_say_so() {
         old_documents: &[],
         trusted: false,
         accepted_everywhere: false,
+        write: WRITE,
     };
     let plan = migrate(&migration, &Facts::default());
     let issuers = |id: &str| {

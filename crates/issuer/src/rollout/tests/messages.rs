@@ -35,7 +35,7 @@ fn plan_text(what: &str, plan: &Plan) -> String {
 fn rotate_says_what_stands_in_the_file() {
     let (old, new) = (public(RSA), public(P256));
     let mut all = String::new();
-    let nothing = rotate(&Rotation { old: &old, new: &new, published: None }, &Facts::default());
+    let nothing = rotate(&Rotation { published: None, ..of(&old, &new) }, &Facts::default());
     all.push_str(&plan_text("nothing is known", &nothing));
     for (what, published, live, signer, expired) in [
         ("the beginning", "o", "o", 'o', false),
@@ -45,7 +45,7 @@ fn rotate_says_what_stands_in_the_file() {
         ("another key signs", "onx", "onx", 'x', false),
     ] {
         let (published, live, token) = (jwks(published), jwks(live), signed_by(signer));
-        let rotation = Rotation { old: &old, new: &new, published: Some(&published) };
+        let rotation = Rotation { published: Some(&published), ..of(&old, &new) };
         let facts = Facts {
             live: Some(&live),
             token: Some(&token),
@@ -67,7 +67,7 @@ fn nobody_is_asked_for_what_he_gave() {
     let (keys, token) = (jwks("on"), signed_by('o'));
     let mut no_kid = token.clone();
     no_kid.kid = None;
-    let rotation = Rotation { old: &old, new: &new, published: Some(&keys) };
+    let rotation = Rotation { published: Some(&keys), ..of(&old, &new) };
     for (facts, given) in [
         (Facts { live: Some(&keys), ..Facts::default() }, "--api-server-keys"),
         (Facts { token: Some(&token), ..Facts::default() }, "--token"),
@@ -85,6 +85,7 @@ fn nobody_is_asked_for_what_he_gave() {
         old_documents: &[],
         trusted: true,
         accepted_everywhere: false,
+        write: WRITE,
     };
     let facts = Facts { live: Some(&keys), token: Some(&token), ..Facts::default() };
     let asked = asked(&migrate(&migration, &facts));
@@ -152,6 +153,7 @@ fn migrate_says_what_stands_in_the_file() {
             old_documents,
             trusted,
             accepted_everywhere: false,
+            write: WRITE,
         };
         let token = issuer.map(|issuer| good_token(issuer, Algorithm::Rs256));
         let facts =
