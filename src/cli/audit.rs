@@ -12,7 +12,8 @@ use super::values::WideFormat;
 #[command(mut_arg("namespace", |arg| arg.help("Namespace to check [default: the context's]")))]
 pub struct AuditArgs {
     /// Check the pods of all namespaces
-    #[arg(short = 'A', long, conflicts_with = "namespace")]
+    // As with kubectl, it counts more than --namespace: an alias may have that.
+    #[arg(short = 'A', long)]
     pub all_namespaces: bool,
     /// Output format
     #[arg(short = 'o', long, value_name = "FORMAT", value_enum, default_value_t = WideFormat::Text)]

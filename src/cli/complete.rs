@@ -10,6 +10,7 @@ use clap::{Arg, ArgMatches, Command};
 use clap_complete::engine::{ArgValueCompleter, CompletionCandidate, complete};
 
 use super::help;
+use super::leading::behind_the_command;
 
 /// The hidden word that asks for completions, as programs made with cobra have it: kubectl too.
 pub(crate) const WORD: &str = "__complete";
@@ -80,7 +81,8 @@ pub(crate) fn read(words: &[OsString]) -> Option<ArgMatches> {
     };
     let program = OsString::from(help::NAME);
     let command = help::command().ignore_errors(true);
-    let matches = command.try_get_matches_from([&[program], before].concat()).ok()?;
+    let before = behind_the_command([&[program], before].concat(), &command);
+    let matches = command.try_get_matches_from(before).ok()?;
     let mut leaf = matches;
     while let Some((_, inner)) = leaf.remove_subcommand() {
         leaf = inner;
@@ -90,11 +92,10 @@ pub(crate) fn read(words: &[OsString]) -> Option<ArgMatches> {
 
 /// What can stand in place of the last of the words.
 pub(crate) fn at_the_end(words: &[OsString], lookup: &Lookup) -> Completion {
-    let mut args = vec![OsString::from(help::NAME)];
-    args.extend(words.iter().cloned());
-    if words.is_empty() {
-        args.push(OsString::new());
-    }
+    let (word, before) = words.split_last().unzip();
+    let before = [&[OsString::from(help::NAME)], before.unwrap_or_default()].concat();
+    let mut args = behind_the_command(before, &help::command());
+    args.push(word.cloned().unwrap_or_default());
     let last = args.len() - 1;
     let previous = args.get(last - 1).and_then(|word| word.to_str()).unwrap_or_default();
     let mut command = with_values(help::command(), &[], previous, lookup);

@@ -17,7 +17,7 @@ pub struct DoctorArgs {
     #[arg(value_name = "TYPE/NAME", num_args = 1.., required_unless_present_any = ["from_dir", "namespace", "all_namespaces"])]
     pub target: Vec<String>,
     /// Sum up the ServiceAccounts with a role in all namespaces, the worst first
-    #[arg(short = 'A', long, conflicts_with_all = ["target", "namespace", "from_dir", "save", "role_json", "provider_json"])]
+    #[arg(short = 'A', long, conflicts_with_all = ["target", "from_dir", "save", "role_json", "provider_json"])]
     pub all_namespaces: bool,
     /// With a summary: also create a pod by dry run and a token for each ServiceAccount
     #[arg(long, conflicts_with_all = ["target", "from_dir"])]

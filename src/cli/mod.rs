@@ -19,6 +19,7 @@ mod identity;
 mod inject;
 mod issuer;
 mod klog;
+mod leading;
 mod serve;
 mod values;
 
@@ -109,7 +110,9 @@ impl Cli {
         if let Some(words) = complete::asked() {
             return Ok(Command::Complete(words));
         }
-        let matches = help::command().try_get_matches();
+        let command = help::command();
+        let words = leading::behind_the_command(env::args_os().collect(), &command);
+        let matches = command.try_get_matches_from(words);
         let read = matches.and_then(|matches| Self::from_arg_matches(&matches));
         read.map(Self::into_command).map_err(presentable)
     }

@@ -465,6 +465,8 @@ fn examination(args: &[&str]) -> Result<Examination, String> {
 fn sums_up_all_namespaces_only_where_that_is_asked_for() {
     for (args, namespace, wanted) in [
         (&["-A"][..], None, None),
+        // As with kubectl.
+        (&["-A", "-n", "demo"], Some("demo"), None),
         (&["-n", "demo"], Some("demo"), Some("mine")),
         (&["-n", ""], None, Some("mine")),
         (&["-n", " "], None, Some("mine")),

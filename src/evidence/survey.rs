@@ -232,7 +232,7 @@ mod tests {
     fn dry_run<'a>(survey: &'a Survey, name: &str) -> Option<&'a str> {
         let account = survey.service_accounts.iter().find(|it| it.name == name).unwrap();
         let check = account.checks.iter().find(|it| it.id == "dry-run")?;
-        assert_eq!(check.status, Status::Skipped, "{check:?}");
+        assert_eq!(check.status, Status::Unknown, "{check:?}");
         Some(&check.seen)
     }
 

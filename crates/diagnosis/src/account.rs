@@ -27,10 +27,10 @@ impl Case<'_> {
             {
                 Finding::Unknown(why.to_string())
             }
-            Fact::Unknown(why) => Finding::fail(
-                format!("the API server does not answer: {why}"),
-                "check the kubeconfig and the network to the API server",
-            ),
+            Fact::Unknown(why) => Finding::Unreachable {
+                seen: format!("the API server does not answer: {why}"),
+                next: "check the kubeconfig and the network to the API server".to_owned(),
+            },
             Fact::Absent | Fact::NotAsked => {
                 Finding::Nothing("the API server's version is not given".to_owned())
             }

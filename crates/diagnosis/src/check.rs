@@ -8,7 +8,8 @@ use serde::Serialize;
 pub struct Report {
     /// What was diagnosed, such as `deployment/app in namespace demo`.
     pub subject: String,
-    /// NAMESPACE/NAME of its ServiceAccount.
+    /// NAMESPACE/NAME of its ServiceAccount; without a name where that could not be read.
+    #[serde(skip_serializing_if = "is_without_name")]
     pub service_account: String,
     /// The result of all checks together.
     #[serde(skip)]
@@ -66,6 +67,13 @@ pub enum Finding {
     },
     /// It could not be looked at, and should have been.
     Unknown(String),
+    /// It could not be looked at, and neither can what stands on it.
+    Unreachable {
+        /// Why not.
+        seen: String,
+        /// What to do about it.
+        next: String,
+    },
     /// There is nothing to look at, or nobody gave it.
     Nothing(String),
 }
@@ -84,6 +92,18 @@ impl Finding {
     pub(super) fn fail(seen: impl Into<String>, next: impl Into<String>) -> Self {
         Self::Fail { seen: seen.into(), next: next.into() }
     }
+}
+
+impl Report {
+    /// Whether the name of the ServiceAccount is known.
+    #[must_use]
+    pub fn has_service_account(&self) -> bool {
+        !is_without_name(&self.service_account)
+    }
+}
+
+fn is_without_name(service_account: &str) -> bool {
+    service_account.ends_with('/')
 }
 
 impl Checks {
@@ -106,6 +126,7 @@ impl Checks {
                 Finding::Pass(seen) => is(Status::Pass, seen, None, None),
                 Finding::Fail { seen, next } => is(Status::Fail, seen, Some(next), None),
                 Finding::Unknown(why) => is(Status::Unknown, why, None, None),
+                Finding::Unreachable { seen, next } => is(Status::Unknown, seen, Some(next), None),
                 Finding::Nothing(why) => is(Status::Skipped, why, None, None),
             },
         };
@@ -124,10 +145,12 @@ impl Checks {
 }
 
 impl Check {
-    /// The check that failed, where those that stand on this one can't be made: itself, or the one
-    /// that it stands on.
+    /// The check that has to pass first, where those that stand on this one can't be made: itself, or
+    /// the one that it stands on.
     fn broken_link(&self) -> Option<&'static str> {
-        if self.status == Status::Fail { Some(self.id) } else { self.needs }
+        // Of those that are unknown, only what is out of reach has a next step.
+        let is_unreachable = self.status == Status::Unknown && self.next.is_some();
+        if self.status == Status::Fail || is_unreachable { Some(self.id) } else { self.needs }
     }
 
     /// Whether it failed, or could not be looked at.
@@ -184,6 +207,12 @@ mod tests {
         checks.run("b", &["a"], || Finding::pass("well"));
         let report = checks.report(String::new(), String::new());
         assert_eq!((report.checks[1].status, report.result), (Status::Pass, Status::Unknown));
+        let mut checks = Checks::default();
+        let (seen, next) = ("down".to_owned(), "start it".to_owned());
+        checks.run("a", &[], || Finding::Unreachable { seen, next });
+        checks.run("b", &["a"], || panic!("it can't be told"));
+        let report = checks.report(String::new(), String::new());
+        assert_eq!((report.checks[1].status, report.result), (Status::Skipped, Status::Unknown));
         let mut checks = Checks::default();
         checks.run("a", &[], || Finding::Nothing("not given".to_owned()));
         assert_eq!(checks.report(String::new(), String::new()).result, Status::Pass);

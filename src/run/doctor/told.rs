@@ -1,5 +1,6 @@
 //! `doctor` on paper: checks as they are made, then where to begin.
 
+use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use diagnosis::{Check, Report, Status, Survey, SurveyedAccount};
@@ -40,7 +41,10 @@ impl<W: Write> Told<W> {
 
     fn tell(&mut self, report: &Report) -> io::Result<()> {
         if self.count == 0 {
-            let subject = format!("{}, ServiceAccount {}", report.subject, report.service_account);
+            let mut subject = report.subject.clone();
+            if report.has_service_account() {
+                let _ = write!(subject, ", ServiceAccount {}", report.service_account);
+            }
             self.out.prose(Head::new().hanging(2), subject)?;
         }
         for check in report.checks.iter().skip(self.count) {

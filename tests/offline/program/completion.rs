@@ -8,7 +8,7 @@ use crate::support::{Scratch, Session, kubeconfig_with_token};
 const PROGRAM: &str = env!("CARGO_BIN_EXE_pod-identity-webhook");
 
 /// A line that is typed up to its end, and what it is completed to: some of the candidates.
-const LINES: [(&str, &[&str]); 12] = [
+const LINES: [(&str, &[&str]); 14] = [
     ("pod-identity-webhook doc", &["doctor"]),
     ("pod-identity-webhook iam ", &["role", "lint", "simulate"]),
     ("pod-identity-webhook iam role --acc", &["--account-id"]),
@@ -18,6 +18,8 @@ const LINES: [(&str, &[&str]); 12] = [
     ("pod-identity-webhook completion f", &["fish"]),
     ("pod-identity-webhook audit --context ", &["first", "arn:aws:eks:eu-west-1:1:cluster/a"]),
     ("pod-identity-webhook audit --context arn:aws:eks", &["arn:aws:eks:eu-west-1:1:cluster/a"]),
+    ("pod-identity-webhook -n demo audit --context arn", &["arn:aws:eks:eu-west-1:1:cluster/a"]),
+    ("pod-identity-webhook -n demo doctor sta", &["statefulset/"]),
     ("pod-identity-webhook inject -f pod", &["pod.yaml"]),
     ("pod-identity-webhook doctor --from-dir fa", &["facts"]),
     ("pod-identity-webhook --metrics-p", &["--metrics-port"]),

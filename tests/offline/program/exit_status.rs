@@ -52,7 +52,7 @@ fn folder() -> Scratch {
 
 /// What a command is told and how it ends then. Where the line names no file, address or
 /// cluster that is amiss, what is wrong is the line.
-const LINES: [(&str, i32); 43] = [
+const LINES: [(&str, i32); 49] = [
     ("--version", 0),
     ("--help", 0),
     ("iam", 0),
@@ -101,8 +101,14 @@ const LINES: [(&str, i32); 43] = [
     ("issuer migrate --from https://a.example --to https://a.example", 64),
     ("issuer rotate --old-key DIR/nowhere --new-key DIR/nowhere", 2),
     ("doctor --from-dir DIR/nowhere", 2),
+    ("doctor pod/app --kubeconfig DIR/nobody", 2),
+    ("doctor -n demo --kubeconfig DIR/nobody", 2),
     ("doctor node/x", 64),
     ("audit --kubeconfig DIR/nobody", 2),
+    ("audit -A -n demo --kubeconfig DIR/nobody", 2),
+    ("--kubeconfig DIR/nobody -n demo audit", 2),
+    ("--kubeconfig DIR/nobody --context other audit", 2),
+    ("--nope=1 audit", 64),
     ("audit --token-audience=", 64),
     ("man --out DIR/file", 1),
 ];

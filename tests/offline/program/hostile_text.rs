@@ -338,7 +338,7 @@ fn doctor_shows_no_fact_as_it_calls_itself() {
     write("pods.json", &json!({"items": [hostile_manifests()[3].clone()]}));
     let from = folder.to_str().unwrap();
     for output in ["text", "json", "yaml"] {
-        run(&["doctor", "--from-dir", from, "-o", output]).shows(1);
+        run(&["doctor", "--from-dir", from, "-o", output]).shows(2);
         run(&["doctor", &format!("pod/{ODD}"), "-n", ODD, "--from-dir", from, "-o", output]);
     }
     run(&["doctor", ODD]).shows(64);
