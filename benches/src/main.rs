@@ -72,7 +72,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Command::Report(args) => report::write(&args)?,
         Command::Webhook { args } => {
             let args = ["pod-identity-webhook".to_owned()].into_iter().chain(args);
-            return Ok(run::run(cli::Cli::parse_from(args).into_command()));
+            return Ok(run::run(Ok(cli::Cli::parse_from(args).into_command())));
         }
         Command::Http(args) => {
             let plan = http::Plan { program: args.program, peer: args.peer, effort: args.effort };

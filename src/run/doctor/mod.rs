@@ -264,7 +264,14 @@ fn loaded(
         subject.at = Timestamp::now().as_second();
     }
     if let Some(target) = &examination.target {
-        subject.object = target.to_string();
+        let (target, saved) = (target.to_string(), &subject.object);
+        if !saved.is_empty() && *saved != target {
+            bail!(
+                "{} was saved for {saved}, not for {target}; leave {target} out, or save a folder for it",
+                folder.display()
+            );
+        }
+        subject.object = target;
     }
     if let Some(namespace) = &examination.namespace {
         subject.namespace.clone_from(namespace);
@@ -292,6 +299,13 @@ fn loaded(
                 "service-account.json is missing in the folder; write it with kubectl get serviceaccount NAME -o json"
             ),
         };
+    }
+    if let Some(asked) = target.filter(|asked| *asked != subject.service_account) {
+        bail!(
+            "{} is of the ServiceAccount {}, not of {asked}; get its files for {asked}",
+            folder.display(),
+            subject.service_account
+        );
     }
     if subject.namespace.is_empty() {
         subject.namespace = text(&facts.service_account, "namespace")

@@ -52,7 +52,7 @@ async fn says_what_and_why_where_it_cannot_start() {
         (vec![format!("--port={taken}"), from.clone()], "in use", "--port"),
         (vec![format!("--metrics-port={taken}"), from.clone()], "in use", "--metrics-port"),
         (vec!["--kubeconfig=/nowhere/config".to_owned()], "/nowhere/config", "--kubeconfig"),
-        (vec![format!("--kubeconfig={}", kubeconfig.display())], "kubeconfig", "failed to read"),
+        (vec![format!("--kubeconfig={}", kubeconfig.display())], "kubeconfig", "failed to use"),
     ] {
         let error = refused(&args).await;
         assert!(error.to_lowercase().contains(what), "{args:?}: {error}");

@@ -37,14 +37,20 @@ fn flags_of_the_program() -> BTreeSet<String> {
     let output = Command::new(program).args(["serve", "--help"]).output().unwrap();
     let help = String::from_utf8(output.stdout).unwrap();
     let (with_effect, without) = help.split_once(WITHOUT_EFFECT).unwrap();
+    // It is the last group; what follows are no flags.
+    let (without, _) = without.split_once("\nExamples:").unwrap();
     assert!(without.lines().all(|line| line.is_empty() || line.starts_with(' ')), "{without}");
     let flags = with_effect.lines().filter_map(|line| {
-        let line = line.trim_start().trim_start_matches("-v, ").trim_start_matches("-h, ");
+        let line = line.trim_start();
+        let line = ["-v, ", "-h, ", "-V, "]
+            .iter()
+            .find_map(|short| line.strip_prefix(short))
+            .unwrap_or(line);
         let name = line.strip_prefix("--")?.split(['[', ' ']).next()?;
         Some(name.to_owned())
     });
     let mut flags: BTreeSet<_> = flags.collect();
-    assert!(flags.remove("help"), "{flags:?}");
+    assert!(flags.remove("help") && flags.remove("version"), "{flags:?}");
     flags
 }
 

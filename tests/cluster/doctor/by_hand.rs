@@ -27,6 +27,19 @@ fn goes_by_what_is_there_and_says_what_it_cannot_say() {
     let said = program(&["doctor", "pod/app", "--from-dir", from, "-o", "json"])();
     assert_eq!((said.exit, said.failed()), (1, vec!["dry-run".to_owned()]), "{:#}", said.report);
     assert_eq!(said.report["subject"], "pod/app in namespace demo");
+
+    // What the folder says of one ServiceAccount is no answer about another.
+    let said = program(&["doctor", "serviceaccount/other", "--from-dir", from])();
+    assert_eq!(said.exit, 2);
+    assert!(said.errors.contains("is of the ServiceAccount app, not of other"), "{}", said.errors);
+    folder.write("subject.json", r#"{"namespace": "demo", "object": "deployment/app", "serviceAccount": "app", "at": 1}"#).unwrap();
+    let said = program(&["doctor", "deployment/other", "--from-dir", from])();
+    assert_eq!(said.exit, 2);
+    assert!(
+        said.errors.contains("was saved for deployment/app, not for deployment/other"),
+        "{}",
+        said.errors
+    );
 }
 
 #[test]
