@@ -172,11 +172,15 @@ fn is_alike(domain: &str, prefix: &str) -> bool {
         "eks.k8s.aws",
         "iam.amazonaws.com",
     ];
-    if prefix == DEFAULT_PREFIX && ALIKE.iter().any(|it| it.eq_ignore_ascii_case(domain)) {
+    let is_listed = || ALIKE.iter().any(|it| it.eq_ignore_ascii_case(domain));
+    if matches!(domain.as_bytes(), [b'a' | b'e' | b'i' | b'A' | b'E' | b'I', ..])
+        && prefix == DEFAULT_PREFIX
+        && is_listed()
+    {
         return true;
     }
-    // Most annotations of pods are others'.
-    if domain.is_ascii() && prefix.is_ascii() && domain.len().abs_diff(prefix.len()) > 2 {
+    // Most annotations of pods are others'. Kubernetes takes no domain beyond ASCII.
+    if domain.len().abs_diff(prefix.len()) > 2 {
         return false;
     }
     distance_within(&domain.to_ascii_lowercase(), &prefix.to_ascii_lowercase(), 2).is_some()
