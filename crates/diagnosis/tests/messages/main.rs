@@ -13,6 +13,7 @@
 
 mod cases;
 mod plain;
+mod pods;
 mod scene;
 
 use std::collections::BTreeMap;
@@ -160,7 +161,7 @@ fn audit_says_what_stands_in_the_file() {
     auditor.pod(&bare);
     auditor.pod(&cases::with_role(scene::pod("other-role"), "arn:aws:iam::111122223333:role/old"));
     auditor.pod(&scene::pod("good"));
-    for (name, change) in cases::PODS {
+    for (name, change) in pods::PODS {
         let mut pod = scene::pod(name);
         change(&mut pod);
         auditor.pod(&pod);
@@ -213,7 +214,7 @@ fn doctor_fails_nothing_over_container_credentials_that_are_not_known() {
         // The test pod shows what its ServiceAccount gets.
         (Status::Pass, |_| {}),
         (Status::Pass, |f| {
-            let pod = cases::with_agent(scene::bare_pod());
+            let pod = pods::with_agent(scene::bare_pod());
             f.dry_run = Fact::Known(DryRun::Admitted { pod: pod.clone(), warnings: Vec::new() });
             f.pods = Fact::Known(vec![pod]);
         }),
