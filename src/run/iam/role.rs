@@ -67,6 +67,7 @@ fn role(args: &IamRoleArgs, permissions: Vec<Permissions>) -> anyhow::Result<Rol
         audiences: audiences(&args.audience)?,
         name,
         path: path.unwrap_or_default(),
+        partition,
         account,
         region: region.cloned(),
         permissions,
