@@ -111,6 +111,15 @@ fn needs_no_account_in_any_partition() {
 }
 
 #[test]
+fn a_script_does_nothing_where_it_cannot_tell_the_account() {
+    let script = role("demo", "app").write(Format::Cli).expect("an account is given");
+    let (before, _) = script.split_once("\nprovider=").expect("the provider comes then");
+    let (_, check) = before.split_once("\ncaller=").expect("the check");
+    assert!(check.contains("|| {\n  cat \"$errors\" >&2\n  exit 1\n}\n"), "{check}");
+    assert!(check.contains("\n*) fail \"can't tell whose"), "{check}");
+}
+
+#[test]
 fn refuses_permissions_that_the_linter_finds_errors_in() {
     for bad in [
         "",
