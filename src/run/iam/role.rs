@@ -8,8 +8,8 @@ use super::exit::{Exit, OrMisuse as _};
 use super::output;
 use crate::cli::{IamRoleArgs, RoleFormat};
 use iam::{
-    AUDIENCE, Audience, Boundary, Format, Issuer, PartitionHints, Permissions, Role, Subjects,
-    Tags, Thumbprint,
+    AUDIENCE, Audience, Boundary, Format, Issuer, PartitionHints, Permissions, Role, RoleError,
+    Subjects, Tags, Thumbprint,
 };
 use issuer::IssuerUrl;
 
@@ -28,7 +28,10 @@ pub(super) fn run(args: &IamRoleArgs) -> anyhow::Result<Exit> {
         RoleFormat::CloudFormation => Format::CloudFormation,
         RoleFormat::Terraform => Format::Terraform,
     };
-    let text = role.write(format).or_misuse()?;
+    let text = match role.write(format) {
+        Err(error @ RoleError::AccountNeeded) => return Err(error).or_misuse(),
+        written => written.with_context(|| failed(args))?,
+    };
     for finding in role.findings() {
         let code = finding.code.word();
         // The role is right without a warning on a closed standard error.
@@ -36,6 +39,14 @@ pub(super) fn run(args: &IamRoleArgs) -> anyhow::Result<Exit> {
     }
     output::out().document(&text).context("failed to print the role")?;
     Ok(Exit::Fine)
+}
+
+fn failed(args: &IamRoleArgs) -> String {
+    let files: Vec<_> = args.policy.iter().map(|path| path.display().to_string()).collect();
+    if files.is_empty() {
+        return "failed to make the role".to_owned();
+    }
+    format!("failed to make the role with {}", files.join(", "))
 }
 
 fn role(args: &IamRoleArgs, permissions: Vec<Permissions>) -> anyhow::Result<Role> {
