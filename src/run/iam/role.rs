@@ -29,8 +29,12 @@ pub(super) fn run(args: &IamRoleArgs) -> anyhow::Result<Exit> {
         RoleFormat::Terraform => Format::Terraform,
     };
     let text = match role.write(format) {
-        Err(error @ RoleError::AccountNeeded) => return Err(error).or_misuse(),
-        written => written.with_context(|| failed(args))?,
+        // All of it is typed, or the account should be.
+        Err(error) if args.policy.is_empty() || error == RoleError::AccountNeeded => {
+            return Err(error).or_misuse();
+        }
+        Err(error) => return Err(Exit::Failed.because(&format_args!("{}: {error}", failed(args)))),
+        Ok(text) => text,
     };
     for finding in role.findings() {
         let code = finding.code.word();
@@ -43,9 +47,6 @@ pub(super) fn run(args: &IamRoleArgs) -> anyhow::Result<Exit> {
 
 fn failed(args: &IamRoleArgs) -> String {
     let files: Vec<_> = args.policy.iter().map(|path| path.display().to_string()).collect();
-    if files.is_empty() {
-        return "failed to make the role".to_owned();
-    }
     format!("failed to make the role with {}", files.join(", "))
 }
 
