@@ -354,6 +354,29 @@ fn compares_the_whole_arn_where_it_is_known() {
 }
 
 #[test]
+fn says_why_a_comparison_of_no_text_fails() {
+    for (value, condition, why) in [
+        ("role", r#""ArnLike": {"K": "role"}"#, "six parts between colons"),
+        ("5", r#""NumericLessThan": {"K": "5"}"#, "the comparison fails"),
+        (
+            "2026-01-01T00:00:00Z",
+            r#""DateGreaterThan": {"K": "2026-01-01T00:00:00Z"}"#,
+            "the comparison fails",
+        ),
+        ("192.0.2.1", r#""IpAddress": {"K": "192.0.2.2"}"#, "no range with this address"),
+        ("192.0.2.1", r#""NotIpAddress": {"K": ["here", "192.0.2.0/24"]}"#, "rules out this value"),
+        ("5", r#""NumericNotEquals": {"K": ["five", "5"]}"#, "rules out this value"),
+    ] {
+        let request = request().with_context("aws:PrincipalTag/k", value);
+        let condition = condition.replace("\"K\"", "\"aws:PrincipalTag/k\"");
+        let Verdict::Denied { reasons, .. } = verdict_of(&conditional(&condition), &request) else {
+            panic!("{condition} is denied");
+        };
+        assert!(reasons[0].why.contains(why), "{condition}: {}", reasons[0].why);
+    }
+}
+
+#[test]
 fn puts_both_values_side_by_side() {
     for (condition, why) in [
         (r#""StringEquals": {"P:sub": "system:serviceaccount:demo:web"}"#, "they differ"),
