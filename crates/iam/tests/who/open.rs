@@ -98,6 +98,8 @@ pub(super) const ROWS: &[Row] = &[
     row("G", r#"{"StringEquals": {"G:aud": "sts.amazonaws.com"}, "StringLike": {"G:sub": "repo:*:environment:production"}}"#, WIDE),
     row("G", r#"{"StringEquals": {"G:aud": "sts.amazonaws.com"}, "StringLike": {"G:sub": "repo:org*"}}"#, WIDE),
     row("G", r#"{"StringEquals": {"G:aud": "sts.amazonaws.com"}, "StringLike": {"G:sub": ["repo:org/repo:*", "repo:*"]}}"#, WIDE),
+    calling("G", r#"["sts:AssumeRoleWithWebIdentity", "sts:TagSession"]"#, r#"{"StringEquals": {"G:aud": "sts.amazonaws.com"}, "ForAllValues:StringEquals": {"aws:TagKeys": ["team"]}}"#, ANYBODY),
+    calling("G", r#"["sts:AssumeRoleWithWebIdentity", "sts:TagSession"]"#, r#"{"StringEquals": {"G:aud": "sts.amazonaws.com"}, "StringEqualsIfExists": {"aws:RequestTag/team": "a"}}"#, ANYBODY),
     row("L", r#"{"StringEquals": {"L:aud": "https://gitlab.com"}}"#, ANYBODY),
     row("L", r#"{"StringEquals": {"L:aud": "https://gitlab.com"}, "StringLike": {"L:sub": "project_path:*:ref_type:branch:ref:main"}}"#, WIDE),
     row("L", r#"{"StringEquals": {"L:aud": "https://gitlab.com"}, "StringLike": {"L:sub": "project_path:group*"}}"#, WIDE),
