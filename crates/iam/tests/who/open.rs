@@ -139,6 +139,8 @@ pub(super) const ROWS: &[Row] = &[
     calling(r#"{"AWS": "*"}"#, r#""sts:AssumeRole""#, r#"{"StringEquals": {"aws:PrincipalOrgID": "o-abcdefghij"}}"#, &["principal-wildcard"]),
     calling(r#"{"AWS": "*"}"#, r#""sts:AssumeRole""#, r#"{"StringEquals": {"sts:ExternalId": "x"}}"#, &["principal-wildcard"]),
     calling(r#"{"AWS": "*"}"#, r#""sts:AssumeRole""#, r#"{"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::111122223333:role/*"}}"#, &["principal-wildcard"]),
+    calling(r#"{"AWS": "*"}"#, r#""sts:AssumeRole""#, r#"{"Bool": {"aws:PrincipalIsAWSService": "true"}}"#, &["principal-wildcard"]),
+    calling(r#"{"AWS": "*"}"#, r#""sts:AssumeRole""#, r#"{"Bool": {"aws:PrincipalIsAWSService": "false"}}"#, &["principal-anyone"]),
     calling(r#"{"AWS": "*"}"#, r#""sts:AssumeRole""#, r#"{"Null": {"aws:PrincipalOrgID": "false"}}"#, &["principal-anyone"]),
     calling(r#"{"AWS": "*"}"#, r#""sts:AssumeRole""#, r#"{"StringEquals": {"aws:PrincipalTag/team": "a"}}"#, &["principal-anyone"]),
     calling(r#"{"AWS": "*"}"#, r#""sts:AssumeRole""#, r#"{"StringLike": {"aws:userid": "*:session"}}"#, &["principal-anyone"]),
