@@ -87,17 +87,14 @@ fn absent(all: &[Read<'_>]) -> Option<Finding> {
 /// No value passes all of them.
 fn exclusive(all: &[Read<'_>]) -> Option<Finding> {
     let last = all.iter().map(|it| &it.condition.key).max_by_key(|key| key.at)?;
-    let is_impossible = match plain(all) {
-        Some((plain, others)) => {
-            let values = &plain.condition.values;
-            !values.iter().any(|value| others.iter().all(|it| it.passes(value) != Truth::False))
-        }
-        // All of them hold where the request has no such key.
-        None => {
-            let is_required =
-                |it: &Read<'_>| !it.operator.is_null() && !it.operator.holds_without_key();
-            all.iter().any(is_required) && is_empty_range(all)
-        }
+    let is_impossible = if let Some((plain, others)) = plain(all) {
+        let values = &plain.condition.values;
+        !values.iter().any(|value| others.iter().all(|it| it.passes(value) != Truth::False))
+        // Else all of them hold where the request has no such key.
+    } else {
+        let is_required =
+            |it: &Read<'_>| !it.operator.is_null() && !it.operator.holds_without_key();
+        all.iter().any(is_required) && is_empty_range(all)
     };
     let message = format!(
         "the conditions on {} exclude each other: all conditions of a statement have to hold, so it never matches",
