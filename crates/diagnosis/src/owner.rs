@@ -105,8 +105,8 @@ mod tests {
         ] {
             let mut pod = owned(kind, "app", hash);
             pod["metadata"]["ownerReferences"][1]["apiVersion"] = version.into();
-            let owner = Owner::of(&pod);
-            let found = (owner.can_be_restarted(), owner.replaces_pods());
+            let workload = Owner::of(&pod);
+            let found = (workload.can_be_restarted(), workload.replaces_pods());
             assert_eq!(found, (restarted, replaced), "{kind} of {version}");
         }
     }

@@ -90,8 +90,8 @@ fn exclusive(all: &[Read<'_>]) -> Option<Finding> {
     let is_impossible = if let Some((plain, others)) = plain(all) {
         let values = &plain.condition.values;
         !values.iter().any(|value| others.iter().all(|it| it.passes(value) != Truth::False))
-        // Else all of them hold where the request has no such key.
     } else {
+        // Where none of them requires the key, all hold of a request without it.
         let is_required =
             |it: &Read<'_>| !it.operator.is_null() && !it.operator.holds_without_key();
         all.iter().any(is_required) && is_empty_range(all)
