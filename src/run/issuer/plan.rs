@@ -29,9 +29,7 @@ use issuer::{DISCOVERY_PATH, Discovery, IssuerCheck, IssuerUrl, Jwks, PublicKey}
 pub(super) async fn run_rotate(args: RotateArgs) -> anyhow::Result<Ended> {
     let (old, new) = (one_key(&args.old_key)?, one_key(&args.new_key)?);
     if old == new {
-        let why =
-            format!("--old-key and --new-key are the same key, {}; create a new one", old.kid());
-        return Err(Exit::Usage.because(&why));
+        bail!("--old-key and --new-key are the same key, {}; create a new one", old.kid());
     }
     let live = Live::of(&args.live).await?;
     let published = published_keys(&args).await?;

@@ -112,7 +112,6 @@ async fn asks_as_the_same_user_in_the_same_namespace_as_kubectl() {
         ("config", vec![flag("as", "jane"), flag("as-group", "devs"), flag("as-uid", "7")]),
         ("config", vec![flag("as", "system:serviceaccount:x:y"), flag("as-group", "devs")]),
         ("config", vec![flag("server", &server)]),
-        ("config", vec!["-s".to_owned(), host.to_owned()]),
         ("config", vec!["--insecure-skip-tls-verify".to_owned()]),
         ("config", vec![flag("certificate-authority", "ca.crt"), flag("request-timeout", "5")]),
         ("config", vec![flag("tls-server-name", "127.0.0.1")]),
@@ -122,6 +121,8 @@ async fn asks_as_the_same_user_in_the_same_namespace_as_kubectl() {
         // Not compared: kubectl ignores --token where the user has a tokenFile.
     ];
     let both_refuse = [
+        // Without a scheme it is plain HTTP.
+        ("config", vec!["-s".to_owned(), host.to_owned()]),
         ("config", vec!["-n".to_owned(), "ns/x".to_owned()]),
         ("config", vec![flag("tls-server-name", "wrong.example")]),
         ("config", vec![flag("context", "typo")]),
