@@ -10,7 +10,7 @@ use clap::{Arg, ArgMatches, Command};
 use clap_complete::engine::{ArgValueCompleter, CompletionCandidate, complete};
 
 use super::help;
-use super::leading::behind_the_command;
+use super::leading::{behind_the_command, is_complete_flag_of_a_cluster};
 
 /// The hidden word that asks for completions, as programs made with cobra have it: kubectl too.
 pub(crate) const WORD: &str = "__complete";
@@ -74,9 +74,8 @@ pub(crate) fn asked() -> Option<Vec<OsString>> {
 pub(crate) fn read(words: &[OsString]) -> Option<ArgMatches> {
     let before = words.split_last().map_or(words, |(_, before)| before);
     // A flag that the last word is the value of has none yet, which would be an error.
-    let is_flag = |word: &OsString| word.to_string_lossy().starts_with('-');
     let before = match before.split_last() {
-        Some((flag, others)) if is_flag(flag) => others,
+        Some((flag, others)) if waits_for_a_value(flag) => others,
         _ => before,
     };
     let program = OsString::from(help::NAME);
@@ -88,6 +87,13 @@ pub(crate) fn read(words: &[OsString]) -> Option<ArgMatches> {
         leaf = inner;
     }
     Some(leaf)
+}
+
+/// Whether a word is a flag without its value. Of flags that are not the cluster's only `=` tells.
+fn waits_for_a_value(word: &OsString) -> bool {
+    let word = word.to_string_lossy();
+    word.starts_with('-')
+        && !is_complete_flag_of_a_cluster(&word).unwrap_or_else(|| word.contains('='))
 }
 
 /// What can stand in place of the last of the words.
@@ -312,6 +318,13 @@ mod tests {
         assert_eq!(context("issuer rotate --context=a --nope --old-key ").as_deref(), Some("a"));
         assert_eq!(context("doctor --context a pod/").as_deref(), Some("a"));
         assert_eq!(context("doctor --context a -n ").as_deref(), Some("a"));
+        assert_eq!(context("doctor --context=a pod/").as_deref(), Some("a"));
+        assert_eq!(
+            context("doctor --context a --insecure-skip-tls-verify pod/").as_deref(),
+            Some("a")
+        );
+        let namespace = read(&words("doctor -nshop pod/")).expect("what can be read");
+        assert_eq!(namespace.get_one::<String>("namespace").map(String::as_str), Some("shop"));
         assert_ne!(context("doctor --context a").as_deref(), Some("a"), "not complete yet");
     }
 }

@@ -55,6 +55,13 @@ fn found(words: &[OsString], root: &Command) -> Option<(usize, usize)> {
     (before > 0 && takes_them).then_some((before, names))
 }
 
+/// Whether the value of a flag of the cluster, if it has one, is in the same word; none for other words.
+pub(super) fn is_complete_flag_of_a_cluster(word: &str) -> Option<bool> {
+    let mut flags = ClusterArgs::augment_args(Command::new("flags"));
+    flags.build();
+    flag(word, &flags).map(|(_, is_complete)| is_complete)
+}
+
 /// The flag that a word names, and whether its value, if it has one, is in the same word.
 fn flag<'a>(word: &str, flags: &'a Command) -> Option<(&'a Arg, bool)> {
     let mut all = flags.get_arguments();

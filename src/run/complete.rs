@@ -84,7 +84,7 @@ impl Typed {
         Self { cluster }
     }
 
-    /// Who types is no file to read from.
+    /// A kubeconfig that is a terminal or a pipe would be waited for.
     fn is_readable(&self) -> bool {
         let file = self.cluster.as_ref().and_then(|cluster| cluster.kubeconfig.as_deref());
         file.is_none_or(Path::is_file)

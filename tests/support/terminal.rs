@@ -2,22 +2,32 @@
 
 use std::fs::File;
 use std::io::{Read as _, Write as _};
+use std::os::fd::OwnedFd;
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, mpsc};
 use std::time::Duration;
 
 use rustix::pty::{OpenptFlags, ioctl_tiocgptpeer, openpt, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
 
-/// Runs a command whose standard output and standard error are a terminal of so many columns.
-/// Its exit code, and what it wrote, with newlines as programs write them.
-pub fn on_terminal(command: &mut Command, columns: u16) -> (i32, String) {
+/// A command that takes longer hangs.
+const LONGEST: Duration = Duration::from_mins(1);
+
+/// A terminal of so many columns: what a person has, and what a program gets.
+fn terminal(columns: u16) -> (File, OwnedFd) {
     let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
     let here = openpt(flags).unwrap();
     unlockpt(&here).unwrap();
     let there = ioctl_tiocgptpeer(&here, flags).unwrap();
     let size = Winsize { ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
     tcsetwinsize(&there, size).unwrap();
+    (File::from(here), there)
+}
+
+/// Runs a command whose standard output and standard error are a terminal of so many columns.
+/// Its exit code, and what it wrote, with newlines as programs write them.
+pub fn on_terminal(command: &mut Command, columns: u16) -> (i32, String) {
+    let (mut here, there) = terminal(columns);
     let mut child = command
         .stdin(Stdio::null())
         .stdout(there.try_clone().unwrap())
@@ -27,11 +37,19 @@ pub fn on_terminal(command: &mut Command, columns: u16) -> (i32, String) {
     // The command keeps its own ends open, which would keep the terminal alive.
     command.stdout(Stdio::null()).stderr(Stdio::null());
     drop(there);
-    let (mut shown, mut piece, mut here) = (Vec::new(), [0; 4096], File::from(here));
-    // The end of a terminal is an error.
-    while let Ok(count @ 1..) = here.read(&mut piece) {
-        shown.extend_from_slice(&piece[..count]);
-    }
+    let (sender, ended) = mpsc::channel();
+    std::thread::spawn(move || {
+        let (mut shown, mut piece) = (Vec::new(), [0; 4096]);
+        // The end of a terminal is an error.
+        while let Ok(count @ 1..) = here.read(&mut piece) {
+            shown.extend_from_slice(&piece[..count]);
+        }
+        let _ = sender.send(shown);
+    });
+    let Ok(shown) = ended.recv_timeout(LONGEST) else {
+        child.kill().unwrap();
+        panic!("{command:?} does not end");
+    };
     let code = child.wait().unwrap().code().expect("it ends by itself");
     (code, String::from_utf8(shown).expect("UTF-8").replace("\r\n", "\n"))
 }
@@ -46,12 +64,7 @@ pub struct Session {
 impl Session {
     /// Starts a program whose input and output is a terminal of 80 columns.
     pub fn start(command: &mut Command) -> Self {
-        let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
-        let here = openpt(flags).unwrap();
-        unlockpt(&here).unwrap();
-        let there = ioctl_tiocgptpeer(&here, flags).unwrap();
-        let size = Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
-        tcsetwinsize(&there, size).unwrap();
+        let (here, there) = terminal(80);
         // A session of its own, so that the terminal is the program's.
         let program = command.get_program().to_owned();
         let args: Vec<_> = command.get_args().map(ToOwned::to_owned).collect();
@@ -72,7 +85,6 @@ impl Session {
             .unwrap();
         own.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         drop(there);
-        let here = File::from(here);
         let shown = Arc::new((Mutex::new(String::new()), Condvar::new()));
         let (mut reader, writer) = (here.try_clone().unwrap(), Arc::clone(&shown));
         std::thread::spawn(move || {

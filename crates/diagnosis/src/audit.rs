@@ -233,11 +233,20 @@ impl<'a> Auditor<'a> {
             not_known: not_known.as_deref(),
         };
         let assessed = assess(pod, namespace, &now)?;
-        if self.registration.is_missing() && assessed.remedy == Remedy::Restart {
-            let (next, remedy) = (NOT_REGISTERED.to_owned(), Remedy::Register);
-            return Some(Assessment { next, remedy, ..assessed });
+        if !self.registration.is_missing() {
+            return Some(assessed);
         }
-        Some(assessed)
+        Some(match assessed.remedy {
+            Remedy::Restart => {
+                let (next, remedy) = (NOT_REGISTERED.to_owned(), Remedy::Register);
+                Assessment { next, remedy, ..assessed }
+            }
+            Remedy::Manifest => {
+                let next = format!("{}; first install or register the webhook", assessed.next);
+                Assessment { next, ..assessed }
+            }
+            Remedy::Nothing | Remedy::Register | Remedy::Ask => assessed,
+        })
     }
 
     /// The role that pods of a `ServiceAccount` get.
@@ -382,15 +391,25 @@ mod tests {
             {"eks.amazonaws.com/role-arn": "arn:aws:iam::111122223333:role/app"}}});
         let pod = json!({"metadata": {"name": "bare", "namespace": "demo"},
             "spec": {"serviceAccountName": "app", "containers": [{"name": "c"}]}});
-        let next = |webhooks: Fact<Value>| {
+        let next = |pod: &Value, webhooks: Fact<Value>| {
             let sources = Sources { webhooks, ..Sources::default() };
             let mut auditor = Auditor::new(&sources, &settings);
             auditor.account(&account);
-            auditor.pod(&pod);
+            auditor.pod(pod);
             auditor.finish().found.remove(0).next
         };
-        assert_eq!(next(Fact::Known(json!({"items": []}))), NOT_REGISTERED);
-        assert_eq!(next(Fact::NotAsked), crate::state::RESTART);
+        let none = || Fact::Known(json!({"items": []}));
+        assert_eq!(next(&pod, none()), NOT_REGISTERED);
+        assert_eq!(next(&pod, Fact::NotAsked), crate::state::RESTART);
+        let mut half = pod;
+        half["spec"]["containers"][0]["env"] = json!([{"name": "AWS_ACCESS_KEY_ID", "value": "x"},
+            {"name": "AWS_SECRET_ACCESS_KEY", "value": "x"}]);
+        let manifest = next(&half, Fact::NotAsked);
+        assert!(manifest.starts_with("in the manifest"), "{manifest}");
+        assert_eq!(
+            next(&half, none()),
+            format!("{manifest}; first install or register the webhook")
+        );
     }
 
     #[test]

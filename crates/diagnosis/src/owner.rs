@@ -16,6 +16,9 @@ pub struct Owner {
     pub kind: String,
     /// Its name, in the pod's namespace.
     pub name: String,
+    /// Whether the kind is one of Kubernetes itself: others have kinds of the same names.
+    #[serde(skip)]
+    pub is_builtin: bool,
 }
 
 impl Owner {
@@ -26,28 +29,38 @@ impl Owner {
         let text = |value: &Value| bounded(value.as_str().unwrap_or_default());
         let owners = metadata["ownerReferences"].as_array().into_iter().flatten();
         let Some(owner) = owners.into_iter().find(|owner| owner["controller"] == true) else {
-            return Self { kind: "Pod".to_owned(), name: text(&metadata["name"]) };
+            return Self {
+                kind: "Pod".to_owned(),
+                name: text(&metadata["name"]),
+                is_builtin: true,
+            };
         };
         let (kind, name) = (text(&owner["kind"]), text(&owner["name"]));
+        let version = owner["apiVersion"].as_str();
+        let wanted = if kind == "ReplicationController" { "v1" } else { "apps/v1" };
+        let is_builtin = version == Some(wanted);
         let behind = OF_REPLICA_SETS.into_iter().find_map(|(label, behind)| {
             let hash = metadata["labels"][label].as_str().filter(|hash| !hash.is_empty())?;
             let workload = name.strip_suffix(hash)?.strip_suffix('-')?;
-            (kind == "ReplicaSet")
-                .then(|| Self { kind: behind.to_owned(), name: workload.to_owned() })
+            (is_builtin && kind == "ReplicaSet").then(|| Self {
+                kind: behind.to_owned(),
+                name: workload.to_owned(),
+                is_builtin: behind == "Deployment",
+            })
         });
-        behind.unwrap_or(Self { kind, name })
+        behind.unwrap_or(Self { kind, name, is_builtin })
     }
 
     /// Whether `kubectl rollout restart` makes its pods anew.
     #[must_use]
     pub fn can_be_restarted(&self) -> bool {
-        matches!(self.kind.as_str(), "Deployment" | "DaemonSet" | "StatefulSet")
+        self.is_builtin && matches!(self.kind.as_str(), "Deployment" | "DaemonSet" | "StatefulSet")
     }
 
     /// Whether a pod that is deleted is made anew at once.
     #[must_use]
     pub fn replaces_pods(&self) -> bool {
-        matches!(self.kind.as_str(), "ReplicaSet" | "ReplicationController")
+        self.is_builtin && matches!(self.kind.as_str(), "ReplicaSet" | "ReplicationController")
     }
 
     /// As kubectl takes it: `deployment/app`.
@@ -67,7 +80,7 @@ mod tests {
         let owned = |kind: &str, name: &str, label: &str| {
             json!({"metadata": {"name": "app-1", "labels": {label: "5d5c9f7c4b"}, "ownerReferences": [
                 {"kind": "Other", "name": "no-controller"},
-                {"kind": kind, "name": name, "controller": true},
+                {"apiVersion": "apps/v1", "kind": kind, "name": name, "controller": true},
             ]}})
         };
         let hash = "pod-template-hash";
@@ -82,6 +95,19 @@ mod tests {
             (json!({}), "pod/"),
         ] {
             assert_eq!(Owner::of(&pod).object(), object);
+        }
+        for (kind, version, restarted, replaced) in [
+            ("StatefulSet", "apps/v1", true, false),
+            ("StatefulSet", "apps.kruise.io/v1beta1", false, false),
+            ("ReplicaSet", "apps/v1", false, true),
+            ("ReplicaSet", "example.com/v1", false, false),
+            ("ReplicationController", "v1", false, true),
+        ] {
+            let mut pod = owned(kind, "app", hash);
+            pod["metadata"]["ownerReferences"][1]["apiVersion"] = version.into();
+            let workload = Owner::of(&pod);
+            let found = (workload.can_be_restarted(), workload.replaces_pods());
+            assert_eq!(found, (restarted, replaced), "{kind} of {version}");
         }
     }
 }

@@ -196,7 +196,7 @@ impl<'a> Surveyor<'a> {
     /// What came of all; `facts` are those of the cluster and of the webhook.
     #[must_use]
     pub fn finish(
-        self,
+        mut self,
         facts: Facts,
         mut accounts: Vec<SurveyedAccount>,
         crypto: Crypto,
@@ -226,15 +226,15 @@ impl<'a> Surveyor<'a> {
             let by_name = |it: &SurveyedAccount| (it.namespace.clone(), it.name.clone());
             rank(other).cmp(&rank(one)).then_with(|| by_name(one).cmp(&by_name(other)))
         });
+        if let Fact::Unknown(why) = &facts.webhook_flags {
+            self.auditor.without_flags(why);
+        }
         let audit = self.auditor.finish();
         let unknown = (self.incomplete || audit.incomplete).then_some(Status::Unknown);
         let results = accounts.iter().map(|it| it.result).chain([report.result]).chain(unknown);
         let result = results.max_by_key(|it| it.rank()).unwrap_or(Status::Pass);
-        let mut notes = audit.notes;
-        if let Fact::Unknown(why) = &facts.webhook_flags {
-            notes.push(super::flags_not_known(why));
-        }
-        Survey { result, checks: report.checks, service_accounts: accounts, notes }
+        let (checks, notes) = (report.checks, audit.notes);
+        Survey { result, checks, service_accounts: accounts, notes }
     }
 }
 

@@ -233,6 +233,10 @@ impl Operator {
         if !is_text && !wanted.is_known() {
             return not_here();
         }
+        // What a range that is no one address holds is not in the policy's range, nor outside it.
+        if self.test == Test::Address && value.contains('/') && Network::read(value).is_some() {
+            return Truth::Unknown(format!("{value:?} of the request is not an IP address"));
+        }
         let takes_variables = is_text || self.test == Test::Bool;
         if !takes_variables {
             return self.test.holds(&wanted.value, value).into();

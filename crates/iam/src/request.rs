@@ -95,6 +95,21 @@ impl WebIdentityRequest {
         self
     }
 
+    /// What was said of condition keys that can't all be true: one that is given and absent, or
+    /// two names of the session.
+    #[must_use]
+    pub fn contradiction(&self) -> Option<String> {
+        if let Some(key) = self.absent.iter().find(|key| self.context.contains_key(*key)) {
+            return Some(format!(
+                "the condition key {key:?} is given a value and said to be absent; say one of them"
+            ));
+        }
+        let names = self.context.get("sts:rolesessionname")?;
+        (names.len() > 1).then(|| {
+            "sts:RoleSessionName is given several times; a session has one name".to_owned()
+        })
+    }
+
     /// The issuer's name in ARNs and condition keys.
     #[must_use]
     pub fn provider_name(&self) -> &str {
@@ -199,6 +214,22 @@ mod tests {
         }
         let told = request().with_context("aws:SourceIp", "192.0.2.1");
         assert_eq!(told.key("AWS:sourceip"), values(&["192.0.2.1"]));
+    }
+
+    #[test]
+    fn notices_what_contradicts_itself() {
+        let named = || request().with_context("sts:RoleSessionName", "me");
+        let told = request().with_context("aws:TagKeys", "a").with_context("aws:TagKeys", "b");
+        for (request, wanted) in [
+            (named(), false),
+            (named().without_key("aws:SourceIp"), false),
+            (named().without_key("sts:rolesessionname"), true),
+            (named().with_context("STS:RoleSessionName", "you"), true),
+            (told.clone(), false),
+            (told.without_key("AWS:TagKeys"), true),
+        ] {
+            assert_eq!(request.contradiction().is_some(), wanted, "{request:?}");
+        }
     }
 
     #[test]

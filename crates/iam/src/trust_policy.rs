@@ -10,6 +10,7 @@ use super::node::{Kind, Member, Node, inner_source};
 use super::place::{Position, Source};
 use super::policy::{Effect, Policy, Principal, Principals};
 use super::reader;
+use super::yaml;
 
 /// Why a text is no policy that IAM would take.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -85,11 +86,21 @@ pub fn max_session_duration(name: &str, text: &str) -> Option<u32> {
 }
 
 /// The account of the role that `aws iam get-role` printed, with the partition: the only one whose
-/// providers the role can trust.
+/// providers the role can trust. The command may print JSON or YAML, and with `--query Role` the
+/// role alone.
 #[must_use]
 pub fn account_of_role(text: &str) -> Option<(String, String)> {
-    let (node, _) = json::read(&Source::new(text));
-    let arn = node.find(&["Role", "Arn"])?.text()?;
+    let source = Source::new(text);
+    let node = if source.first() == Some('{') {
+        json::read(&source).0
+    } else {
+        // Several documents are of several roles.
+        let [one] = <[Node; 1]>::try_from(yaml::read(&source).ok()?).ok()?;
+        one
+    };
+    let role = node.get("Role").unwrap_or(&node);
+    role.get("AssumeRolePolicyDocument")?;
+    let arn = role.get("Arn")?.text()?;
     let mut parts = arn.split(':');
     let (Some("arn"), Some(partition), Some("iam"), Some(""), Some(account)) =
         (parts.next(), parts.next(), parts.next(), parts.next(), parts.next())

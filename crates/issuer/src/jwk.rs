@@ -211,9 +211,10 @@ fn bytes(name: &str, text: Option<&String>) -> Result<Vec<u8>, String> {
         }
     })
 }
+
 /// serde's message without the value that it quotes: what is saved of a document has another.
 fn without_value(message: &str) -> String {
-    let Some((found, wanted)) = message.split_once(", expected ") else {
+    let Some((found, wanted)) = message.rsplit_once(", expected ") else {
         return message.to_owned();
     };
     let found = found.split(['`', '"']).next().unwrap_or_default().trim_end();

@@ -40,7 +40,11 @@ _FUNCTION() {
     ((directive & 2)) && compopt -o nospace 2>/dev/null
     while IFS= read -r value; do
         value=${value%%$'\t'*}
-        [[ -z $value ]] || COMPREPLY+=("${value#"${current%"$tail"}"}")
+        [[ -n $value ]] || continue
+        value=${value#"${current%"$tail"}"}
+        # A name may have spaces, or what the shell would run.
+        [[ $value != *[^[:alnum:]_./:=@%+,-]* ]] || printf -v value %q "$value"
+        COMPREPLY+=("$value")
     done <<<"$out"
     return 0
 }

@@ -8,8 +8,8 @@ use super::exit::{Exit, OrMisuse as _};
 use super::output;
 use crate::cli::{IamRoleArgs, RoleFormat};
 use iam::{
-    AUDIENCE, Audience, Boundary, Format, Issuer, PartitionHints, Permissions, Role, Subjects,
-    Tags, Thumbprint,
+    AUDIENCE, Audience, Boundary, Format, Issuer, PartitionHints, Permissions, Role, RoleError,
+    Subjects, Tags, Thumbprint,
 };
 use issuer::IssuerUrl;
 
@@ -28,7 +28,14 @@ pub(super) fn run(args: &IamRoleArgs) -> anyhow::Result<Exit> {
         RoleFormat::CloudFormation => Format::CloudFormation,
         RoleFormat::Terraform => Format::Terraform,
     };
-    let text = role.write(format).or_misuse()?;
+    let text = match role.write(format) {
+        // All of it is typed, or the account should be.
+        Err(error) if args.policy.is_empty() || error == RoleError::AccountNeeded => {
+            return Err(error).or_misuse();
+        }
+        Err(error) => return Err(Exit::Failed.because(&format_args!("{}: {error}", failed(args)))),
+        Ok(text) => text,
+    };
     for finding in role.findings() {
         let code = finding.code.word();
         // The role is right without a warning on a closed standard error.
@@ -36,6 +43,11 @@ pub(super) fn run(args: &IamRoleArgs) -> anyhow::Result<Exit> {
     }
     output::out().document(&text).context("failed to print the role")?;
     Ok(Exit::Fine)
+}
+
+fn failed(args: &IamRoleArgs) -> String {
+    let files: Vec<_> = args.policy.iter().map(|path| path.display().to_string()).collect();
+    format!("failed to make the role with {}", files.join(", "))
 }
 
 fn role(args: &IamRoleArgs, permissions: Vec<Permissions>) -> anyhow::Result<Role> {
@@ -67,6 +79,7 @@ fn role(args: &IamRoleArgs, permissions: Vec<Permissions>) -> anyhow::Result<Rol
         audiences: audiences(&args.audience)?,
         name,
         path: path.unwrap_or_default(),
+        partition,
         account,
         region: region.cloned(),
         permissions,

@@ -2,10 +2,10 @@
 
 use std::io;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use serde_json::{Value, json};
 
-use super::exit::Exit;
+use super::exit::{Exit, OrMisuse as _};
 use super::output::{self, Head, Tone};
 use super::report::{self, Kind, Summary, Word};
 use crate::cli::{DataFormat, IamSimulateArgs};
@@ -66,7 +66,7 @@ fn request(args: &IamSimulateArgs) -> anyhow::Result<WebIdentityRequest> {
     for key in &args.absent_condition_keys {
         request = request.without_key(key);
     }
-    Ok(request)
+    request.contradiction().map_or(Ok(request), |why| Err(anyhow!(why)).or_misuse())
 }
 
 fn say(verdict: &Verdict, request: &WebIdentityRequest) -> io::Result<()> {

@@ -24,7 +24,7 @@ use issuer::rollout::{
     ApiServerFlags, Facts, Migration, Plan, Rotation, State, Step, migrate, rotate,
 };
 use issuer::verify::{Against, check};
-use issuer::{IssuerCheck, IssuerUrl, Jwks, PublicKey};
+use issuer::{DISCOVERY_PATH, Discovery, IssuerCheck, IssuerUrl, Jwks, PublicKey};
 
 pub(super) async fn run_rotate(args: RotateArgs) -> anyhow::Result<Ended> {
     let (old, new) = (one_key(&args.old_key)?, one_key(&args.new_key)?);
@@ -33,8 +33,15 @@ pub(super) async fn run_rotate(args: RotateArgs) -> anyhow::Result<Ended> {
     }
     let live = Live::of(&args.live).await?;
     let published = published_keys(&args).await?;
-    let both = written(&args, &live, &[&args.old_key, &args.new_key]);
-    let alone = format!("{} --force", written(&args, &live, &[&args.new_key]));
+    let issuer = issuer_of(&args, &live)?;
+    let both = written(&args, &issuer, &[&args.old_key, &args.new_key]);
+    let mut alone = written(&args, &issuer, &[&args.new_key]);
+    // Keys of which the rotation knows nothing are not to go without a question.
+    let known = Jwks::from_keys([&old, &new]);
+    let others = |keys: &Jwks| !keys.missing_in(&known).is_empty();
+    if !published.as_ref().is_some_and(others) {
+        alone.push_str(" --force");
+    }
     let rotation = Rotation {
         old: &old,
         new: &new,
@@ -85,14 +92,24 @@ pub(super) async fn run_migrate(args: MigrateArgs) -> anyhow::Result<Ended> {
     end(&plan, &args.plan, args.step.and_then(|step| step.to_possible_value()), &names)
 }
 
+/// The issuer whose documents are written; where it can't be known, the word of
+/// `issuer documents --help`.
+fn issuer_of(args: &RotateArgs, live: &Live) -> anyhow::Result<String> {
+    let of_token = || live.token.as_ref().map(|token| token.issuer.clone());
+    if let Some(issuer) = args.issuer.clone().or_else(of_token) {
+        return Ok(issuer);
+    }
+    let Some(folder) = &args.documents else { return Ok("URL".to_owned()) };
+    let discovery = document_folder::existing(folder, DISCOVERY_PATH)?;
+    let discovery = discovery.and_then(|text| Discovery::parse(&text).ok());
+    Ok(discovery.map_or_else(|| "URL".to_owned(), |it| it.issuer))
+}
+
 /// The command that writes the documents with these keys, to where they are read from.
-fn written(args: &RotateArgs, live: &Live, keys: &[&PathBuf]) -> String {
-    let of_token = || live.token.as_ref().map(|token| token.issuer.as_str());
-    let issuer = args.issuer.as_deref().or_else(of_token);
+fn written(args: &RotateArgs, issuer: &str, keys: &[&PathBuf]) -> String {
     let mut words = vec![format!("{} issuer documents", invoked())];
     let mut add = |name, value: &str| words.push(Opt(name, value).to_string());
-    // Where it can't be known, the word of `issuer documents --help`.
-    add("--issuer", issuer.unwrap_or("URL"));
+    add("--issuer", issuer);
     for key in keys {
         add("--key", &key.display().to_string());
     }

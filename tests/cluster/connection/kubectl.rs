@@ -98,7 +98,7 @@ async fn asks_as_the_same_user_in_the_same_namespace_as_kubectl() {
     let host = server.trim_start_matches("https://");
     let flag = |name: &str, value: &str| format!("--{name}={value}");
     let mut seen = std::collections::BTreeSet::new();
-    for (kubeconfig, args) in [
+    let both_ask = [
         ("config", vec![]),
         ("missing:config", vec![]),
         ("unset:config", vec![]),
@@ -112,7 +112,6 @@ async fn asks_as_the_same_user_in_the_same_namespace_as_kubectl() {
         ("config", vec![flag("as", "jane"), flag("as-group", "devs"), flag("as-uid", "7")]),
         ("config", vec![flag("as", "system:serviceaccount:x:y"), flag("as-group", "devs")]),
         ("config", vec![flag("server", &server)]),
-        ("config", vec!["-s".to_owned(), host.to_owned()]),
         ("config", vec!["--insecure-skip-tls-verify".to_owned()]),
         ("config", vec![flag("certificate-authority", "ca.crt"), flag("request-timeout", "5")]),
         ("config", vec![flag("tls-server-name", "127.0.0.1")]),
@@ -120,7 +119,10 @@ async fn asks_as_the_same_user_in_the_same_namespace_as_kubectl() {
         ("config", vec![flag("user", "plugin"), flag("context", "plain")]),
         ("config", vec![flag("token", &token)]),
         // Not compared: kubectl ignores --token where the user has a tokenFile.
-        // Neither asks anybody.
+    ];
+    let both_refuse = [
+        // Without a scheme it is plain HTTP.
+        ("config", vec!["-s".to_owned(), host.to_owned()]),
         ("config", vec!["-n".to_owned(), "ns/x".to_owned()]),
         ("config", vec![flag("tls-server-name", "wrong.example")]),
         ("config", vec![flag("context", "typo")]),
@@ -134,9 +136,13 @@ async fn asks_as_the_same_user_in_the_same_namespace_as_kubectl() {
         ("config:double", vec![]),
         ("unset", vec![]),
         (".", vec![]),
-    ] {
+    ];
+    let asking = both_ask.into_iter().map(|case| (true, case));
+    let refusing = both_refuse.into_iter().map(|case| (false, case));
+    for (is_asked, (kubeconfig, args)) in asking.chain(refusing) {
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
         let asked = same(kubeconfig, &folder, &args).await;
+        assert_eq!(asked.is_some(), is_asked, "{kubeconfig} {args:?}");
         if let Some(asked) = asked {
             seen.insert(asked);
         }

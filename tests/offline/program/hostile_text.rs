@@ -2,8 +2,7 @@
 //! a line or a command of a CI system.
 
 use std::fs;
-use std::io::{Read as _, Write as _};
-use std::net::TcpListener;
+use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -11,6 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
+use super::listing_api_server::api_server;
 use crate::support::Scratch;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_pod-identity-webhook");
@@ -346,32 +346,6 @@ fn doctor_shows_no_fact_as_it_calls_itself() {
     run(&["doctor", "--from-dir", from, "--role-json", &format!("/nowhere/{ODD}")]).shows(2);
     fs::write(folder.join("service-account.json"), format!("{{\"{ODD}")).unwrap();
     run(&["doctor", "--from-dir", from]).shows(2);
-}
-
-/// An API server that has nothing but these.
-fn api_server(items: Vec<Value>) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    std::thread::spawn(move || {
-        for connection in listener.incoming() {
-            let mut connection = connection.unwrap();
-            let mut request = Vec::new();
-            let mut byte = [0];
-            while !request.ends_with(b"\r\n\r\n") && connection.read(&mut byte).unwrap_or(0) > 0 {
-                request.push(byte[0]);
-            }
-            let request = String::from_utf8_lossy(&request);
-            let of = if request.contains("/pods") { "Pod" } else { "ServiceAccount" };
-            let items: Vec<&Value> = items.iter().filter(|item| item["kind"] == of).collect();
-            let list = json!({"apiVersion": "v1", "kind": format!("{of}List"),
-                "metadata": {"resourceVersion": "1"}, "items": items});
-            let body = list.to_string();
-            let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close";
-            // A client that has left wants no answer.
-            let _ = write!(connection, "{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
-        }
-    });
-    format!("http://{address}")
 }
 
 fn kubeconfig(folder: &Scratch, server: &str) -> String {

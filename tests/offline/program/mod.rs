@@ -7,6 +7,7 @@ mod help;
 mod hostile_text;
 mod input;
 mod kubeconfig;
+mod listing_api_server;
 mod output;
 mod recording_api_server;
 mod role_names;

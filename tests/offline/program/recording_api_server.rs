@@ -80,6 +80,9 @@ async fn serve(
                 let length: usize = length.map_or(0, |it| it[0].parse().unwrap());
                 while read.len() < end + 4 + length {
                     let count = stream.read(&mut buffer).await?;
+                    if count == 0 {
+                        return Ok(());
+                    }
                     read.extend_from_slice(&buffer[..count]);
                 }
                 read.drain(..end + 4 + length);

@@ -38,7 +38,9 @@ fn words_by(shell: &str, script: &str, folder: &Path) -> Vec<String> {
     let before = fs::read_dir(folder).unwrap().count();
     // The real commands are not at hand: functions print the words that they get. IAM has nothing.
     let print = "printf '%s\\0' \"$@\" >&3";
-    let none = "case ${2-} in get-*) echo NoSuchEntity >&2; return 1 ;; esac";
+    let none = "case ${2-} in \
+        get-caller-identity) echo arn:aws:sts::111122223333:assumed-role/me/now ;; \
+        get-*) echo NoSuchEntity >&2; return 1 ;; esac";
     let functions = format!(
         "exec 3>&1\naws() {{ {print}; {none}; }}\npod_identity_webhook() {{ {print}; }}\n\
          alias pod-identity-webhook=pod_identity_webhook\n"

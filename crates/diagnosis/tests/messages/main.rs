@@ -13,6 +13,7 @@
 
 mod cases;
 mod plain;
+mod pods;
 mod scene;
 
 use std::collections::BTreeMap;
@@ -20,8 +21,8 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use diagnosis::{
-    Auditor, DryRun, Fact, Facts, PodState, Redacted, Sources, Stage, Status, Surveyor,
-    WebhookSettings, diagnose, settled,
+    Auditor, DryRun, Fact, Facts, PodState, Reason, ReasonKind, Redacted, Sources, Stage, Status,
+    Surveyor, WebhookSettings, diagnose, settled,
 };
 use serde_json::json;
 
@@ -160,7 +161,7 @@ fn audit_says_what_stands_in_the_file() {
     auditor.pod(&bare);
     auditor.pod(&cases::with_role(scene::pod("other-role"), "arn:aws:iam::111122223333:role/old"));
     auditor.pod(&scene::pod("good"));
-    for (name, change) in cases::PODS {
+    for (name, change) in pods::PODS {
         let mut pod = scene::pod(name);
         change(&mut pod);
         auditor.pod(&pod);
@@ -213,7 +214,7 @@ fn doctor_fails_nothing_over_container_credentials_that_are_not_known() {
         // The test pod shows what its ServiceAccount gets.
         (Status::Pass, |_| {}),
         (Status::Pass, |f| {
-            let pod = cases::with_agent(scene::bare_pod());
+            let pod = pods::with_agent(scene::bare_pod());
             f.dry_run = Fact::Known(DryRun::Admitted { pod: pod.clone(), warnings: Vec::new() });
             f.pods = Fact::Known(vec![pod]);
         }),
@@ -275,6 +276,22 @@ fn a_summary_says_what_stands_in_the_file() {
     let survey = surveyor.finish(facts, accounts, scene::CRYPTO);
     assert_eq!(survey.result, Status::Fail);
     golden("summary.txt", &plain::survey(&survey));
+}
+
+/// As an audit: nobody knows what pods would get.
+#[test]
+fn a_summary_is_not_sure_of_flags_that_could_not_be_read() {
+    let settings = WebhookSettings::default();
+    let result = |webhook_flags| {
+        let facts = Facts { webhook_flags, ..scene::facts() };
+        Surveyor::new(&Sources::default(), &settings)
+            .finish(facts, Vec::new(), scene::CRYPTO)
+            .result
+    };
+    let message = "services is forbidden".to_owned();
+    let forbidden = Reason { kind: ReasonKind::Forbidden, message };
+    assert_eq!(result(Fact::NotAsked), Status::Pass);
+    assert_eq!(result(Fact::Unknown(forbidden)), Status::Unknown);
 }
 
 fn golden(name: &str, found: &str) {

@@ -2,6 +2,7 @@
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html#Conditions_IPAddress>
 
 use super::shown;
+use crate::condition::Operator;
 use crate::condition::typed::Network;
 use crate::finding::{Code, Finding};
 use crate::policy::{Condition, Text};
@@ -42,14 +43,20 @@ pub(super) fn private(condition: &Condition) -> Option<Finding> {
     let is_private =
         |it: &&Text| it.is_known() && Network::read(it.as_str()).is_some_and(is_private);
     let first = condition.values.iter().find(is_private)?;
-    let operator = condition.operator.as_str();
+    let operator = Operator::parse(condition.operator.as_str()).ok()?;
     if condition.values.iter().all(|it| is_private(&it)) {
-        let holds = if operator.contains("NotIpAddress") { "always holds" } else { "never holds" };
+        let (code, holds) = match operator {
+            it if it.is_negated() => (Code::PrivateAddress, "always holds"),
+            it if it.holds_without_key() => {
+                (Code::ValueDoubtful, "holds only for requests without it")
+            }
+            _ => (Code::PrivateAddress, "never holds"),
+        };
         let message = format!(
             "{} is a private address, and aws:SourceIp has public ones alone, so the condition {holds}; aws:VpcSourceIp has those of a VPC",
             shown(first.as_str())
         );
-        return Some(Finding::new(Code::PrivateAddress, first.at, message));
+        return Some(Finding::new(code, first.at, message));
     }
     let message = format!(
         "{} is a private address, and aws:SourceIp has public ones alone: it has no effect; aws:VpcSourceIp has those of a VPC",

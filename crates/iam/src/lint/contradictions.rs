@@ -87,12 +87,14 @@ fn absent(all: &[Read<'_>]) -> Option<Finding> {
 /// No value passes all of them.
 fn exclusive(all: &[Read<'_>]) -> Option<Finding> {
     let last = all.iter().map(|it| &it.condition.key).max_by_key(|key| key.at)?;
-    let is_impossible = match plain(all) {
-        Some((plain, others)) => {
-            let values = &plain.condition.values;
-            !values.iter().any(|value| others.iter().all(|it| it.passes(value) != Truth::False))
-        }
-        None => is_empty_range(all),
+    let is_impossible = if let Some((plain, others)) = plain(all) {
+        let values = &plain.condition.values;
+        !values.iter().any(|value| others.iter().all(|it| it.passes(value) != Truth::False))
+    } else {
+        // Where none of them requires the key, all hold of a request without it.
+        let is_required =
+            |it: &Read<'_>| !it.operator.is_null() && !it.operator.holds_without_key();
+        all.iter().any(is_required) && is_empty_range(all)
     };
     let message = format!(
         "the conditions on {} exclude each other: all conditions of a statement have to hold, so it never matches",
@@ -117,7 +119,8 @@ fn redundant(all: &[Read<'_>]) -> Option<Finding> {
     Some(Finding::new(Code::ConditionRedundant, other.condition.key.at, message))
 }
 
-/// The first condition that names the values themselves, all of them known; and the others.
+/// The first condition that asks for the key and names the values themselves, all of them known; and
+/// the others.
 fn plain<'r, 'a>(all: &'r [Read<'a>]) -> Option<(&'r Read<'a>, Vec<&'r Read<'a>>)> {
     let is_plain = |it: &Read<'_>| {
         let names = matches!(
@@ -127,6 +130,7 @@ fn plain<'r, 'a>(all: &'r [Read<'a>]) -> Option<(&'r Read<'a>, Vec<&'r Read<'a>>
         let is_whole = |value: &Text| value.is_known() && !value.value.contains("${");
         names
             && !it.operator.is_negated()
+            && !it.operator.holds_without_key()
             && !it.condition.values.is_empty()
             && it.condition.values.iter().all(is_whole)
     };

@@ -348,13 +348,13 @@ impl<'a> Asked<'a> {
             || (is_open() && of_pods())
     }
 
-    /// Tokens may have tags, which conditions ask for.
+    /// Tokens may have tags, which conditions ask for; not those that hold without them.
     fn has_session_tags(&self) -> bool {
         let keys =
             ["aws:requesttag/", "aws:tagkeys", "sts:sourceidentity", "aws:federatedprovider"];
         let is_one = |it: &Condition| {
             let key = it.key.value.to_ascii_lowercase();
-            keys.iter().any(|known| key.starts_with(known))
+            keys.iter().any(|known| key.starts_with(known)) && fails_without_key(it)
         };
         self.statement.conditions.iter().any(is_one)
     }

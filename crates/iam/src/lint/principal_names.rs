@@ -40,7 +40,10 @@ fn of_account(name: &Text) -> Option<Finding> {
         return Some(finding.fixed(quoted(text.trim())));
     }
     // `ACCOUNT-B-ID`, "the ID of your account"
-    if (placeholder::is_shouted_name(text) && !is_id(text)) || text.contains(' ') {
+    // The names of CloudFront's users have spaces.
+    if (placeholder::is_shouted_name(text) && !is_id(text))
+        || (text.contains(' ') && !text.starts_with("arn:"))
+    {
         return Some(placeholder::unfilled(text, name.at));
     }
     if text == "*" || text.contains(":oidc-provider/") || text.contains("oidc.") {

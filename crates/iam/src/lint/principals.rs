@@ -20,12 +20,11 @@ const SAML: &str = "sts:AssumeRoleWithSAML";
 const STRANGE_ACCOUNT: &str = "999999999999";
 
 /// Keys that say nothing of who calls: anybody can see to it that they fit.
-const OF_ANYBODY: [&str; 18] = [
+const OF_ANYBODY: [&str; 17] = [
     "aws:currenttime",
     "aws:epochtime",
     "aws:multifactorauthage",
     "aws:multifactorauthpresent",
-    "aws:principalisawsservice",
     "aws:principaltype",
     "aws:referer",
     "aws:requestedregion",
@@ -42,8 +41,13 @@ const OF_ANYBODY: [&str; 18] = [
 ];
 
 /// Keys that every signed request has.
-const ALWAYS_THERE: [&str; 4] =
-    ["aws:principalaccount", "aws:principalarn", "aws:sourceip", "aws:userid"];
+const ALWAYS_THERE: [&str; 5] = [
+    "aws:principalaccount",
+    "aws:principalarn",
+    "aws:principalisawsservice",
+    "aws:sourceip",
+    "aws:userid",
+];
 
 /// `"*"`, which is everybody; under other kinds than `AWS` it is a name that IAM rejects.
 pub(super) fn wildcard(denials: &Denials<'_>, statement: &Statement) -> Option<Finding> {
@@ -165,6 +169,8 @@ fn strangers(condition: &Condition) -> Vec<String> {
         }
         "aws:principalaccount" | "aws:sourceaccount" => vec![STRANGE_ACCOUNT.to_owned()],
         "aws:principalorgid" | "aws:sourceorgid" => vec!["o-zq7zq7zq7z".to_owned()],
+        // Nobody can be one.
+        "aws:principalisawsservice" => vec!["false".to_owned()],
         "aws:sourceip" => vec!["198.51.100.7".to_owned()],
         // The name of the session is the caller's choice.
         "aws:userid" => own()

@@ -7,7 +7,7 @@ use crate::policy::{Condition, Effect, Policy, Principals, Statement, Text};
 use crate::request::WebIdentityRequest;
 use crate::simulate::{Holds, holds};
 
-/// More statements that deny are not asked.
+/// More statements that deny are not asked: with more, nobody is sure to get in.
 const MOST_DENIALS: usize = 32;
 
 /// In the place of a provider's name that is not known.
@@ -21,6 +21,8 @@ pub(super) struct Denials<'a> {
     pub(super) restrict_callers: bool,
     /// Those that ask for the token alone: what else they ask for, others may fit as well.
     of_tokens: Vec<&'a Statement>,
+    /// Whether there are more of these.
+    is_cut: bool,
 }
 
 impl<'a> Denials<'a> {
@@ -32,6 +34,7 @@ impl<'a> Denials<'a> {
             variables: policy.has_variables(),
             restrict_callers: denials().any(principals::restricts_callers),
             of_tokens: denials().filter(of_token).take(MOST_DENIALS).collect(),
+            is_cut: denials().filter(of_token).nth(MOST_DENIALS).is_some(),
         }
     }
 }
@@ -130,8 +133,9 @@ impl<'a> Gate<'a> {
 
     /// Whether the call passes for certain, and no other statement denies it or may do so.
     pub(super) fn admits(&self, request: &WebIdentityRequest) -> bool {
-        let Denials { variables, of_tokens, .. } = self.denials;
-        holds(&self.statement, request, *variables) == Holds::Yes
+        let Denials { variables, of_tokens, is_cut, .. } = self.denials;
+        !is_cut
+            && holds(&self.statement, request, *variables) == Holds::Yes
             && of_tokens.iter().all(|it| holds(it, request, *variables) == Holds::No)
     }
 }

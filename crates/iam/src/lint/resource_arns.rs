@@ -68,8 +68,9 @@ fn check(resource: &Text) -> Option<Finding> {
         );
         return Some(fixed(tell(message), mended(region, account)));
     }
-    let is_bucket = *service == "s3"
-        && !OF_ACCOUNTS.contains(&name.split(['/', ':']).next().unwrap_or_default());
+    // A wildcard, or what is not known, may be a kind that has an account.
+    let first = name.split(['/', ':']).next().unwrap_or_default();
+    let is_bucket = *service == "s3" && is_literal(first) && !OF_ACCOUNTS.contains(&first);
     if (is_bucket || WITHOUT_REGION.contains(service)) && is_literal(region) {
         let message = format!(
             "ARNs of {service} have no region, and {} has one: no resource matches",

@@ -96,8 +96,12 @@ fn finds_nothing_in_good_documents() {
         permissions(r#""s3:ListAllMyBuckets""#, r#""*""#),
         permissions(r#"["dynamodb:Query", "sqs:SendMessage"]"#, r#"["arn:aws:dynamodb:*:111122223333:table/t", "arn:aws:sqs:eu-west-1:111122223333:q"]"#),
         permissions(r#""iam:GetPolicy""#, r#""arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess""#),
+        // Whether it is a bucket or an access point is open.
+        permissions(r#""s3:GetObject""#, r#""arn:aws:s3:us-west-2:111122223333:*""#),
+        permissions(r#""s3:GetObject""#, r#""arn:aws:s3:us-west-2:111122223333:access*/reports""#),
         // A bucket's policy.
         r#"{"Version": "2012-10-17", "Statement": [{"Sid": "Public keys", "Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": ["arn:aws:s3:::b", "arn:aws:s3:::b/*"], "Condition": {"Bool": {"aws:SecureTransport": "false"}}}]}"#.to_owned(),
+        r#"{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::cloudfront:user/CloudFront Origin Access Identity EH1HDMB1FH2TC"}, "Action": "s3:GetObject", "Resource": "arn:aws:s3:::b/*"}]}"#.to_owned(),
         // Around policies.
         format!(r#"{{"Role": {{"Path": "/", "RoleName": "x", "RoleId": "AROA", "Arn": "arn:aws:iam::111122223333:role/x", "AssumeRolePolicyDocument": {}}}}}"#, conditional(&both)),
         r#"{"Url": "oidc.example.com/id/X", "ClientIDList": ["sts.amazonaws.com"], "ThumbprintList": []}"#.to_owned(),

@@ -231,6 +231,8 @@ fn values(claims: &[OnClaim<'_>]) -> Option<Finding> {
 fn exclusive(claims: &[&OnClaim<'_>]) -> Option<Finding> {
     let size = |it: &&OnClaim<'_>| it.condition.values.len();
     let plain = claims.iter().find(|it| is_equals(it) && size(it) > 0)?;
+    // Else a token without the claim meets all of them.
+    claims.iter().find(|it| it.is_required)?;
     // Long lists would be compared with long lists.
     let work = size(plain).saturating_mul(claims.iter().map(size).sum());
     if claims.len() < 2 || work > MOST_COMPARISONS {

@@ -4,6 +4,7 @@
 use super::context_keys::{self, Lookup};
 use super::shown;
 use super::value_types::Family;
+use crate::condition::{Operator, Test};
 use crate::finding::{Code, Finding};
 use crate::policy::{Policy, Principals, Statement, Text, UNKNOWN};
 use crate::write::text as quoted;
@@ -28,7 +29,10 @@ pub(super) fn findings(policy: &Policy, is_old: bool) -> Vec<Finding> {
         found.extend(resources(statement).filter_map(before_the_name));
         for condition in &statement.conditions {
             let family = Family::of(condition.operator.as_str());
-            let takes = matches!(family, None | Some(Family::Text | Family::Arn));
+            // IAM's documentation is of two minds about Bool.
+            let is_bool = Operator::parse(condition.operator.as_str())
+                .is_ok_and(|operator| operator.test == Test::Bool);
+            let takes = is_bool || matches!(family, None | Some(Family::Text | Family::Arn));
             let operator = condition.operator.as_str();
             let first = condition.values.iter().filter(|_| !takes);
             let told = |text: &Text| {

@@ -66,12 +66,19 @@ impl WebIdentityRequest {
             "aws:tagkeys" => return values(self.tag_keys()),
             "sts:transitivetagkeys" => return values(self.transitive_tag_keys.clone()),
             "sts:sourceidentity" => return values(self.source_identity.iter().cloned().collect()),
-            "aws:sourceidentity" if self.source_identity.is_none() => return Known::Absent,
+            "aws:sourceidentity" if !self.has_source_identity() => return Known::Absent,
             _ => {}
         }
         if let Some(tag) = lower.strip_prefix("aws:requesttag/") {
             let found = self.session_tags.iter().find(|(name, _)| name.eq_ignore_ascii_case(tag));
-            return values(found.map(|(_, value)| value.clone()).into_iter().collect());
+            let told = self.context.get("aws:tagkeys").into_iter().flatten();
+            return match found {
+                Some((_, value)) => Known::Values(vec![value.clone()]),
+                None if told.into_iter().any(|name| name.eq_ignore_ascii_case(tag)) => {
+                    Known::Present(ask(key))
+                }
+                None => Known::Absent,
+            };
         }
         if ALWAYS.contains(&lower) {
             return self.other_clock(lower).unwrap_or_else(|| Known::Present(ask(key)));

@@ -36,6 +36,8 @@ pub struct Role {
     pub name: RoleName,
     /// What stands before the name in the role's ARN.
     pub path: RolePath,
+    /// That of the account, whether or not the account is given.
+    pub partition: &'static str,
     /// Where it is not given, CloudFormation and Terraform fill it in.
     pub account: Option<Account>,
     /// The region for the AWS CLI, where somebody named it.
@@ -139,8 +141,9 @@ impl Role {
     /// What the linter finds in this role, whatever it is written as.
     #[must_use]
     pub fn findings(&self) -> Vec<Finding> {
-        // Any account does, since each is checked by itself.
-        let account = self.account.clone().or_else(|| Account::new("aws", "111122223333").ok());
+        // Any account of the partition does, since each is checked by itself.
+        let made_up = || Account::new(self.partition, "111122223333").ok();
+        let account = self.account.clone().or_else(made_up);
         account.map_or_else(Vec::new, |account| lint(&formats::json(self, &account)))
     }
 

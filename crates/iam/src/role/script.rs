@@ -86,12 +86,13 @@ impl Script {
     /// With the credentials of another account all would go there.
     fn caller(&mut self, account: &Account) {
         let (partition, id) = (account.partition(), account.id());
-        self.out.push_str("\ncaller=$(aws sts get-caller-identity --query Arn --output text 2>\"$errors\") || caller=\n");
+        self.out.push_str("\ncaller=$(aws sts get-caller-identity --query Arn --output text 2>\"$errors\") || {\n  cat \"$errors\" >&2\n  exit 1\n}\n");
         self.line("case $caller in");
         self.line(&format!("arn:{partition}:*::{id}:*) ;;"));
         self.line(&format!(
             "arn:*) fail \"this is for the account {id} in the partition {partition}, and your AWS credentials are those of $caller\" ;;"
         ));
+        self.line("*) fail \"can't tell whose AWS credentials these are: $caller\" ;;");
         self.line("esac");
     }
 

@@ -8,6 +8,7 @@ fn role(namespace: &str, service_account: &str) -> Role {
         audiences: audiences(&["sts.amazonaws.com"]),
         name: "app".parse().expect("a name"),
         path: RolePath::default(),
+        partition: "aws-cn",
         account: account("aws-cn", "111122223333").ok(),
         region: None,
         permissions: Vec::new(),
@@ -88,6 +89,37 @@ fn fills_the_account_in_by_the_template_where_none_is_given() {
 }
 
 #[test]
+fn needs_no_account_in_any_partition() {
+    for (partition, issuer) in [
+        ("aws-cn", "https://oidc.eks.cn-north-1.amazonaws.com.cn/id/X"),
+        ("aws-us-gov", "https://oidc.eks.us-gov-west-1.amazonaws.com/id/X"),
+        ("aws-cn", "https://oidc.example.com/id/X"),
+        ("aws", "https://oidc.eks.eu-west-1.amazonaws.com/id/X"),
+    ] {
+        let mut role = role("a", "b");
+        role.partition = partition;
+        role.account = None;
+        role.issuer = issuer.parse().expect("an issuer");
+        for format in [Format::Terraform, Format::CloudFormation] {
+            for provider_exists in [false, true] {
+                role.provider_exists = provider_exists;
+                let written = role.write(format).map(drop);
+                assert_eq!(written, Ok(()), "{issuer} {format:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_script_does_nothing_where_it_cannot_tell_the_account() {
+    let script = role("demo", "app").write(Format::Cli).expect("an account is given");
+    let (before, _) = script.split_once("\nprovider=").expect("the provider comes then");
+    let (_, check) = before.split_once("\ncaller=").expect("the check");
+    assert!(check.contains("|| {\n  cat \"$errors\" >&2\n  exit 1\n}\n"), "{check}");
+    assert!(check.contains("\n*) fail \"can't tell whose"), "{check}");
+}
+
+#[test]
 fn refuses_permissions_that_the_linter_finds_errors_in() {
     for bad in [
         "",
@@ -129,6 +161,7 @@ mod properties {
             let mut role = role(&namespace, if glob { "*" } else { &name });
             role.issuer = format!("https://oidc.example.com{path}").parse().expect("an issuer");
             role.audiences = audiences(&[audience]);
+            role.partition = partition;
             role.account = account(partition, "111122223333").ok();
             role.provider_exists = provider_exists;
             for format in [Format::Json, Format::CloudFormation] {

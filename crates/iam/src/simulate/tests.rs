@@ -3,6 +3,7 @@
 mod absent;
 mod claims;
 mod session;
+mod sources;
 mod types;
 
 use super::*;
@@ -79,6 +80,27 @@ fn document(statements: &[String]) -> String {
 fn conditional(condition: &str) -> String {
     let condition = condition.replace("P:", "oidc.example.com/id/X:");
     document(&[statement("Allow", &format!(r#", "Condition": {{{condition}}}"#))])
+}
+
+/// The data source of a role's trust policy, with this in its statement.
+fn hcl(principal: &str, subject: &str) -> String {
+    format!(
+        r#"data "aws_iam_policy_document" "trust" {{
+  statement {{
+    actions = ["sts:AssumeRoleWithWebIdentity"]
+    principals {{
+      type        = "Federated"
+      identifiers = [{principal}]
+    }}
+    condition {{
+      test     = "StringEquals"
+      variable = "oidc.example.com/id/X:sub"
+      values   = [{subject}]
+    }}
+  }}
+}}
+"#
+    )
 }
 
 #[test]
@@ -332,6 +354,29 @@ fn compares_the_whole_arn_where_it_is_known() {
 }
 
 #[test]
+fn says_why_a_comparison_of_no_text_fails() {
+    for (value, condition, why) in [
+        ("role", r#""ArnLike": {"K": "role"}"#, "six parts between colons"),
+        ("5", r#""NumericLessThan": {"K": "5"}"#, "the comparison fails"),
+        (
+            "2026-01-01T00:00:00Z",
+            r#""DateGreaterThan": {"K": "2026-01-01T00:00:00Z"}"#,
+            "the comparison fails",
+        ),
+        ("192.0.2.1", r#""IpAddress": {"K": "192.0.2.2"}"#, "no range with this address"),
+        ("192.0.2.1", r#""NotIpAddress": {"K": ["here", "192.0.2.0/24"]}"#, "rules out this value"),
+        ("5", r#""NumericNotEquals": {"K": ["five", "5"]}"#, "rules out this value"),
+    ] {
+        let request = request().with_context("aws:PrincipalTag/k", value);
+        let condition = condition.replace("\"K\"", "\"aws:PrincipalTag/k\"");
+        let Verdict::Denied { reasons, .. } = verdict_of(&conditional(&condition), &request) else {
+            panic!("{condition} is denied");
+        };
+        assert!(reasons[0].why.contains(why), "{condition}: {}", reasons[0].why);
+    }
+}
+
+#[test]
 fn puts_both_values_side_by_side() {
     for (condition, why) in [
         (r#""StringEquals": {"P:sub": "system:serviceaccount:demo:web"}"#, "they differ"),
@@ -351,95 +396,6 @@ fn puts_both_values_side_by_side() {
         );
         assert!(told.contains(&format!("{:?}", reasons[0].policy[0])), "{told}");
     }
-}
-
-#[test]
-fn reads_what_get_role_prints_and_refuses_what_iam_would() {
-    let good = document(&[statement("Allow", "")]);
-    let encoded = good.replace('{', "%7B").replace('"', "%22").replace(' ', "%20");
-    for wrapped in [
-        format!(r#"{{"Role": {{"RoleName": "x", "AssumeRolePolicyDocument": {good}}}}}"#),
-        format!(r#"{{"Role": {{"AssumeRolePolicyDocument": "{encoded}"}}}}"#),
-        serde_json::json!({"AssumeRolePolicyDocument": good}).to_string(),
-    ] {
-        assert_eq!(outcome(&verdict_of(&wrapped, &request())), Allowed, "{wrapped}");
-    }
-    for (bad, line) in [
-        ("{\n\"Version\": \u{201c}2012-10-17\u{201d}}", 2),
-        ("{\"Version\": \"2012-10-17\",\n\"Statements\": []}", 2),
-        ("{\"Version\": \"2012-10-17\", \"Statement\":\n{\"Effect\": \"Allow\"}}", 2),
-        ("[]", 1),
-        ("", 1),
-        // .../reference_policies_elements_notprincipal.html: not in a trust policy.
-        (
-            "{\"Version\": \"2012-10-17\", \"Statement\": {\"Effect\": \"Deny\",\n\"NotPrincipal\": {\"AWS\": \"111122223333\"}, \"Action\": \"*\"}}",
-            2,
-        ),
-        // .../access-analyzer-reference-policy-checks.html: no wildcard in a principal.
-        (
-            "{\"Version\": \"2012-10-17\", \"Statement\": {\"Effect\": \"Deny\",\n\"Principal\": {\"Federated\": \"*\"}, \"Action\": \"*\"}}",
-            2,
-        ),
-        (
-            "{\"Version\": \"2012-10-17\", \"Statement\": {\"Effect\": \"Deny\",\n\"Principal\": {\"Federated\": \"arn:aws:iam::111122223333:oidc-provider/*\"}, \"Action\": \"*\"}}",
-            2,
-        ),
-    ] {
-        let error = Policy::trust_policy(bad).expect_err(bad);
-        assert_eq!(error.at.line, line, "{bad}: {error}");
-    }
-}
-
-/// The data source of a role's trust policy, with this in its statement.
-fn hcl(principal: &str, subject: &str) -> String {
-    format!(
-        r#"data "aws_iam_policy_document" "trust" {{
-  statement {{
-    actions = ["sts:AssumeRoleWithWebIdentity"]
-    principals {{
-      type        = "Federated"
-      identifiers = [{principal}]
-    }}
-    condition {{
-      test     = "StringEquals"
-      variable = "oidc.example.com/id/X:sub"
-      values   = [{subject}]
-    }}
-  }}
-}}
-"#
-    )
-}
-
-#[test]
-fn reads_terraform_and_says_what_is_not_in_the_file() {
-    let arn = format!("{ARN:?}");
-    let right = "\"system:serviceaccount:demo:app\"";
-    for (principal, subject, wanted) in [
-        (arn.as_str(), right, Allowed),
-        (&arn, "\"system:serviceaccount:demo:web\"", Denied),
-        (&arn, "\"system:serviceaccount:${var.namespace}:app\"", Unknown),
-        // Whatever the namespace is.
-        (&arn, "\"system:serviceaccount:${var.namespace}:web\"", Denied),
-        (&arn, "var.x ? \"a\" : \"b\"", Unknown),
-        ("aws_iam_openid_connect_provider.x.arn", right, Unknown),
-        ("aws_iam_openid_connect_provider.x.arn", "\"x\"", Denied),
-    ] {
-        let text = hcl(principal, subject);
-        let policy = Policy::trust_policy_of_file("main.tf", &text).expect("a policy");
-        let verdict = simulate(&policy, &request());
-        assert_eq!(outcome(&verdict), wanted, "{text}\n{verdict:#?}");
-    }
-    // The key may be of the token's issuer or of another: neither allows it.
-    for (subject, wanted) in [("\"system:serviceaccount:demo:web\"", Denied), (right, Unknown)] {
-        let text = hcl(&arn, subject).replace("oidc.example.com/id/X:sub", "${var.issuer}:sub");
-        let policy = Policy::trust_policy_of_file("main.tf", &text).expect("a policy");
-        assert_eq!(outcome(&simulate(&policy, &request())), wanted, "{text}");
-    }
-    let two = hcl(&arn, right).repeat(2).replacen("\"trust\"", "\"other\"", 1);
-    let error = Policy::trust_policy_of_file("main.tf", &two).expect_err("two policies");
-    assert!(error.message.contains("2 trust policies"), "{error}");
-    Policy::trust_policy_of_file("main.tf", "locals {}\n").expect_err("no policy");
 }
 
 #[test]

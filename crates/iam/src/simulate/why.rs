@@ -1,6 +1,6 @@
 //! Why a test failed, in words.
 
-use crate::condition::{Operator, Variables};
+use crate::condition::{Operator, Test, Variables};
 use crate::policy::{Condition, Text};
 use crate::provider::{self, ProviderArn};
 use crate::request::{Known, WebIdentityRequest, names_of};
@@ -46,11 +46,15 @@ pub(super) fn why_not_condition(
         }
         Known::Values(values) | Known::OneOf(values, _) => values,
     };
+    // It fails where one value matches, whatever the others are.
+    if operator.is_some_and(Operator::is_negated) {
+        return "the policy rules out this value".to_owned();
+    }
     if let Some(why) = operator.and_then(|operator| why_not_type(condition, operator, values)) {
         return why;
     }
     let lacks = |wanted| operator.is_some_and(|it| it.lacks_variable(wanted, variables));
-    if !operator.is_some_and(Operator::is_negated) && condition.values.iter().any(lacks) {
+    if condition.values.iter().any(lacks) {
         return "the request lacks the key of a policy variable, which matches nothing then"
             .to_owned();
     }
@@ -65,9 +69,14 @@ pub(super) fn why_not_condition(
         condition.values.iter().any(|wanted| values.iter().any(|value| test(&wanted.value, value)))
     };
     let has_wildcard = condition.values.iter().any(|wanted| wanted.value.contains(['*', '?']));
-    if operator.is_some_and(Operator::is_negated) {
-        "the policy rules out this value".to_owned()
-    } else if near(&|wanted, value| wanted.trim() == value.trim()) {
+    let test = operator.map(|operator| operator.test);
+    if matches!(test, Some(Test::Number(_) | Test::Date(_))) {
+        "the comparison fails".to_owned()
+    } else if test == Some(Test::Address) {
+        "the policy has no range with this address".to_owned()
+    } else if test == Some(Test::Arn) && near(&|wanted, value| wanted == value) {
+        "it is not an ARN, which has six parts between colons".to_owned()
+    } else if near(&|wanted, value| wanted != value && wanted.trim() == value.trim()) {
         "they differ in white space".to_owned()
     } else if near(&|wanted, value| wanted.eq_ignore_ascii_case(value)) {
         "they differ in upper and lower case".to_owned()
@@ -106,9 +115,12 @@ fn why_not_absent(condition: &Condition, request: &WebIdentityRequest) -> String
     if claim.eq_ignore_ascii_case("azp") {
         return "the request has no such key: a token's azp is under :aud".to_owned();
     }
+    let mut used = vec!["sub", "aud", "azp (as aud)", "amr", "email"];
+    used.extend(names_of(provider));
+    let last = used.pop().unwrap_or_default();
+    let used = used.join(", ");
     format!(
-        "the request has no such key: STS uses only {} of the token, not {claim}",
-        "sub, aud, azp (as aud), amr and email"
+        "the request has no such key: STS uses only {used} and {last} of the token, not {claim}"
     )
 }
 

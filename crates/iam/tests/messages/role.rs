@@ -17,6 +17,7 @@ fn role_says_what_stands_in_the_file() {
         name: subjects.role_name().unwrap(),
         subjects,
         path: RolePath::default(),
+        partition: "aws",
         account: None,
         region: None,
         permissions: Vec::new(),

@@ -39,6 +39,12 @@ pub(super) const ROWS: &[Row] = &[
     row("P", r#"{"StringLike": {"P:aud": "sts.*", "P:sub": "system:serviceaccount:demo:app"}}"#, NONE),
     row("P", r#"{"StringEquals": {"P:aud": ["vault", "sts.amazonaws.com"], "P:sub": "system:serviceaccount:demo:app"}}"#, NONE),
     row("P", r#"{"StringEquals": {"P:aud": "sts.amazonaws.com", "P:sub": "system:serviceaccount:demo:app", "aws:SourceVpc": "vpc-1"}}"#, NONE),
+    row("P", r#"{"StringEquals": {"P:aud": "sts.amazonaws.com", "P:sub": "system:serviceaccount:demo:app"}, "Bool": {"aws:SecureTransport": "${aws:PrincipalTag/secure}"}}"#, NONE),
+    row("P", r#"{"StringEquals": {"P:aud": "sts.amazonaws.com", "P:sub": "system:serviceaccount:demo:app"}, "IpAddressIfExists": {"aws:SourceIp": "10.0.0.0/8"}}"#, &["value-doubtful"]),
+    // Whoever has no such key meets both.
+    row("P", r#"{"StringEquals": {"P:aud": "sts.amazonaws.com", "P:sub": "system:serviceaccount:demo:app"}, "StringEqualsIfExists": {"aws:SourceVpc": "vpc-1"}, "StringNotEquals": {"aws:SourceVpc": "vpc-1"}}"#, NONE),
+    row("P", r#"{"StringEquals": {"P:aud": "sts.amazonaws.com", "P:sub": "system:serviceaccount:demo:app"}, "NumericLessThanIfExists": {"aws:MultiFactorAuthAge": "60"}, "NumericGreaterThanIfExists": {"aws:MultiFactorAuthAge": "90"}}"#, NONE),
+    row("P", r#"{"StringEquals": {"P:aud": "sts.amazonaws.com", "P:sub": "system:serviceaccount:demo:app"}, "StringEqualsIfExists": {"P:email": "a@example.com"}, "StringNotEquals": {"P:email": "a@example.com"}}"#, NONE),
     calling("P", r#"["sts:AssumeRoleWithWebIdentity", "sts:TagSession"]"#, r#"{"StringEquals": {"P:aud": "sts.amazonaws.com", "P:sub": "system:serviceaccount:demo:app"}}"#, NONE),
     calling("P", r#""sts:TagSession""#, "", NONE),
     calling("P", r#"["sts:TagSession", "sts:SetSourceIdentity"]"#, r#"{"StringEquals": {"P:aud": "sts.amazonaws.com"}}"#, NONE),

@@ -139,6 +139,25 @@ fn correct_policies_have_no_findings() {
     }
 }
 
+/// The last of them keeps the others out, though so many are not asked.
+#[test]
+fn statements_beyond_the_maximum_may_keep_others_out() {
+    let statement =
+        statement(&row("P", r#"{"StringEquals": {"P:aud": "sts.amazonaws.com"}}"#, &[]));
+    let deny = |operator: &str, name: &str| {
+        statement
+            .replace("Allow", "Deny")
+            .replace("StringEquals", operator)
+            .replace(":aud", ":sub")
+            .replace("sts.amazonaws.com", &format!("system:serviceaccount:demo:{name}"))
+    };
+    let denials = (0..40).map(|n| deny("StringEquals", &format!("app-{n}")));
+    let last = deny("StringNotLike", "*");
+    let all: Vec<String> = [statement.clone()].into_iter().chain(denials).chain([last]).collect();
+    assert!(!codes(&policy(&all)).contains(&"subject-not-tested"));
+    assert!(codes(&policy(&all[..9])).contains(&"subject-not-tested"));
+}
+
 /// The words that a message has, beside its code.
 #[test]
 fn each_says_who_gets_in() {

@@ -1,12 +1,11 @@
 //! All commands, with something to say for each of them.
 
 use std::fs;
-use std::io::{Read as _, Write as _};
-use std::net::TcpListener;
 use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
+use crate::program::listing_api_server::api_server;
 use crate::support::Scratch;
 
 pub(super) const PROGRAM: &str = env!("CARGO_BIN_EXE_pod-identity-webhook");
@@ -49,58 +48,6 @@ fn webhooks() -> Value {
     "metadata": {"name": "pod-identity-webhook"}, "webhooks": [{
     "name": "pod-identity-webhook.amazonaws.com", "clientConfig": {"url": "https://127.0.0.1:1/mutate"},
     "rules": [{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}]}]})
-}
-
-/// An API server that lists these, and knows nothing else.
-pub(super) fn api_server(items: Vec<Value>) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    std::thread::spawn(move || {
-        for connection in listener.incoming() {
-            let mut connection = connection.unwrap();
-            let mut request = Vec::new();
-            let mut byte = [0];
-            while !request.ends_with(b"\r\n\r\n") && connection.read(&mut byte).unwrap_or(0) > 0 {
-                request.push(byte[0]);
-            }
-            let request = String::from_utf8_lossy(&request);
-            let path = request.split(' ').nth(1).unwrap_or_default();
-            let path = path.split('?').next().unwrap_or_default();
-            let kind = match path.rsplit('/').next() {
-                Some("pods") => "Pod",
-                Some("serviceaccounts") => "ServiceAccount",
-                Some("mutatingwebhookconfigurations") => "MutatingWebhookConfiguration",
-                _ => "",
-            };
-            let items: Vec<&Value> = items.iter().filter(|item| item["kind"] == kind).collect();
-            let (status, body) = match path {
-                "/version" => {
-                    ("200 OK", json!({"gitVersion": "v1.37.1", "major": "1", "minor": "37"}))
-                }
-                "/api/v1/namespaces/demo" => (
-                    "200 OK",
-                    json!({"apiVersion": "v1", "kind": "Namespace",
-                    "metadata": {"name": "demo"}}),
-                ),
-                _ if kind.is_empty() => (
-                    "404 Not Found",
-                    json!({"kind": "Status", "apiVersion": "v1",
-                    "status": "Failure", "reason": "NotFound", "code": 404, "message": "not found"}),
-                ),
-                _ => (
-                    "200 OK",
-                    json!({"apiVersion": "v1", "kind": format!("{kind}List"),
-                    "metadata": {"resourceVersion": "1"}, "items": items}),
-                ),
-            };
-            let body = body.to_string();
-            let head =
-                format!("HTTP/1.1 {status}\r\nContent-Type: application/json\r\nConnection: close");
-            // A client that has left wants no answer.
-            let _ = write!(connection, "{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
-        }
-    });
-    format!("http://{address}")
 }
 
 pub(super) fn kubeconfig(server: &str) -> String {

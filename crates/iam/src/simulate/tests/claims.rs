@@ -218,6 +218,21 @@ fn aws_keys_are_there_absent_or_not_known() {
 }
 
 #[test]
+fn what_is_told_by_another_key_is_not_absent() {
+    let told =
+        request().with_context("aws:TagKeys", "Team").with_context("sts:SourceIdentity", "me");
+    for (key, wanted) in [
+        ("aws:RequestTag/team", true),
+        ("aws:RequestTag/Other", false),
+        ("aws:SourceIdentity", true),
+    ] {
+        let is_absent = told.key(key) == crate::Known::Absent;
+        assert_eq!(!is_absent, wanted, "{key}");
+        assert_eq!(request().key(key), crate::Known::Absent, "{key}");
+    }
+}
+
+#[test]
 fn what_is_not_known_names_the_key_and_how_to_give_it() {
     for (condition, key) in [
         (r#""IpAddress": {"aws:SourceIp": "192.0.2.0/24"}"#, "aws:SourceIp"),
@@ -279,6 +294,15 @@ fn some_issuers_claims_are_keys_of_their_own() {
         let request = WebIdentityRequest::of_claims(claims.as_object().expect("an object"));
         check(WEB_IDENTITY, &request, &document(&format!("{issuer}:{key}"), value), wanted);
     }
+    let verdict = check(
+        WEB_IDENTITY,
+        &WebIdentityRequest::new(&format!("https://{github}"), "s", &["a"]),
+        &document(&format!("{github}:event_name"), "push"),
+        Denied,
+    );
+    let Verdict::Denied { reasons, .. } = verdict else { panic!("{verdict:?}") };
+    let why = &reasons[0].why;
+    assert!(why.contains("email, actor, ") && why.contains(" and workflow of the token"), "{why}");
     // Which claims a token has, nobody says that names three of them.
     let request = WebIdentityRequest::new(&format!("https://{github}"), "s", &["a"]);
     check(WEB_IDENTITY, &request, &document(&format!("{github}:repository_id"), "42"), Unknown);

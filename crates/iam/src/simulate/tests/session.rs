@@ -127,3 +127,25 @@ fn the_longest_session_stands_in_the_file() {
         assert_eq!(crate::max_session_duration(name, &text), wanted, "{text}");
     }
 }
+
+#[test]
+fn the_account_of_the_role_stands_in_what_get_role_prints() {
+    let policy = document(&[statement("Allow", "")]);
+    let arn = "arn:aws-cn:iam::111122223333:role/x";
+    let role = format!(r#"{{"Arn": "{arn}", "AssumeRolePolicyDocument": {policy}}}"#);
+    let yaml = format!("Arn: {arn}\nAssumeRolePolicyDocument: {policy}\n");
+    let nested = format!("Role:\n  Arn: {arn}\n  AssumeRolePolicyDocument: {policy}\n");
+    let told = Some(("aws-cn".to_owned(), "111122223333".to_owned()));
+    for (text, wanted) in [
+        (format!(r#"{{"Role": {role}}}"#), &told),
+        (role, &told),
+        (nested.clone(), &told),
+        (yaml, &told),
+        (format!("{nested}---\n{nested}"), &None),
+        (format!(r#"{{"Arn": "{arn}"}}"#), &None),
+        (policy, &None),
+        (String::new(), &None),
+    ] {
+        assert_eq!(crate::account_of_role(&text), *wanted, "{text}");
+    }
+}

@@ -174,6 +174,8 @@ fn booleans_addresses_and_bytes() {
         (&[], r#""IpAddress": {"K": "203.0.113.0/24"}"#, Denied),
         (&["203.0.113.7"], r#""IpAddress": {"K": "203.0.113.*"}"#, Denied),
         (&["203.0.113.7"], r#""IpAddress": {"K": "203.0.113.0/33"}"#, Denied),
+        (&["203.0.113.0/24"], r#""IpAddress": {"K": "203.0.113.0/24"}"#, Unknown),
+        (&["203.0.113.0/24"], r#""NotIpAddress": {"K": "203.0.113.0/24"}"#, Unknown),
         (&["here"], r#""IpAddress": {"K": "0.0.0.0/0"}"#, Denied),
         // A text of its own, or its Base64.
         (&["BinaryValueInBase64"], r#""BinaryEquals": {"K": "QmluYXJ5VmFsdWVJbkJhc2U2NA=="}"#, Allowed),
