@@ -8,6 +8,8 @@
     reason = "test code: a panic is how a test says what went wrong"
 )]
 
+#[path = "../support/guide.rs"]
+mod guide;
 #[path = "../support/mod.rs"]
 mod support;
 
