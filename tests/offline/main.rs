@@ -13,6 +13,7 @@ mod guide;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod action;
 mod certificates_decisions;
 mod client_certificates;
 mod docs;
