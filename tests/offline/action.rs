@@ -228,9 +228,9 @@ fn the_hooks_of_pre_commit_lint_the_files_that_a_folder_is_searched_for() {
         }
         // And no other ending: it would be linted in CI alone.
         let documented = fs::read_to_string(root().join("docs/iam.md")).unwrap();
-        let (_, list) = documented.split_once("it reads files that end with ").unwrap();
-        let (list, _) = list.split_once(", at most").unwrap();
-        let list: Vec<&str> = list.split('`').filter_map(|it| it.strip_prefix('.')).collect();
-        assert_eq!(list, endings.split('|').collect::<Vec<_>>());
+        let (_, named) = documented.split_once("it reads files that end with ").unwrap();
+        let (named, _) = named.split_once(", at most").unwrap();
+        let named: Vec<&str> = named.split('`').filter_map(|it| it.strip_prefix('.')).collect();
+        assert_eq!(named, endings.split('|').collect::<Vec<_>>());
     }
 }

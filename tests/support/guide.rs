@@ -87,8 +87,8 @@ pub fn blocks(page: &str) -> Vec<Block> {
     let mut comment = String::new();
     for (event, range) in Parser::new_ext(page, Options::ENABLE_TABLES).into_offset_iter() {
         match event {
-            Event::Start(Tag::HtmlBlock) => comment.clear(),
             Event::Html(text) => comment.push_str(&text),
+            // What follows is right below.
             Event::End(TagEnd::HtmlBlock) => {}
             Event::Start(Tag::CodeBlock(kind)) => {
                 let language = match kind {
@@ -220,14 +220,11 @@ impl Session<'_> {
 fn commands(block: &Block) -> Vec<(usize, String, String)> {
     let mut commands: Vec<(usize, String, String)> = Vec::new();
     for (number, line) in block.text.lines().enumerate() {
-        match line.strip_prefix("$ ") {
-            Some(command) => {
-                commands.push((block.line + 1 + number, command.to_owned(), String::new()));
-            }
-            None => {
-                let (_, _, output) = commands.last_mut().expect("a console block begins with $");
-                writeln!(output, "{line}").unwrap();
-            }
+        if let Some(command) = line.strip_prefix("$ ") {
+            commands.push((block.line + 1 + number, command.to_owned(), String::new()));
+        } else {
+            let (_, _, output) = commands.last_mut().expect("a console block begins with $");
+            writeln!(output, "{line}").unwrap();
         }
     }
     commands
