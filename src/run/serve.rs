@@ -15,6 +15,7 @@ use super::certificate::{Certificate, Cluster};
 use super::clients::Clients;
 use super::cluster;
 use super::signals::Signals;
+use super::status::{Past, StatusPage};
 use crate::api_server::watch::SILENCE;
 use crate::api_server::{self, clock::ServerClock};
 use crate::config::{Config, Source};
@@ -22,7 +23,7 @@ use crate::identity_sources::{self, ServiceAccounts, Tasks};
 use crate::server::admissions::{self, Admissions};
 use crate::server::{
     BodyReader, Condition, ConnectionStats, DrainLimits, Drained, Https, Limits, Metrics,
-    Readiness, admin, bind, https,
+    Readiness, RecentWarnings, admin, bind, https,
 };
 use crate::telemetry::metrics::Registry;
 use crate::tls::clients::{ClientMetrics, Rejections};
@@ -39,14 +40,17 @@ pub(super) async fn serve(config: Config) -> anyhow::Result<()> {
     }
     let readiness = Arc::new(Readiness::waiting_for(&waiting));
     // Cancel-safe: signals stay until they are taken. Nothing is served yet, so there is nothing to drain.
-    let Opened { resolver, certificate, clients, accounts, tasks, connections, metrics } = tokio::select! {
+    let opened = tokio::select! {
         opened = open(&config, &readiness, &registry) => opened?,
         signal = signals.next() => {
             tracing::info!(signal, "exiting before serving");
             return Ok(());
         }
     };
-    let admin = admin_server(&config, registry, &readiness, &accounts)?;
+    let page = Arc::new(status_page(&config, &readiness, &opened));
+    let Opened { resolver, certificate, clients, accounts, tasks, connections, metrics, .. } =
+        opened;
+    let admin = admin_server(&config, registry, &page, &accounts)?;
     let admin_address = local(&admin.listener)?;
     let https = HttpsServer {
         certificate: certificate.available(),
@@ -57,6 +61,7 @@ pub(super) async fn serve(config: Config) -> anyhow::Result<()> {
         connections,
         accounts: accounts.clone(),
         metrics,
+        warnings: Arc::clone(&page.warnings),
         config,
     };
 
@@ -77,6 +82,7 @@ pub(super) async fn serve(config: Config) -> anyhow::Result<()> {
             never = certificate.keep() => match never {},
             () = clients.follow() => anyhow::anyhow!("the task that reloads --client-ca-file ended"),
             never = become_ready(&accounts, &readiness) => match never {},
+            never = page.sample() => match never {},
         }
     };
     tokio::pin!(background);
@@ -113,6 +119,7 @@ struct Opened {
     tasks: Tasks,
     connections: Arc<ConnectionStats>,
     metrics: Arc<Metrics>,
+    clock: Option<ServerClock>,
 }
 
 async fn open(
@@ -136,13 +143,14 @@ async fn open(
     )
     .await?;
     let client_metrics = ClientMetrics::register(registry)?;
-    let clients = Clients::start(config.https.clients.clone(), client_metrics, clock).await?;
+    let clients =
+        Clients::start(config.https.clients.clone(), client_metrics, clock.clone()).await?;
     let (accounts, tasks) = known_service_accounts(config, cluster).await?;
     accounts.register(registry)?;
     let connections = Arc::<ConnectionStats>::default();
     connections.register(registry)?;
     let metrics = Arc::new(Metrics::register(registry)?);
-    Ok(Opened { resolver, certificate, clients, accounts, tasks, connections, metrics })
+    Ok(Opened { resolver, certificate, clients, accounts, tasks, connections, metrics, clock })
 }
 
 /// All that the HTTPS server is made of, before there is a certificate.
@@ -156,6 +164,7 @@ struct HttpsServer {
     connections: Arc<ConnectionStats>,
     accounts: ServiceAccounts,
     metrics: Arc<Metrics>,
+    warnings: Arc<RecentWarnings>,
     config: Config,
 }
 
@@ -166,15 +175,30 @@ impl HttpsServer {
             available = self.certificate.wait_for(|available| *available) => available.context("the task that manages certificates ended")?,
             _ = &mut draining => return Ok(Drained::default()),
         };
-        let Self { admin_address, tls, rejections, readiness, accounts, metrics, config, .. } =
-            self;
+        let Self {
+            admin_address,
+            tls,
+            rejections,
+            readiness,
+            accounts,
+            metrics,
+            warnings,
+            config,
+            ..
+        } = self;
         let address = config.https.address.unwrap_or(bind::ANY);
         let listener = bind::bind(address, config.https.port, "--port")?;
         tracing::info!(https = %local(&listener)?, admin = %admin_address, "serving");
         let limits = Limits::for_requests_of(config.https.max_request_bytes);
         let bodies = BodyReader::new(&limits);
-        let admissions =
-            Admissions::new(accounts, config.policy, Arc::clone(&metrics), bodies.clone(), &limits);
+        let admissions = Admissions::new(
+            accounts,
+            config.policy,
+            Arc::clone(&metrics),
+            warnings,
+            bodies.clone(),
+            &limits,
+        );
         let admissions = Arc::new(admissions);
         let drain = DrainLimits {
             delay: config.lifecycle.shutdown_delay,
@@ -230,10 +254,27 @@ async fn known_service_accounts(
     Ok(ServiceAccounts::start(options).await?)
 }
 
+fn status_page(config: &Config, readiness: &Arc<Readiness>, opened: &Opened) -> StatusPage {
+    let names = config.admin.debugging_handlers;
+    StatusPage {
+        readiness: Arc::clone(readiness),
+        resolver: Arc::clone(&opened.resolver),
+        managed: opened.certificate.managed(),
+        clients: opened.clients.of_authorities(),
+        clock: opened.clock.clone(),
+        accounts: opened.accounts.clone(),
+        container_credentials: config.identity.container_credentials_file.is_some(),
+        metrics: Arc::clone(&opened.metrics),
+        warnings: Arc::new(RecentWarnings::new(names)),
+        names,
+        past: Past::new(),
+    }
+}
+
 fn admin_server(
     config: &Config,
     registry: Registry,
-    readiness: &Arc<Readiness>,
+    page: &Arc<StatusPage>,
     accounts: &ServiceAccounts,
 ) -> anyhow::Result<admin::Admin> {
     let address = config.admin.address.unwrap_or(bind::ANY);
@@ -246,9 +287,11 @@ fn admin_server(
         });
         extra = extra.route("/debug/alpha/cache", cache);
     }
+    let readiness = Arc::clone(&page.readiness);
+    let page = Arc::clone(page);
     Ok(admin::Admin {
         listener,
-        router: admin::router(move || registry.render(), Arc::clone(readiness), extra),
+        router: admin::router(move || page.html(), move || registry.render(), readiness, extra),
         limits: Limits::for_admin(),
         stats: Arc::default(),
     })

@@ -16,3 +16,4 @@ mod client_certificates;
 mod docs;
 mod iam;
 mod program;
+mod status_page;
