@@ -7,17 +7,20 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use status_page::{
-    Certificates, Clock, Condition, Held, Hour, LastHour, Lifetime, Sources, Status, Watch,
+    Audit, Certificates, Clock, Condition, Held, Hour, LastHour, Lifetime, PodsOfState, Round,
+    Sources, Status, Watch,
 };
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::api_server::clock::{self, ServerClock};
 use crate::api_server::watch::SILENCE;
 use crate::certificate_controller::Stats;
+use crate::continuous_audit::ContinuousAudit;
 use crate::identity_sources::ServiceAccounts;
 use crate::server::{self, Metrics, Readiness, RecentWarnings, SECONDS};
 use crate::tls::clients::ClientVerifier;
 use crate::tls::resolver::CertificateResolver;
+use diagnosis::PodState;
 
 /// How often the counters are sampled, for the last hour.
 const SAMPLE_INTERVAL: Duration = Duration::from_mins(1);
@@ -37,6 +40,7 @@ pub(super) struct StatusPage {
     pub(super) metrics: Arc<Metrics>,
     pub(super) warnings: Arc<RecentWarnings>,
     pub(super) names: bool,
+    pub(super) audit: Option<ContinuousAudit>,
     pub(super) past: Past,
 }
 
@@ -77,17 +81,18 @@ impl StatusPage {
 
     fn status(&self) -> Status {
         let known = self.clock.as_ref().and_then(ServerClock::now);
+        let now = known.unwrap_or_else(Timestamp::now);
         Status {
             version: env!("CARGO_PKG_VERSION"),
             host: host(),
-            now: known.unwrap_or_else(Timestamp::now),
+            now,
             uptime: self.past.started.elapsed(),
             conditions: self.conditions(),
             certificates: self.certificates(),
             clock: self.clock(),
             sources: self.sources(),
             hour: self.hour(),
-            audit: None,
+            audit: self.audit.as_ref().map(|audit| audited(audit, now)),
             warnings: self.warnings.seen(),
             names: self.names,
         }
@@ -126,7 +131,6 @@ impl StatusPage {
 
     fn sources(&self) -> Sources {
         let (stats, watch) = (self.accounts.stats(), self.accounts.watch());
-        let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
         let live = stats.live_gets;
         Sources {
             listed: self.accounts.is_listed(),
@@ -154,6 +158,36 @@ impl StatusPage {
         let (at, counts) = (self.past.started.elapsed(), self.metrics.counts());
         self.past.with(|hour| hour.last(at, &counts))
     }
+}
+
+/// How the audit stands at this time by the API server's clock.
+fn audited(audit: &ContinuousAudit, now: Timestamp) -> Audit {
+    let status = audit.status();
+    let age =
+        |now: Timestamp, then| Duration::try_from(now.duration_since(then)).unwrap_or_default();
+    Audit {
+        interval: status.interval,
+        is_holder: status.holds_lease,
+        last: status.last_complete.map(|round| Round {
+            age: age(now, round.ended),
+            took: round.took,
+            states: PodState::ALL
+                .map(|state| PodsOfState {
+                    state: state.as_str(),
+                    is_wrong: state.is_wrong(),
+                    pods: count(round.states.get(&state).copied().unwrap_or_default()),
+                })
+                .to_vec(),
+        }),
+        // Failures are dated by this node's clock.
+        failure: status
+            .last_failure
+            .map(|failure| (age(Timestamp::now(), failure.at), failure.why.to_string())),
+    }
+}
+
+fn count(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
 }
 
 /// The pod's name, as Kubernetes gives it to its containers.
