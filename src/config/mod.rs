@@ -17,6 +17,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::telemetry::logs;
+use crate::telemetry::traces::TraceSettings;
 use crate::tls::{self, files::PairPaths};
 use certificates::Params;
 use injection::admission::AdmissionSettings;
@@ -44,6 +45,8 @@ pub struct Config {
     pub policy: AdmissionSettings,
     pub lifecycle: Lifecycle,
     pub log: logs::LogSettings,
+    /// Nothing is traced where there are none.
+    pub traces: Option<TraceSettings>,
 }
 
 /// The server that the API server calls.

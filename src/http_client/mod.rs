@@ -6,5 +6,6 @@ mod client;
 pub(crate) mod instance_metadata;
 pub(crate) mod issuer_documents;
 pub(crate) mod manifests;
+pub(crate) mod trace_collector;
 mod url;
 pub(crate) mod webhook_probe;

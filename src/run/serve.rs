@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use axum::Router;
@@ -25,21 +26,28 @@ use crate::server::{
     Readiness, admin, bind, https,
 };
 use crate::telemetry::metrics::Registry;
+use crate::telemetry::traces::Traces;
 use crate::tls::clients::{ClientMetrics, Rejections};
 use crate::tls::resolver::CertificateResolver;
 use crate::watched_file;
+
+/// How long the last spans may take, within the time to drain.
+const MOST_EXPORT: Duration = Duration::from_secs(5);
+/// Where requests have taken all of that time.
+const LEAST_EXPORT: Duration = Duration::from_secs(1);
 
 /// Serves until a signal, and drains.
 pub(super) async fn serve(config: Config) -> anyhow::Result<()> {
     let mut signals = Signals::new().context("failed to listen for signals")?;
     let registry = Registry::new()?;
+    let lifecycle = config.lifecycle;
     let mut waiting = vec![Condition::Certificate, Condition::ServiceAccounts];
     if config.identity.watch_config_map {
         waiting.push(Condition::ConfigMap);
     }
     let readiness = Arc::new(Readiness::waiting_for(&waiting));
     // Cancel-safe: signals stay until they are taken. Nothing is served yet, so there is nothing to drain.
-    let Opened { resolver, certificate, clients, accounts, tasks, connections, metrics } = tokio::select! {
+    let Opened { resolver, certificate, clients, accounts, tasks, connections, metrics, traces } = tokio::select! {
         opened = open(&config, &readiness, &registry) => opened?,
         signal = signals.next() => {
             tracing::info!(signal, "exiting before serving");
@@ -57,6 +65,7 @@ pub(super) async fn serve(config: Config) -> anyhow::Result<()> {
         connections,
         accounts: accounts.clone(),
         metrics,
+        traces: traces.clone(),
         config,
     };
 
@@ -91,12 +100,18 @@ pub(super) async fn serve(config: Config) -> anyhow::Result<()> {
         signal = signals.next() => signal,
     };
     tracing::info!(signal, "draining");
+    let exit_by = Instant::now() + lifecycle.shutdown_delay + lifecycle.shutdown_timeout;
     let _ = drain.send(());
     let drained = tokio::select! {
         error = &mut background => return Err(error),
         again = signals.next() => bail!("received {again} while draining; exiting at once"),
         drained = https => drained.context("the HTTPS server's task failed")??,
     };
+    if let Some(traces) = traces {
+        // A second signal need not wait for it: it is short.
+        let left = exit_by.saturating_duration_since(Instant::now());
+        traces.end(left.clamp(LEAST_EXPORT, MOST_EXPORT)).await;
+    }
     let _ = close_admin.send(());
     admin.await.context("the admin server's task failed")?;
     tracing::info!(finished = drained.finished, cut = drained.cut, "drained");
@@ -113,6 +128,7 @@ struct Opened {
     tasks: Tasks,
     connections: Arc<ConnectionStats>,
     metrics: Arc<Metrics>,
+    traces: Option<Traces>,
 }
 
 async fn open(
@@ -142,7 +158,8 @@ async fn open(
     let connections = Arc::<ConnectionStats>::default();
     connections.register(registry)?;
     let metrics = Arc::new(Metrics::register(registry)?);
-    Ok(Opened { resolver, certificate, clients, accounts, tasks, connections, metrics })
+    let traces = Traces::start(config.traces.clone(), registry)?;
+    Ok(Opened { resolver, certificate, clients, accounts, tasks, connections, metrics, traces })
 }
 
 /// All that the HTTPS server is made of, before there is a certificate.
@@ -156,6 +173,7 @@ struct HttpsServer {
     connections: Arc<ConnectionStats>,
     accounts: ServiceAccounts,
     metrics: Arc<Metrics>,
+    traces: Option<Traces>,
     config: Config,
 }
 
@@ -166,15 +184,25 @@ impl HttpsServer {
             available = self.certificate.wait_for(|available| *available) => available.context("the task that manages certificates ended")?,
             _ = &mut draining => return Ok(Drained::default()),
         };
-        let Self { admin_address, tls, rejections, readiness, accounts, metrics, config, .. } =
-            self;
+        let Self {
+            admin_address,
+            tls,
+            rejections,
+            readiness,
+            accounts,
+            metrics,
+            traces,
+            config,
+            ..
+        } = self;
         let address = config.https.address.unwrap_or(bind::ANY);
         let listener = bind::bind(address, config.https.port, "--port")?;
         tracing::info!(https = %local(&listener)?, admin = %admin_address, "serving");
         let limits = Limits::for_requests_of(config.https.max_request_bytes);
         let bodies = BodyReader::new(&limits);
+        let counted = Arc::clone(&metrics);
         let admissions =
-            Admissions::new(accounts, config.policy, Arc::clone(&metrics), bodies.clone(), &limits);
+            Admissions::new(accounts, config.policy, counted, bodies.clone(), &limits, traces);
         let admissions = Arc::new(admissions);
         let drain = DrainLimits {
             delay: config.lifecycle.shutdown_delay,

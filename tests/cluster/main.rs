@@ -26,3 +26,4 @@ mod inject;
 mod issuer;
 mod parity;
 mod self_hosted;
+mod traces;
