@@ -64,7 +64,7 @@ pub async fn of_user(cluster: &UserCluster) -> Result<(Client, String), ClientEr
 pub(crate) async fn get_opt<K>(
     client: &Client,
     (namespace, name): (&str, &str),
-    traced: Traced,
+    traced: Option<Traced>,
 ) -> kube::Result<Option<K>>
 where
     K: Resource<DynamicType = ()> + DeserializeOwned,
@@ -73,7 +73,9 @@ where
     let request = kube::core::Request::new(path).get(name, &GetParams::default());
     let mut request = request.map_err(kube::Error::BuildRequest)?;
     request.extensions_mut().insert(OwnDeadline);
-    request.extensions_mut().insert(traced);
+    if let Some(traced) = traced {
+        request.extensions_mut().insert(traced);
+    }
     match client.request(request).await {
         Ok(object) => Ok(Some(object)),
         Err(kube::Error::Api(status)) if status.code == 404 => Ok(None),

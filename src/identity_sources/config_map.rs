@@ -135,7 +135,7 @@ impl ConfigMapEntries {
         client: Client,
         parent: Parent,
     ) -> Result<Arc<ConfigMapIdentities>, AskError> {
-        let traced = Traced { parent, template: TEMPLATE };
+        let traced = Some(Traced { parent, template: TEMPLATE });
         let answer = get_opt(&client, (&self.namespace, NAME), traced).await;
         let config_map: Option<ConfigMap> = match answer {
             Err(error) if Failure::of(&error).kind == FailureKind::Forbidden => {

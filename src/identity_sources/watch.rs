@@ -106,7 +106,7 @@ pub(super) fn ask(client: Client, reader: ServiceAccountReader) -> Ask {
     Box::new(move |namespace, name, parent| {
         let (client, reader) = (client.clone(), Arc::clone(&reader));
         async move {
-            let traced = Traced { parent, template: TEMPLATE };
+            let traced = Some(Traced { parent, template: TEMPLATE });
             match get_opt::<Object>(&client, (&namespace, &name), traced).await {
                 Ok(Some(object)) => Ok(Fetched::Found(read(&object, &reader), object.uid())),
                 Ok(None) => Ok(Fetched::NotFound),
@@ -120,7 +120,7 @@ pub(super) fn ask(client: Client, reader: ServiceAccountReader) -> Ask {
     })
 }
 
-fn read(object: &Object, reader: &ServiceAccountReader) -> Read {
+pub(super) fn read(object: &Object, reader: &ServiceAccountReader) -> Read {
     reader.read(object.annotations()).map(Arc::new)
 }
 
