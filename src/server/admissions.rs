@@ -21,7 +21,8 @@ use super::deadline;
 use super::record::{self, Record};
 use super::work::{Permit, Work};
 use super::{
-    BodyError, BodyReader, Limits, Metrics, RequestBody, UnsupportedContentType, require_json,
+    BodyError, BodyReader, Limits, Metrics, RecentWarnings, RequestBody, UnsupportedContentType,
+    require_json,
 };
 use text::Line;
 
@@ -39,6 +40,7 @@ pub(crate) struct Admissions {
     service_accounts: ServiceAccounts,
     policy: AdmissionSettings,
     metrics: Arc<Metrics>,
+    recent: Arc<RecentWarnings>,
     bodies: BodyReader,
     bad_requests: BadRequests,
     work: Work,
@@ -86,13 +88,24 @@ impl Admissions {
         service_accounts: ServiceAccounts,
         policy: AdmissionSettings,
         metrics: Arc<Metrics>,
+        recent: Arc<RecentWarnings>,
         bodies: BodyReader,
         limits: &Limits,
         traces: Option<Traces>,
     ) -> Self {
         let (bad_requests, work) = (BadRequests::default(), Work::new(limits));
         let patience = limits.answer;
-        Self { service_accounts, policy, metrics, bodies, bad_requests, work, patience, traces }
+        Self {
+            service_accounts,
+            policy,
+            metrics,
+            recent,
+            bodies,
+            bad_requests,
+            work,
+            patience,
+            traces,
+        }
     }
 
     async fn serve(&self, endpoint: Endpoint, request: Request) -> Response {
@@ -104,7 +117,7 @@ impl Admissions {
             Err(error) => {
                 // A failed lookup has its own record, which names the pod.
                 if error.outcome() == Outcome::BadRequest {
-                    self.bad_requests.record(&self.metrics, endpoint, &error);
+                    self.bad_requests.record(&self.metrics, &self.recent, endpoint, &error);
                     if let Some(span) = &span {
                         record::describe_bad_request(span, &error);
                     }
@@ -141,7 +154,7 @@ impl Admissions {
         deadline: Instant,
         span: Option<&ServerSpan>,
     ) -> Result<Response, Unanswered> {
-        let record = Record::begin(&self.metrics, endpoint, span);
+        let record = Record::begin(&self.metrics, &self.recent, endpoint, span);
         let permit = self.work.permit(body.len(), deadline).await.ok_or(Unanswered::Busy)?;
         let body = body.contiguous();
         let review = admission::decode(&body)?;

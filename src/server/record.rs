@@ -8,8 +8,8 @@ use opentelemetry::KeyValue;
 use tracing::field::display;
 use tracing::{info, warn};
 
-use super::Metrics;
 use super::bad_requests::Bounded;
+use super::{Metrics, RecentWarnings};
 use crate::telemetry::traces::ServerSpan;
 use injection::admission::{Admission, Endpoint, Outcome, Refusal, Review};
 use injection::identity::Warning;
@@ -24,6 +24,7 @@ const MAX_NAME: usize = 253;
 #[derive(Debug)]
 pub(super) struct Record<'a> {
     metrics: &'a Metrics,
+    recent: &'a RecentWarnings,
     endpoint: Endpoint,
     begun: Instant,
     span: Option<&'a ServerSpan>,
@@ -57,6 +58,16 @@ impl<'a> Subject<'a> {
         }
     }
 
+    /// For the status page.
+    fn shown(&self) -> status_page::Subject {
+        let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+        status_page::Subject {
+            namespace: self.namespace.clone().into_owned(),
+            service_account: text(self.service_account.as_deref()),
+            pod: text(self.pod.as_deref()),
+        }
+    }
+
     fn into_owned(self) -> Subject<'static> {
         let owned = |text: Cow<'a, str>| Cow::Owned(text.into_owned());
         Subject {
@@ -83,10 +94,11 @@ pub(super) struct Waiting<'a> {
 impl<'a> Record<'a> {
     pub(super) fn begin(
         metrics: &'a Metrics,
+        recent: &'a RecentWarnings,
         endpoint: Endpoint,
         span: Option<&'a ServerSpan>,
     ) -> Self {
-        Self { metrics, endpoint, begun: Instant::now(), span }
+        Self { metrics, recent, endpoint, begun: Instant::now(), span }
     }
 
     pub(super) fn elapsed(&self) -> Duration {
@@ -127,12 +139,19 @@ impl<'a> Record<'a> {
                 )
             };
         }
-        if failed(admission) || refused || !admission.warnings.is_empty() {
+        let failed = has_failed(admission);
+        if failed || refused || !admission.warnings.is_empty() {
             let refusal = admission.refusal.as_ref().map(Refusal::message);
             let reason = admission.reason.as_deref().or(refusal);
             let warnings = admission.warnings.iter().map(Warning::message);
             let warnings = (!admission.warnings.is_empty()).then(|| display(Joined(warnings)));
             line!(warn, refused, reason, warnings, "admission");
+            let whole = reason.filter(|_| failed || refused);
+            let word = if failed { admission.outcome.as_str() } else { "refused" };
+            let whole = whole.map(|reason| (word, reason)).into_iter();
+            let warnings = admission.warnings.iter();
+            let warnings = warnings.map(|warning| (warning.kind.as_str(), warning.message()));
+            self.recent.take(&subject.shown(), whole.chain(warnings));
         } else {
             line!(info, refused, "admission");
         }
@@ -154,7 +173,7 @@ fn describe(span: &ServerSpan, subject: &Subject<'_>, admission: &Admission) {
         text("pod_identity.request_uid", uid),
         text("k8s.namespace.name", namespace),
     ]));
-    if let (true, Some(reason)) = (failed(admission), &admission.reason) {
+    if let (true, Some(reason)) = (has_failed(admission), &admission.reason) {
         span.fail(reason);
     }
 }
@@ -166,7 +185,7 @@ pub(super) fn describe_bad_request(span: &ServerSpan, reason: &dyn Display) {
     span.describe([KeyValue::new(OUTCOME, outcome), KeyValue::new("pod_identity.reason", reason)]);
 }
 
-fn failed(admission: &Admission) -> bool {
+fn has_failed(admission: &Admission) -> bool {
     matches!(admission.outcome, Outcome::LookupFailed | Outcome::PatchTooLarge)
 }
 

@@ -342,14 +342,13 @@ impl<'a> Variables<'a> {
                 let key = key.trim();
                 (!key.is_empty()).then(|| (key.to_owned(), value.into_owned()))
             });
-            match read {
-                Some(entry) => entries.push(entry),
-                None => {
-                    // The rest may be a secret.
-                    let key = entry.split('=').next().unwrap_or_default();
-                    self.tell(name, key, "not key=value, percent-encoded: left out");
-                }
+            if let Some(entry) = read {
+                entries.push(entry);
+                continue;
             }
+            // The rest may be a secret.
+            let key = entry.split('=').next().unwrap_or_default();
+            self.tell(name, key, "not key=value, percent-encoded: left out");
         }
         entries
     }

@@ -59,7 +59,8 @@ fn asked(flags: &str) -> HeaderMap {
 }
 
 fn hex(id: &[u8]) -> String {
-    id.iter().map(|byte| format!("{byte:02x}")).collect()
+    let digit = |nibble: u8| char::from_digit(nibble.into(), 16).expect("a digit");
+    id.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 fn attribute(span: &Span, key: &str) -> Option<String> {
