@@ -1,6 +1,7 @@
 //! Counts and times for the metrics.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::sync::{Mutex, PoisonError};
 
 use jiff::Timestamp;
@@ -14,17 +15,17 @@ pub struct Stats(Mutex<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
-    authority_ends: Option<Timestamp>,
+    authority: Option<RangeInclusive<Timestamp>>,
     changes: BTreeMap<&'static str, u64>,
     repairs: u64,
     failures: BTreeMap<&'static str, u64>,
 }
 
 impl Stats {
-    /// When the current CA ends.
+    /// From when to when the current CA is valid.
     #[must_use]
-    pub fn authority_ends(&self) -> Option<Timestamp> {
-        self.with(|inner| inner.authority_ends)
+    pub fn authority(&self) -> Option<RangeInclusive<Timestamp>> {
+        self.with(|inner| inner.authority.clone())
     }
 
     /// Changes that this process made to the Secret, by [`Cause::as_str`].
@@ -47,7 +48,10 @@ impl Stats {
 
     pub(super) fn hold(&self, authorities: Option<&Authorities>) {
         self.with(|inner| {
-            inner.authority_ends = authorities.map(|all| all.current.certificate.not_after());
+            inner.authority = authorities.map(|all| {
+                let certificate = &all.current.certificate;
+                certificate.not_before()..=certificate.not_after()
+            });
         });
     }
 

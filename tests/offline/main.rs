@@ -15,4 +15,5 @@ mod certificates_decisions;
 mod client_certificates;
 mod docs;
 mod iam;
+mod monitoring;
 mod program;
