@@ -1,6 +1,6 @@
 # `make` lists the commands.
 .DEFAULT_GOAL := help
-.PHONY: help setup run try demo test soak bench bench-flame bench-check bench-baseline fuzz lint fmt image image-test sbom reproduce kind-test walkthrough clean
+.PHONY: help setup run try demo test soak bench bench-flame bench-check bench-baseline fuzz lint fmt book image image-test sbom reproduce kind-test walkthrough clean
 
 # Where rustup and Go install their programs, for shells that do not have them
 # on their path yet.
@@ -51,6 +51,7 @@ test: ## Run all tests on a real control plane (the first run builds it, in minu
 	@tests/tools/helm/build.sh helm >/dev/null
 	@tests/tools/helm/build.sh helm3 >/dev/null
 	@tests/tools/aws/install.sh >/dev/null
+	@tests/tools/prometheus/install.sh >/dev/null || [ $$? = 69 ]
 	cargo test --locked --workspace
 
 soak: ## Run the webhook under load with disturbances, then rotate certificates, each for MINUTES (5)
@@ -114,12 +115,18 @@ lint: ## Check formatting, clippy, scripts, workflows, licences and advisories
 	scripts/chart-readme --check
 	grep -rlE '^#!/.*sh$$' .ci scripts tests | xargs shellcheck -x
 	scripts/workflows
+	scripts/book
 	scripts/deny
 
 fmt: ## Format the code
 	cargo fmt --all
 	cargo fmt --all --manifest-path benches/Cargo.toml
 	cargo fmt --manifest-path fuzz/Cargo.toml
+
+book: ## Write README.md and docs/ as a book with a search: target/book/html (installs mdBook)
+	@scripts/setup lint
+	@scripts/book
+	@echo "$$CARGO_TARGET_DIR/book/html/index.html"
 
 clean: ## Delete builds and the development certificate; keep the tests' control plane
 	cargo clean

@@ -114,7 +114,7 @@ impl Readiness {
                 "pod_identity_ready",
                 "1 where a condition of readiness holds, else 0, by condition. The replica is ready \
                  when all hold; /readyz?verbose on the metrics port says why one does not.",
-                ("condition", condition.as_str()),
+                Some(("condition", condition.as_str())),
                 move || Some(u64::from(readiness.reason(condition).is_none())),
             )?;
         }

@@ -23,7 +23,33 @@ are made of them. This page is made from the program: `UPDATE_GOLDEN=1 cargo tes
   three of them, and about nothing else.
 ";
 
-const GROUPS: [(&str, &[Row]); 6] = [
+const GROUPS: [(&str, &[Row]); 7] = [
+    (
+        "Pods",
+        &[
+            (
+                "pod_identity_pods",
+                "`missing` and `no-usable-identity` should be 0: `audit -A` lists the pods, with the command that mends each. [The states](diagnosis.md#all-pods-at-once)",
+            ),
+            (
+                "pod_identity_audit_last_complete_timestamp_seconds",
+                "If it is older than three intervals, see [PodIdentityAuditOverdue](operate.md#podidentityauditoverdue)",
+            ),
+            (
+                "pod_identity_audit_duration_seconds",
+                "If it comes near the interval, make the interval longer",
+            ),
+            ("pod_identity_audit_interval_seconds", "Nothing: alerts compare with it"),
+            (
+                "pod_identity_audit_lease_held",
+                "Exactly one replica should have 1. If none has, the log says why: usually a missing right to Leases",
+            ),
+            (
+                "pod_identity_audit_rounds_total",
+                "If `incomplete` or `failed` rises, the log says what could not be looked at",
+            ),
+        ],
+    ),
     (
         "Admissions",
         &[

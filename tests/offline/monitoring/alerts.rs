@@ -9,16 +9,6 @@ use crate::support::{prometheus_tools, promtool};
 
 const RULES: &str = "deploy/chart/files/alerts.yaml";
 const CASES: &str = "tests/offline/monitoring/alerts";
-/// Of the continuous audit.
-const AUDIT: [&str; 6] = [
-    "pod_identity_audit_duration_seconds",
-    "pod_identity_audit_interval_seconds",
-    "pod_identity_audit_last_complete_timestamp_seconds",
-    "pod_identity_audit_lease_held",
-    "pod_identity_audit_rounds_total",
-    "pod_identity_pods",
-];
-
 const RUNBOOK: &str = "docs/operate.md#";
 
 fn text(path: impl AsRef<Path>) -> String {
@@ -76,8 +66,7 @@ fn each_alert_says_what_is_wrong_and_where_to_read_on() {
 
 #[test]
 fn alerts_dashboard_and_guide_name_metrics_that_there_are() {
-    let mut known = metrics(&text("tests/golden/metrics.txt"));
-    known.extend(AUDIT.map(str::to_owned));
+    let known = metrics(&text("tests/golden/metrics.txt"));
     for file in [RULES, "deploy/chart/files/dashboard.json", "docs/operate.md"] {
         let unknown: Vec<_> = metrics(&text(file)).difference(&known).cloned().collect();
         assert!(unknown.is_empty(), "{file}: {unknown:?}");
