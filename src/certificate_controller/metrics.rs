@@ -26,13 +26,13 @@ fn register_stats(registry: &Registry, stats: &Arc<Stats>) -> Result<(), Metrics
     registry.read_gauge(
         "pod_identity_ca_not_after_timestamp_seconds",
         "Unix time in seconds when the CA of the managed certificates expires; 0 without one.",
-        move || stats.authority().map_or(0, |validity| validity.end().as_second()),
+        move || stats.authority_validity().map_or(0, |(_, end)| end.as_second()),
     )?;
     let stats = shared();
     registry.read_gauge(
         "pod_identity_ca_not_before_timestamp_seconds",
         "Unix time in seconds when the CA of the managed certificates became valid; 0 without one.",
-        move || stats.authority().map_or(0, |validity| validity.start().as_second()),
+        move || stats.authority_validity().map_or(0, |(start, _)| start.as_second()),
     )?;
     let stats = shared();
     registry.read_counters(

@@ -1,7 +1,6 @@
 //! Counts and times for the metrics.
 
 use std::collections::BTreeMap;
-use std::ops::RangeInclusive;
 use std::sync::{Mutex, PoisonError};
 
 use jiff::Timestamp;
@@ -15,7 +14,7 @@ pub struct Stats(Mutex<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
-    authority: Option<RangeInclusive<Timestamp>>,
+    authority: Option<(Timestamp, Timestamp)>,
     changes: BTreeMap<&'static str, u64>,
     repairs: u64,
     failures: BTreeMap<&'static str, u64>,
@@ -24,8 +23,8 @@ struct Inner {
 impl Stats {
     /// From when to when the current CA is valid.
     #[must_use]
-    pub fn authority(&self) -> Option<RangeInclusive<Timestamp>> {
-        self.with(|inner| inner.authority.clone())
+    pub fn authority_validity(&self) -> Option<(Timestamp, Timestamp)> {
+        self.with(|inner| inner.authority)
     }
 
     /// Changes that this process made to the Secret, by [`Cause::as_str`].
@@ -48,10 +47,8 @@ impl Stats {
 
     pub(super) fn hold(&self, authorities: Option<&Authorities>) {
         self.with(|inner| {
-            inner.authority = authorities.map(|all| {
-                let certificate = &all.current.certificate;
-                certificate.not_before()..=certificate.not_after()
-            });
+            let current = authorities.map(|all| &all.current.certificate);
+            inner.authority = current.map(|current| (current.not_before(), current.not_after()));
         });
     }
 

@@ -20,3 +20,4 @@ mod docs;
 mod iam;
 mod monitoring;
 mod program;
+mod status_page;

@@ -53,7 +53,7 @@ pub fn promtool(tools: &Path, args: &[&str], input: &str) -> Output {
 pub struct Prometheus {
     process: Process,
     address: SocketAddr,
-    _folder: Scratch,
+    folder: Scratch,
 }
 
 impl Prometheus {
@@ -79,7 +79,7 @@ impl Prometheus {
                 .stderr(log);
         });
         let address = SocketAddr::from(([127, 0, 0, 1], port));
-        let prometheus = Self { process: process.unwrap(), address, _folder: folder };
+        let prometheus = Self { process: process.unwrap(), address, folder };
         eventually("Prometheus to be ready", SOON, || async {
             prometheus.process.check_running().with_context(|| prometheus.log())?;
             let reply = http::get(address, "/-/ready").await?;
@@ -91,7 +91,7 @@ impl Prometheus {
     }
 
     fn log(&self) -> String {
-        std::fs::read_to_string(self._folder.path().join("log")).unwrap_or_default()
+        std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
 
     /// The series of an instant query: each with its labels, and a value that is `None` for NaN.

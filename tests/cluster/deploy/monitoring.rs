@@ -33,7 +33,7 @@ subjects: [{kind: ServiceAccount, name: scraper, namespace: pod-identity-webhook
 #[tokio::test]
 async fn each_panel_has_series_and_an_alert_tells_that_pods_went_without_the_webhook() {
     let Some(tools) = prometheus_tools() else { return };
-    let mut cluster = Cluster::local(HOME, |kubectl| install(kubectl)).await;
+    let mut cluster = Cluster::local(HOME, install).await;
     suite::keeps_every_ca_bundle(&mut cluster, 1).await;
     suite::gives_roles(&mut cluster).await;
     // The API server has no count of failed calls before the first.
