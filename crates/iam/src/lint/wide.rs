@@ -142,7 +142,7 @@ pub(super) fn for_all(value: &Text, shared: &Shared, example: &str) -> Finding {
     );
     let finding = Finding::new(Code::SubjectTooWide, value.at, message);
     match shared.subjects {
-        Some(shape) => finding.fixed(quoted(shape.template)),
+        Some(shape) => finding.fixed(quoted(&narrowed(value.as_str(), Reach::AnyName, &shape))),
         None => finding,
     }
 }
