@@ -181,9 +181,8 @@ fn subject(text: &str) -> Result<String, String> {
 
 /// As policies name a provider under `Federated`.
 fn provider_arn(text: &str) -> Result<String, String> {
-    let is_one = ProviderArn::read(text).is_some_and(|it| {
-        !it.name.is_empty() && arn::Account::new(it.partition, it.account).is_ok()
-    });
+    let is_one = ProviderArn::read(text)
+        .is_some_and(|it| !it.name.is_empty() && iam::account(it.partition, it.account).is_ok());
     if is_one || is_built_in_provider(text) {
         Ok(text.to_owned())
     } else {

@@ -102,3 +102,15 @@ fn takes_json_of_the_maximum_depth_and_names_what_is_deeper() {
     let text = format!("{{\"a\" 1, \"b\": {}", "[".repeat(200));
     assert_eq!(codes(&text), [Code::MissingColon, Code::NestedTooDeep]);
 }
+
+#[test]
+fn a_policy_that_is_nested_too_deep_is_refused_with_the_maximum() {
+    for document in
+        ["{\"Version\": \"2012-10-17\", \"Statement\": DEEP}", "{\"Role\": DEEP}", "DEEP"]
+    {
+        let text = document.replace("DEEP", &("[".repeat(200) + &"]".repeat(200)));
+        let error = crate::Policy::trust_policy(&text).expect_err("too deep").to_string();
+        assert!(error.contains("nested more than 96 levels deep, the maximum"), "{error}");
+        assert!(!error.contains("not valid JSON"), "{error}");
+    }
+}
