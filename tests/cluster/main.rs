@@ -25,4 +25,5 @@ mod iam_role;
 mod inject;
 mod issuer;
 mod parity;
+mod restart;
 mod self_hosted;
