@@ -18,6 +18,7 @@ mod output;
 mod report;
 mod serve;
 mod signals;
+mod status;
 
 use std::process::ExitCode;
 
