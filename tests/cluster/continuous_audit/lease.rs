@@ -26,7 +26,7 @@ async fn one_replica_audits_and_another_goes_on_when_it_ends_or_is_frozen() {
         let wanted = if state == "missing" { 1.0 } else { 0.0 };
         assert_eq!(pods(&page, state), Some(wanted), "{state}");
     }
-    let ended = value(&page, "pod_identity_audit_last_complete_timestamp_seconds").unwrap();
+    let ended: f64 = value(&page, "pod_identity_audit_last_complete_timestamp_seconds").unwrap();
     assert!(ended > 1.7e9, "{ended}");
 
     let second = replica(control_plane.kubeconfig(), &home).await;

@@ -5,6 +5,8 @@ mod events;
 mod lease;
 mod rounds;
 
+use std::str::FromStr;
+
 use anyhow::{Context as _, ensure};
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::api::{Patch, PatchParams};
@@ -53,7 +55,7 @@ async fn replica(kubeconfig: &std::path::Path, home: &Namespace) -> Webhook {
 }
 
 /// The value of a series, if it is there.
-fn value(page: &str, series: &str) -> Option<f64> {
+fn value<T: FromStr>(page: &str, series: &str) -> Option<T> {
     let mut lines = page.lines().filter_map(|line| line.rsplit_once(' '));
     lines.find(|(name, _)| *name == series).and_then(|(_, value)| value.parse().ok())
 }

@@ -46,9 +46,9 @@ async fn grant(control_plane: &ControlPlane, home: &Namespace, rules: Vec<Value>
 }
 
 async fn replace(control_plane: &ControlPlane, home: &Namespace, rules: Vec<Value>) {
-    let roles: Api<ClusterRole> = Api::all(control_plane.client());
-    let rules = Patch::Merge(json!({ "rules": rules }));
-    roles.patch(home.name(), &PatchParams::default(), &rules).await.unwrap();
+    let api: Api<ClusterRole> = Api::all(control_plane.client());
+    let change = Patch::Merge(json!({ "rules": rules }));
+    api.patch(home.name(), &PatchParams::default(), &change).await.unwrap();
 }
 
 #[tokio::test]
@@ -61,7 +61,7 @@ async fn what_could_not_be_looked_at_leaves_the_last_numbers_and_their_time() {
     let kubeconfig = control_plane.kubeconfig_for(home.name(), &[]);
     let webhook = replica(&kubeconfig, &home).await;
     let page = audited(&webhook, 1.0).await;
-    let ended = value(&page, ENDED);
+    let ended: Option<f64> = value(&page, ENDED);
     assert_eq!((rounds(&page, "failed"), rounds(&page, "incomplete")), (0.0, 0.0));
 
     // Without pods a round fails, and without the configurations it is not complete.
@@ -109,9 +109,10 @@ async fn without_the_right_to_leases_nobody_audits_and_every_replica_sends_event
         eventually("an Event, sent or found", SOON, || async {
             let page = replica.metrics().await;
             let told = ["sent", "present"].map(|result| {
-                value(&page, &format!(r#"pod_identity_events_total{{result="{result}"}}"#)).unwrap()
+                let series = format!(r#"pod_identity_events_total{{result="{result}"}}"#);
+                value::<u64>(&page, &series).unwrap()
             });
-            ensure!(told.iter().sum::<f64>() >= 1.0, "{told:?}");
+            ensure!(told.iter().sum::<u64>() >= 1, "{told:?}");
             Ok(())
         })
         .await;
