@@ -29,3 +29,5 @@ mod iam_role;
 mod inject;
 mod issuer;
 mod parity;
+mod restart;
+mod traces;
