@@ -28,6 +28,10 @@ pub(super) const MAX_RESPONSE: u64 = 64 << 20;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct OwnDeadline;
 
+/// In the extensions of a request: whoever sent it tries again when that is right, and nobody else does.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OwnRetries;
+
 /// In the extensions of a response: the server that it is from.
 #[derive(Clone, Debug)]
 struct AnsweredBy(Arc<str>);
