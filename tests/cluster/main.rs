@@ -29,3 +29,4 @@ mod inject;
 mod issuer;
 mod parity;
 mod restart;
+mod traces;
