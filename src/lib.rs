@@ -18,6 +18,7 @@ mod golden_tests;
 mod http_client;
 pub mod identity_sources;
 mod input;
+mod platform;
 pub mod run;
 mod server;
 mod telemetry;

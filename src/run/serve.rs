@@ -14,11 +14,11 @@ use tokio::sync::{oneshot, watch};
 use super::certificate::{Certificate, Cluster};
 use super::clients::Clients;
 use super::cluster;
-use super::signals::Signals;
 use crate::api_server::watch::SILENCE;
 use crate::api_server::{self, clock::ServerClock};
 use crate::config::{Config, Source};
 use crate::identity_sources::{self, ServiceAccounts, Tasks};
+use crate::platform::Signals;
 use crate::server::admissions::{self, Admissions};
 use crate::server::{
     BodyReader, Condition, ConnectionStats, DrainLimits, Drained, Https, Limits, Metrics,
