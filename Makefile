@@ -1,6 +1,6 @@
 # `make` lists the commands.
 .DEFAULT_GOAL := help
-.PHONY: help setup run try demo test soak bench bench-flame bench-check bench-baseline fuzz lint fmt image image-test sbom reproduce release-dry-run kind-test walkthrough clean
+.PHONY: help setup run try demo test soak bench bench-flame bench-check bench-baseline fuzz lint fmt book image image-test sbom reproduce release-dry-run kind-test walkthrough clean
 
 # Where rustup and Go install their programs, for shells that do not have them
 # on their path yet.
@@ -119,12 +119,18 @@ lint: ## Check formatting, clippy, scripts, workflows, licences and advisories
 	scripts/version --check
 	grep -rlE '^#!/.*sh$$' .ci scripts tests | xargs shellcheck -x
 	scripts/workflows
+	scripts/book
 	scripts/deny
 
 fmt: ## Format the code
 	cargo fmt --all
 	cargo fmt --all --manifest-path benches/Cargo.toml
 	cargo fmt --manifest-path fuzz/Cargo.toml
+
+book: ## Write README.md and docs/ as a book with a search: target/book/html (installs mdBook)
+	@scripts/setup lint
+	@scripts/book
+	@echo "$$CARGO_TARGET_DIR/book/html/index.html"
 
 clean: ## Delete builds and the development certificate; keep the tests' control plane
 	cargo clean

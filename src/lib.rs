@@ -11,6 +11,7 @@ pub mod api_server;
 pub mod certificate_controller;
 pub mod cli;
 pub mod config;
+mod continuous_audit;
 pub mod crypto;
 mod evidence;
 #[cfg(test)]

@@ -50,7 +50,8 @@ pub use issuer::{
 };
 pub use klog::KlogArgs;
 pub use serve::{
-    AdminArgs, HttpsArgs, LifecycleArgs, LogArgs, ManagedCertificateArgs, ServeArgs, SourceArgs,
+    AdminArgs, ContinuousAuditArgs, HttpsArgs, LifecycleArgs, LogArgs, ManagedCertificateArgs,
+    ServeArgs, SourceArgs,
 };
 pub use values::{DataFormat, LogFormat, ReportFormat, RequestTimeout, WideFormat};
 

@@ -5,6 +5,7 @@
 mod audit;
 mod checks;
 mod cluster;
+mod continuous_audit;
 mod doctor;
 mod error;
 mod inject;
@@ -42,6 +43,8 @@ pub struct Config {
     pub identity: Identity,
     /// What counts for every admission.
     pub policy: AdmissionSettings,
+    /// Off where there is none.
+    pub continuous_audit: Option<ContinuousAudit>,
     pub lifecycle: Lifecycle,
     pub log: logs::LogSettings,
 }
@@ -121,6 +124,24 @@ pub enum RoleNames {
     FromInstanceMetadata {
         partition: Option<String>,
     },
+}
+
+/// The audit of all pods, by one of the replicas.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContinuousAudit {
+    /// From the beginning of one round to that of the next.
+    pub interval: Duration,
+    /// The Lease that chooses the replica.
+    pub lease: LeaseName,
+    /// The `MutatingWebhookConfiguration`s that may be the webhook's.
+    pub configurations: Vec<String>,
+}
+
+/// Where a Lease is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeaseName {
+    pub namespace: String,
+    pub name: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

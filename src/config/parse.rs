@@ -8,7 +8,8 @@ use super::checks::{
     path_in_volume, refuse, region_name, required,
 };
 use super::{
-    Admin, Certificate, Config, ConfigError, Https, Identity, Lifecycle, Lookup, RoleNames, Source,
+    Admin, Certificate, Config, ConfigError, ContinuousAudit, Https, Identity, Lifecycle, Lookup,
+    RoleNames, Source,
 };
 use crate::cli::{
     ContainerCredentialsArgs, HttpsArgs, LogFormat, ManagedCertificateArgs, RoleArnArgs, ServeArgs,
@@ -40,6 +41,13 @@ impl Config {
     pub fn from_args(args: ServeArgs) -> Result<(Self, Vec<String>), ConfigError> {
         let mut warnings = Vec::new();
         let namespace = label("--namespace", args.managed.namespace.clone())?;
+        let continuous_audit = ContinuousAudit::from_args(
+            args.continuous_audit,
+            &namespace,
+            &args.managed.webhook_config_name,
+            &args.source,
+            &mut warnings,
+        )?;
         let certificate = certificate(args.managed, &args.https, &args.source, &mut warnings)?;
         if args.https.port == args.admin.metrics_port && args.https.port != 0 {
             return Err(ConfigError::SamePort(args.https.port));
@@ -69,6 +77,7 @@ impl Config {
                 container_credentials_file,
             },
             policy,
+            continuous_audit,
             lifecycle: Lifecycle {
                 shutdown_delay: args.lifecycle.shutdown_delay,
                 shutdown_timeout: args.lifecycle.shutdown_timeout,

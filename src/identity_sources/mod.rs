@@ -18,6 +18,7 @@ mod slots;
 mod stats;
 mod tasks;
 mod watch;
+mod wrong;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -40,8 +41,8 @@ use events::Events;
 use failure::AskError;
 use flights::{Flights, Settled};
 use injection::identity::{
-    ConfigMapEntry, ConfigMapIdentities, Key, Lookup, Manifests, Observed, ServiceAccount,
-    ServiceAccountReader,
+    ConfigMapEntry, ConfigMapIdentities, ContainerCredentialsKeys, Key, Lookup, Manifests,
+    Observed, ServiceAccount, ServiceAccountReader,
 };
 use lookup::Lookups;
 use slots::Slots;
@@ -67,9 +68,19 @@ pub struct Options {
     /// How long a watch may bring nothing before it is made anew.
     pub watch_silence: Duration,
     /// Whether Events tell of `ServiceAccounts` that are wrong.
-    pub events: bool,
+    pub events: EventSending,
     /// The clock that creation times are by: this machine's own without one.
     pub clock: Option<ServerClock>,
+}
+
+/// Whether Events are sent.
+#[derive(Clone, Debug)]
+pub enum EventSending {
+    Never,
+    Always,
+    /// While this is true. Each time that it becomes true, all is told that is wrong then: nobody
+    /// knows what another replica got to.
+    While(tokio::sync::watch::Receiver<bool>),
 }
 
 /// Where `ServiceAccounts` and the `ConfigMap` come from.
@@ -94,6 +105,7 @@ struct Inner {
     config_map: Arc<ConfigMapEntries>,
     config_map_flights: Flights<Result<Arc<ConfigMapIdentities>, Arc<str>>>,
     container_credentials: ContainerCredentialsFile,
+    lists_container_credentials: bool,
     reader: ServiceAccountReader,
     client: Option<DebugClient>,
     lookup_timeout: Duration,
@@ -130,6 +142,18 @@ impl ServiceAccounts {
             self.config_map_entry(key, caller, begun).await
         };
         Lookup { container_credentials, service_account, config_map_entry }
+    }
+
+    /// Whether the `ConfigMap` gives identities: it is asked for, and may be read.
+    #[must_use]
+    pub(crate) fn heeds_config_map(&self) -> bool {
+        !matches!(&**self.inner.config_map.known(), Known::Off | Known::Forbidden)
+    }
+
+    /// Who gets container credentials, if there is a file that lists them.
+    #[must_use]
+    pub(crate) fn container_credentials(&self) -> Option<ContainerCredentialsKeys> {
+        self.inner.lists_container_credentials.then(|| self.inner.container_credentials.keys())
     }
 
     /// What is not there yet, in words.

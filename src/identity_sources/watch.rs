@@ -116,7 +116,7 @@ pub(super) fn ask(client: Client, reader: ServiceAccountReader) -> Ask {
     })
 }
 
-fn read(object: &Object, reader: &ServiceAccountReader) -> Read {
+pub(super) fn read(object: &Object, reader: &ServiceAccountReader) -> Read {
     reader.read(object.annotations()).map(Arc::new)
 }
 

@@ -7,7 +7,7 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 pub(crate) use std::os::fd::AsFd as AsTerminal;
 
 use rustix::fs::OFlags;
-use rustix::process::{Resource, getrlimit, setrlimit};
+use rustix::process::{Resource, getrlimit, setpriority_process, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Opening never waits: a pipe opens at once, with a writer or without.
@@ -31,6 +31,17 @@ pub(crate) fn raise_open_files() -> io::Result<()> {
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
     Ok(setrlimit(Resource::Nofile, limit)?)
+}
+
+/// Lets others go first, by `nice`: this thread alone on Linux, the process elsewhere. Where it can't be had, nothing
+/// is lost but the order.
+pub(crate) fn step_back(nice: i32) {
+    let _ = setpriority_process(None, nice);
+}
+
+/// The machine's name, which is the pod's in a pod.
+pub(crate) fn host_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
 /// The signals that end the program: SIGTERM, as kubelet sends it, and SIGINT, as a terminal does.

@@ -29,6 +29,14 @@ pub(crate) fn raise_open_files() -> io::Result<()> {
     Ok(())
 }
 
+/// Threads share alike here.
+pub(crate) fn step_back(_nice: i32) {}
+
+/// The machine's name.
+pub(crate) fn host_name() -> String {
+    std::env::var("COMPUTERNAME").unwrap_or_default()
+}
+
 /// What ends the program: Ctrl+C, the console's window closed, the machine shut down.
 #[derive(Debug)]
 pub(crate) struct Signals {

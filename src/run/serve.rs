@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use axum::Router;
@@ -10,6 +11,8 @@ use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio::sync::{oneshot, watch};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 use super::certificate::{Certificate, Cluster};
 use super::clients::Clients;
@@ -17,7 +20,8 @@ use super::cluster;
 use crate::api_server::watch::SILENCE;
 use crate::api_server::{self, clock::ServerClock};
 use crate::config::{Config, Source};
-use crate::identity_sources::{self, ServiceAccounts, Tasks};
+use crate::continuous_audit::{Asked, AuditTask, ContinuousAudit};
+use crate::identity_sources::{self, EventSending, ServiceAccounts, Tasks};
 use crate::platform::Signals;
 use crate::server::admissions::{self, Admissions};
 use crate::server::{
@@ -28,6 +32,11 @@ use crate::telemetry::metrics::Registry;
 use crate::tls::clients::{ClientMetrics, Rejections};
 use crate::tls::resolver::CertificateResolver;
 use crate::watched_file;
+use diagnosis::WebhookSettings;
+use injection::identity::ServiceAccountReader;
+
+/// The request that gives the Lease back may take five seconds.
+const AUDIT_END: Duration = Duration::from_secs(6);
 
 /// Serves until a signal, and drains.
 pub(super) async fn serve(config: Config) -> anyhow::Result<()> {
@@ -39,7 +48,7 @@ pub(super) async fn serve(config: Config) -> anyhow::Result<()> {
     }
     let readiness = Arc::new(Readiness::waiting_for(&waiting));
     // Cancel-safe: signals stay until they are taken. Nothing is served yet, so there is nothing to drain.
-    let Opened { resolver, certificate, clients, accounts, tasks, connections, metrics } = tokio::select! {
+    let Opened { resolver, certificate, clients, accounts, tasks, audit, connections, metrics } = tokio::select! {
         opened = open(&config, &readiness, &registry) => opened?,
         signal = signals.next() => {
             tracing::info!(signal, "exiting before serving");
@@ -67,6 +76,8 @@ pub(super) async fn serve(config: Config) -> anyhow::Result<()> {
         let _ = admin_closes.await;
     }));
     let mut https = tokio::spawn(https.serve(draining));
+    let (stop_audit, audit_stops) = watch::channel(false);
+    let audit = audit.map(|(_, audit)| tokio::spawn(audit.run(audit_stops)));
     let background = async {
         // None of them ends while the program runs; the first that does, ends it.
         tokio::select! {
@@ -92,15 +103,28 @@ pub(super) async fn serve(config: Config) -> anyhow::Result<()> {
     };
     tracing::info!(signal, "draining");
     let _ = drain.send(());
+    stop_audit.send_replace(true);
     let drained = tokio::select! {
         error = &mut background => return Err(error),
         again = signals.next() => bail!("received {again} while draining; exiting at once"),
         drained = https => drained.context("the HTTPS server's task failed")??,
     };
+    if let Some(audit) = audit {
+        end(audit).await;
+    }
     let _ = close_admin.send(());
     admin.await.context("the admin server's task failed")?;
     tracing::info!(finished = drained.finished, cut = drained.cut, "drained");
     Ok(())
+}
+
+/// Waits until the audit has given its Lease back. What it does not get to, time does.
+async fn end(audit: JoinHandle<()>) {
+    match timeout(AUDIT_END, audit).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::error!(%error, "audit ended early"),
+        Err(_) => tracing::debug!("audit did not end in time"),
+    }
 }
 
 /// What has to be read, or asked for, before anything runs; and all metrics
@@ -111,6 +135,7 @@ struct Opened {
     clients: Clients,
     accounts: ServiceAccounts,
     tasks: Tasks,
+    audit: Option<(ContinuousAudit, AuditTask)>,
     connections: Arc<ConnectionStats>,
     metrics: Arc<Metrics>,
 }
@@ -137,12 +162,38 @@ async fn open(
     .await?;
     let client_metrics = ClientMetrics::register(registry)?;
     let clients = Clients::start(config.https.clients.clone(), client_metrics, clock).await?;
-    let (accounts, tasks) = known_service_accounts(config, cluster).await?;
+    let account = cluster::account(&config.identity.role_names).await?;
+    let reader = config.policy.reader(account);
+    let (leads, events) = match &config.continuous_audit {
+        None => (None, EventSending::Always),
+        Some(wanted) => {
+            let (leads, followed) = watch::channel(false);
+            (Some((wanted, leads)), EventSending::While(followed))
+        }
+    };
+    let (accounts, tasks) =
+        known_service_accounts(config, cluster.clone(), reader.clone(), events).await?;
     accounts.register(registry)?;
+    let mut audit = None;
+    if let (Some((wanted, leads)), Some(Cluster { client, clock })) = (leads, cluster) {
+        let settings = WebhookSettings {
+            policy: config.policy.clone(),
+            reader,
+            configurations: wanted.configurations.clone(),
+            ..WebhookSettings::default()
+        };
+        let identity = &config.identity;
+        let config_map_in = identity.watch_config_map.then(|| identity.namespace.clone());
+        let accounts = accounts.clone();
+        let asked = Asked { client, clock: Some(clock), settings, config_map_in, accounts };
+        let (handle, task) = ContinuousAudit::new(wanted, asked, leads);
+        handle.register(registry)?;
+        audit = Some((handle, task));
+    }
     let connections = Arc::<ConnectionStats>::default();
     connections.register(registry)?;
     let metrics = Arc::new(Metrics::register(registry)?);
-    Ok(Opened { resolver, certificate, clients, accounts, tasks, connections, metrics })
+    Ok(Opened { resolver, certificate, clients, accounts, tasks, audit, connections, metrics })
 }
 
 /// All that the HTTPS server is made of, before there is a certificate.
@@ -204,6 +255,8 @@ impl HttpsServer {
 async fn known_service_accounts(
     config: &Config,
     cluster: Option<Cluster>,
+    reader: ServiceAccountReader,
+    events: EventSending,
 ) -> anyhow::Result<(ServiceAccounts, Tasks)> {
     let clock = cluster.as_ref().map(|cluster| cluster.clock.clone());
     let source = match (&config.source, cluster) {
@@ -213,10 +266,9 @@ async fn known_service_accounts(
         (Source::Files(path), _) => identity_sources::Source::Files(path.clone()),
         (Source::Cluster { .. }, None) => bail!("no client for the cluster"),
     };
-    let account = cluster::account(&config.identity.role_names).await?;
     let options = identity_sources::Options {
         source,
-        reader: config.policy.reader(account),
+        reader,
         namespace: config.identity.namespace.clone(),
         watch_config_map: config.identity.watch_config_map,
         container_credentials: config.identity.container_credentials_file.clone(),
@@ -224,7 +276,7 @@ async fn known_service_accounts(
         fresh_window: config.lookup.fresh_window,
         poll_interval: watched_file::INTERVAL,
         watch_silence: SILENCE,
-        events: true,
+        events,
         clock,
     };
     Ok(ServiceAccounts::start(options).await?)

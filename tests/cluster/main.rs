@@ -10,6 +10,8 @@
     reason = "test code: a panic is how a test says what went wrong, and measurements are printed"
 )]
 
+#[path = "../support/guide.rs"]
+mod guide;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -21,8 +23,8 @@ mod connection;
 mod control_plane;
 mod deploy;
 mod doctor;
+mod guides;
 mod iam_role;
 mod inject;
 mod issuer;
 mod parity;
-mod self_hosted;

@@ -131,6 +131,8 @@ fn refuses_misspelled_values() {
         ("certificates.mode=certmanager", "/certificates/mode"),
         ("failClosed.enabled=yes", "/failClosed/enabled"),
         ("flags.shutdown-delay=5", "/flags/shutdown-delay"),
+        ("audit.interval=10", "/audit/interval"),
+        ("flags.audit-interval=10m", "audit-interval"),
         ("readinessProbe.httpGet.path=/healthz", "httpGet"),
         ("configMap.identities.reader.RoleARN=x", "/configMap/identities"),
         ("containerCredentials.key=a/b", "/containerCredentials/key"),
