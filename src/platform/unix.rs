@@ -3,12 +3,14 @@
 use std::fs::{DirBuilder, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::ExitStatus;
 
 pub(crate) use std::os::fd::AsFd as AsTerminal;
 
 use rustix::fs::OFlags;
 use rustix::process::{Resource, getrlimit, setpriority_process, setrlimit};
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::signal::unix::{self, Signal, SignalKind};
 
 /// Opening never waits: a pipe opens at once, with a writer or without.
 pub(crate) fn without_waiting(options: &mut OpenOptions) -> &mut OpenOptions {
@@ -23,6 +25,11 @@ pub(crate) fn with_mode(options: &mut OpenOptions, mode: u32) -> &mut OpenOption
 /// Folders that are made are for their owner alone.
 pub(crate) fn for_owner(builder: &mut DirBuilder) -> &mut DirBuilder {
     builder.mode(0o700)
+}
+
+/// The signal that ended a process.
+pub(crate) fn signal(status: ExitStatus) -> Option<i32> {
+    status.signal()
 }
 
 /// To as many files as the system allows: each connection is one, and container
@@ -54,8 +61,8 @@ pub(crate) struct Signals {
 impl Signals {
     pub(crate) fn new() -> io::Result<Self> {
         Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
+            terminate: unix::signal(SignalKind::terminate())?,
+            interrupt: unix::signal(SignalKind::interrupt())?,
         })
     }
 

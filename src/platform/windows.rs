@@ -3,6 +3,7 @@
 
 use std::fs::{DirBuilder, OpenOptions};
 use std::io;
+use std::process::ExitStatus;
 
 pub(crate) use std::os::windows::io::AsHandle as AsTerminal;
 
@@ -21,6 +22,11 @@ pub(crate) fn with_mode(options: &mut OpenOptions, _mode: u32) -> &mut OpenOptio
 /// As [`with_mode`].
 pub(crate) fn for_owner(builder: &mut DirBuilder) -> &mut DirBuilder {
     builder
+}
+
+/// Nothing ends a process by a signal.
+pub(crate) fn signal(_status: ExitStatus) -> Option<i32> {
+    None
 }
 
 /// Nothing limits them but memory.
