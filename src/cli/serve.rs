@@ -160,10 +160,10 @@ pub struct ManagedCertificateArgs {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Metrics, probes and debugging")]
 pub struct AdminArgs {
-    /// HTTP port for /metrics, /livez, /readyz and /healthz
+    /// HTTP port for the status page (/), /metrics, /livez, /readyz and /healthz
     #[arg(long, env = "PODID_METRICS_PORT", value_name = "PORT", default_value_t = 9999)]
     pub metrics_port: u16,
-    /// Serve /debug/alpha/cache on the metrics port
+    /// Serve /debug/alpha/cache on the metrics port, and show names on its status page
     #[arg(long, env = "PODID_ENABLE_DEBUGGING_HANDLERS", value_name = "BOOL",
         value_parser = boolean, num_args = 0..=1, require_equals = true,
         default_missing_value = "true", default_value = "false", hide_default_value = true,

@@ -17,6 +17,7 @@ mod man;
 mod output;
 mod report;
 mod serve;
+mod status;
 
 use std::process::ExitCode;
 

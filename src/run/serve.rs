@@ -17,6 +17,7 @@ use tokio::time::timeout;
 use super::certificate::{Certificate, Cluster};
 use super::clients::Clients;
 use super::cluster;
+use super::status::{Past, StatusPage};
 use crate::api_server::watch::SILENCE;
 use crate::api_server::{self, clock::ServerClock};
 use crate::config::{Config, Source};
@@ -26,7 +27,7 @@ use crate::platform::Signals;
 use crate::server::admissions::{self, Admissions};
 use crate::server::{
     BodyReader, Condition, ConnectionStats, DrainLimits, Drained, Https, Limits, Metrics,
-    Readiness, admin, bind, https,
+    Readiness, RecentWarnings, admin, bind, https,
 };
 use crate::telemetry::metrics::Registry;
 use crate::tls::clients::{ClientMetrics, Rejections};
@@ -48,14 +49,18 @@ pub(super) async fn serve(config: Config) -> anyhow::Result<()> {
     }
     let readiness = Arc::new(Readiness::waiting_for(&waiting));
     // Cancel-safe: signals stay until they are taken. Nothing is served yet, so there is nothing to drain.
-    let Opened { resolver, certificate, clients, accounts, tasks, audit, connections, metrics } = tokio::select! {
+    let opened = tokio::select! {
         opened = open(&config, &readiness, &registry) => opened?,
         signal = signals.next() => {
             tracing::info!(signal, "exiting before serving");
             return Ok(());
         }
     };
-    let admin = admin_server(&config, registry, &readiness, &accounts)?;
+    let page = Arc::new(status_page(&config, &readiness, &opened));
+    let Opened {
+        resolver, certificate, clients, accounts, tasks, audit, connections, metrics, ..
+    } = opened;
+    let admin = admin_server(&config, registry, &page, &accounts)?;
     let admin_address = local(&admin.listener)?;
     let https = HttpsServer {
         certificate: certificate.available(),
@@ -66,6 +71,7 @@ pub(super) async fn serve(config: Config) -> anyhow::Result<()> {
         connections,
         accounts: accounts.clone(),
         metrics,
+        warnings: Arc::clone(&page.warnings),
         config,
     };
 
@@ -88,6 +94,7 @@ pub(super) async fn serve(config: Config) -> anyhow::Result<()> {
             never = certificate.keep() => match never {},
             () = clients.follow() => anyhow::anyhow!("the task that reloads --client-ca-file ended"),
             never = become_ready(&accounts, &readiness) => match never {},
+            never = page.sample() => match never {},
         }
     };
     tokio::pin!(background);
@@ -138,6 +145,7 @@ struct Opened {
     audit: Option<(ContinuousAudit, AuditTask)>,
     connections: Arc<ConnectionStats>,
     metrics: Arc<Metrics>,
+    clock: Option<ServerClock>,
 }
 
 async fn open(
@@ -161,7 +169,8 @@ async fn open(
     )
     .await?;
     let client_metrics = ClientMetrics::register(registry)?;
-    let clients = Clients::start(config.https.clients.clone(), client_metrics, clock).await?;
+    let clients =
+        Clients::start(config.https.clients.clone(), client_metrics, clock.clone()).await?;
     let account = cluster::account(&config.identity.role_names).await?;
     let reader = config.policy.reader(account);
     let (leads, events) = match &config.continuous_audit {
@@ -193,7 +202,17 @@ async fn open(
     let connections = Arc::<ConnectionStats>::default();
     connections.register(registry)?;
     let metrics = Arc::new(Metrics::register(registry)?);
-    Ok(Opened { resolver, certificate, clients, accounts, tasks, audit, connections, metrics })
+    Ok(Opened {
+        resolver,
+        certificate,
+        clients,
+        accounts,
+        tasks,
+        audit,
+        connections,
+        metrics,
+        clock,
+    })
 }
 
 /// All that the HTTPS server is made of, before there is a certificate.
@@ -207,6 +226,7 @@ struct HttpsServer {
     connections: Arc<ConnectionStats>,
     accounts: ServiceAccounts,
     metrics: Arc<Metrics>,
+    warnings: Arc<RecentWarnings>,
     config: Config,
 }
 
@@ -217,15 +237,30 @@ impl HttpsServer {
             available = self.certificate.wait_for(|available| *available) => available.context("the task that manages certificates ended")?,
             _ = &mut draining => return Ok(Drained::default()),
         };
-        let Self { admin_address, tls, rejections, readiness, accounts, metrics, config, .. } =
-            self;
+        let Self {
+            admin_address,
+            tls,
+            rejections,
+            readiness,
+            accounts,
+            metrics,
+            warnings,
+            config,
+            ..
+        } = self;
         let address = config.https.address.unwrap_or(bind::ANY);
         let listener = bind::bind(address, config.https.port, "--port")?;
         tracing::info!(https = %local(&listener)?, admin = %admin_address, "serving");
         let limits = Limits::for_requests_of(config.https.max_request_bytes);
         let bodies = BodyReader::new(&limits);
-        let admissions =
-            Admissions::new(accounts, config.policy, Arc::clone(&metrics), bodies.clone(), &limits);
+        let admissions = Admissions::new(
+            accounts,
+            config.policy,
+            Arc::clone(&metrics),
+            warnings,
+            bodies.clone(),
+            &limits,
+        );
         let admissions = Arc::new(admissions);
         let drain = DrainLimits {
             delay: config.lifecycle.shutdown_delay,
@@ -282,10 +317,28 @@ async fn known_service_accounts(
     Ok(ServiceAccounts::start(options).await?)
 }
 
+fn status_page(config: &Config, readiness: &Arc<Readiness>, opened: &Opened) -> StatusPage {
+    let names = config.admin.debugging_handlers;
+    StatusPage {
+        readiness: Arc::clone(readiness),
+        resolver: Arc::clone(&opened.resolver),
+        managed: opened.certificate.managed(),
+        clients: opened.clients.of_authorities(),
+        clock: opened.clock.clone(),
+        accounts: opened.accounts.clone(),
+        container_credentials: config.identity.container_credentials_file.is_some(),
+        metrics: Arc::clone(&opened.metrics),
+        warnings: Arc::new(RecentWarnings::new(names)),
+        names,
+        audit: opened.audit.as_ref().map(|(handle, _)| handle.clone()),
+        past: Past::new(),
+    }
+}
+
 fn admin_server(
     config: &Config,
     registry: Registry,
-    readiness: &Arc<Readiness>,
+    page: &Arc<StatusPage>,
     accounts: &ServiceAccounts,
 ) -> anyhow::Result<admin::Admin> {
     let address = config.admin.address.unwrap_or(bind::ANY);
@@ -298,9 +351,11 @@ fn admin_server(
         });
         extra = extra.route("/debug/alpha/cache", cache);
     }
+    let readiness = Arc::clone(&page.readiness);
+    let page = Arc::clone(page);
     Ok(admin::Admin {
         listener,
-        router: admin::router(move || registry.render(), Arc::clone(readiness), extra),
+        router: admin::router(move || page.html(), move || registry.render(), readiness, extra),
         limits: Limits::for_admin(),
         stats: Arc::default(),
     })

@@ -21,7 +21,8 @@ use super::deadline;
 use super::record::Record;
 use super::work::{Permit, Work};
 use super::{
-    BodyError, BodyReader, Limits, Metrics, RequestBody, UnsupportedContentType, require_json,
+    BodyError, BodyReader, Limits, Metrics, RecentWarnings, RequestBody, UnsupportedContentType,
+    require_json,
 };
 use text::Line;
 
@@ -38,6 +39,7 @@ pub(crate) struct Admissions {
     service_accounts: ServiceAccounts,
     policy: AdmissionSettings,
     metrics: Arc<Metrics>,
+    recent: Arc<RecentWarnings>,
     bodies: BodyReader,
     bad_requests: BadRequests,
     work: Work,
@@ -84,12 +86,13 @@ impl Admissions {
         service_accounts: ServiceAccounts,
         policy: AdmissionSettings,
         metrics: Arc<Metrics>,
+        recent: Arc<RecentWarnings>,
         bodies: BodyReader,
         limits: &Limits,
     ) -> Self {
         let (bad_requests, work) = (BadRequests::default(), Work::new(limits));
         let patience = limits.answer;
-        Self { service_accounts, policy, metrics, bodies, bad_requests, work, patience }
+        Self { service_accounts, policy, metrics, recent, bodies, bad_requests, work, patience }
     }
 
     async fn serve(&self, endpoint: Endpoint, request: Request) -> Response {
@@ -99,7 +102,7 @@ impl Admissions {
             Err(error) => {
                 // A failed lookup has its own record, which names the pod.
                 if error.outcome() == Outcome::BadRequest {
-                    self.bad_requests.record(&self.metrics, endpoint, &error);
+                    self.bad_requests.record(&self.metrics, &self.recent, endpoint, &error);
                 }
                 error.into_response()
             }
@@ -127,7 +130,7 @@ impl Admissions {
         body: RequestBody,
         deadline: Instant,
     ) -> Result<Response, Unanswered> {
-        let record = Record::begin(&self.metrics, endpoint);
+        let record = Record::begin(&self.metrics, &self.recent, endpoint);
         let permit = self.work.permit(body.len(), deadline).await.ok_or(Unanswered::Busy)?;
         let body = body.contiguous();
         let review = admission::decode(&body)?;

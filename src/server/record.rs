@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tracing::field::display;
 use tracing::{info, warn};
 
-use super::Metrics;
+use super::{Metrics, RecentWarnings};
 use injection::admission::{Admission, Endpoint, Outcome, Refusal, Review};
 use injection::identity::Warning;
 use text::shortened;
@@ -19,6 +19,7 @@ const MAX_NAME: usize = 253;
 #[derive(Debug)]
 pub(super) struct Record<'a> {
     metrics: &'a Metrics,
+    recent: &'a RecentWarnings,
     endpoint: Endpoint,
     begun: Instant,
 }
@@ -51,6 +52,16 @@ impl<'a> Subject<'a> {
         }
     }
 
+    /// For the status page.
+    fn shown(&self) -> status_page::Subject {
+        let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+        status_page::Subject {
+            namespace: self.namespace.clone().into_owned(),
+            service_account: text(self.service_account.as_deref()),
+            pod: text(self.pod.as_deref()),
+        }
+    }
+
     fn into_owned(self) -> Subject<'static> {
         let owned = |text: Cow<'a, str>| Cow::Owned(text.into_owned());
         Subject {
@@ -75,8 +86,12 @@ pub(super) struct Waiting<'a> {
 }
 
 impl<'a> Record<'a> {
-    pub(super) fn begin(metrics: &'a Metrics, endpoint: Endpoint) -> Self {
-        Self { metrics, endpoint, begun: Instant::now() }
+    pub(super) fn begin(
+        metrics: &'a Metrics,
+        recent: &'a RecentWarnings,
+        endpoint: Endpoint,
+    ) -> Self {
+        Self { metrics, recent, endpoint, begun: Instant::now() }
     }
 
     pub(super) fn elapsed(&self) -> Duration {
@@ -119,6 +134,12 @@ impl<'a> Record<'a> {
             let warnings = admission.warnings.iter().map(Warning::message);
             let warnings = (!admission.warnings.is_empty()).then(|| display(Joined(warnings)));
             line!(warn, refused, reason, warnings, "admission");
+            let whole = reason.filter(|_| failed || refused);
+            let word = if failed { admission.outcome.as_str() } else { "refused" };
+            let whole = whole.map(|reason| (word, reason)).into_iter();
+            let warnings = admission.warnings.iter();
+            let warnings = warnings.map(|warning| (warning.kind.as_str(), warning.message()));
+            self.recent.take(&subject.shown(), whole.chain(warnings));
         } else {
             line!(info, refused, "admission");
         }

@@ -19,3 +19,4 @@ mod client_certificates;
 mod docs;
 mod iam;
 mod program;
+mod status_page;

@@ -50,7 +50,7 @@ pub use self::{
     footprint::raise_open_files,
     from_file::{ACCOUNTS, accounts, from_file},
     helm::{Helm, chart},
-    http::{Connection, Dialer, Reply, client_config, get},
+    http::{Connection, Dialer, Reply, client_config, get, send},
     injector::Injector,
     keeper::{Process, process_is_gone},
     kubeconfig::kubeconfig_with_token,
