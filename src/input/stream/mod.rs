@@ -19,7 +19,6 @@ const PIECE: usize = 64 << 10;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Patience {
     /// Until some process opens a named pipe for writing.
-    #[cfg_attr(windows, expect(dead_code, reason = "pipes have no names in folders there"))]
     pub writer: Duration,
     /// Until more comes from whoever has it open.
     pub silence: Duration,
