@@ -21,12 +21,6 @@ struct Inner {
 }
 
 impl Stats {
-    /// When the current CA ends.
-    #[must_use]
-    pub fn authority_ends(&self) -> Option<Timestamp> {
-        self.authority_validity().map(|(_, end)| end)
-    }
-
     /// From when to when the current CA is valid.
     #[must_use]
     pub fn authority_validity(&self) -> Option<(Timestamp, Timestamp)> {

@@ -153,6 +153,7 @@ async fn open(
     readiness: &Arc<Readiness>,
     registry: &Registry,
 ) -> anyhow::Result<Opened> {
+    readiness.register(registry)?;
     let cluster = cluster::client_for(&config.source).await?.map(|client| {
         let clock = ServerClock::new();
         Cluster { client: clock.observed(client), clock }

@@ -6,6 +6,9 @@ use tokio::time::timeout;
 use super::*;
 use crate::cli::{Cli, Command};
 
+#[path = "serve_tests/catalogue.rs"]
+mod catalogue;
+
 const KUBECONFIG: &str = "
 apiVersion: v1
 kind: Config
@@ -69,6 +72,7 @@ async fn golden_metrics() {
         golden.extend([series, "\n"]);
     }
     crate::golden_tests::check("metrics.txt", &golden);
+    crate::golden_tests::check("../../docs/metrics.md", &catalogue::catalogue(&page));
 }
 
 #[tokio::test]

@@ -18,5 +18,6 @@ mod certificates_decisions;
 mod client_certificates;
 mod docs;
 mod iam;
+mod monitoring;
 mod program;
 mod status_page;

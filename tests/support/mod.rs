@@ -24,6 +24,7 @@
 mod audit;
 mod components;
 mod control_plane;
+mod dashboard;
 mod fake_clock;
 mod footprint;
 mod from_file;
@@ -36,6 +37,7 @@ mod manifests;
 mod namespace;
 mod pki;
 mod poll;
+mod prometheus;
 mod registration;
 mod relay;
 mod review;
@@ -47,6 +49,7 @@ pub use self::{
     audit::Call,
     components::{free_port, kubectl},
     control_plane::{ControlPlane, Options, control_plane},
+    dashboard::{PanelQuery, dashboard, panel_queries},
     footprint::raise_open_files,
     from_file::{ACCOUNTS, accounts, from_file},
     helm::{Helm, chart},
@@ -58,6 +61,7 @@ pub use self::{
     namespace::{Admitted, Namespace, overlaid, pod, service_account},
     pki::{Authority, Pair},
     poll::{SOON, eventually, poll},
+    prometheus::{Prometheus, Series, prometheus_tools, promtool},
     registration::{Registration, register, store as store_registration},
     relay::Relay,
     review::{Answer, Reviewer, post, review},

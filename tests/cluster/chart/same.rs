@@ -34,6 +34,7 @@ fn the_overlays_give_the_same() {
         ("network-policy", "network-policy"),
         ("cert-manager", "cert-manager"),
         ("audit", "audit"),
+        ("monitoring", "monitoring"),
     ] {
         let mut manifests = kustomized(overlay);
         // Helm makes it, where it is told to.

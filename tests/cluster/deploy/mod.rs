@@ -12,6 +12,7 @@ mod fields;
 mod given;
 mod kubectl;
 mod local;
+mod monitoring;
 mod overlays;
 mod policy;
 mod replica;
