@@ -20,6 +20,7 @@ mod http_client;
 pub mod identity_sources;
 mod input;
 mod platform;
+mod restart;
 pub mod run;
 mod server;
 mod telemetry;
