@@ -1,7 +1,7 @@
 """Checks pages in a headless Chromium, as people see and use them.
 
     check.py URL ...                 what is wrong with a page goes to standard error, and the status is 1
-    check.py --picture FILE URL      takes a picture of the page instead; --dark of its dark look
+    check.py --picture FILE URL      takes a picture of what a screen shows of the page instead, light or dark (--colours)
 
 CHROMIUM names the browser, where it is not `chromium` on the path.
 """
@@ -17,6 +17,15 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 DESKTOP = {"width": 1280, "height": 900}
 PHONE = {"width": 320, "height": 640}
+
+# Colours, size, and whether scripts run.
+LOOKS = [
+    ("light", DESKTOP, True),
+    ("light", PHONE, True),
+    ("dark", DESKTOP, True),
+    ("dark", PHONE, True),
+    ("light", DESKTOP, False),
+]
 
 # What the page's policy has to keep from acting, were it ever in the page: each leaves a mark if it does.
 INTRUDERS = """expected => new Promise(resolve => {
@@ -141,39 +150,35 @@ def guarded(visit: Visit) -> list[str]:
 def check(browser: Browser, url: str) -> list[str]:
     wrong = []
     texts = set()
-    for colours in ("light", "dark"):
-        for size in (DESKTOP, PHONE):
-            for script in (True, False):
-                context = browser.new_context(
-                    color_scheme=colours, viewport=size, java_script_enabled=script, reduced_motion="reduce"
-                )
-                visit = Visit(context, url)
-                if urlsplit(url).path == "/":
-                    # A later look finds other ages.
-                    texts.add(visit.page.locator("h2").all_inner_texts().__repr__())
-                else:
-                    texts.add(visit.page.inner_text("body"))
-                found = inert(visit)
-                if script:
-                    found += accessible(visit) + fits(visit) + by_keyboard(visit) + guarded(visit)
-                where = f"{url}, {colours}, {size['width']} px, script {'on' if script else 'off'}"
-                wrong += [f"{where}: {it}" for it in visit.wrong + found]
-                context.close()
+    for colours, size, script in LOOKS:
+        context = browser.new_context(
+            color_scheme=colours, viewport=size, java_script_enabled=script, reduced_motion="reduce"
+        )
+        visit = Visit(context, url)
+        # A later look at a page that is made anew finds other ages.
+        is_anew = urlsplit(url).path == "/"
+        texts.add(str(visit.page.locator("h2").all_inner_texts()) if is_anew else visit.page.inner_text("body"))
+        found = inert(visit)
+        if script:
+            found += accessible(visit) + fits(visit) + by_keyboard(visit) + guarded(visit)
+        where = f"{url}, {colours}, {size['width']} px, script {'on' if script else 'off'}"
+        wrong += [f"{where}: {it}" for it in visit.wrong + found]
+        context.close()
     if len(texts) != 1:
         wrong.append(f"{url}: its text depends on the screen, the colours or scripts")
     return wrong
 
 
-def picture(browser: Browser, url: str, file: str, dark: bool) -> None:
-    context = browser.new_context(color_scheme="dark" if dark else "light", viewport={"width": 1120, "height": 800})
+def picture(browser: Browser, url: str, file: str, colours: str) -> None:
+    context = browser.new_context(color_scheme=colours, viewport={"width": 1120, "height": 840})
     visit = Visit(context, url)
-    visit.page.screenshot(path=file, full_page=True)
+    visit.page.screenshot(path=file)
 
 
 def main() -> int:
     arguments = argparse.ArgumentParser(description="Checks pages in a headless Chromium.")
     arguments.add_argument("--picture", metavar="FILE")
-    arguments.add_argument("--dark", action="store_true")
+    arguments.add_argument("--colours", choices=["light", "dark"], default="light")
     arguments.add_argument("urls", nargs="+", metavar="URL")
     given = arguments.parse_args()
     chromium = os.environ.get("CHROMIUM") or shutil.which("chromium")
@@ -183,7 +188,7 @@ def main() -> int:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium)
         if given.picture:
-            picture(browser, given.urls[0], given.picture, given.dark)
+            picture(browser, given.urls[0], given.picture, given.colours)
             return 0
         wrong = [it for url in given.urls for it in check(browser, url)]
     for it in wrong:
