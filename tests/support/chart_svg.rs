@@ -68,7 +68,7 @@ fn one(svg: &mut String, chart: &Chart, (from, to): (f64, f64)) {
             svg,
             "<text class=\"s\" x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"{anchor}\">{} min</text>",
             top + height + 15.0,
-            rounded(minutes),
+            rounded((minutes * 10.0).round() / 10.0),
         )
         .unwrap();
     }
