@@ -50,6 +50,7 @@ test: ## Run all tests on a real control plane (the first run builds it, in minu
 	@tests/control-plane/build.sh kubectl >/dev/null
 	@tests/tools/helm/build.sh helm >/dev/null
 	@tests/tools/helm/build.sh helm3 >/dev/null
+	@tests/tools/otelcol/build.sh >/dev/null
 	@tests/tools/aws/install.sh >/dev/null
 	@tests/tools/prometheus/install.sh >/dev/null || [ $$? = 69 ]
 	cargo test --locked --workspace

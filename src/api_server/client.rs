@@ -19,7 +19,7 @@ use tokio::time::timeout;
 use super::client_error::{ClientError, proxy_setting};
 use super::credentials::{CredentialsError, PLUGIN_TIMEOUT, Plugin, TokenSource};
 use super::kubeconfig;
-use super::request::OwnDeadline;
+use super::request::{OwnDeadline, Traced};
 use super::transport::{CONNECT_TIMEOUT, server, transport};
 use super::user_cluster::{Resolved, UserCluster};
 
@@ -61,7 +61,11 @@ pub async fn of_user(cluster: &UserCluster) -> Result<(Client, String), ClientEr
 }
 
 /// Gets one object, within a deadline that the caller has for it: that of the client does not count.
-pub async fn get_opt<K>(client: &Client, namespace: &str, name: &str) -> kube::Result<Option<K>>
+pub(crate) async fn get_opt<K>(
+    client: &Client,
+    (namespace, name): (&str, &str),
+    traced: Option<Traced>,
+) -> kube::Result<Option<K>>
 where
     K: Resource<DynamicType = ()> + DeserializeOwned,
 {
@@ -69,6 +73,9 @@ where
     let request = kube::core::Request::new(path).get(name, &GetParams::default());
     let mut request = request.map_err(kube::Error::BuildRequest)?;
     request.extensions_mut().insert(OwnDeadline);
+    if let Some(traced) = traced {
+        request.extensions_mut().insert(traced);
+    }
     match client.request(request).await {
         Ok(object) => Ok(Some(object)),
         Err(kube::Error::Api(status)) if status.code == 404 => Ok(None),

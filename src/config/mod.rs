@@ -18,6 +18,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::telemetry::logs;
+use crate::telemetry::traces::TraceSettings;
 use crate::tls::{self, files::PairPaths};
 use certificates::Params;
 use injection::admission::AdmissionSettings;
@@ -47,6 +48,8 @@ pub struct Config {
     pub continuous_audit: Option<ContinuousAudit>,
     pub lifecycle: Lifecycle,
     pub log: logs::LogSettings,
+    /// Nothing is traced where there are none.
+    pub traces: Option<TraceSettings>,
 }
 
 /// The server that the API server calls.

@@ -1,5 +1,6 @@
 //! From the arguments as typed to the configuration.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ use crate::cli::{
     ContainerCredentialsArgs, HttpsArgs, LogFormat, ManagedCertificateArgs, RoleArnArgs, ServeArgs,
     SourceArgs, WebIdentityArgs,
 };
-use crate::telemetry::logs;
+use crate::telemetry::{logs, traces};
 use crate::tls;
 use crate::tls::clients::AllowedNames;
 use crate::tls::files::PairPaths;
@@ -89,6 +90,7 @@ impl Config {
                 },
                 verbosity: args.log.verbosity,
             },
+            traces: None,
         };
         let without_effect = args.klog.given();
         if !without_effect.is_empty() {
@@ -98,6 +100,18 @@ impl Config {
             ));
         }
         Ok((config, warnings))
+    }
+}
+
+impl Config {
+    /// With what the environment says in names that are not the program's own: OpenTelemetry's variables.
+    #[must_use]
+    pub fn in_environment(
+        self,
+        environment: impl Iterator<Item = (OsString, OsString)>,
+        warnings: &mut Vec<String>,
+    ) -> Self {
+        Self { traces: traces::settings::read(environment, warnings), ..self }
     }
 }
 

@@ -65,6 +65,7 @@ fn has_the_defaults_of_the_go_webhook() {
                 shutdown_delay: Duration::from_secs(5),
                 shutdown_timeout: Duration::from_secs(20),
             },
+            traces: None,
             log: logs::LogSettings { format: logs::Format::Json, verbosity: 0 },
         }
     );

@@ -35,6 +35,7 @@ pub(crate) use tasks::Tasks;
 
 use crate::api_server::clock::ServerClock;
 use crate::api_server::watch::WatchState;
+use crate::telemetry::traces::Parent;
 use config_map::{ConfigMapEntries, Known};
 use container_credentials::ContainerCredentialsFile;
 use events::Events;
@@ -93,6 +94,19 @@ pub enum Source {
     Manifests(Manifests),
 }
 
+/// Who asks, and what the question is traced beneath.
+#[derive(Clone, Debug, Default)]
+pub struct Asker {
+    pub(crate) caller: Caller,
+    pub(crate) trace: Parent,
+}
+
+impl From<Caller> for Asker {
+    fn from(caller: Caller) -> Self {
+        Self { caller, trace: Parent::default() }
+    }
+}
+
 /// A handle; its copies share one memory.
 #[derive(Clone, Debug)]
 pub struct ServiceAccounts {
@@ -127,19 +141,19 @@ impl ServiceAccounts {
     }
 
     /// All that is known about the key. From memory without waiting, where
-    /// that is enough. Where it is not, the `caller` waits in a line of his
+    /// that is enough. Where it is not, the caller waits in a line of his
     /// own.
-    pub async fn resolve(&self, key: Key<'_>, caller: Caller) -> Lookup {
-        let begun = Instant::now();
+    pub async fn resolve(&self, key: Key<'_>, by: impl Into<Asker>) -> Lookup {
+        let (begun, by) = (Instant::now(), by.into());
         let container_credentials = self.inner.container_credentials.contains(key);
-        let service_account = self.inner.lookups.service_account(key, caller).await;
+        let service_account = self.inner.lookups.service_account(key, &by).await;
         // A role of its own wins over the ConfigMap's, which then counts for
         // container credentials alone; and what might win is waited for first.
         let decides = has_role(&service_account) && !container_credentials;
         let config_map_entry = if decides || matches!(service_account, Observed::Unknown(_)) {
             Observed::Absent
         } else {
-            self.config_map_entry(key, caller, begun).await
+            self.config_map_entry(key, &by, begun).await
         };
         Lookup { container_credentials, service_account, config_map_entry }
     }
@@ -183,7 +197,7 @@ impl ServiceAccounts {
     async fn config_map_entry(
         &self,
         key: Key<'_>,
-        caller: Caller,
+        by: &Asker,
         begun: Instant,
     ) -> Observed<Arc<ConfigMapEntry>> {
         let of = |entries: &ConfigMapIdentities| {
@@ -195,7 +209,7 @@ impl ServiceAccounts {
             Known::Unanswered => {}
         }
         let Some(DebugClient(client)) = &self.inner.client else { return Observed::Absent };
-        match self.ask_config_map(client, caller, begun).await {
+        match self.ask_config_map(client, by, begun).await {
             Ok(entries) => of(&entries),
             Err(why) => Observed::Unknown(why),
         }
@@ -205,23 +219,24 @@ impl ServiceAccounts {
     async fn ask_config_map(
         &self,
         client: &Client,
-        caller: Caller,
+        by: &Asker,
         begun: Instant,
     ) -> Result<Arc<ConfigMapIdentities>, Arc<str>> {
         let Inner { config_map, lookup_timeout, config_map_flights, .. } = &*self.inner;
         let limit = lookup_timeout.saturating_sub(begun.elapsed());
         let ask = || {
             let (config_map, client) = (Arc::clone(config_map), client.clone());
+            let trace = by.trace.clone();
             async move {
                 let late = |_| Err(AskError::Timeout { what: config_map.what(), limit });
-                let asked = timeout(limit, config_map.ask(client)).await;
+                let asked = timeout(limit, config_map.ask(client, trace)).await;
                 let answer = asked.unwrap_or_else(late).map_err(|error| error.to_string().into());
                 // The entries may be others than those that were read before.
                 || Settled::ForEarlier(answer)
             }
         };
         let key = Key { namespace: config_map.namespace(), name: config_map::NAME };
-        let answer = config_map_flights.get(key, caller, limit, ask).await;
+        let answer = config_map_flights.get(key, by.caller, limit, ask).await;
         answer.unwrap_or_else(|why| Err(why.explained(config_map.what(), limit)))
     }
 }

@@ -33,7 +33,8 @@ impl Wrong<'_> {
     /// not have all that an Event says of it.
     pub(super) async fn reports(self, key: &str) -> Vec<Report> {
         let Some((namespace, name)) = key.split_once('/') else { return Vec::new() };
-        let asked = timeout(self.limit, get_opt::<Object>(self.client, namespace, name)).await;
+        let asked =
+            timeout(self.limit, get_opt::<Object>(self.client, (namespace, name), None)).await;
         let error = match asked {
             Ok(Ok(object)) => {
                 let object = object.as_ref();

@@ -63,9 +63,12 @@ pub fn run(command: Result<Command, clap::Error>) -> ExitCode {
         Command::Inject(args) => inject::run(*args),
         Command::Issuer(args) => issuer::run(*args),
         Command::Version => version(),
-        Command::Serve(args) => Config::from_args(*args)
-            .or_misuse()
-            .map(|(config, warnings)| begin_to_serve(config, &warnings)),
+        Command::Serve(args) => {
+            Config::from_args(*args).or_misuse().map(|(config, mut warnings)| {
+                let config = config.in_environment(std::env::vars_os(), &mut warnings);
+                begin_to_serve(config, &warnings)
+            })
+        }
     };
     let exit = ended.unwrap_or_else(|error| match Exit::of(&error) {
         Some(Exit::Usage) => shown(&cli::usage_error(path, &error_text(&error))),

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use axum::Router;
@@ -30,6 +30,7 @@ use crate::server::{
     Readiness, RecentWarnings, admin, bind, https,
 };
 use crate::telemetry::metrics::Registry;
+use crate::telemetry::traces::Traces;
 use crate::tls::clients::{ClientMetrics, Rejections};
 use crate::tls::resolver::CertificateResolver;
 use crate::watched_file;
@@ -39,10 +40,16 @@ use injection::identity::ServiceAccountReader;
 /// The request that gives the Lease back may take five seconds.
 const AUDIT_END: Duration = Duration::from_secs(6);
 
+/// How long the last spans may take, within the time to drain.
+const MOST_EXPORT: Duration = Duration::from_secs(5);
+/// Where requests have taken all of that time.
+const LEAST_EXPORT: Duration = Duration::from_secs(1);
+
 /// Serves until a signal, and drains.
 pub(super) async fn serve(config: Config) -> anyhow::Result<()> {
     let mut signals = Signals::new().context("failed to listen for signals")?;
     let registry = Registry::new()?;
+    let lifecycle = config.lifecycle;
     let mut waiting = vec![Condition::Certificate, Condition::ServiceAccounts];
     if config.identity.watch_config_map {
         waiting.push(Condition::ConfigMap);
@@ -58,7 +65,16 @@ pub(super) async fn serve(config: Config) -> anyhow::Result<()> {
     };
     let page = Arc::new(status_page(&config, &readiness, &opened));
     let Opened {
-        resolver, certificate, clients, accounts, tasks, audit, connections, metrics, ..
+        resolver,
+        certificate,
+        clients,
+        accounts,
+        tasks,
+        audit,
+        connections,
+        metrics,
+        traces,
+        ..
     } = opened;
     let admin = admin_server(&config, registry, &page, &accounts)?;
     let admin_address = local(&admin.listener)?;
@@ -71,6 +87,7 @@ pub(super) async fn serve(config: Config) -> anyhow::Result<()> {
         connections,
         accounts: accounts.clone(),
         metrics,
+        traces: traces.clone(),
         warnings: Arc::clone(&page.warnings),
         config,
     };
@@ -109,6 +126,7 @@ pub(super) async fn serve(config: Config) -> anyhow::Result<()> {
         signal = signals.next() => signal,
     };
     tracing::info!(signal, "draining");
+    let exit_by = Instant::now() + lifecycle.shutdown_delay + lifecycle.shutdown_timeout;
     let _ = drain.send(());
     stop_audit.send_replace(true);
     let drained = tokio::select! {
@@ -116,9 +134,18 @@ pub(super) async fn serve(config: Config) -> anyhow::Result<()> {
         again = signals.next() => bail!("received {again} while draining; exiting at once"),
         drained = https => drained.context("the HTTPS server's task failed")??,
     };
-    if let Some(audit) = audit {
-        end(audit).await;
-    }
+    // A second signal need not wait for them: both are short.
+    let export = async {
+        let Some(traces) = traces else { return };
+        let left = exit_by.saturating_duration_since(Instant::now());
+        traces.end(left.clamp(LEAST_EXPORT, MOST_EXPORT)).await;
+    };
+    let give_back = async {
+        if let Some(audit) = audit {
+            end(audit).await;
+        }
+    };
+    tokio::join!(export, give_back);
     let _ = close_admin.send(());
     admin.await.context("the admin server's task failed")?;
     tracing::info!(finished = drained.finished, cut = drained.cut, "drained");
@@ -145,6 +172,7 @@ struct Opened {
     audit: Option<(ContinuousAudit, AuditTask)>,
     connections: Arc<ConnectionStats>,
     metrics: Arc<Metrics>,
+    traces: Option<Traces>,
     clock: Option<ServerClock>,
 }
 
@@ -203,6 +231,7 @@ async fn open(
     let connections = Arc::<ConnectionStats>::default();
     connections.register(registry)?;
     let metrics = Arc::new(Metrics::register(registry)?);
+    let traces = Traces::start(config.traces.clone(), registry)?;
     Ok(Opened {
         resolver,
         certificate,
@@ -212,6 +241,7 @@ async fn open(
         audit,
         connections,
         metrics,
+        traces,
         clock,
     })
 }
@@ -227,6 +257,7 @@ struct HttpsServer {
     connections: Arc<ConnectionStats>,
     accounts: ServiceAccounts,
     metrics: Arc<Metrics>,
+    traces: Option<Traces>,
     warnings: Arc<RecentWarnings>,
     config: Config,
 }
@@ -245,6 +276,7 @@ impl HttpsServer {
             readiness,
             accounts,
             metrics,
+            traces,
             warnings,
             config,
             ..
@@ -261,6 +293,7 @@ impl HttpsServer {
             warnings,
             bodies.clone(),
             &limits,
+            traces,
         );
         let admissions = Arc::new(admissions);
         let drain = DrainLimits {

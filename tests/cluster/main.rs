@@ -28,3 +28,4 @@ mod iam_role;
 mod inject;
 mod issuer;
 mod parity;
+mod traces;

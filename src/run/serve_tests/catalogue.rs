@@ -23,7 +23,7 @@ are made of them. This page is made from the program: `UPDATE_GOLDEN=1 cargo tes
   three of them, and about nothing else.
 ";
 
-const GROUPS: [(&str, &[Row]); 7] = [
+const GROUPS: [(&str, &[Row]); 8] = [
     (
         "Pods",
         &[
@@ -203,6 +203,16 @@ const GROUPS: [(&str, &[Row]); 7] = [
             (
                 "pod_identity_connection_accept_failures_total",
                 "If it rises, compare `process_open_fds` with `process_max_fds`",
+            ),
+        ],
+    ),
+    (
+        "Traces",
+        &[
+            ("pod_identity_trace_spans_exported_total", "Nothing: it shows use"),
+            (
+                "pod_identity_trace_spans_dropped_total",
+                "`export-failed`: the log says what is wrong with the collector. `queue-full`: it is slow. `rate-limit`: [sample fewer requests](traces.md#variables)",
             ),
         ],
     ),

@@ -152,6 +152,7 @@ fn refuses_misspelled_values() {
         ("flags.shutdown-delay=5", "/flags/shutdown-delay"),
         ("audit.interval=10", "/audit/interval"),
         ("flags.audit-interval=10m", "audit-interval"),
+        ("traces.endpoint=collector:4318", "/traces/endpoint"),
         ("readinessProbe.httpGet.path=/healthz", "httpGet"),
         ("configMap.identities.reader.RoleARN=x", "/configMap/identities"),
         ("containerCredentials.key=a/b", "/containerCredentials/key"),
