@@ -6,7 +6,7 @@ use clap::{Arg, CommandFactory};
 use super::*;
 
 /// Every flag that takes a value, with its default and another value.
-const VALUES: [(&str, &str, &str); 55] = [
+const VALUES: [(&str, &str, &str); 57] = [
     ("--address", "", "127.0.0.1"),
     ("--port", "443", "8443"),
     ("--metrics-port", "9999", "9998"),

@@ -90,7 +90,7 @@ async fn what_happens(cluster: &Cluster, apps: &Namespace) {
         let _ = apps.admit_pod(&pod("probe", "typo"), true).await;
         sleep(Duration::from_secs(1)).await;
     }
-    sleep(Duration::from_secs(60)).await;
+    sleep(Duration::from_mins(1)).await;
 }
 
 /// Some pods a second, with a role and without.
