@@ -61,8 +61,6 @@ const VALUES: [(&str, &str, &str); 57] = [
     ("--ca-lifetime", "8760h", "4380h"),
     ("--cert-lifetime", "720h", "240h"),
     ("--ca-overlap", "5m", "10m"),
-    ("--audit-interval", "0", "10m"),
-    ("--audit-lease-name", "pod-identity-webhook-audit", "another"),
     ("--shutdown-delay", "5s", "0"),
     ("--shutdown-timeout", "20s", "1m"),
     // Booleans, written with a value.
