@@ -1,6 +1,6 @@
 # `make` lists the commands.
 .DEFAULT_GOAL := help
-.PHONY: help setup run try demo test soak bench bench-flame bench-check bench-baseline fuzz lint fmt book image image-test sbom reproduce release-dry-run kind-test walkthrough clean
+.PHONY: help setup run try demo test soak panels bench bench-flame bench-check bench-baseline fuzz lint fmt book image image-test sbom reproduce release-dry-run kind-test walkthrough clean
 
 # Where rustup and Go install their programs, for shells that do not have them
 # on their path yet.
@@ -61,6 +61,11 @@ soak: ## Run the webhook under load with disturbances, then rotate certificates,
 	SOAK_SECONDS=$$(( $(MINUTES) * 60 )) cargo test --locked --test alone nothing_is_lost -- --nocapture
 	ROTATION_SECONDS=$$(( $(MINUTES) * 60 )) cargo test --locked --test alone rotation -- --nocapture
 	cargo test --locked --test alone fell_silent -- --nocapture --ignored
+
+panels: ## Draw what the dashboard's queries give in a run of five minutes: docs/images/panels.svg
+	@scripts/setup test
+	@tests/control-plane/build.sh kubectl >/dev/null
+	cargo test --locked --test cluster draws_the_panels -- --ignored
 
 bench: ## Compare with a bare TLS server, write docs/performance.md (EFFORT=smoke, standard, full; PEER_WEBHOOK=the Go webhook)
 	@scripts/bench $(EFFORT)
