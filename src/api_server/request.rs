@@ -29,6 +29,10 @@ pub(super) const MAX_RESPONSE: u64 = 64 << 20;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct OwnDeadline;
 
+/// In the extensions of a request: whoever sent it tries again when that is right, and nobody else does.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OwnRetries;
+
 /// In the extensions of a request: what it is traced beneath, and the path that all requests of its kind have.
 #[derive(Clone, Debug)]
 pub(crate) struct Traced {

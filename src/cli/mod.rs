@@ -33,7 +33,7 @@ use clap::error::{ContextValue, ErrorKind};
 use clap::{FromArgMatches as _, Parser, Subcommand};
 use text::{escaped, shortened};
 
-pub use audit::AuditArgs;
+pub use audit::{AuditArgs, RestartArgs};
 pub use certs::{CertsArgs, CertsCommand, CertsInitArgs};
 pub use cluster::ClusterArgs;
 pub use deployed::deployed;

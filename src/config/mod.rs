@@ -25,7 +25,7 @@ use injection::admission::AdmissionSettings;
 use injection::identity::Account;
 
 pub use crate::api_server::{BearerToken, Impersonated, UserCluster};
-pub use audit::{Auditing, Namespaces};
+pub use audit::{Auditing, Namespaces, Restarting};
 pub(crate) use cluster::user_cluster;
 pub use doctor::{Evidence, Examination, Summary};
 pub use error::ConfigError;

@@ -28,4 +28,5 @@ mod iam_role;
 mod inject;
 mod issuer;
 mod parity;
+mod restart;
 mod traces;

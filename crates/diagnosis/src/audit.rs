@@ -14,7 +14,7 @@ use super::registration::{Registration, text_labels};
 use super::state::{Assessment, PodState, Remedy, WouldGet, assess};
 use super::webhook::Selection;
 use super::{
-    Fact, Reason, WebhookSettings, annotations, config_map_entries, config_map_entry,
+    Fact, Reason, ReasonKind, WebhookSettings, annotations, config_map_entries, config_map_entry,
     flags_not_known, listing_not_known,
 };
 use injection::identity::{
@@ -169,10 +169,10 @@ impl<'a> Auditor<'a> {
         self.audit.notes.push(why);
     }
 
-    /// The webhook's own flags could not be read: nobody knows what pods would get where that
-    /// takes a right that is missing. Elsewhere those of the command line count.
+    /// The webhook's own flags could not be read, so that nobody knows what pods would get. Where
+    /// there are none in the cluster, those of the command line count.
     pub fn without_flags(&mut self, why: &Reason) {
-        self.audit.incomplete |= why.is_missing_right();
+        self.audit.incomplete |= why.kind != ReasonKind::ByUrl;
         self.audit.notes.push(flags_not_known(why));
     }
 
@@ -197,10 +197,13 @@ impl<'a> Auditor<'a> {
         self.namespaces.insert(text(namespace, "name"), labels);
     }
 
-    /// Takes a `ServiceAccount`; all of them come before the first pod.
+    /// Takes a `ServiceAccount`, in place of what it was before; all of them come before the first pod.
     pub fn account(&mut self, account: &Value) {
-        let Some(read) = self.settings.reader.read(annotations(account)) else { return };
         let key = (text(account, "namespace"), text(account, "name"));
+        let Some(read) = self.settings.reader.read(annotations(account)) else {
+            self.accounts.remove(&key);
+            return;
+        };
         let role_arn = &self.settings.policy.settings.keys.role_arn;
         let written = written(account, role_arn).map(str::to_owned);
         self.accounts.insert(key, Account { read: Arc::new(read), written });
@@ -249,6 +252,7 @@ impl<'a> Auditor<'a> {
             not_known: not_known.as_deref(),
         };
         let assessed = assess(pod, namespace, &now)?;
+        let assessed = assessed.advised(pod, namespace, &self.settings.commands);
         if !self.registration.is_missing() {
             return Some(assessed);
         }
@@ -302,15 +306,26 @@ impl<'a> Auditor<'a> {
         self.registration.namespace_selection(namespace, self.namespaces.get(namespace))
     }
 
+    /// What one pod comes to, which is not counted; nothing of one that would get nothing and has nothing.
+    #[must_use]
+    pub fn state_of(&self, pod: &Value) -> Option<Assessment> {
+        self.assess(pod, &text(pod, "namespace"), &account_name(pod))
+    }
+
     /// What came of it.
     #[must_use]
     pub fn finish(mut self) -> Audit {
+        self.take()
+    }
+
+    /// What came of it. The auditor stays, for pods that come later.
+    pub fn take(&mut self) -> Audit {
         self.audit.incomplete |= self.lacks_labels && self.audit.has(PodState::Unknown);
         self.audit.found.sort_by(|one, other| {
             let key = |it: &AuditedPod| (Reverse(it.state), it.namespace.clone(), it.pod.clone());
             key(one).cmp(&key(other))
         });
-        self.audit
+        std::mem::take(&mut self.audit)
     }
 }
 
