@@ -207,7 +207,8 @@ fn is_command(line: &str) -> bool {
     let line = line.strip_prefix("$ ").unwrap_or(line);
     let mut words = line.split(' ').skip_while(is_assignment);
     let program = words.next().unwrap_or_default();
-    PROGRAMS.contains(&program.split('/').next().unwrap_or_default()) && words.next().is_some()
+    PROGRAMS.contains(&program.split('/').next().unwrap_or_default())
+        && words.next().is_some_and(|argument| !argument.is_empty())
 }
 
 /// What is wrong with how a block says who runs it.
@@ -294,6 +295,7 @@ fn a_command_without_a_word_about_its_test_is_found() {
         ("<!-- file: a.yaml -->\n```yaml\na: b\n```\n", true),
         ("    iam: as a tree\n    make: things\n", true),
         ("```text\ncreated: provider\n```\n", true),
+        ("```text\nkubectl      in a column\n```\n", true),
         ("```sh\nls\n```\n", false),
         ("<!-- tested: offline -->\n\ntext\n\n```sh\nls\n```\n", false),
         ("<!-- tested: offline, exits x -->\n```sh\nls\n```\n", false),
@@ -312,15 +314,24 @@ fn a_command_without_a_word_about_its_test_is_found() {
 }
 
 #[test]
-fn the_book_has_every_page_of_docs() {
+fn the_book_has_every_page_of_docs_and_what_they_link_to() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let pages = pages(root);
-    let summary = &pages[Path::new("docs/SUMMARY.md")];
-    for path in pages.keys().filter(|path| path.parent() == Some(Path::new("docs"))) {
-        let name = path.file_name().unwrap().to_str().unwrap();
-        assert!(
-            name == "SUMMARY.md" || summary.links.iter().any(|it| it == name),
-            "docs/SUMMARY.md lacks {name}"
-        );
+    let page_of = |from: &Path, link: &str| {
+        let path =
+            link.split('#').next().filter(|it| it.ends_with(".md") && !it.contains("://"))?;
+        within(&from.parent()?.join(path))
+    };
+    let summary = Path::new("docs/SUMMARY.md");
+    let book: BTreeSet<PathBuf> =
+        pages[summary].links.iter().filter_map(|link| page_of(summary, link)).collect();
+    for path in pages.keys().filter(|it| it.parent() == summary.parent() && *it != summary) {
+        assert!(book.contains(path), "docs/SUMMARY.md lacks {}", path.display());
+    }
+    for path in &book {
+        for link in &pages[path].links {
+            let is_there = page_of(path, link).is_none_or(|it| book.contains(&it));
+            assert!(is_there, "docs/SUMMARY.md lacks {link}, which {} has", path.display());
+        }
     }
 }
