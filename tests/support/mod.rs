@@ -22,6 +22,7 @@
 )]
 
 mod audit;
+mod chart_svg;
 mod components;
 mod control_plane;
 mod dashboard;
@@ -47,9 +48,10 @@ mod webhook;
 
 pub use self::{
     audit::Call,
+    chart_svg::{Chart, draw},
     components::{free_port, kubectl},
     control_plane::{ControlPlane, Options, control_plane},
-    dashboard::{PanelQuery, dashboard, panel_queries},
+    dashboard::{PanelQuery, dashboard, of_all, panel_queries},
     footprint::raise_open_files,
     from_file::{ACCOUNTS, accounts, from_file},
     helm::{Helm, chart},

@@ -14,6 +14,7 @@ mod kubectl;
 mod local;
 mod monitoring;
 mod overlays;
+mod panels;
 mod policy;
 mod replica;
 mod rights;

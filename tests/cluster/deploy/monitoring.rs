@@ -15,7 +15,7 @@ use crate::support::{
     Prometheus, SOON, Scratch, eventually, panel_queries, pod, prometheus_tools, promtool,
 };
 
-const HOME: &str = "pod-identity-webhook";
+pub const HOME: &str = "pod-identity-webhook";
 
 /// Who may read the API server's metrics.
 const SCRAPER: &str = r"
@@ -74,7 +74,7 @@ async fn each_panel_has_series_and_an_alert_tells_that_pods_went_without_the_web
     assert_eq!(cluster.forbidden(), []);
 }
 
-fn install(kubectl: &Kubectl) {
+pub fn install(kubectl: &Kubectl) {
     // As they are published: a field that they do not know is refused.
     let definitions = Command::new("tests/tools/crds/print.sh").output().unwrap();
     assert!(definitions.status.success(), "{}", String::from_utf8_lossy(&definitions.stderr));
@@ -87,7 +87,7 @@ fn install(kubectl: &Kubectl) {
 }
 
 /// Of the webhook and of the API server.
-async fn scrape_configs(cluster: &Cluster, folder: &Scratch) -> String {
+pub async fn scrape_configs(cluster: &Cluster, folder: &Scratch) -> String {
     let local = cluster.as_local();
     let control_plane = local.control_plane();
     let ca = folder.write("ca.pem", control_plane.ca_pem()).unwrap();
