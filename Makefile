@@ -1,6 +1,6 @@
 # `make` lists the commands.
 .DEFAULT_GOAL := help
-.PHONY: help setup run try demo test soak panels bench bench-flame bench-check bench-baseline fuzz lint fmt book image image-test sbom reproduce kind-test walkthrough clean
+.PHONY: help setup run try demo test soak panels bench bench-flame bench-check bench-baseline fuzz lint fmt book image image-test sbom reproduce release-dry-run kind-test walkthrough clean
 
 # Where rustup and Go install their programs, for shells that do not have them
 # on their path yet.
@@ -20,7 +20,7 @@ MINUTES ?= 5
 EFFORT ?= standard
 
 help: ## List the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Check what builds and tests need, and install what is missing
 	@scripts/setup test
@@ -101,6 +101,10 @@ reproduce: ## Build the image's binary twice in two places and compare (two rele
 	@scripts/setup
 	@scripts/reproduce
 
+release-dry-run: ## Do and check all of a release that needs no registry (PROFILE=dev: without optimisation)
+	@scripts/setup test
+	@scripts/release-dry-run
+
 walkthrough: ## Follow the tutorials on a real one-node cluster with a real STS (root; LONG=yes: wait for a new token)
 	@scripts/setup test
 	@tests/walkthrough/run
@@ -119,6 +123,7 @@ lint: ## Check formatting, clippy, scripts, workflows, licences and advisories
 	scripts/pure
 	scripts/manifest --check
 	scripts/chart-readme --check
+	scripts/version --check
 	grep -rlE '^#!/.*sh$$' .ci scripts tests | xargs shellcheck -x
 	scripts/workflows
 	scripts/book

@@ -19,6 +19,7 @@ mod golden_tests;
 mod http_client;
 pub mod identity_sources;
 mod input;
+mod platform;
 mod restart;
 pub mod run;
 mod server;

@@ -19,6 +19,7 @@ use tokio::sync::watch;
 use crate::api_server::clock::ServerClock;
 use crate::config::{self, LeaseName};
 use crate::identity_sources::ServiceAccounts;
+use crate::platform;
 use diagnosis::WebhookSettings;
 use keeper::Keeper;
 use status::Shared;
@@ -107,9 +108,7 @@ impl AuditTask {
 
 /// The machine's name, which is the pod's, and something that no process had before.
 fn identity() -> String {
-    let machine = rustix::system::uname();
-    let name = machine.nodename().to_string_lossy();
-    format!("{name}_{:016x}", fastrand::u64(..))
+    format!("{}_{:016x}", platform::host_name(), fastrand::u64(..))
 }
 
 impl fmt::Debug for Asked {

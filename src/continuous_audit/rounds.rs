@@ -12,6 +12,7 @@ use super::Asked;
 use super::status::{CompleteRound, RoundResult, Shared};
 use crate::api_server::clock::ServerClock;
 use crate::evidence::{config_map, everything, webhooks};
+use crate::platform;
 use diagnosis::{Audit, Auditor, Fact, PodState, Sources};
 use text::shortened;
 
@@ -135,8 +136,7 @@ async fn on_its_own_thread(asked: &Arc<Asked>) -> Result<Audit, String> {
     let (done, ended) = oneshot::channel();
     let (alive, dropped) = oneshot::channel::<()>();
     let round = move || {
-        // Of this thread alone, as Linux has it. Where it can't be had, nothing is lost but the order.
-        let _ = rustix::process::setpriority_process(None, NICE);
+        platform::step_back(NICE);
         let ended = runtime.block_on(async {
             tokio::select! {
                 ended = round(&asked) => ended,

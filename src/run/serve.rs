@@ -17,13 +17,13 @@ use tokio::time::timeout;
 use super::certificate::{Certificate, Cluster};
 use super::clients::Clients;
 use super::cluster;
-use super::signals::Signals;
 use super::status::{Past, StatusPage};
 use crate::api_server::watch::SILENCE;
 use crate::api_server::{self, clock::ServerClock};
 use crate::config::{Config, Source};
 use crate::continuous_audit::{Asked, AuditTask, ContinuousAudit};
 use crate::identity_sources::{self, EventSending, ServiceAccounts, Tasks};
+use crate::platform::Signals;
 use crate::server::admissions::{self, Admissions};
 use crate::server::{
     BodyReader, Condition, ConnectionStats, DrainLimits, Drained, Https, Limits, Metrics,

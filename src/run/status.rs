@@ -17,6 +17,7 @@ use crate::api_server::watch::SILENCE;
 use crate::certificate_controller::Stats;
 use crate::continuous_audit::ContinuousAudit;
 use crate::identity_sources::ServiceAccounts;
+use crate::platform;
 use crate::server::{self, Metrics, Readiness, RecentWarnings, SECONDS};
 use crate::tls::clients::ClientVerifier;
 use crate::tls::resolver::CertificateResolver;
@@ -192,7 +193,7 @@ fn count(count: usize) -> u64 {
 
 /// The pod's name, as Kubernetes gives it to its containers.
 fn host() -> Option<String> {
-    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let name = platform::host_name();
     (!name.is_empty()).then_some(name)
 }
 

@@ -13,10 +13,10 @@ use tokio::sync::watch;
 
 use super::super::exit::Exit;
 use super::super::output::{self, Head, Progress};
-use super::super::signals::Signals;
 use crate::cli::WideFormat;
 use crate::config::Restarting;
 use crate::evidence::{Right, missing_rights, restart_facts, tried};
+use crate::platform::Signals;
 use crate::restart::{Carried, Ended, Event, Restarter, Stop};
 use diagnosis::{
     Action, Audit, Auditor, Commands, DryRun, Fact, PodState, Refused, RestartFacts, RestartPlan,
