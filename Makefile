@@ -1,6 +1,6 @@
 # `make` lists the commands.
 .DEFAULT_GOAL := help
-.PHONY: help setup run try demo test soak panels bench bench-flame bench-check bench-baseline fuzz lint fmt book image image-test sbom reproduce release-dry-run kind-test walkthrough clean
+.PHONY: help setup run try demo test soak panels bench bench-flame bench-check bench-baseline fuzz lint fmt book image image-test sbom reproduce release-dry-run kind-test walkthrough demo-cluster clean
 
 # Where rustup and Go install their programs, for shells that do not have them
 # on their path yet.
@@ -108,6 +108,10 @@ release-dry-run: ## Do and check all of a release that needs no registry (PROFIL
 walkthrough: ## Follow the tutorials on a real one-node cluster with a real STS (root; LONG=yes: wait for a new token)
 	@scripts/setup test
 	@tests/walkthrough/run
+
+demo-cluster: ## Show the status page, and a missed pod found and restarted, on a real one-node cluster (root; PICTURES=folder: keep pictures)
+	@scripts/setup test
+	@PICTURES="$(if $(PICTURES),$(abspath $(PICTURES)))" tests/walkthrough/run 10-cluster 40-webhook f0-operate
 
 kind-test: ## Install it on a new kind cluster in each way, run the suite, delete the cluster
 	@scripts/setup

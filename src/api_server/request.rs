@@ -29,6 +29,10 @@ pub(super) const MAX_RESPONSE: u64 = 64 << 20;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct OwnDeadline;
 
+/// In the extensions of a request: the most bytes of a response that whoever sent it has room for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Largest(pub(crate) u64);
+
 /// In the extensions of a request: whoever sent it tries again when that is right, and nobody else does.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct OwnRetries;
@@ -56,7 +60,8 @@ pub(crate) async fn text(client: &Client, request: Request<Vec<u8>>) -> Result<S
     let server = answer.extensions().get::<AnsweredBy>().map(|it| Arc::clone(&it.0));
     let body = answer.into_body().collect_bytes().await;
     let body = body.map_err(|error| Failure::of(&error))?;
-    let text = String::from_utf8(body.to_vec());
+    // Without a copy: it may be large.
+    let text = String::from_utf8(body.into());
     if status.is_success() {
         return text.map_err(|_| Failure {
             server,
@@ -134,7 +139,8 @@ where
         let watches = is_watch(request.uri());
         let exempt = watches || request.extensions().get::<OwnDeadline>().is_some();
         let limit = self.limit.filter(|_| !exempt);
-        let max = if watches { u64::MAX } else { self.max_response };
+        let own = request.extensions().get::<Largest>().map_or(u64::MAX, |largest| largest.0);
+        let max = if watches { u64::MAX } else { self.max_response.min(own) };
         let deadline = limit.and_then(|limit| Some((Instant::now().checked_add(limit)?, limit)));
         let asked = Arc::new(Asked {
             server: Arc::clone(&self.server),

@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::Asked;
 use super::status::{CompleteRound, RoundResult, Shared};
+use crate::api_server::client::limited;
 use crate::api_server::clock::ServerClock;
 use crate::evidence::{config_map, everything, webhooks};
 use crate::platform;
@@ -24,6 +25,8 @@ const RETRY: Duration = Duration::from_mins(1);
 const FIRST: Duration = Duration::from_secs(2);
 /// Admissions go first.
 const NICE: i32 = 10;
+/// The most of a page of pods: several times that is in memory while it is read. A pod has 1.5 MiB at most.
+const LARGEST: u64 = 8 << 20;
 /// How much of what could not be looked at is said.
 const NOTE_BYTES: usize = 400;
 
@@ -160,6 +163,7 @@ async fn on_its_own_thread(asked: &Arc<Asked>) -> Result<Audit, String> {
 /// What the audit command does, with the settings that this webhook itself has.
 async fn round(asked: &Asked) -> Result<Audit, String> {
     let Asked { client, settings, accounts, config_map_in, .. } = asked;
+    let client = &limited(client.clone(), LARGEST);
     let webhooks = webhooks(client).await;
     let config_map = match config_map_in {
         // Without the right to it, the webhook does without it.

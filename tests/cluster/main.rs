@@ -20,6 +20,7 @@ mod certificates;
 mod chart;
 mod completion;
 mod connection;
+mod continuous_audit;
 mod control_plane;
 mod deploy;
 mod doctor;

@@ -44,7 +44,7 @@ async fn shows_what_happened_with_names_only_where_they_are_asked_for() {
             "<title>Ready – ",
             "unreadable-value",
             "bad-request",
-            "<strong>3</strong> admissions, 1 failed",
+            "<strong>3 admissions</strong>, 1 failed",
             "not watched: they come from files",
             env!("CARGO_PKG_VERSION"),
         ] {

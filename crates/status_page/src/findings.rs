@@ -2,7 +2,7 @@
 
 use injection::admission::Outcome;
 
-use crate::units::{duration, number};
+use crate::units::{counted, duration};
 use crate::{Audit, Clock, Held, Lifetime, Status, Watch};
 
 /// Something that is not as it should be.
@@ -114,16 +114,16 @@ pub(crate) fn of(status: &Status) -> Vec<Finding> {
     }
     let failed = status.hour.counts.of(Outcome::LookupFailed);
     if failed > 0 {
-        let failed = number(failed);
-        let text = format!("ended {failed} admissions in the last hour; the log says why");
+        let failed = counted(failed, "admission");
+        let text = format!("ended {failed} in the last hour; the log says why");
         add(false, "lookup-failed", text);
     }
     if let Some(audit) = &status.audit {
         if audit.wrong_pods() > 0 {
-            let pods = number(audit.wrong_pods());
+            let pods = counted(audit.wrong_pods(), "pod");
             let text = format!(
-                "{pods} pods run without the identity that they should have; \
-                 pod-identity-webhook audit -A lists them"
+                "{pods} without the identity that they should have now; pod-identity-webhook audit \
+                 -A lists them"
             );
             add(false, "pods", text);
         }

@@ -18,6 +18,11 @@ pub(crate) fn number(number: u64) -> String {
     text
 }
 
+/// A number of things, whose plural ends in an s.
+pub(crate) fn counted(count: u64, what: &str) -> String {
+    format!("{} {what}{}", number(count), if count == 1 { "" } else { "s" })
+}
+
 /// In its two largest units.
 pub(crate) fn duration(duration: Duration) -> String {
     let seconds = duration.as_secs();
@@ -81,6 +86,11 @@ mod tests {
         for (value, text) in [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")] {
             assert_eq!(number(value), text);
         }
+    }
+
+    #[test]
+    fn one_is_no_plural() {
+        assert_eq!([0, 1, 2_000].map(|it| counted(it, "pod")), ["0 pods", "1 pod", "2,000 pods"]);
     }
 
     #[test]

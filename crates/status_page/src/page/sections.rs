@@ -9,7 +9,7 @@ use maud::{Markup, html};
 use super::{Shown, moment};
 use crate::findings::Validity;
 use crate::hour::{FAILURES, Within};
-use crate::units::{before, bound, duration, number};
+use crate::units::{before, bound, counted, duration, number};
 use crate::{Audit, Clock, Held, LastHour, Minute, Round, Seen, Sources, Status, Subject, Watch};
 
 /// What a cell says at one glance. The word says it too, for those who see no colour.
@@ -151,9 +151,12 @@ pub(super) fn sources(sources: &Sources) -> Markup {
     } else {
         mark(Mark::Bad, "not complete yet")
     };
+    let entries = sources.config_map_entries;
+    let counted_entries =
+        if entries == 1 { "1 entry".to_owned() } else { format!("{} entries", number(entries)) };
     let config_map = html! {
         (sources.config_map)
-        @if sources.config_map_entries > 0 { ", " (number(sources.config_map_entries)) " entries" }
+        @if sources.config_map_entries > 0 { ", " (counted_entries) }
     };
     let lookups = html! {
         (number(sources.from_memory)) " from memory, " (number(sources.live)) " live, "
@@ -161,7 +164,7 @@ pub(super) fn sources(sources: &Sources) -> Markup {
     };
     let credentials = html! {
         @if let Some(count) = sources.container_credentials {
-            (number(count)) " ServiceAccounts"
+            (counted(count, "ServiceAccount"))
         } @else {
             "off"
         }
@@ -209,9 +212,9 @@ pub(super) fn hour(hour: &LastHour) -> Markup {
     let outcomes = Outcome::ALL.into_iter().filter(|outcome| counts.of(*outcome) > 0);
     let content = html! {
         p {
-            strong { (number(counts.ended())) } " admissions, " (number(counts.failed()))
-            " failed, " (number(counts.refused)) " refused, " (number(counts.warnings))
-            " warnings, in " (duration(hour.covered))
+            strong { (counted(counts.ended(), "admission")) } ", " (number(counts.failed()))
+            " failed, " (number(counts.refused)) " refused, " (counted(counts.warnings, "warning"))
+            ", in " (duration(hour.covered))
         }
         (chart(&hour.minutes))
         (table("Time to an answer", &times))
