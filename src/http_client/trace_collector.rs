@@ -161,15 +161,16 @@ impl PartialEq for Endpoint {
     }
 }
 
+/// Without a query, which may be a key.
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
+        f.write_str(self.text.split('?').next().unwrap_or_default())
     }
 }
 
 impl fmt::Debug for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&self.text, f)
+        write!(f, "{self}")
     }
 }
 
@@ -275,8 +276,8 @@ mod tests {
     }
 
     #[test]
-    fn shows_no_header() {
-        let endpoint = Endpoint::parse("https://collector/v1/traces").expect("a URL");
+    fn shows_no_secret() {
+        let endpoint = Endpoint::parse("https://collector/v1/traces?key=secret").expect("a URL");
         let headers = headers("authorization", "secret");
         let shown = format!("{:?}", Collector { endpoint, headers, ca_file: None });
         assert!(shown.contains("authorization") && !shown.contains("secret"), "{shown}");

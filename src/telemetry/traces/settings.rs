@@ -194,7 +194,8 @@ impl<'a> Variables<'a> {
         };
         if endpoint.is_none() {
             // It may have a password.
-            let value = if value.contains('@') { "(a URL with a user)" } else { &value };
+            let shown = value.split('?').next().unwrap_or_default();
+            let value = if value.contains('@') { "(a URL with a user)" } else { shown };
             let reason = "not an http:// or https:// URL with a host and without a user: traces \
                           are off";
             self.tell(&name, value, reason);

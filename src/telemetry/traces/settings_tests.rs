@@ -40,8 +40,9 @@ fn have_the_endpoint_of_traces_or_the_one_of_all_signals() {
         (&[all("http://c:4318")][..], "http://c:4318/v1/traces"),
         (&[all("https://c/otlp/")], "https://c/otlp/v1/traces"),
         (&[all("http://[::1]:4318")], "http://[::1]:4318/v1/traces"),
-        (&[traces], "https://a/b?c"),
-        (&[all("http://c"), traces], "https://a/b?c"),
+        // The query is for the collector alone.
+        (&[traces], "https://a/b"),
+        (&[all("http://c"), traces], "https://a/b"),
         (&[("OTEL_TRACES_EXPORTER", "otlp")], "http://localhost:4318/v1/traces"),
     ] {
         assert_eq!(url(variables).as_deref(), Some(wanted));
@@ -55,7 +56,7 @@ fn are_off_where_the_way_to_the_collector_is_wrong_and_that_is_told() {
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4317", "not an http"),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://", "not an http"),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "unix:///socket", "not an http"),
-        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://c?x=1", "not an http"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://c?key=secret", "not an http"),
         ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "https://me:secret@c", "(a URL with a user)"),
         ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", "set http/protobuf"),
         ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "http/json", "set http/protobuf"),

@@ -96,7 +96,7 @@ async fn waits_for_a_budget_until_it_allows_a_disruption() {
     command.env("KUBECONFIG", &operator).env("TERM", "xterm");
     tokio::task::block_in_place(|| {
         let mut session = Session::start(&mut command);
-        session.type_until("", "disruption budget");
+        session.type_until("", "1 of 2: ");
         session.type_until("\u{3}", "between two pods, as you asked");
     });
     assert_eq!(scene.with_role().await, (0, 2));
