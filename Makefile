@@ -1,6 +1,6 @@
 # `make` lists the commands.
 .DEFAULT_GOAL := help
-.PHONY: help setup run try demo test soak bench bench-flame bench-check bench-baseline fuzz lint fmt image image-test sbom reproduce kind-test walkthrough clean
+.PHONY: help setup run try demo test soak panels bench bench-flame bench-check bench-baseline fuzz lint fmt book image image-test sbom reproduce release-dry-run kind-test walkthrough demo-cluster clean
 
 # Where rustup and Go install their programs, for shells that do not have them
 # on their path yet.
@@ -20,7 +20,7 @@ MINUTES ?= 5
 EFFORT ?= standard
 
 help: ## List the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Check what builds and tests need, and install what is missing
 	@scripts/setup test
@@ -50,7 +50,9 @@ test: ## Run all tests on a real control plane (the first run builds it, in minu
 	@tests/control-plane/build.sh kubectl >/dev/null
 	@tests/tools/helm/build.sh helm >/dev/null
 	@tests/tools/helm/build.sh helm3 >/dev/null
+	@tests/tools/otelcol/build.sh >/dev/null
 	@tests/tools/aws/install.sh >/dev/null
+	@tests/tools/prometheus/install.sh >/dev/null || [ $$? = 69 ]
 	cargo test --locked --workspace
 
 soak: ## Run the webhook under load with disturbances, then rotate certificates, each for MINUTES (5)
@@ -59,6 +61,11 @@ soak: ## Run the webhook under load with disturbances, then rotate certificates,
 	SOAK_SECONDS=$$(( $(MINUTES) * 60 )) cargo test --locked --test alone nothing_is_lost -- --nocapture
 	ROTATION_SECONDS=$$(( $(MINUTES) * 60 )) cargo test --locked --test alone rotation -- --nocapture
 	cargo test --locked --test alone fell_silent -- --nocapture --ignored
+
+panels: ## Draw what the dashboard's queries give in a run of five minutes: docs/images/panels.svg
+	@scripts/setup test
+	@tests/control-plane/build.sh kubectl >/dev/null
+	cargo test --locked --test cluster draws_the_panels -- --ignored
 
 bench: ## Compare with a bare TLS server, write docs/performance.md (EFFORT=smoke, standard, full; PEER_WEBHOOK=the Go webhook)
 	@scripts/bench $(EFFORT)
@@ -94,9 +101,17 @@ reproduce: ## Build the image's binary twice in two places and compare (two rele
 	@scripts/setup
 	@scripts/reproduce
 
+release-dry-run: ## Do and check all of a release that needs no registry (PROFILE=dev: without optimisation)
+	@scripts/setup test
+	@scripts/release-dry-run
+
 walkthrough: ## Follow the tutorials on a real one-node cluster with a real STS (root; LONG=yes: wait for a new token)
 	@scripts/setup test
 	@tests/walkthrough/run
+
+demo-cluster: ## Show the status page, and a missed pod found and restarted, on a real one-node cluster (root; PICTURES=folder: keep pictures)
+	@scripts/setup test
+	@PICTURES="$(if $(PICTURES),$(abspath $(PICTURES)))" tests/walkthrough/run 10-cluster 40-webhook f0-operate
 
 kind-test: ## Install it on a new kind cluster in each way, run the suite, delete the cluster
 	@scripts/setup
@@ -112,14 +127,21 @@ lint: ## Check formatting, clippy, scripts, workflows, licences and advisories
 	scripts/pure
 	scripts/manifest --check
 	scripts/chart-readme --check
+	scripts/version --check
 	grep -rlE '^#!/.*sh$$' .ci scripts tests | xargs shellcheck -x
 	scripts/workflows
+	scripts/book
 	scripts/deny
 
 fmt: ## Format the code
 	cargo fmt --all
 	cargo fmt --all --manifest-path benches/Cargo.toml
 	cargo fmt --manifest-path fuzz/Cargo.toml
+
+book: ## Write README.md and docs/ as a book with a search: target/book/html (installs mdBook)
+	@scripts/setup lint
+	@scripts/book
+	@echo "$$CARGO_TARGET_DIR/book/html/index.html"
 
 clean: ## Delete builds and the development certificate; keep the tests' control plane
 	cargo clean

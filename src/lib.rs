@@ -11,6 +11,7 @@ pub mod api_server;
 pub mod certificate_controller;
 pub mod cli;
 pub mod config;
+mod continuous_audit;
 pub mod crypto;
 mod evidence;
 #[cfg(test)]
@@ -18,6 +19,8 @@ mod golden_tests;
 mod http_client;
 pub mod identity_sources;
 mod input;
+mod platform;
+mod restart;
 pub mod run;
 mod server;
 mod telemetry;

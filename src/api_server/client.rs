@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use hyper::Uri;
 use hyper::http::uri::Scheme;
+use hyper::{Request, Uri};
 use kube::api::GetParams;
-use kube::client::RustlsTlsError;
+use kube::client::{Body, RustlsTlsError};
 use kube::config::{AuthInfo, KubeConfigOptions};
 use kube::{Client, Config, Resource};
 use serde::de::DeserializeOwned;
@@ -19,7 +19,7 @@ use tokio::time::timeout;
 use super::client_error::{ClientError, proxy_setting};
 use super::credentials::{CredentialsError, PLUGIN_TIMEOUT, Plugin, TokenSource};
 use super::kubeconfig;
-use super::request::OwnDeadline;
+use super::request::{Largest, OwnDeadline, Traced};
 use super::transport::{CONNECT_TIMEOUT, server, transport};
 use super::user_cluster::{Resolved, UserCluster};
 
@@ -61,7 +61,11 @@ pub async fn of_user(cluster: &UserCluster) -> Result<(Client, String), ClientEr
 }
 
 /// Gets one object, within a deadline that the caller has for it: that of the client does not count.
-pub async fn get_opt<K>(client: &Client, namespace: &str, name: &str) -> kube::Result<Option<K>>
+pub(crate) async fn get_opt<K>(
+    client: &Client,
+    (namespace, name): (&str, &str),
+    traced: Option<Traced>,
+) -> kube::Result<Option<K>>
 where
     K: Resource<DynamicType = ()> + DeserializeOwned,
 {
@@ -69,11 +73,26 @@ where
     let request = kube::core::Request::new(path).get(name, &GetParams::default());
     let mut request = request.map_err(kube::Error::BuildRequest)?;
     request.extensions_mut().insert(OwnDeadline);
+    if let Some(traced) = traced {
+        request.extensions_mut().insert(traced);
+    }
     match client.request(request).await {
         Ok(object) => Ok(Some(object)),
         Err(kube::Error::Api(status)) if status.code == 404 => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// The same client with responses of so many bytes at most. Where a page of a list is larger, fewer objects are asked
+/// for at once.
+pub(crate) fn limited(client: Client, largest: u64) -> Client {
+    let namespace = client.default_namespace().to_owned();
+    let service = tower::service_fn(move |mut request: Request<Body>| {
+        let client = client.clone();
+        request.extensions_mut().insert(Largest(largest));
+        async move { client.send(request).await }
+    });
+    Client::new(service, namespace)
 }
 
 async fn connect(config: Config, limit: RequestTimeout) -> Result<Client, ClientError> {
@@ -202,5 +221,34 @@ mod tests {
         }
         // A CA that the kubeconfig names and that can't be read is another matter.
         assert!(!error(true).contains("SSL_CERT_FILE"), "{}", error(true));
+    }
+
+    #[tokio::test]
+    async fn reads_no_more_than_whoever_asks_has_room_for() {
+        use std::convert::Infallible;
+
+        use http_body_util::Full;
+        use hyper::Response;
+        use hyper::body::Bytes;
+        use tower::{BoxError, ServiceExt as _};
+
+        use crate::api_server::FailureKind;
+        use crate::api_server::request::{Bounded, text};
+
+        let service = tower::service_fn(|_: Request<Body>| async {
+            Ok::<_, Infallible>(Response::new(Full::new(Bytes::from_static(b"0123456789"))))
+        });
+        let service = service.map_err(BoxError::from);
+        let bounded = Bounded { service, server: "x".into(), limit: None, max_response: 64 };
+        let client = Client::new(bounded, "default");
+        let ask = async |client: &Client| {
+            let request = Request::get("/x").body(Vec::new()).unwrap();
+            text(client, request).await.map_err(|failure| failure.kind)
+        };
+        assert_eq!(ask(&client).await, Ok("0123456789".to_owned()));
+        assert_eq!(ask(&limited(client.clone(), 10)).await, Ok("0123456789".to_owned()));
+        assert_eq!(ask(&limited(client.clone(), 9)).await, Err(FailureKind::TooLarge));
+        // Nobody gets more than all have.
+        assert_eq!(ask(&limited(client, u64::MAX)).await, Ok("0123456789".to_owned()));
     }
 }

@@ -19,6 +19,7 @@ use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
 use crate::input::{self, InputError, Limit, Problem};
+use crate::platform;
 use text::{escaped, shortened};
 
 /// How long a credential plugin may take that asks nobody.
@@ -346,8 +347,7 @@ impl fmt::Display for Said {
 
 impl fmt::Display for Ended {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        use std::os::unix::process::ExitStatusExt as _;
-        match (self.0.code(), self.0.signal()) {
+        match (self.0.code(), platform::signal(self.0)) {
             (Some(code), _) => write!(f, "ended with exit code {code}"),
             (None, Some(signal)) => write!(f, "was ended by signal {signal}"),
             (None, None) => f.write_str("failed"),

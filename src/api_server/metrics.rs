@@ -49,7 +49,7 @@ pub(crate) fn register_watches(
         "Seconds since the API server last sent an event or a bookmark, or answered a new watch, \
          by resource. Rises above 150 when the API server can't be reached. Absent for what is \
          not watched.",
-        ("resource", resource),
+        Some(("resource", resource)),
         move || age().as_ref().map(Duration::as_secs),
     )
 }

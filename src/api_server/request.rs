@@ -17,6 +17,7 @@ use kube::Client;
 use kube::client::Body;
 
 use super::Failure;
+use crate::telemetry::traces::{ClientSpan, Parent};
 use tokio::time::{Instant, Sleep, timeout_at};
 use tower::{BoxError, Service};
 
@@ -27,6 +28,21 @@ pub(super) const MAX_RESPONSE: u64 = 64 << 20;
 /// In the extensions of a request: whoever sent it has a deadline for it, and this is the only one.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct OwnDeadline;
+
+/// In the extensions of a request: the most bytes of a response that whoever sent it has room for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Largest(pub(crate) u64);
+
+/// In the extensions of a request: whoever sent it tries again when that is right, and nobody else does.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OwnRetries;
+
+/// In the extensions of a request: what it is traced beneath, and the path that all requests of its kind have.
+#[derive(Clone, Debug)]
+pub(crate) struct Traced {
+    pub(crate) parent: Parent,
+    pub(crate) template: &'static str,
+}
 
 /// In the extensions of a response: the server that it is from.
 #[derive(Clone, Debug)]
@@ -44,7 +60,8 @@ pub(crate) async fn text(client: &Client, request: Request<Vec<u8>>) -> Result<S
     let server = answer.extensions().get::<AnsweredBy>().map(|it| Arc::clone(&it.0));
     let body = answer.into_body().collect_bytes().await;
     let body = body.map_err(|error| Failure::of(&error))?;
-    let text = String::from_utf8(body.to_vec());
+    // Without a copy: it may be large.
+    let text = String::from_utf8(body.into());
     if status.is_success() {
         return text.map_err(|_| Failure {
             server,
@@ -122,7 +139,8 @@ where
         let watches = is_watch(request.uri());
         let exempt = watches || request.extensions().get::<OwnDeadline>().is_some();
         let limit = self.limit.filter(|_| !exempt);
-        let max = if watches { u64::MAX } else { self.max_response };
+        let own = request.extensions().get::<Largest>().map_or(u64::MAX, |largest| largest.0);
+        let max = if watches { u64::MAX } else { self.max_response.min(own) };
         let deadline = limit.and_then(|limit| Some((Instant::now().checked_add(limit)?, limit)));
         let asked = Arc::new(Asked {
             server: Arc::clone(&self.server),
@@ -131,8 +149,11 @@ where
         });
         let last_status = LastStatus::default();
         request.extensions_mut().insert(last_status.clone());
+        let span = traced(&mut request, &self.server);
         let answer = self.service.call(request);
         async move {
+            // Dropped with this future where nobody waits any more.
+            let span = span;
             let answer = match deadline {
                 Some((at, limit)) => timeout_at(at, answer).await.unwrap_or_else(|_| {
                     let last_status = last_status.get();
@@ -144,9 +165,14 @@ where
                 Ok(error) => error,
                 Err(error) => Box::new(asked.failed(Problem::Broken(error))),
             };
-            let answer = answer.map_err(broken)?;
+            let answer = answer.map_err(broken);
+            match (span, &answer) {
+                (Some(span), Ok(answer)) => span.answer(answer.status()),
+                (Some(span), Err(error)) => span.fail(&error.to_string()),
+                (None, _) => {}
+            }
+            let mut answer = answer?;
             let asked = Arc::clone(&asked);
-            let mut answer = answer;
             answer.extensions_mut().insert(AnsweredBy(Arc::clone(&asked.server)));
             Ok(answer.map(|body| BoundedBody {
                 body,
@@ -158,6 +184,13 @@ where
         }
         .boxed()
     }
+}
+
+/// The span of a request that is to be traced. The server learns of it.
+fn traced(request: &mut Request<Body>, server: &str) -> Option<ClientSpan> {
+    let Traced { parent, template } = request.extensions_mut().remove()?;
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    parent.request(&method, (server, &path), template, request.headers_mut())
 }
 
 /// kube writes `watch=true`.

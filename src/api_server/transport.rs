@@ -15,13 +15,13 @@ use hyper_util::rt::TokioExecutor;
 use kube::Config;
 use kube::client::retry::RetryPolicy;
 use kube::client::{Body, ConfigExt as _};
-use tokio::time::timeout;
-use tower::retry::RetryLayer;
+use tokio::time::{Sleep, timeout};
+use tower::retry::{Policy, RetryLayer};
 use tower::util::BoxService;
 use tower::{BoxError, Service, ServiceBuilder, ServiceExt as _};
 
 use super::credentials::TokenSource;
-use super::request::{Bounded, BoundedBody, LastStatus, MAX_RESPONSE};
+use super::request::{Bounded, BoundedBody, LastStatus, MAX_RESPONSE, OwnRetries};
 
 /// The connection could not be used in time.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +42,7 @@ const KEEPALIVE_IDLE: Duration = Duration::from_secs(15);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 const KEEPALIVE_RETRIES: u32 = 3;
 /// The same for a connection with bytes on their way that nobody acknowledges.
+#[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
 const USER_TIMEOUT: Duration = Duration::from_secs(45);
 
 /// What a client is made of.
@@ -74,7 +75,7 @@ pub(super) fn transport(
             Ok::<_, BoxError>(answer)
         }
     });
-    let retry = config.default_retry.then(|| RetryLayer::new(RetryPolicy::server_retry()));
+    let retry = config.default_retry.then(|| RetryLayer::new(Retries(RetryPolicy::server_retry())));
     let service = ServiceBuilder::new()
         .layer(config.base_uri_layer())
         .option_layer(retry)
@@ -84,6 +85,29 @@ pub(super) fn transport(
     // Outermost: it bounds the attempts and the pauses between them as well, which a `Retry-After` may ask for.
     let bounded = Bounded { service, server, limit, max_response: MAX_RESPONSE };
     Ok(bounded.boxed())
+}
+
+/// kube's retries, but for requests of those who try again themselves.
+#[derive(Clone)]
+struct Retries(RetryPolicy);
+
+impl<Res> Policy<Request<Body>, Response<Res>, BoxError> for Retries {
+    type Future = Sleep;
+
+    fn retry(
+        &mut self,
+        request: &mut Request<Body>,
+        result: &mut Result<Response<Res>, BoxError>,
+    ) -> Option<Sleep> {
+        if request.extensions().get::<OwnRetries>().is_some() {
+            return None;
+        }
+        self.0.retry(request, result)
+    }
+
+    fn clone_request(&mut self, request: &Request<Body>) -> Option<Request<Body>> {
+        Policy::<_, Response<Res>, BoxError>::clone_request(&mut self.0, request)
+    }
 }
 
 /// The scheme, host and port of a server: never a path, and no user.

@@ -73,6 +73,47 @@ impl UserCluster {
             || [context, cluster, user, server].into_iter().any(Option::is_some)
     }
 
+    /// The flags as kubectl takes them, each as one word, for commands that ask the same cluster as the same user. The
+    /// namespace stands in those commands anyway, and a token is a secret.
+    #[must_use]
+    pub fn typed(&self) -> Vec<String> {
+        // A new one does not compile until it stands here.
+        let Self {
+            kubeconfig,
+            context,
+            cluster,
+            user,
+            namespace: _,
+            server,
+            token: _,
+            impersonated: Impersonated { user: as_user, groups, uid },
+            certificate_authority,
+            client_certificate,
+            client_key,
+            insecure_skip_tls_verify,
+            tls_server_name,
+            request_timeout: _,
+        } = self;
+        let path = |path: &Option<PathBuf>| path.as_deref().map(shown);
+        let flags = [
+            ("kubeconfig", path(kubeconfig)),
+            ("context", context.clone()),
+            ("cluster", cluster.clone()),
+            ("user", user.clone()),
+            ("server", server.clone()),
+            ("certificate-authority", path(certificate_authority)),
+            ("client-certificate", path(client_certificate)),
+            ("client-key", path(client_key)),
+            ("tls-server-name", tls_server_name.clone()),
+            ("as", as_user.clone()),
+            ("as-uid", uid.clone()),
+            ("insecure-skip-tls-verify", insecure_skip_tls_verify.then(|| "true".to_owned())),
+        ];
+        let one =
+            flags.into_iter().filter_map(|(name, value)| Some(format!("--{name}={}", value?)));
+        one.chain(groups.iter().map(|group| format!("--as-group={group}"))).collect()
+    }
+
     /// The namespace where nobody names one: that of the flag, of the context or of the pod. No
     /// cluster has to be known for it.
     ///
@@ -406,5 +447,37 @@ fn shown(path: &Path) -> String {
 impl fmt::Debug for BearerToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("[hidden]")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn repeats_what_was_typed_but_for_the_secret() {
+        let cluster = UserCluster {
+            kubeconfig: Some("a b".into()),
+            context: Some("prod".to_owned()),
+            namespace: Some("demo".to_owned()),
+            token: Some(BearerToken("hush".to_owned())),
+            impersonated: Impersonated {
+                user: Some("jane".to_owned()),
+                groups: vec!["one".to_owned(), "two".to_owned()],
+                uid: None,
+            },
+            insecure_skip_tls_verify: true,
+            ..UserCluster::default()
+        };
+        let typed = [
+            "--kubeconfig=a b",
+            "--context=prod",
+            "--as=jane",
+            "--insecure-skip-tls-verify=true",
+            "--as-group=one",
+            "--as-group=two",
+        ];
+        assert_eq!(cluster.typed(), typed);
+        assert!(UserCluster::default().typed().is_empty());
     }
 }

@@ -2,7 +2,6 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
@@ -10,6 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 
 use super::{IssueError, issue_authority, issue_leaf};
+use crate::platform;
 use certificates::Lifetimes;
 
 /// What was written, and what a webhook configuration needs of it.
@@ -98,7 +98,9 @@ fn write(path: &Path, contents: &[u8], mode: u32, force: bool) -> io::Result<()>
 }
 
 fn create(path: &Path, contents: &[u8], mode: u32) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    let mut file = platform::with_mode(&mut options, mode).open(path)?;
     file.write_all(contents)?;
     file.sync_all()
 }

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
-
 use super::{ManagedCertificates, Operation, Stats, Watches};
 use crate::api_server::metrics::register_watches;
 use crate::telemetry::metrics::{MetricsError, Registry};
@@ -28,7 +26,13 @@ fn register_stats(registry: &Registry, stats: &Arc<Stats>) -> Result<(), Metrics
     registry.read_gauge(
         "pod_identity_ca_not_after_timestamp_seconds",
         "Unix time in seconds when the CA of the managed certificates expires; 0 without one.",
-        move || stats.authority_ends().map_or(0, Timestamp::as_second),
+        move || stats.authority_validity().map_or(0, |(_, end)| end.as_second()),
+    )?;
+    let stats = shared();
+    registry.read_gauge(
+        "pod_identity_ca_not_before_timestamp_seconds",
+        "Unix time in seconds when the CA of the managed certificates became valid; 0 without one.",
+        move || stats.authority_validity().map_or(0, |(start, _)| start.as_second()),
     )?;
     let stats = shared();
     registry.read_counters(

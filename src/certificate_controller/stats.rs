@@ -14,17 +14,17 @@ pub struct Stats(Mutex<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
-    authority_ends: Option<Timestamp>,
+    authority: Option<(Timestamp, Timestamp)>,
     changes: BTreeMap<&'static str, u64>,
     repairs: u64,
     failures: BTreeMap<&'static str, u64>,
 }
 
 impl Stats {
-    /// When the current CA ends.
+    /// From when to when the current CA is valid.
     #[must_use]
-    pub fn authority_ends(&self) -> Option<Timestamp> {
-        self.with(|inner| inner.authority_ends)
+    pub fn authority_validity(&self) -> Option<(Timestamp, Timestamp)> {
+        self.with(|inner| inner.authority)
     }
 
     /// Changes that this process made to the Secret, by [`Cause::as_str`].
@@ -47,7 +47,8 @@ impl Stats {
 
     pub(super) fn hold(&self, authorities: Option<&Authorities>) {
         self.with(|inner| {
-            inner.authority_ends = authorities.map(|all| all.current.certificate.not_after());
+            let current = authorities.map(|all| &all.current.certificate);
+            inner.authority = current.map(|current| (current.not_before(), current.not_after()));
         });
     }
 

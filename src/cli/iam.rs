@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 
 use super::values::ReportFormat;
+use iam::{ProviderArn, Subject, is_built_in_provider};
 
 #[derive(Args, Clone, Debug)]
 pub struct IamArgs {
@@ -149,7 +150,7 @@ pub struct IamSimulateArgs {
     #[arg(long, visible_alias = "aud", value_name = "AUDIENCE", requires = "issuer")]
     pub audience: Vec<String>,
     /// ARN that the policy's provider must equal [default: any ARN with the issuer's name]
-    #[arg(long, value_name = "ARN")]
+    #[arg(long, value_name = "ARN", value_parser = provider_arn)]
     pub provider_arn: Option<String>,
     /// Value of another condition key, such as aws:CurrentTime=2026-01-01T00:00:00Z; may be repeated
     #[arg(long = "condition-key", value_name = "KEY=VALUE", value_parser = key_and_value)]
@@ -170,13 +171,22 @@ pub struct IamSimulateArgs {
 
 /// The subject of a `ServiceAccount`'s tokens.
 fn subject(text: &str) -> Result<String, String> {
-    match text.split_once('/') {
-        Some((namespace, name))
-            if !namespace.is_empty() && !name.is_empty() && !name.contains('/') =>
-        {
-            Ok(format!("system:serviceaccount:{namespace}:{name}"))
-        }
-        _ => Err("write NAMESPACE/NAME".to_owned()),
+    let (namespace, name) = text.split_once('/').ok_or("write NAMESPACE/NAME")?;
+    let subject = Subject::new(namespace, name).map_err(|error| error.to_string())?;
+    if subject.is_glob() {
+        return Err("a token is of one ServiceAccount: write its name without * and ?".to_owned());
+    }
+    Ok(subject.claim())
+}
+
+/// As policies name a provider under `Federated`.
+fn provider_arn(text: &str) -> Result<String, String> {
+    let is_one = ProviderArn::read(text)
+        .is_some_and(|it| !it.name.is_empty() && iam::account(it.partition, it.account).is_ok());
+    if is_one || is_built_in_provider(text) {
+        Ok(text.to_owned())
+    } else {
+        Err("write the ARN of an OpenID Connect provider: arn:aws:iam::ACCOUNT:oidc-provider/HOST/PATH".to_owned())
     }
 }
 

@@ -33,7 +33,7 @@ use clap::error::{ContextValue, ErrorKind};
 use clap::{FromArgMatches as _, Parser, Subcommand};
 use text::{escaped, shortened};
 
-pub use audit::AuditArgs;
+pub use audit::{AuditArgs, RestartArgs};
 pub use certs::{CertsArgs, CertsCommand, CertsInitArgs};
 pub use cluster::ClusterArgs;
 pub use deployed::deployed;
@@ -50,7 +50,8 @@ pub use issuer::{
 };
 pub use klog::KlogArgs;
 pub use serve::{
-    AdminArgs, HttpsArgs, LifecycleArgs, LogArgs, ManagedCertificateArgs, ServeArgs, SourceArgs,
+    AdminArgs, ContinuousAuditArgs, HttpsArgs, LifecycleArgs, LogArgs, ManagedCertificateArgs,
+    ServeArgs, SourceArgs,
 };
 pub use values::{DataFormat, LogFormat, ReportFormat, RequestTimeout, WideFormat};
 

@@ -29,6 +29,8 @@ pub struct ServeArgs {
     #[command(flatten)]
     pub container_credentials: ContainerCredentialsArgs,
     #[command(flatten)]
+    pub continuous_audit: ContinuousAuditArgs,
+    #[command(flatten)]
     pub lifecycle: LifecycleArgs,
     #[command(flatten)]
     pub log: LogArgs,
@@ -158,10 +160,10 @@ pub struct ManagedCertificateArgs {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Metrics, probes and debugging")]
 pub struct AdminArgs {
-    /// HTTP port for /metrics, /livez, /readyz and /healthz
+    /// HTTP port for the status page (/), /metrics, /livez, /readyz and /healthz
     #[arg(long, env = "PODID_METRICS_PORT", value_name = "PORT", default_value_t = 9999)]
     pub metrics_port: u16,
-    /// Serve /debug/alpha/cache on the metrics port
+    /// Serve /debug/alpha/cache on the metrics port, and show names on its status page
     #[arg(long, env = "PODID_ENABLE_DEBUGGING_HANDLERS", value_name = "BOOL",
         value_parser = boolean, num_args = 0..=1, require_equals = true,
         default_missing_value = "true", default_value = "false", hide_default_value = true,
@@ -250,6 +252,29 @@ pub struct SourceArgs {
         hide_short_help = true
     )]
     pub resync_period: Duration,
+}
+
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Continuous audit")]
+pub struct ContinuousAuditArgs {
+    /// How often one of the replicas checks all pods of the cluster, as the audit command does, and counts them by
+    /// state in the metric pod_identity_pods; 0 means never. Needs more rights: list pods, for one
+    #[arg(
+        long,
+        env = "PODID_AUDIT_INTERVAL",
+        value_name = "DURATION",
+        value_parser = duration,
+        default_value = "0"
+    )]
+    pub audit_interval: Duration,
+    /// Name of the Lease in --namespace by which the replicas agree on the one that checks
+    #[arg(
+        long,
+        env = "PODID_AUDIT_LEASE_NAME",
+        value_name = "NAME",
+        default_value = "pod-identity-webhook-audit"
+    )]
+    pub audit_lease_name: String,
 }
 
 #[derive(Args, Clone, Debug)]

@@ -6,7 +6,7 @@ use clap::{Arg, CommandFactory};
 use super::*;
 
 /// Every flag that takes a value, with its default and another value.
-const VALUES: [(&str, &str, &str); 55] = [
+const VALUES: [(&str, &str, &str); 57] = [
     ("--address", "", "127.0.0.1"),
     ("--port", "443", "8443"),
     ("--metrics-port", "9999", "9998"),
@@ -56,6 +56,8 @@ const VALUES: [(&str, &str, &str); 55] = [
     ("--request-timeout", "10s", "1m"),
     ("--fresh-service-account-window", "10s", "0"),
     ("--webhook-config-name", "pod-identity-webhook", "another"),
+    ("--audit-interval", "0", "10m"),
+    ("--audit-lease-name", "pod-identity-webhook-audit", "another"),
     ("--ca-lifetime", "8760h", "4380h"),
     ("--cert-lifetime", "720h", "240h"),
     ("--ca-overlap", "5m", "10m"),

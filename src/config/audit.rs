@@ -1,8 +1,12 @@
 //! The configuration of `audit`.
 
+use std::time::Duration;
+
+use diagnosis::RestartOptions;
+
 use super::cluster::user_cluster;
 use super::{ConfigError, Installation, UserCluster};
-use crate::cli::{AuditArgs, WideFormat};
+use crate::cli::{AuditArgs, RestartArgs, WideFormat};
 
 /// All that `audit` does.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,6 +18,20 @@ pub struct Auditing {
     pub installation: Installation,
     /// Names of `MutatingWebhookConfiguration`s.
     pub configurations: Vec<String>,
+    /// What is restarted, if anything is to be.
+    pub restarting: Option<Restarting>,
+}
+
+/// How pods are restarted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Restarting {
+    /// Whether it is done, or only said.
+    pub act: bool,
+    pub options: RestartOptions,
+    /// Pods at most.
+    pub per_minute: u32,
+    /// How long a budget is waited for, and how long a replacement.
+    pub timeout: Duration,
 }
 
 /// Where a command looks that is not asked about one object.
@@ -57,7 +75,21 @@ impl Auditing {
             cluster: user_cluster(args.cluster)?,
             installation,
             configurations: args.registration.webhook_config_name,
+            restarting: restarting(&args.restart),
         };
         Ok((auditing, warnings))
     }
+}
+
+/// More than anybody waits for a pod.
+const LONGEST: Duration = Duration::from_hours(24);
+
+fn restarting(args: &RestartArgs) -> Option<Restarting> {
+    let RestartArgs { restart, yes, rollout, allow_downtime, per_minute, timeout } = *args;
+    restart.then_some(Restarting {
+        act: yes,
+        options: RestartOptions { rollout, allow_downtime },
+        per_minute,
+        timeout: timeout.min(LONGEST),
+    })
 }

@@ -5,6 +5,7 @@
 mod audit;
 mod checks;
 mod cluster;
+mod continuous_audit;
 mod doctor;
 mod error;
 mod inject;
@@ -17,13 +18,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::telemetry::logs;
+use crate::telemetry::traces::TraceSettings;
 use crate::tls::{self, files::PairPaths};
 use certificates::Params;
 use injection::admission::AdmissionSettings;
 use injection::identity::Account;
 
 pub use crate::api_server::{BearerToken, Impersonated, UserCluster};
-pub use audit::{Auditing, Namespaces};
+pub use audit::{Auditing, Namespaces, Restarting};
 pub(crate) use cluster::user_cluster;
 pub use doctor::{Evidence, Examination, Summary};
 pub use error::ConfigError;
@@ -42,8 +44,12 @@ pub struct Config {
     pub identity: Identity,
     /// What counts for every admission.
     pub policy: AdmissionSettings,
+    /// Off where there is none.
+    pub continuous_audit: Option<ContinuousAudit>,
     pub lifecycle: Lifecycle,
     pub log: logs::LogSettings,
+    /// Nothing is traced where there are none.
+    pub traces: Option<TraceSettings>,
 }
 
 /// The server that the API server calls.
@@ -121,6 +127,24 @@ pub enum RoleNames {
     FromInstanceMetadata {
         partition: Option<String>,
     },
+}
+
+/// The audit of all pods, by one of the replicas.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContinuousAudit {
+    /// From the beginning of one round to that of the next.
+    pub interval: Duration,
+    /// The Lease that chooses the replica.
+    pub lease: LeaseName,
+    /// The `MutatingWebhookConfiguration`s that may be the webhook's.
+    pub configurations: Vec<String>,
+}
+
+/// Where a Lease is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeaseName {
+    pub namespace: String,
+    pub name: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

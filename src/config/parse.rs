@@ -1,5 +1,6 @@
 //! From the arguments as typed to the configuration.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -8,13 +9,14 @@ use super::checks::{
     path_in_volume, refuse, region_name, required,
 };
 use super::{
-    Admin, Certificate, Config, ConfigError, Https, Identity, Lifecycle, Lookup, RoleNames, Source,
+    Admin, Certificate, Config, ConfigError, ContinuousAudit, Https, Identity, Lifecycle, Lookup,
+    RoleNames, Source,
 };
 use crate::cli::{
     ContainerCredentialsArgs, HttpsArgs, LogFormat, ManagedCertificateArgs, RoleArnArgs, ServeArgs,
     SourceArgs, WebIdentityArgs,
 };
-use crate::telemetry::logs;
+use crate::telemetry::{logs, traces};
 use crate::tls;
 use crate::tls::clients::AllowedNames;
 use crate::tls::files::PairPaths;
@@ -40,6 +42,13 @@ impl Config {
     pub fn from_args(args: ServeArgs) -> Result<(Self, Vec<String>), ConfigError> {
         let mut warnings = Vec::new();
         let namespace = label("--namespace", args.managed.namespace.clone())?;
+        let continuous_audit = ContinuousAudit::from_args(
+            args.continuous_audit,
+            &namespace,
+            &args.managed.webhook_config_name,
+            &args.source,
+            &mut warnings,
+        )?;
         let certificate = certificate(args.managed, &args.https, &args.source, &mut warnings)?;
         if args.https.port == args.admin.metrics_port && args.https.port != 0 {
             return Err(ConfigError::SamePort(args.https.port));
@@ -69,6 +78,7 @@ impl Config {
                 container_credentials_file,
             },
             policy,
+            continuous_audit,
             lifecycle: Lifecycle {
                 shutdown_delay: args.lifecycle.shutdown_delay,
                 shutdown_timeout: args.lifecycle.shutdown_timeout,
@@ -80,6 +90,7 @@ impl Config {
                 },
                 verbosity: args.log.verbosity,
             },
+            traces: None,
         };
         let without_effect = args.klog.given();
         if !without_effect.is_empty() {
@@ -89,6 +100,18 @@ impl Config {
             ));
         }
         Ok((config, warnings))
+    }
+}
+
+impl Config {
+    /// With what the environment says in names that are not the program's own: OpenTelemetry's variables.
+    #[must_use]
+    pub fn in_environment(
+        self,
+        environment: impl Iterator<Item = (OsString, OsString)>,
+        warnings: &mut Vec<String>,
+    ) -> Self {
+        Self { traces: traces::settings::read(environment, warnings), ..self }
     }
 }
 

@@ -60,10 +60,12 @@ fn has_the_defaults_of_the_go_webhook() {
                 container_credentials_file: None,
             },
             policy: AdmissionSettings::default(),
+            continuous_audit: None,
             lifecycle: Lifecycle {
                 shutdown_delay: Duration::from_secs(5),
                 shutdown_timeout: Duration::from_secs(20),
             },
+            traces: None,
             log: logs::LogSettings { format: logs::Format::Json, verbosity: 0 },
         }
     );

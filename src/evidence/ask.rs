@@ -9,7 +9,7 @@ use crate::api_server::pages::{self, ListError};
 use crate::api_server::{Failure, FailureKind, request};
 
 /// One object.
-pub(super) async fn get(client: &Client, path: &str) -> Fact<Value> {
+pub(crate) async fn get(client: &Client, path: &str) -> Fact<Value> {
     let request = match Request::get(path).body(Vec::new()) {
         Ok(request) => request,
         Err(error) => return Fact::Unknown(error.to_string().into()),
@@ -61,7 +61,7 @@ pub(super) async fn post(client: &Client, path: &str, object: &Value) -> kube::R
 
 /// All objects of a list; each goes to `take`, and is forgotten. `query` is
 /// empty, or parameters as `labelSelector=…`.
-pub(super) async fn list(
+pub(crate) async fn list(
     client: &Client,
     path: &str,
     query: &str,

@@ -99,7 +99,7 @@ pub(super) async fn namespaces(
             .map(|error| ListError::of("namespaces", &error).to_string()),
     };
     if let Some(why) = failed {
-        auditor.note(format!("the labels of namespaces are not known: {why}"));
+        auditor.without_namespaces(&why);
     }
 }
 

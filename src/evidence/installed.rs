@@ -9,7 +9,8 @@ use serde_json::Value;
 use super::ask;
 use crate::config::webhook_flags;
 use diagnosis::{
-    Address, Fact, Reason, WebhookFlags, command_line, config_map_behind, entries, has_labels,
+    Address, Fact, Reason, ReasonKind, WebhookFlags, command_line, config_map_behind, entries,
+    has_labels,
 };
 use injection::identity::ContainerCredentialsKeys;
 
@@ -27,14 +28,14 @@ const LIST: &str = "watch-container-credentials-config";
 enum List<'a> {
     None,
     At(&'a str),
-    /// There is one, and where is not known.
+    /// Where it is, or whether there is one, is not known.
     Hidden,
 }
 
 impl<'a> List<'a> {
     fn of(flags: &'a WebhookFlags) -> Self {
         match flags.flags.get(LIST) {
-            _ if flags.is_hidden(LIST) => Self::Hidden,
+            _ if flags.is_unsure(LIST) => Self::Hidden,
             Some(path) => Self::At(path),
             None => Self::None,
         }
@@ -68,7 +69,8 @@ pub(crate) async fn installed(
         return if entries.is_empty() {
             Installed::default()
         } else {
-            not_known("the webhook is registered by URL".into())
+            let message = "the webhook is registered by URL".to_owned();
+            not_known(Reason { kind: ReasonKind::ByUrl, message })
         };
     };
     match workload(client, &namespace, &name).await {
@@ -77,8 +79,14 @@ pub(crate) async fn installed(
     }
 }
 
+/// Where the flags could not be asked for, nobody knows whether they name a list. Of a webhook that is nowhere in the
+/// cluster the command line says both.
 fn not_known(why: Reason) -> Installed {
-    Installed { flags: Fact::Unknown(why), container_credentials: Fact::NotAsked }
+    let container_credentials = match why.kind {
+        ReasonKind::ByUrl | ReasonKind::NoWorkload => Fact::NotAsked,
+        _ => Fact::Unknown(why.clone()),
+    };
+    Installed { flags: Fact::Unknown(why), container_credentials }
 }
 
 /// The Deployment or `DaemonSet` whose pods a Service selects, and what it is called.
@@ -94,11 +102,15 @@ async fn workload(
         }
         Fact::Unknown(why) => return Err(why),
         Fact::Absent | Fact::NotAsked => {
-            return Err(format!("Service {service} in namespace {namespace} does not exist").into());
+            return Err(no_workload(format!(
+                "Service {service} in namespace {namespace} does not exist"
+            )));
         }
     };
     if selector.is_empty() {
-        return Err(format!("Service {service} in namespace {namespace} has no selector").into());
+        return Err(no_workload(format!(
+            "Service {service} in namespace {namespace} has no selector"
+        )));
     }
     let mut failed = None;
     for (kind, kinds) in KINDS {
@@ -128,19 +140,28 @@ async fn workload(
         }
     }
     Err(failed.unwrap_or_else(|| {
-        format!("no Deployment or DaemonSet is behind Service {service} in namespace {namespace}")
-            .into()
+        no_workload(format!(
+            "no Deployment or DaemonSet is behind Service {service} in namespace {namespace}"
+        ))
     }))
 }
 
+fn no_workload(message: String) -> Reason {
+    Reason { kind: ReasonKind::NoWorkload, message }
+}
+
 async fn read(client: &Client, of: String, workload: &Value, namespace: &str) -> Installed {
-    let flags = flags_of(of, workload);
-    let container_credentials = match flags.known().map_or(List::None, List::of) {
+    let flags = match flags_of(of, workload) {
+        Fact::Known(flags) => flags,
+        Fact::Unknown(why) => return not_known(why),
+        Fact::Absent | Fact::NotAsked => return Installed::default(),
+    };
+    let container_credentials = match List::of(&flags) {
         List::At(path) => listed(client, workload, namespace, path).await,
         List::Hidden => Fact::Unknown(format!("the value of --{LIST} is not known").into()),
         List::None => Fact::NotAsked,
     };
-    Installed { flags, container_credentials }
+    Installed { flags: Fact::Known(flags), container_credentials }
 }
 
 /// The flags of a workload, or why they can't be read.
@@ -201,12 +222,45 @@ mod tests {
             (json!([flag]), secret, List::Hidden),
             (json!([]), variable.clone(), List::Hidden),
             (json!([given]), variable, List::At("/list.json")),
+            // Any variable may come from there, and any flag be in the argument.
+            (
+                json!(["$(PATH_OF_IT)"]),
+                json!([{"name": "PATH_OF_IT", "valueFrom": hidden}]),
+                List::Hidden,
+            ),
         ] {
             let workload = json!({"spec": {"template": {"spec": {
                 "containers": [{"name": "webhook", "args": args, "env": env}],
             }}}});
             let flags = flags_of("deployment/x".to_owned(), &workload);
             assert_eq!(List::of(flags.known().unwrap()), wanted, "{workload}");
+        }
+    }
+
+    #[test]
+    fn a_list_that_variables_from_elsewhere_may_name_is_not_known() {
+        let from = json!([{"configMapRef": {"name": "c"}}]);
+        let given = format!("--{LIST}=/list.json");
+        for (args, wanted) in [(json!([]), List::Hidden), (json!([given]), List::At("/list.json"))]
+        {
+            let workload = json!({"spec": {"template": {"spec": {
+                "containers": [{"name": "webhook", "args": args, "envFrom": from}],
+            }}}});
+            let flags = flags_of("deployment/x".to_owned(), &workload);
+            assert_eq!(List::of(flags.known().unwrap()), wanted, "{workload}");
+        }
+    }
+
+    #[test]
+    fn who_is_listed_is_not_known_where_the_flags_are_not() {
+        let reason = |kind| Reason { kind, message: "no".to_owned() };
+        for kind in [ReasonKind::Forbidden, ReasonKind::Unauthorized, ReasonKind::Other] {
+            let installed = not_known(reason(kind));
+            assert_eq!(installed.container_credentials, Fact::Unknown(reason(kind)));
+        }
+        for kind in [ReasonKind::ByUrl, ReasonKind::NoWorkload] {
+            let installed = not_known(reason(kind));
+            assert_eq!(installed.container_credentials, Fact::NotAsked);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The facts that `doctor` and `audit` use: gathered from a cluster, from the issuer and from
 //! the webhook itself, or read from a folder in which all that was saved.
 
-mod ask;
+pub(crate) mod ask;
 mod cluster;
 mod everything;
 mod folder;
@@ -9,6 +9,7 @@ mod installed;
 mod items;
 pub(crate) mod live_issuer;
 mod refused_pod;
+mod restart;
 mod survey;
 mod workload;
 
@@ -16,4 +17,5 @@ pub(crate) use cluster::{Documents, Gatherer, answers, config_map, version};
 pub(crate) use everything::{everything, webhooks, without_namespace};
 pub(crate) use folder::{load, printed_provider, printed_role, save, saved_flags, vacant};
 pub(crate) use installed::{Installed, installed, keys};
+pub(crate) use restart::{Right, missing_rights, restart_facts, tried};
 pub(crate) use survey::survey;

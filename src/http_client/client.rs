@@ -56,7 +56,7 @@ pub(super) struct Response {
 
 /// Why there is no response.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Failure {
+pub(crate) enum Failure {
     #[error("the name does not resolve: {0}")]
     Resolve(String),
     /// With the address.

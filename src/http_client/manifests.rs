@@ -57,7 +57,9 @@ pub(crate) async fn get(named: &str) -> Result<String, ManifestError> {
         let to = Url::parse(&url, scheme).ok_or_else(|| ManifestError::Url(url.clone()))?;
         let client = match scheme {
             Scheme::Http => Client::plain(),
-            Scheme::Https => Client::trusting(authorities()?)?,
+            Scheme::Https => {
+                Client::trusting(public_authorities().map_err(ManifestError::Authorities)?)?
+            }
         };
         let response = client.call(&to, Request::get("/"), Bytes::new(), LIMITS).await;
         let response = response.map_err(|reason| ManifestError::Call {
@@ -92,12 +94,12 @@ fn scheme(url: &str) -> Scheme {
 }
 
 /// The public ones, and those of `SSL_CERT_FILE`.
-fn authorities() -> Result<RootCertStore, ManifestError> {
+pub(super) fn public_authorities() -> Result<RootCertStore, InputError> {
     let mut roots: RootCertStore = webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect();
     let Some(path) = std::env::var_os("SSL_CERT_FILE").filter(|it| !it.is_empty()) else {
         return Ok(roots);
     };
-    let pem = input::read(path.as_ref(), Limit::KEYS).map_err(ManifestError::Authorities)?;
+    let pem = input::read(path.as_ref(), Limit::KEYS)?;
     roots.add_parsable_certificates(CertificateDer::pem_slice_iter(&pem).filter_map(Result::ok));
     Ok(roots)
 }

@@ -1,10 +1,12 @@
 //! The one way to servers other than the API server. One `client`, with a
 //! deadline, a maximum of bytes and no redirects, for an issuer's documents, a
-//! webhook that is registered by URL, and EC2 instance metadata.
+//! webhook that is registered by URL, EC2 instance metadata, and a collector of
+//! traces.
 
 mod client;
 pub(crate) mod instance_metadata;
 pub(crate) mod issuer_documents;
 pub(crate) mod manifests;
+pub(crate) mod trace_collector;
 mod url;
 pub(crate) mod webhook_probe;

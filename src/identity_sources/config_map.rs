@@ -12,12 +12,16 @@ use kube::{Api, Client};
 
 use super::failure::{AskError, Asked};
 use crate::api_server::client::get_opt;
+use crate::api_server::request::Traced;
 use crate::api_server::watch::{WatchState, WatchedKind, follow_object};
 use crate::api_server::{Failure, FailureKind};
+use crate::telemetry::traces::Parent;
 use injection::identity::{Account, ConfigMapIdentities};
 
 /// Its name; no flag changes it.
 pub(super) const NAME: &str = "pod-identity-webhook";
+/// What is asked for, in traces.
+const TEMPLATE: &str = "/api/v1/namespaces/{namespace}/configmaps/{name}";
 /// What is watched, in the log.
 const PLURAL: &str = "the ConfigMap pod-identity-webhook";
 const RIGHT: &str = "get, list and watch on this ConfigMap (a Role in its namespace), or leave out \
@@ -126,8 +130,14 @@ impl ConfigMapEntries {
     }
 
     /// Asks for it once, for as long as the watch has not answered.
-    pub(super) async fn ask(&self, client: Client) -> Result<Arc<ConfigMapIdentities>, AskError> {
-        let config_map: Option<ConfigMap> = match get_opt(&client, &self.namespace, NAME).await {
+    pub(super) async fn ask(
+        &self,
+        client: Client,
+        parent: Parent,
+    ) -> Result<Arc<ConfigMapIdentities>, AskError> {
+        let traced = Some(Traced { parent, template: TEMPLATE });
+        let answer = get_opt(&client, (&self.namespace, NAME), traced).await;
+        let config_map: Option<ConfigMap> = match answer {
             Err(error) if Failure::of(&error).kind == FailureKind::Forbidden => {
                 self.forbid();
                 None

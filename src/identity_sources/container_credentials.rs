@@ -22,6 +22,10 @@ impl ContainerCredentialsFile {
         self.keys.load().contains(key)
     }
 
+    pub(super) fn keys(&self) -> ContainerCredentialsKeys {
+        ContainerCredentialsKeys::clone(&self.keys.load())
+    }
+
     pub(super) fn len(&self) -> usize {
         self.keys.load().len()
     }

@@ -10,10 +10,11 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use k8s_openapi::jiff::Timestamp;
 use kube::api::PostParams;
 use kube::{Api, Client};
-use tokio::sync::mpsc;
-use tokio::time::MissedTickBehavior;
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Interval, MissedTickBehavior};
 
 use super::stats::EventStats;
+use super::wrong::Wrong;
 use crate::api_server::{Failure, FailureKind};
 use injection::identity::{Warning, WarningKind};
 
@@ -51,6 +52,41 @@ enum Sending {
     Forbidden(String),
 }
 
+/// Sends at a pace that nobody minds.
+struct Sender<'a> {
+    events: &'a Events,
+    client: &'a Client,
+    pace: Interval,
+    has_said: bool,
+}
+
+impl<'a> Sender<'a> {
+    fn new(events: &'a Events, client: &'a Client) -> Self {
+        let mut pace = tokio::time::interval(PACE);
+        pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Self { events, client, pace, has_said: false }
+    }
+
+    async fn send(&mut self, report: &Report) {
+        self.pace.tick().await;
+        if let Sending::Forbidden(why) = self.events.send_one(self.client, report).await {
+            if !self.has_said {
+                self.has_said = true;
+                let advice = "grant the webhook create on events";
+                tracing::warn!(error = %why, advice, "not allowed to create Events");
+            }
+            // What is queued by then is sent if the right was granted.
+            tokio::time::sleep(FORBIDDEN_PAUSE).await;
+        }
+    }
+}
+
+impl Report {
+    pub(super) fn new(object: ObjectReference, warning: Warning) -> Self {
+        Self { object, warning }
+    }
+}
+
 impl Events {
     pub(super) fn new() -> (Self, mpsc::Receiver<Report>) {
         let (queue, reports) = mpsc::channel(QUEUE);
@@ -76,22 +112,49 @@ impl Events {
     }
 
     /// Sends what is offered, one after the other, for ever.
-    pub(super) async fn send(&self, client: Client, mut reports: mpsc::Receiver<Report>) {
-        let mut pace = tokio::time::interval(PACE);
-        pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut said = false;
+    pub(super) async fn send(&self, client: &Client, mut reports: mpsc::Receiver<Report>) {
+        let mut sender = Sender::new(self, client);
         while let Some(report) = reports.recv().await {
-            pace.tick().await;
-            if let Sending::Forbidden(why) = self.send_one(&client, &report).await {
-                if !said {
-                    said = true;
-                    let advice = "grant the webhook create on events";
-                    tracing::warn!(error = %why, advice, "not allowed to create Events");
+            sender.send(&report).await;
+        }
+    }
+
+    /// The same while `allowed` is true; what is offered meanwhile is another replica's to send. Each
+    /// time that it becomes true, all that is wrong then is told.
+    pub(super) async fn send_while(
+        &self,
+        client: &Client,
+        mut reports: mpsc::Receiver<Report>,
+        mut allowed: watch::Receiver<bool>,
+        wrong: Wrong<'_>,
+    ) {
+        let mut sender = Sender::new(self, client);
+        let mut stops = allowed.clone();
+        loop {
+            // Cancel-safe: what one of them takes, it takes at once.
+            tokio::select! {
+                biased;
+                began = allowed.wait_for(|allowed| *allowed) => if began.is_err() { break },
+                Some(_) = reports.recv() => continue,
+            }
+            let telling = async {
+                for key in wrong.keys().iter().take(QUEUE) {
+                    for report in wrong.reports(key).await {
+                        sender.send(&report).await;
+                    }
                 }
-                // What is queued by then is sent if the right was granted.
-                tokio::time::sleep(FORBIDDEN_PAUSE).await;
+                while let Some(report) = reports.recv().await {
+                    sender.send(&report).await;
+                }
+            };
+            // An Event that is cut short may have been sent: the next holder sends it again.
+            tokio::select! {
+                () = telling => break,
+                ended = stops.wait_for(|allowed| !*allowed) => if ended.is_err() { break },
             }
         }
+        // Whoever knew is gone, with the program.
+        std::future::pending::<()>().await;
     }
 
     async fn send_one(&self, client: &Client, report: &Report) -> Sending {

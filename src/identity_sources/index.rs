@@ -207,6 +207,12 @@ impl Index {
         self.entries.iter().filter_map(|(key, entry)| Some((&**key, entry.read.as_deref()?)))
     }
 
+    /// The keys of those that are wrong whatever pod uses them.
+    pub(super) fn warned(&self) -> Vec<Box<str>> {
+        let wrong = self.annotated().filter(|(_, account)| !account.warnings.is_empty());
+        wrong.map(|(key, _)| key.into()).collect()
+    }
+
     fn watched(&mut self, key: Key<'_>, (read, uid): (Read, Uid), seen: Option<Instant>) -> Read {
         self.supersede(key);
         // Without a window nothing is fresh. With one, it is a tenth longer

@@ -8,16 +8,19 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use tokio::time::{Instant, timeout};
 
+use super::Asker;
 use super::failure::AskError;
-use super::fair_queue::Caller;
 use super::flights::{Flights, Settled};
 use super::index::{Fetched, Index};
 use super::slots::Slots;
+use crate::telemetry::traces::Parent;
 use injection::identity::{Key, Observed, ServiceAccount};
 
 /// A live GET of the `ServiceAccount` of this namespace and name.
 pub(super) type Ask =
-    Box<dyn Fn(String, String) -> BoxFuture<'static, Result<Fetched, AskError>> + Send + Sync>;
+    Box<dyn Fn(String, String, Parent) -> BoxFuture<'static, Answered> + Send + Sync>;
+
+type Answered = Result<Fetched, AskError>;
 
 type Answer = Observed<Arc<ServiceAccount>>;
 
@@ -76,7 +79,7 @@ impl Lookups {
         self.index.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) async fn service_account(self: &Arc<Self>, key: Key<'_>, by: Caller) -> Answer {
+    pub(super) async fn service_account(self: &Arc<Self>, key: Key<'_>, by: &Asker) -> Answer {
         let known = self.index().get(key, Instant::now().into_std());
         match (known, &self.asking) {
             (Some(known), _) => {
@@ -97,10 +100,13 @@ impl Lookups {
         self.flights.is_empty() && !self.index().is_fetching()
     }
 
-    async fn wait(self: &Arc<Self>, key: Key<'_>, by: Caller, limit: Duration) -> Answer {
+    async fn wait(self: &Arc<Self>, key: Key<'_>, by: &Asker, limit: Duration) -> Answer {
         let _waiting = Waiting::new(&self.counts.waiting);
-        let ask = || Arc::clone(self).ask(key.namespace.to_owned(), key.name.to_owned());
-        self.flights.get(key, by, limit, ask).await.unwrap_or_else(|why| {
+        let ask = || {
+            let (namespace, name) = (key.namespace.to_owned(), key.name.to_owned());
+            Arc::clone(self).ask(namespace, name, by.trace.clone())
+        };
+        self.flights.get(key, by.caller, limit, ask).await.unwrap_or_else(|why| {
             Observed::Unknown(why.explained(format!("ServiceAccount {key}"), limit))
         })
     }
@@ -110,12 +116,13 @@ impl Lookups {
         self: Arc<Self>,
         namespace: String,
         name: String,
+        trace: Parent,
     ) -> impl FnOnce() -> Settled<Answer> + Send {
         let key = Key { namespace: &namespace, name: &name };
         self.index_mut().fetch_began(key);
         let answer = match &self.asking {
             Some(Asking { ask, limit }) => {
-                let asked = ask(namespace.clone(), name.clone());
+                let asked = ask(namespace.clone(), name.clone(), trace);
                 timeout(*limit, asked).await.unwrap_or_else(|_| {
                     Err(AskError::Timeout { what: format!("ServiceAccount {key}"), limit: *limit })
                 })
@@ -221,7 +228,12 @@ mod tests {
         let mut index = Index::new(WINDOW, now());
         index.begin_list();
         index.finish_list();
-        Arc::new(Lookups::live(index, Box::new(move |_, _| ask().boxed()), LIMIT, Slots::default()))
+        Arc::new(Lookups::live(
+            index,
+            Box::new(move |_, _, _| ask().boxed()),
+            LIMIT,
+            Slots::default(),
+        ))
     }
 
     fn count(count: &AtomicU64) -> u64 {
@@ -246,7 +258,7 @@ mod tests {
     async fn asks_for_an_unknown_one_once_and_then_knows_it() {
         let lookups = lookups(async || Ok(Fetched::Found(role(), Uid::default())));
         for _ in 0..3 {
-            let answer = lookups.service_account(APP, Caller::default()).await;
+            let answer = lookups.service_account(APP, &Asker::default()).await;
             assert_eq!(answer, role().map_or(Observed::Absent, Observed::Known));
         }
         assert_eq!((count(&lookups.counts.with_role), count(&lookups.counts.hits)), (1, 2));
@@ -256,10 +268,10 @@ mod tests {
     async fn asks_for_one_without_a_role_until_the_window_is_over() {
         let lookups = lookups(async || Ok(Fetched::Found(None, Uid::default())));
         lookups.index_mut().applied(APP, (None, Uid::default()), now());
-        assert_eq!(lookups.service_account(APP, Caller::default()).await, Observed::Absent);
+        assert_eq!(lookups.service_account(APP, &Asker::default()).await, Observed::Absent);
         assert_eq!(count(&lookups.counts.without_role), 1);
         tokio::time::advance(WINDOW).await;
-        assert_eq!(lookups.service_account(APP, Caller::default()).await, Observed::Absent);
+        assert_eq!(lookups.service_account(APP, &Asker::default()).await, Observed::Absent);
         assert_eq!((count(&lookups.counts.without_role), count(&lookups.counts.hits)), (1, 1));
     }
 
@@ -268,7 +280,7 @@ mod tests {
         let lookups = lookups(std::future::pending);
         for failed in 1..=2 {
             let begin = Instant::now();
-            let answer = lookups.service_account(APP, Caller::default()).await;
+            let answer = lookups.service_account(APP, &Asker::default()).await;
             assert!(
                 matches!(&answer, Observed::Unknown(why) if why.contains("1000 ms")),
                 "{answer:?}"
@@ -291,7 +303,7 @@ mod tests {
                 Ok(Fetched::Found(role(), Uid::default()))
             }
         });
-        let left = timeout(LIMIT / 2, lookups.service_account(APP, Caller::default())).await;
+        let left = timeout(LIMIT / 2, lookups.service_account(APP, &Asker::default())).await;
         assert!(left.is_err(), "nothing has answered yet");
         assert_eq!(count(&lookups.counts.waiting), 0);
         answered.notify_one();
@@ -310,8 +322,8 @@ mod tests {
             let failed = AskError::Other { what: "it".to_owned(), why: "refused".to_owned() };
             async move { answer.unwrap_or(Err(failed)) }
         });
-        assert_eq!(lookups.service_account(APP, Caller::default()).await, Observed::Absent);
-        let answer = lookups.service_account(APP, Caller::default()).await;
+        assert_eq!(lookups.service_account(APP, &Asker::default()).await, Observed::Absent);
+        let answer = lookups.service_account(APP, &Asker::default()).await;
         assert!(matches!(&answer, Observed::Unknown(why) if why.contains("refused")), "{answer:?}");
         assert_eq!((count(&lookups.counts.not_found), count(&lookups.counts.failed)), (1, 1));
     }
@@ -319,13 +331,13 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn does_not_hang_where_a_get_panics() {
         let lookups = lookups(|| std::future::poll_fn(|_| panic!("as a bug would")));
-        let answer = lookups.service_account(APP, Caller::default()).await;
+        let answer = lookups.service_account(APP, &Asker::default()).await;
         assert!(matches!(&answer, Observed::Unknown(why) if why.contains("bug")), "{answer:?}");
     }
 
     #[tokio::test]
     async fn takes_what_it_does_not_know_for_absent_where_nobody_can_be_asked() {
         let lookups = Arc::new(Lookups::from_memory(Index::new(Duration::ZERO, now())));
-        assert_eq!(lookups.service_account(APP, Caller::default()).await, Observed::Absent);
+        assert_eq!(lookups.service_account(APP, &Asker::default()).await, Observed::Absent);
     }
 }

@@ -18,6 +18,7 @@ mod slots;
 mod stats;
 mod tasks;
 mod watch;
+mod wrong;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -34,14 +35,15 @@ pub(crate) use tasks::Tasks;
 
 use crate::api_server::clock::ServerClock;
 use crate::api_server::watch::WatchState;
+use crate::telemetry::traces::Parent;
 use config_map::{ConfigMapEntries, Known};
 use container_credentials::ContainerCredentialsFile;
 use events::Events;
 use failure::AskError;
 use flights::{Flights, Settled};
 use injection::identity::{
-    ConfigMapEntry, ConfigMapIdentities, Key, Lookup, Manifests, Observed, ServiceAccount,
-    ServiceAccountReader,
+    ConfigMapEntry, ConfigMapIdentities, ContainerCredentialsKeys, Key, Lookup, Manifests,
+    Observed, ServiceAccount, ServiceAccountReader,
 };
 use lookup::Lookups;
 use slots::Slots;
@@ -67,9 +69,19 @@ pub struct Options {
     /// How long a watch may bring nothing before it is made anew.
     pub watch_silence: Duration,
     /// Whether Events tell of `ServiceAccounts` that are wrong.
-    pub events: bool,
+    pub events: EventSending,
     /// The clock that creation times are by: this machine's own without one.
     pub clock: Option<ServerClock>,
+}
+
+/// Whether Events are sent.
+#[derive(Clone, Debug)]
+pub enum EventSending {
+    Never,
+    Always,
+    /// While this is true. Each time that it becomes true, all is told that is wrong then: nobody
+    /// knows what another replica got to.
+    While(tokio::sync::watch::Receiver<bool>),
 }
 
 /// Where `ServiceAccounts` and the `ConfigMap` come from.
@@ -80,6 +92,19 @@ pub enum Source {
     Files(PathBuf),
     /// What has been read already; the same as files otherwise.
     Manifests(Manifests),
+}
+
+/// Who asks, and what the question is traced beneath.
+#[derive(Clone, Debug, Default)]
+pub struct Asker {
+    pub(crate) caller: Caller,
+    pub(crate) trace: Parent,
+}
+
+impl From<Caller> for Asker {
+    fn from(caller: Caller) -> Self {
+        Self { caller, trace: Parent::default() }
+    }
 }
 
 /// A handle; its copies share one memory.
@@ -94,6 +119,7 @@ struct Inner {
     config_map: Arc<ConfigMapEntries>,
     config_map_flights: Flights<Result<Arc<ConfigMapIdentities>, Arc<str>>>,
     container_credentials: ContainerCredentialsFile,
+    lists_container_credentials: bool,
     reader: ServiceAccountReader,
     client: Option<DebugClient>,
     lookup_timeout: Duration,
@@ -115,21 +141,33 @@ impl ServiceAccounts {
     }
 
     /// All that is known about the key. From memory without waiting, where
-    /// that is enough. Where it is not, the `caller` waits in a line of his
+    /// that is enough. Where it is not, the caller waits in a line of his
     /// own.
-    pub async fn resolve(&self, key: Key<'_>, caller: Caller) -> Lookup {
-        let begun = Instant::now();
+    pub async fn resolve(&self, key: Key<'_>, by: impl Into<Asker>) -> Lookup {
+        let (begun, by) = (Instant::now(), by.into());
         let container_credentials = self.inner.container_credentials.contains(key);
-        let service_account = self.inner.lookups.service_account(key, caller).await;
+        let service_account = self.inner.lookups.service_account(key, &by).await;
         // A role of its own wins over the ConfigMap's, which then counts for
         // container credentials alone; and what might win is waited for first.
         let decides = has_role(&service_account) && !container_credentials;
         let config_map_entry = if decides || matches!(service_account, Observed::Unknown(_)) {
             Observed::Absent
         } else {
-            self.config_map_entry(key, caller, begun).await
+            self.config_map_entry(key, &by, begun).await
         };
         Lookup { container_credentials, service_account, config_map_entry }
+    }
+
+    /// Whether the `ConfigMap` gives identities: it is asked for, and may be read.
+    #[must_use]
+    pub(crate) fn heeds_config_map(&self) -> bool {
+        !matches!(&**self.inner.config_map.known(), Known::Off | Known::Forbidden)
+    }
+
+    /// Who gets container credentials, if there is a file that lists them.
+    #[must_use]
+    pub(crate) fn container_credentials(&self) -> Option<ContainerCredentialsKeys> {
+        self.inner.lists_container_credentials.then(|| self.inner.container_credentials.keys())
     }
 
     /// What is not there yet, in words.
@@ -159,7 +197,7 @@ impl ServiceAccounts {
     async fn config_map_entry(
         &self,
         key: Key<'_>,
-        caller: Caller,
+        by: &Asker,
         begun: Instant,
     ) -> Observed<Arc<ConfigMapEntry>> {
         let of = |entries: &ConfigMapIdentities| {
@@ -171,7 +209,7 @@ impl ServiceAccounts {
             Known::Unanswered => {}
         }
         let Some(DebugClient(client)) = &self.inner.client else { return Observed::Absent };
-        match self.ask_config_map(client, caller, begun).await {
+        match self.ask_config_map(client, by, begun).await {
             Ok(entries) => of(&entries),
             Err(why) => Observed::Unknown(why),
         }
@@ -181,23 +219,24 @@ impl ServiceAccounts {
     async fn ask_config_map(
         &self,
         client: &Client,
-        caller: Caller,
+        by: &Asker,
         begun: Instant,
     ) -> Result<Arc<ConfigMapIdentities>, Arc<str>> {
         let Inner { config_map, lookup_timeout, config_map_flights, .. } = &*self.inner;
         let limit = lookup_timeout.saturating_sub(begun.elapsed());
         let ask = || {
             let (config_map, client) = (Arc::clone(config_map), client.clone());
+            let trace = by.trace.clone();
             async move {
                 let late = |_| Err(AskError::Timeout { what: config_map.what(), limit });
-                let asked = timeout(limit, config_map.ask(client)).await;
+                let asked = timeout(limit, config_map.ask(client, trace)).await;
                 let answer = asked.unwrap_or_else(late).map_err(|error| error.to_string().into());
                 // The entries may be others than those that were read before.
                 || Settled::ForEarlier(answer)
             }
         };
         let key = Key { namespace: config_map.namespace(), name: config_map::NAME };
-        let answer = config_map_flights.get(key, caller, limit, ask).await;
+        let answer = config_map_flights.get(key, by.caller, limit, ask).await;
         answer.unwrap_or_else(|why| Err(why.explained(config_map.what(), limit)))
     }
 }

@@ -115,6 +115,23 @@ impl ServiceAccounts {
         &self.inner.watch
     }
 
+    /// Whether they come from a cluster, and so from a watch.
+    #[must_use]
+    pub fn is_watched(&self) -> bool {
+        self.inner.client.is_some()
+    }
+
+    /// How the `ConfigMap` fares, in a word or two.
+    #[must_use]
+    pub fn config_map_state(&self) -> &'static str {
+        match &**self.inner.config_map.known() {
+            Known::Off => "off",
+            Known::Unanswered => "not answered yet",
+            Known::Forbidden => "forbidden",
+            Known::Entries(_) => "in force",
+        }
+    }
+
     /// What is in memory, for people: the `ServiceAccounts` that have an
     /// annotation, and how many there are of everything else.
     #[must_use]
@@ -124,12 +141,7 @@ impl ServiceAccounts {
             let index = self.inner.lookups.index();
             index.annotated().map(|(key, sa)| (key.to_owned(), shown(sa))).collect()
         };
-        let config_map = match &**self.inner.config_map.known() {
-            Known::Off => "off",
-            Known::Unanswered => "not answered yet",
-            Known::Forbidden => "forbidden",
-            Known::Entries(_) => "in force",
-        };
+        let config_map = self.config_map_state();
         json!({
             "notReady": self.not_ready(),
             "serviceAccounts": {

@@ -7,19 +7,21 @@ use std::time::Duration;
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
 use super::config_map::{ConfigMapEntries, Known};
 use super::container_credentials::ContainerCredentialsFile;
-use super::events::Events;
+use super::events::{Events, Report};
 use super::files::{self, Files, FilesError};
 use super::flights::Flights;
 use super::index::{Index, Uid};
 use super::lookup::Lookups;
 use super::slots::Slots;
 use super::watch::EventHandler;
-use super::{DebugClient, Inner, Options, ServiceAccounts, Source, watch};
+use super::wrong::Wrong;
+use super::{DebugClient, EventSending, Inner, Options, ServiceAccounts, Source, watch};
 use crate::api_server::watch::WatchState;
 use injection::identity::{Key, Manifests};
 
@@ -117,6 +119,7 @@ pub(super) async fn start(options: Options) -> Result<(ServiceAccounts, Tasks), 
         config_map_flights: Flights::new(slots.clone()),
         slots,
         container_credentials: ContainerCredentialsFile::default(),
+        lists_container_credentials: options.container_credentials.is_some(),
         reader: options.reader,
         client: client.clone().map(DebugClient),
         lookup_timeout: options.lookup_timeout,
@@ -143,18 +146,15 @@ pub(super) async fn start(options: Options) -> Result<(ServiceAccounts, Tasks), 
         tasks.push(("reads the container credentials file", follow.boxed()));
     }
     if let Some(client) = client {
-        let sends = options.events;
+        let sends = !matches!(options.events, EventSending::Never);
         let task = Arc::clone(&inner).watch(client.clone(), sends);
         tasks.push(("watches ServiceAccounts", task.boxed()));
         if options.watch_config_map {
             let task = Arc::clone(&inner).watch_config_map(client.clone());
             tasks.push(("watches the ConfigMap", task.boxed()));
         }
-        if sends {
-            let inner = Arc::clone(&inner);
-            let task = async move { inner.events.send(client, reports).await };
-            tasks.push(("sends Events", task.boxed()));
-        }
+        let task = Arc::clone(&inner).send_events(client, reports, options.events);
+        tasks.push(("sends Events", task.boxed()));
     }
     Ok((ServiceAccounts { inner }, Tasks(tasks)))
 }
@@ -182,6 +182,28 @@ impl Inner {
             clock: self.clock.as_ref(),
         };
         watch::watch(client, handler, &self.watch, listed).await;
+    }
+
+    async fn send_events(
+        self: Arc<Self>,
+        client: kube::Client,
+        reports: mpsc::Receiver<Report>,
+        sending: EventSending,
+    ) {
+        match sending {
+            EventSending::Never => {}
+            EventSending::Always => return self.events.send(&client, reports).await,
+            EventSending::While(allowed) => {
+                let wrong = Wrong {
+                    client: &client,
+                    reader: &self.reader,
+                    lookups: &self.lookups,
+                    limit: self.lookup_timeout,
+                };
+                return self.events.send_while(&client, reports, allowed, wrong).await;
+            }
+        }
+        std::future::pending::<()>().await;
     }
 
     async fn watch_config_map(self: Arc<Self>, client: kube::Client) {

@@ -21,7 +21,7 @@ fn options(source: Source) -> Options {
         fresh_window: 10 * SECOND,
         poll_interval: SECOND,
         watch_silence: crate::api_server::watch::SILENCE,
-        events: false,
+        events: EventSending::Never,
         clock: None,
     }
 }

@@ -17,10 +17,13 @@ use super::lookup::{Ask, Lookups};
 use super::object::Object;
 use crate::api_server::client::get_opt;
 use crate::api_server::clock::ServerClock;
+use crate::api_server::request::Traced;
 use crate::api_server::watch::{WatchState, WatchedKind, follow};
 use injection::identity::ServiceAccountReader;
 
 const PLURAL: &str = "ServiceAccounts";
+/// What is asked for, in traces.
+const TEMPLATE: &str = "/api/v1/namespaces/{namespace}/serviceaccounts/{name}";
 const RIGHT: &str = "get, list and watch on serviceaccounts (a ClusterRole)";
 
 /// Takes what the watch brings into the index, and offers its warnings as Events.
@@ -100,10 +103,11 @@ impl EventHandler<'_> {
 
 pub(super) fn ask(client: Client, reader: ServiceAccountReader) -> Ask {
     let reader = Arc::new(reader);
-    Box::new(move |namespace, name| {
+    Box::new(move |namespace, name, parent| {
         let (client, reader) = (client.clone(), Arc::clone(&reader));
         async move {
-            match get_opt::<Object>(&client, &namespace, &name).await {
+            let traced = Some(Traced { parent, template: TEMPLATE });
+            match get_opt::<Object>(&client, (&namespace, &name), traced).await {
                 Ok(Some(object)) => Ok(Fetched::Found(read(&object, &reader), object.uid())),
                 Ok(None) => Ok(Fetched::NotFound),
                 Err(error) => {
@@ -116,7 +120,7 @@ pub(super) fn ask(client: Client, reader: ServiceAccountReader) -> Ask {
     })
 }
 
-fn read(object: &Object, reader: &ServiceAccountReader) -> Read {
+pub(super) fn read(object: &Object, reader: &ServiceAccountReader) -> Read {
     reader.read(object.annotations()).map(Arc::new)
 }
 

@@ -12,15 +12,14 @@ mod stream;
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
-
-use rustix::fs::OFlags;
 
 pub(crate) use encoding::{check_encoding, decode};
 pub(crate) use error::{InputError, Problem};
 pub(crate) use folder::list;
 pub(crate) use stream::{Patience, is_interactive};
+
+use crate::platform;
 
 /// The maximum number of bytes of one input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,15 +85,21 @@ fn read_patiently(path: &Path, limit: Limit, patience: Patience) -> Result<Vec<u
     let bytes = if path == Path::new("-") {
         stream::standard_input(limit, patience)
     } else {
-        open(path).map_err(Problem::from).and_then(|file| any(&file, limit, patience))
+        open(path)
+            .map_err(|error| unopened(path, error))
+            .and_then(|file| any(&file, limit, patience))
     };
     bytes.map_err(|problem| InputError::of(path, problem))
 }
 
 /// Never waits: a pipe opens at once, with a writer or without.
 fn open(path: &Path) -> io::Result<File> {
-    let flags = OFlags::NONBLOCK.bits().cast_signed();
-    OpenOptions::new().read(true).custom_flags(flags).open(path)
+    platform::without_waiting(OpenOptions::new().read(true)).open(path)
+}
+
+/// Windows opens no folder, and says nothing of folders.
+fn unopened(path: &Path, error: io::Error) -> Problem {
+    if path.is_dir() { Problem::Folder } else { error.into() }
 }
 
 fn any(file: &File, limit: Limit, patience: Patience) -> Result<Vec<u8>, Problem> {

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 use crate::api_server::clock::{self, ServerClock};
 use crate::certificate_controller::{
-    self, ManagedCertificates, Manager, ManagerSettings, Status, certified_key,
+    self, ManagedCertificates, Manager, ManagerSettings, Stats, Status, certified_key,
 };
 use crate::config;
 use crate::server::{Condition, Readiness, Remark};
@@ -85,6 +85,14 @@ impl Certificate {
             }
         };
         Ok(Self { resolver, readiness, source, available })
+    }
+
+    /// What is known of managed certificates, where they are managed.
+    pub(super) fn managed(&self) -> Option<Arc<Stats>> {
+        match &self.source {
+            Source::Files(..) => None,
+            Source::Managed(_, managed, _) => Some(Arc::clone(&managed.stats)),
+        }
     }
 
     /// Becomes true when there is one to serve.

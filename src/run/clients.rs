@@ -7,7 +7,8 @@ use rustls::server::danger::ClientCertVerifier;
 
 use crate::api_server::clock::ServerClock;
 use crate::tls::clients::{
-    AuthoritiesError, ClientCertificateSettings, ClientMetrics, Rejections, Reloader,
+    AuthoritiesError, ClientCertificateSettings, ClientMetrics, ClientVerifier, Rejections,
+    Reloader,
 };
 use crate::watched_file;
 
@@ -29,6 +30,11 @@ impl Clients {
             Some(reloader) => reloader.verifier(),
             None => WebPkiClientVerifier::no_client_auth(),
         }
+    }
+
+    /// The verifier of clients' certificates, where they need one.
+    pub(super) fn of_authorities(&self) -> Option<Arc<ClientVerifier>> {
+        self.0.as_ref().map(Reloader::verifier)
     }
 
     pub(super) fn rejections(&self) -> Option<Arc<Rejections>> {

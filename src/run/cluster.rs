@@ -3,8 +3,10 @@
 use kube::Client;
 
 use crate::api_server::client;
+use crate::cli::help::invoked;
 use crate::config::{RoleNames, Source, UserCluster};
 use crate::http_client::instance_metadata;
+use diagnosis::Commands;
 use injection::identity::Account;
 
 /// A client, where there is a cluster.
@@ -22,6 +24,11 @@ pub(super) async fn client_for(source: &Source) -> anyhow::Result<Option<Client>
 /// would ask in.
 pub(super) async fn user_client(cluster: &UserCluster) -> anyhow::Result<(Client, String)> {
     Ok(client::of_user(cluster).await?)
+}
+
+/// How printed commands reach the cluster that a command asks.
+pub(super) fn commands(cluster: &UserCluster) -> Commands {
+    Commands::new(invoked(), &cluster.typed(), cluster.token.is_some())
 }
 
 /// The account that completes role names, where they are to be completed.

@@ -16,6 +16,8 @@ pub(super) enum Exit {
     Unknown,
     /// 64: the command line is wrong, as `EX_USAGE` of sysexits(3).
     Usage,
+    /// 130: stopped by Ctrl-C before all was done, as shells have it.
+    Interrupted,
 }
 
 impl Exit {
@@ -25,6 +27,7 @@ impl Exit {
             Self::Failed => 1,
             Self::Unknown => 2,
             Self::Usage => 64,
+            Self::Interrupted => 130,
         }
     }
 }

@@ -17,7 +17,7 @@ use super::{cluster, completed};
 use crate::api_server::watch::SILENCE;
 use crate::cli::{InjectArgs, InjectOutput};
 use crate::config::{Injection, ReadSource};
-use crate::identity_sources::{self, Caller, ServiceAccounts};
+use crate::identity_sources::{self, Caller, EventSending, ServiceAccounts};
 use injection::admission::{self, Admission, DecodeError, Explanation, Outcome, Triage};
 use injection::identity::{Key, Lookup, Manifests, Observed, ServiceAccountReader};
 use injection::mutation::Jitter;
@@ -166,7 +166,7 @@ impl Accounts {
             fresh_window: Duration::ZERO,
             poll_interval: Duration::MAX,
             watch_silence: SILENCE,
-            events: false,
+            events: EventSending::Never,
             clock: None,
         };
         // Nothing follows changes: before the first list every lookup is a GET.

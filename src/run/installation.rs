@@ -6,7 +6,7 @@ use super::cluster;
 use crate::config::Installation;
 use crate::evidence;
 use crate::input::{self, Limit};
-use diagnosis::{Fact, WebhookFlags, WebhookSettings, flags_not_known};
+use diagnosis::{Commands, Fact, WebhookFlags, WebhookSettings, flags_not_known};
 use injection::identity::ContainerCredentialsKeys;
 
 /// The most of a file that lists who gets container credentials.
@@ -23,6 +23,7 @@ pub(super) async fn in_use(
     user: &Installation,
     configurations: &[String],
     flags: &Fact<WebhookFlags>,
+    commands: Commands,
 ) -> anyhow::Result<InUse> {
     let (installation, notes) = match flags {
         Fact::Known(flags) => match user.deployed(flags) {
@@ -44,8 +45,20 @@ pub(super) async fn in_use(
         policy,
         configurations: configurations.to_vec(),
         notes,
+        commands,
     };
     Ok(InUse { installation, settings })
+}
+
+/// Flags that can't be used are not known.
+pub(super) fn usable(user: &Installation, flags: Fact<WebhookFlags>) -> Fact<WebhookFlags> {
+    match flags {
+        Fact::Known(flags) => match user.deployed(&flags) {
+            Ok(_) => Fact::Known(flags),
+            Err(why) => Fact::Unknown(format!("{}: {why}", flags.of).into()),
+        },
+        other => other,
+    }
 }
 
 /// By the file that the command line names, else by what the cluster has.

@@ -17,17 +17,17 @@ mod man;
 mod output;
 mod report;
 mod serve;
-mod signals;
+mod status;
 
 use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::error::ErrorKind;
-use rustix::process::{Resource, getrlimit, setrlimit};
 
 use self::exit::{Exit, OrMisuse as _};
 use crate::cli::{self, Cli, Command, help};
 use crate::config::Config;
+use crate::platform;
 use crate::telemetry::logs::{self, LogBuffer};
 
 /// Does what was asked for, or says what is wrong with how it was asked. The exit status is 0 if
@@ -62,9 +62,12 @@ pub fn run(command: Result<Command, clap::Error>) -> ExitCode {
         Command::Inject(args) => inject::run(*args),
         Command::Issuer(args) => issuer::run(*args),
         Command::Version => version(),
-        Command::Serve(args) => Config::from_args(*args)
-            .or_misuse()
-            .map(|(config, warnings)| begin_to_serve(config, &warnings)),
+        Command::Serve(args) => {
+            Config::from_args(*args).or_misuse().map(|(config, mut warnings)| {
+                let config = config.in_environment(std::env::vars_os(), &mut warnings);
+                begin_to_serve(config, &warnings)
+            })
+        }
     };
     let exit = ended.unwrap_or_else(|error| match Exit::of(&error) {
         Some(Exit::Usage) => shown(&cli::usage_error(path, &error_text(&error))),
@@ -102,7 +105,10 @@ fn begin_to_serve(config: Config, warnings: &[String]) -> Exit {
         for warning in warnings {
             tracing::warn!(warning, "configuration warning");
         }
-        raise_open_files();
+        if let Err(error) = platform::raise_open_files() {
+            // The server lowers its cap when it runs out of files.
+            tracing::debug!(%error, "failed to raise open file limit");
+        }
         let runtime = served_by(&log).build()?;
         let ended = runtime.block_on(serve::serve(config));
         // To drop it would wait for files and names that are still being looked up.
@@ -138,17 +144,6 @@ fn completed<T>(waiting: impl Future<Output = anyhow::Result<T>>) -> anyhow::Res
     // To drop it would wait for names that are still looked up, and for credential plugins that hang.
     runtime.shutdown_background();
     ended
-}
-
-/// To as many files as the system allows: each connection is one, and container
-/// runtimes start processes with a soft limit that is made for `select`.
-fn raise_open_files() {
-    let mut limit = getrlimit(Resource::Nofile);
-    limit.current = limit.maximum;
-    if let Err(error) = setrlimit(Resource::Nofile, limit) {
-        // The server lowers its cap when it runs out of files.
-        tracing::debug!(%error, "failed to raise open file limit");
-    }
 }
 
 /// The error and its causes, without those that its message contains: our own

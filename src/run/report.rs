@@ -33,6 +33,8 @@ pub(super) enum Kind {
     IssuerReport,
     /// Of `iam lint`.
     LintReport,
+    /// Of `audit --restart`.
+    RestartPlan,
     /// Of `iam simulate`.
     SimulationReport,
 }

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use axum::Router;
@@ -10,43 +11,72 @@ use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio::sync::{oneshot, watch};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 use super::certificate::{Certificate, Cluster};
 use super::clients::Clients;
 use super::cluster;
-use super::signals::Signals;
+use super::status::{Past, StatusPage};
 use crate::api_server::watch::SILENCE;
 use crate::api_server::{self, clock::ServerClock};
 use crate::config::{Config, Source};
-use crate::identity_sources::{self, ServiceAccounts, Tasks};
+use crate::continuous_audit::{Asked, AuditTask, ContinuousAudit};
+use crate::identity_sources::{self, EventSending, ServiceAccounts, Tasks};
+use crate::platform::Signals;
 use crate::server::admissions::{self, Admissions};
 use crate::server::{
     BodyReader, Condition, ConnectionStats, DrainLimits, Drained, Https, Limits, Metrics,
-    Readiness, admin, bind, https,
+    Readiness, RecentWarnings, admin, bind, https,
 };
 use crate::telemetry::metrics::Registry;
+use crate::telemetry::traces::Traces;
 use crate::tls::clients::{ClientMetrics, Rejections};
 use crate::tls::resolver::CertificateResolver;
 use crate::watched_file;
+use diagnosis::WebhookSettings;
+use injection::identity::ServiceAccountReader;
+
+/// The request that gives the Lease back may take five seconds.
+const AUDIT_END: Duration = Duration::from_secs(6);
+
+/// How long the last spans may take, within the time to drain.
+const MOST_EXPORT: Duration = Duration::from_secs(5);
+/// Where requests have taken all of that time.
+const LEAST_EXPORT: Duration = Duration::from_secs(1);
 
 /// Serves until a signal, and drains.
 pub(super) async fn serve(config: Config) -> anyhow::Result<()> {
     let mut signals = Signals::new().context("failed to listen for signals")?;
     let registry = Registry::new()?;
+    let lifecycle = config.lifecycle;
     let mut waiting = vec![Condition::Certificate, Condition::ServiceAccounts];
     if config.identity.watch_config_map {
         waiting.push(Condition::ConfigMap);
     }
     let readiness = Arc::new(Readiness::waiting_for(&waiting));
     // Cancel-safe: signals stay until they are taken. Nothing is served yet, so there is nothing to drain.
-    let Opened { resolver, certificate, clients, accounts, tasks, connections, metrics } = tokio::select! {
+    let opened = tokio::select! {
         opened = open(&config, &readiness, &registry) => opened?,
         signal = signals.next() => {
             tracing::info!(signal, "exiting before serving");
             return Ok(());
         }
     };
-    let admin = admin_server(&config, registry, &readiness, &accounts)?;
+    let page = Arc::new(status_page(&config, &readiness, &opened));
+    let Opened {
+        resolver,
+        certificate,
+        clients,
+        accounts,
+        tasks,
+        audit,
+        connections,
+        metrics,
+        traces,
+        ..
+    } = opened;
+    let admin = admin_server(&config, registry, &page, &accounts)?;
     let admin_address = local(&admin.listener)?;
     let https = HttpsServer {
         certificate: certificate.available(),
@@ -57,6 +87,8 @@ pub(super) async fn serve(config: Config) -> anyhow::Result<()> {
         connections,
         accounts: accounts.clone(),
         metrics,
+        traces: traces.clone(),
+        warnings: Arc::clone(&page.warnings),
         config,
     };
 
@@ -67,6 +99,8 @@ pub(super) async fn serve(config: Config) -> anyhow::Result<()> {
         let _ = admin_closes.await;
     }));
     let mut https = tokio::spawn(https.serve(draining));
+    let (stop_audit, audit_stops) = watch::channel(false);
+    let audit = audit.map(|(_, audit)| tokio::spawn(audit.run(audit_stops)));
     let background = async {
         // None of them ends while the program runs; the first that does, ends it.
         tokio::select! {
@@ -77,6 +111,7 @@ pub(super) async fn serve(config: Config) -> anyhow::Result<()> {
             never = certificate.keep() => match never {},
             () = clients.follow() => anyhow::anyhow!("the task that reloads --client-ca-file ended"),
             never = become_ready(&accounts, &readiness) => match never {},
+            never = page.sample() => match never {},
         }
     };
     tokio::pin!(background);
@@ -91,16 +126,39 @@ pub(super) async fn serve(config: Config) -> anyhow::Result<()> {
         signal = signals.next() => signal,
     };
     tracing::info!(signal, "draining");
+    let exit_by = Instant::now() + lifecycle.shutdown_delay + lifecycle.shutdown_timeout;
     let _ = drain.send(());
+    stop_audit.send_replace(true);
     let drained = tokio::select! {
         error = &mut background => return Err(error),
         again = signals.next() => bail!("received {again} while draining; exiting at once"),
         drained = https => drained.context("the HTTPS server's task failed")??,
     };
+    // A second signal need not wait for them: both are short.
+    let export = async {
+        let Some(traces) = traces else { return };
+        let left = exit_by.saturating_duration_since(Instant::now());
+        traces.end(left.clamp(LEAST_EXPORT, MOST_EXPORT)).await;
+    };
+    let give_back = async {
+        if let Some(audit) = audit {
+            end(audit).await;
+        }
+    };
+    tokio::join!(export, give_back);
     let _ = close_admin.send(());
     admin.await.context("the admin server's task failed")?;
     tracing::info!(finished = drained.finished, cut = drained.cut, "drained");
     Ok(())
+}
+
+/// Waits until the audit has given its Lease back. What it does not get to, time does.
+async fn end(audit: JoinHandle<()>) {
+    match timeout(AUDIT_END, audit).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::error!(%error, "audit ended early"),
+        Err(_) => tracing::debug!("audit did not end in time"),
+    }
 }
 
 /// What has to be read, or asked for, before anything runs; and all metrics
@@ -111,8 +169,11 @@ struct Opened {
     clients: Clients,
     accounts: ServiceAccounts,
     tasks: Tasks,
+    audit: Option<(ContinuousAudit, AuditTask)>,
     connections: Arc<ConnectionStats>,
     metrics: Arc<Metrics>,
+    traces: Option<Traces>,
+    clock: Option<ServerClock>,
 }
 
 async fn open(
@@ -120,6 +181,7 @@ async fn open(
     readiness: &Arc<Readiness>,
     registry: &Registry,
 ) -> anyhow::Result<Opened> {
+    readiness.register(registry)?;
     let cluster = cluster::client_for(&config.source).await?.map(|client| {
         let clock = ServerClock::new();
         Cluster { client: clock.observed(client), clock }
@@ -136,13 +198,52 @@ async fn open(
     )
     .await?;
     let client_metrics = ClientMetrics::register(registry)?;
-    let clients = Clients::start(config.https.clients.clone(), client_metrics, clock).await?;
-    let (accounts, tasks) = known_service_accounts(config, cluster).await?;
+    let clients =
+        Clients::start(config.https.clients.clone(), client_metrics, clock.clone()).await?;
+    let account = cluster::account(&config.identity.role_names).await?;
+    let reader = config.policy.reader(account);
+    let (leads, events) = match &config.continuous_audit {
+        None => (None, EventSending::Always),
+        Some(wanted) => {
+            let (leads, followed) = watch::channel(false);
+            (Some((wanted, leads)), EventSending::While(followed))
+        }
+    };
+    let (accounts, tasks) =
+        known_service_accounts(config, cluster.clone(), reader.clone(), events).await?;
     accounts.register(registry)?;
+    let mut audit = None;
+    if let (Some((wanted, leads)), Some(Cluster { client, clock })) = (leads, cluster) {
+        let settings = WebhookSettings {
+            policy: config.policy.clone(),
+            reader,
+            configurations: wanted.configurations.clone(),
+            ..WebhookSettings::default()
+        };
+        let identity = &config.identity;
+        let config_map_in = identity.watch_config_map.then(|| identity.namespace.clone());
+        let accounts = accounts.clone();
+        let asked = Asked { client, clock: Some(clock), settings, config_map_in, accounts };
+        let (handle, task) = ContinuousAudit::new(wanted, asked, leads);
+        handle.register(registry)?;
+        audit = Some((handle, task));
+    }
     let connections = Arc::<ConnectionStats>::default();
     connections.register(registry)?;
     let metrics = Arc::new(Metrics::register(registry)?);
-    Ok(Opened { resolver, certificate, clients, accounts, tasks, connections, metrics })
+    let traces = Traces::start(config.traces.clone(), registry)?;
+    Ok(Opened {
+        resolver,
+        certificate,
+        clients,
+        accounts,
+        tasks,
+        audit,
+        connections,
+        metrics,
+        traces,
+        clock,
+    })
 }
 
 /// All that the HTTPS server is made of, before there is a certificate.
@@ -156,6 +257,8 @@ struct HttpsServer {
     connections: Arc<ConnectionStats>,
     accounts: ServiceAccounts,
     metrics: Arc<Metrics>,
+    traces: Option<Traces>,
+    warnings: Arc<RecentWarnings>,
     config: Config,
 }
 
@@ -166,15 +269,32 @@ impl HttpsServer {
             available = self.certificate.wait_for(|available| *available) => available.context("the task that manages certificates ended")?,
             _ = &mut draining => return Ok(Drained::default()),
         };
-        let Self { admin_address, tls, rejections, readiness, accounts, metrics, config, .. } =
-            self;
+        let Self {
+            admin_address,
+            tls,
+            rejections,
+            readiness,
+            accounts,
+            metrics,
+            traces,
+            warnings,
+            config,
+            ..
+        } = self;
         let address = config.https.address.unwrap_or(bind::ANY);
         let listener = bind::bind(address, config.https.port, "--port")?;
         tracing::info!(https = %local(&listener)?, admin = %admin_address, "serving");
         let limits = Limits::for_requests_of(config.https.max_request_bytes);
         let bodies = BodyReader::new(&limits);
-        let admissions =
-            Admissions::new(accounts, config.policy, Arc::clone(&metrics), bodies.clone(), &limits);
+        let admissions = Admissions::new(
+            accounts,
+            config.policy,
+            Arc::clone(&metrics),
+            warnings,
+            bodies.clone(),
+            &limits,
+            traces,
+        );
         let admissions = Arc::new(admissions);
         let drain = DrainLimits {
             delay: config.lifecycle.shutdown_delay,
@@ -204,6 +324,8 @@ impl HttpsServer {
 async fn known_service_accounts(
     config: &Config,
     cluster: Option<Cluster>,
+    reader: ServiceAccountReader,
+    events: EventSending,
 ) -> anyhow::Result<(ServiceAccounts, Tasks)> {
     let clock = cluster.as_ref().map(|cluster| cluster.clock.clone());
     let source = match (&config.source, cluster) {
@@ -213,10 +335,9 @@ async fn known_service_accounts(
         (Source::Files(path), _) => identity_sources::Source::Files(path.clone()),
         (Source::Cluster { .. }, None) => bail!("no client for the cluster"),
     };
-    let account = cluster::account(&config.identity.role_names).await?;
     let options = identity_sources::Options {
         source,
-        reader: config.policy.reader(account),
+        reader,
         namespace: config.identity.namespace.clone(),
         watch_config_map: config.identity.watch_config_map,
         container_credentials: config.identity.container_credentials_file.clone(),
@@ -224,16 +345,34 @@ async fn known_service_accounts(
         fresh_window: config.lookup.fresh_window,
         poll_interval: watched_file::INTERVAL,
         watch_silence: SILENCE,
-        events: true,
+        events,
         clock,
     };
     Ok(ServiceAccounts::start(options).await?)
 }
 
+fn status_page(config: &Config, readiness: &Arc<Readiness>, opened: &Opened) -> StatusPage {
+    let names = config.admin.debugging_handlers;
+    StatusPage {
+        readiness: Arc::clone(readiness),
+        resolver: Arc::clone(&opened.resolver),
+        managed: opened.certificate.managed(),
+        clients: opened.clients.of_authorities(),
+        clock: opened.clock.clone(),
+        accounts: opened.accounts.clone(),
+        container_credentials: config.identity.container_credentials_file.is_some(),
+        metrics: Arc::clone(&opened.metrics),
+        warnings: Arc::new(RecentWarnings::new(names)),
+        names,
+        audit: opened.audit.as_ref().map(|(handle, _)| handle.clone()),
+        past: Past::new(),
+    }
+}
+
 fn admin_server(
     config: &Config,
     registry: Registry,
-    readiness: &Arc<Readiness>,
+    page: &Arc<StatusPage>,
     accounts: &ServiceAccounts,
 ) -> anyhow::Result<admin::Admin> {
     let address = config.admin.address.unwrap_or(bind::ANY);
@@ -246,9 +385,11 @@ fn admin_server(
         });
         extra = extra.route("/debug/alpha/cache", cache);
     }
+    let readiness = Arc::clone(&page.readiness);
+    let page = Arc::clone(page);
     Ok(admin::Admin {
         listener,
-        router: admin::router(move || registry.render(), Arc::clone(readiness), extra),
+        router: admin::router(move || page.html(), move || registry.render(), readiness, extra),
         limits: Limits::for_admin(),
         stats: Arc::default(),
     })

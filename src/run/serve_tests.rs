@@ -6,6 +6,9 @@ use tokio::time::timeout;
 use super::*;
 use crate::cli::{Cli, Command};
 
+#[path = "serve_tests/catalogue.rs"]
+mod catalogue;
+
 const KUBECONFIG: &str = "
 apiVersion: v1
 kind: Config
@@ -28,6 +31,9 @@ async fn page(arguments: &[&str], watches: usize) -> String {
     let registry = Registry::new().expect("a registry");
     let readiness = Arc::new(Readiness::waiting_for(&[]));
     let opened = open(&config, &readiness, &registry).await.expect("all that is needed");
+    if let Some((audit, _)) = &opened.audit {
+        audit.pretend();
+    }
     let begun = async {
         while registry.render().matches("pod_identity_watch_last_event_age_seconds{").count()
             != watches
@@ -55,7 +61,8 @@ async fn golden_metrics() {
     let kubeconfig = folder.path().join("kubeconfig");
     std::fs::write(&kubeconfig, KUBECONFIG).expect("written");
     let kubeconfig = kubeconfig.to_str().expect("UTF-8");
-    let page = Box::pin(page(&["--kubeconfig", kubeconfig, "--watch-config-map"], 4)).await;
+    let all = ["--kubeconfig", kubeconfig, "--watch-config-map", "--audit-interval=10m"];
+    let page = Box::pin(page(&all, 4)).await;
     let version = concat!("version=\"", env!("CARGO_PKG_VERSION"), "\"");
     let page = page.replace(version, "version=\"VERSION\"");
     let mut golden = String::new();
@@ -65,6 +72,7 @@ async fn golden_metrics() {
         golden.extend([series, "\n"]);
     }
     crate::golden_tests::check("metrics.txt", &golden);
+    crate::golden_tests::check("../../docs/metrics.md", &catalogue::catalogue(&page));
 }
 
 #[tokio::test]

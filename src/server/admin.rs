@@ -6,7 +6,10 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::{RawQuery, Request, State};
 use axum::http::StatusCode;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, REFERRER_POLICY,
+    X_CONTENT_TYPE_OPTIONS,
+};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -56,22 +59,37 @@ async fn in_turn(State(turn): State<Arc<Semaphore>>, request: Request, next: Nex
     response
 }
 
-/// `/metrics` from `metrics`, the probes, and the routes of `extra`.
+/// The headers of the status page: no browser runs, keeps, frames or forwards anything of it.
+fn page_headers() -> [(HeaderName, String); 5] {
+    [
+        (CONTENT_TYPE, "text/html; charset=utf-8".to_owned()),
+        (CONTENT_SECURITY_POLICY, status_page::content_security_policy()),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()),
+        (CACHE_CONTROL, "no-store".to_owned()),
+        (REFERRER_POLICY, "no-referrer".to_owned()),
+    ]
+}
+
+/// The status page from `page`, `/metrics` from `metrics`, the probes, and the routes of `extra`.
 pub(crate) fn router(
+    page: impl Fn() -> String + Clone + Send + Sync + 'static,
     metrics: impl Fn() -> String + Clone + Send + Sync + 'static,
     readiness: Arc<Readiness>,
     extra: Router,
 ) -> Router {
+    let headers = page_headers();
+    let page = get(async move || (headers.clone(), page()));
     let metrics = get(async move || ([(CONTENT_TYPE, METRICS_TYPE)], metrics()));
     let ready = get(async move |RawQuery(query): RawQuery| ready(&readiness, query.as_deref()));
     let turn = Arc::new(Semaphore::new(1));
     let router = extra
+        .route("/", page)
         .route("/metrics", metrics)
         .route_layer(from_fn_with_state(turn, in_turn))
         .route("/readyz", ready)
         .route("/livez", get(alive))
         .route("/healthz", get(alive));
-    with_fallbacks(router, "/metrics, /livez, /readyz and /healthz")
+    with_fallbacks(router, "/, /metrics, /livez, /readyz and /healthz")
 }
 
 /// As Kubernetes' own components answer: `ok`, or with `?verbose` a line for
@@ -127,7 +145,8 @@ mod tests {
 
     fn of(readiness: &Arc<Readiness>) -> Router {
         let extra = Router::new().route("/debug/alpha/cache", get(async || "[]"));
-        router(|| "up 1\n".to_owned(), Arc::clone(readiness), extra)
+        let page = || "<!DOCTYPE html>".to_owned();
+        router(page, || "up 1\n".to_owned(), Arc::clone(readiness), extra)
     }
 
     #[tokio::test]
@@ -191,13 +210,30 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn serves_the_status_page_so_that_a_browser_runs_and_keeps_nothing_of_it() {
+        let router = of(&Arc::new(Readiness::waiting_for(&[])));
+        for (method, body) in [("GET", "<!DOCTYPE html>"), ("HEAD", "")] {
+            let answer = ask(&router, method, "/").await;
+            assert_eq!(answer, (StatusCode::OK, body.to_owned()), "{method}");
+            let request = Request::builder().method(method).uri("/").header("accept", "image/png");
+            let request = request.body(Body::empty()).expect("a request");
+            let response = router.clone().oneshot(request).await.expect("a response");
+            for (name, value) in page_headers() {
+                assert_eq!(response.headers().get(&name).expect("a header"), &value, "{name}");
+            }
+        }
+    }
+
+    #[tokio::test]
     async fn says_why_it_does_not_serve_a_path_or_a_method() {
         let router = of(&Arc::new(Readiness::waiting_for(&[])));
-        let paths = "no such path; this port serves /metrics, /livez, /readyz and /healthz\n";
+        let paths = "no such path; this port serves /, /metrics, /livez, /readyz and /healthz\n";
         let methods = "method not allowed; the Allow header lists the methods of this path\n";
         for (method, path, status, said) in [
             ("GET", "/debug/alpha/deny", StatusCode::NOT_FOUND, paths),
             ("POST", "/metrics", StatusCode::METHOD_NOT_ALLOWED, methods),
+            ("POST", "/", StatusCode::METHOD_NOT_ALLOWED, methods),
+            ("OPTIONS", "/", StatusCode::METHOD_NOT_ALLOWED, methods),
             ("DELETE", "/debug/alpha/cache", StatusCode::METHOD_NOT_ALLOWED, methods),
         ] {
             let (got, text) = ask(&router, method, path).await;

@@ -18,14 +18,16 @@ use tokio::time::{Instant, timeout_at};
 
 use super::bad_requests::{BadRequests, Bounded};
 use super::deadline;
-use super::record::Record;
+use super::record::{self, Record};
 use super::work::{Permit, Work};
 use super::{
-    BodyError, BodyReader, Limits, Metrics, RequestBody, UnsupportedContentType, require_json,
+    BodyError, BodyReader, Limits, Metrics, RecentWarnings, RequestBody, UnsupportedContentType,
+    require_json,
 };
 use text::Line;
 
-use crate::identity_sources::{Caller, ServiceAccounts};
+use crate::identity_sources::{Asker, Caller, ServiceAccounts};
+use crate::telemetry::traces::{ServerSpan, Traces};
 use injection::admission::{
     self, Admission, AdmissionSettings, DecodeError, Endpoint, Outcome, Review, Triage,
 };
@@ -38,11 +40,13 @@ pub(crate) struct Admissions {
     service_accounts: ServiceAccounts,
     policy: AdmissionSettings,
     metrics: Arc<Metrics>,
+    recent: Arc<RecentWarnings>,
     bodies: BodyReader,
     bad_requests: BadRequests,
     work: Work,
     /// Of a client that does not say how long it waits.
     patience: Duration,
+    traces: Option<Traces>,
 }
 
 /// Why a review was not answered with a review.
@@ -73,8 +77,8 @@ pub(crate) fn router(admissions: Arc<Admissions>) -> Router {
         })
     };
     Router::new()
-        .route("/mutate", handler(Endpoint::Mutate))
-        .route("/mutate/required", handler(Endpoint::Required))
+        .route(path(Endpoint::Mutate), handler(Endpoint::Mutate))
+        .route(path(Endpoint::Required), handler(Endpoint::Required))
         .with_state(admissions)
 }
 
@@ -84,26 +88,47 @@ impl Admissions {
         service_accounts: ServiceAccounts,
         policy: AdmissionSettings,
         metrics: Arc<Metrics>,
+        recent: Arc<RecentWarnings>,
         bodies: BodyReader,
         limits: &Limits,
+        traces: Option<Traces>,
     ) -> Self {
         let (bad_requests, work) = (BadRequests::default(), Work::new(limits));
         let patience = limits.answer;
-        Self { service_accounts, policy, metrics, bodies, bad_requests, work, patience }
+        Self {
+            service_accounts,
+            policy,
+            metrics,
+            recent,
+            bodies,
+            bad_requests,
+            work,
+            patience,
+            traces,
+        }
     }
 
     async fn serve(&self, endpoint: Endpoint, request: Request) -> Response {
         let deadline = deadline::of(request.uri(), self.patience);
-        match self.read_and_answer(endpoint, request, deadline).await {
+        let traces = self.traces.as_ref();
+        let span = traces.and_then(|it| it.request(path(endpoint), request.headers()));
+        let answer = match self.read_and_answer(endpoint, request, deadline, span.as_ref()).await {
             Ok(answer) => answer,
             Err(error) => {
                 // A failed lookup has its own record, which names the pod.
                 if error.outcome() == Outcome::BadRequest {
-                    self.bad_requests.record(&self.metrics, endpoint, &error);
+                    self.bad_requests.record(&self.metrics, &self.recent, endpoint, &error);
+                    if let Some(span) = &span {
+                        record::describe_bad_request(span, &error);
+                    }
                 }
                 error.into_response()
             }
+        };
+        if let Some(span) = span {
+            span.answer(answer.status());
         }
+        answer
     }
 
     async fn read_and_answer(
@@ -111,11 +136,12 @@ impl Admissions {
         endpoint: Endpoint,
         request: Request,
         deadline: Instant,
+        span: Option<&ServerSpan>,
     ) -> Result<Response, Unanswered> {
         require_json(request.headers())?;
         let caller = request.extensions().get().copied().unwrap_or_default();
         let body = self.bodies.read(request, deadline).await?;
-        self.answer(endpoint, caller, body, deadline).await
+        self.answer(endpoint, caller, body, deadline, span).await
     }
 
     /// One admission. While it waits for its lookup it holds the review's bytes
@@ -126,8 +152,9 @@ impl Admissions {
         caller: Caller,
         body: RequestBody,
         deadline: Instant,
+        span: Option<&ServerSpan>,
     ) -> Result<Response, Unanswered> {
-        let record = Record::begin(&self.metrics, endpoint);
+        let record = Record::begin(&self.metrics, &self.recent, endpoint, span);
         let permit = self.work.permit(body.len(), deadline).await.ok_or(Unanswered::Busy)?;
         let body = body.contiguous();
         let review = admission::decode(&body)?;
@@ -139,13 +166,15 @@ impl Admissions {
         };
         let (namespace, name) = (candidate.key.namespace.to_owned(), candidate.key.name.to_owned());
         let key = Key { namespace: &namespace, name: &name };
-        let mut lookup = pin!(self.service_accounts.resolve(key, caller));
+        let trace = span.map(ServerSpan::parent).unwrap_or_default();
+        let mut lookup = pin!(self.service_accounts.resolve(key, Asker { caller, trace }));
         let known = poll_fn(|cx| Poll::Ready(lookup.as_mut().poll(cx))).await;
         if let Poll::Ready(lookup) = known {
             let admission = candidate.admit(&lookup, &self.policy, endpoint, jitter());
             return end(&record, &review, &admission, permit);
         }
         let waiting = record.waits_for(&review);
+        let wait = span.map(|span| span.waits_for("wait for ServiceAccount"));
         drop(review);
         drop(permit);
         let late = || format!("not answered within {:?}", deadline::rounded(record.elapsed()));
@@ -153,6 +182,7 @@ impl Admissions {
             waiting.fail(late());
             return Err(Unanswered::Lookup { key: key.to_string(), reason: late() });
         };
+        drop(wait);
         let Some(permit) = self.work.permit(body.len(), deadline).await else {
             waiting.fail(late());
             return Err(Unanswered::Busy);
@@ -164,6 +194,13 @@ impl Admissions {
             Triage::Lookup(candidate) => candidate.admit(&lookup, &self.policy, endpoint, jitter()),
         };
         end(&record, &review, &admission, permit)
+    }
+}
+
+fn path(endpoint: Endpoint) -> &'static str {
+    match endpoint {
+        Endpoint::Mutate => "/mutate",
+        Endpoint::Required => "/mutate/required",
     }
 }
 

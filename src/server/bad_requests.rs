@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 use tracing::warn;
 
-use super::Metrics;
+use super::{Metrics, RecentWarnings};
 use injection::admission::{Endpoint, Outcome};
+use status_page::Subject;
 
 /// Lines that may follow each other at once.
 const BURST: u32 = 10;
@@ -25,7 +26,13 @@ const REASON_BYTES: usize = 1_000;
 pub(super) struct BadRequests(Mutex<Option<Sampler>>);
 
 impl BadRequests {
-    pub(super) fn record(&self, metrics: &Metrics, endpoint: Endpoint, reason: &dyn Display) {
+    pub(super) fn record(
+        &self,
+        metrics: &Metrics,
+        recent: &RecentWarnings,
+        endpoint: Endpoint,
+        reason: &dyn Display,
+    ) {
         metrics.bad_request(endpoint);
         let now = Instant::now();
         let mut sampler = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -35,10 +42,13 @@ impl BadRequests {
             metrics.unlogged();
             return;
         };
+        let reason = Bounded::of(reason);
+        let kind = Outcome::BadRequest.as_str();
+        recent.take(&Subject::default(), [(kind, &*reason.0)].into_iter());
         warn!(
             outcome = Outcome::BadRequest.as_str(),
             endpoint = endpoint.as_str(),
-            reason = %Bounded::of(reason),
+            %reason,
             unlogged = (unlogged > 0).then_some(unlogged),
             "admission"
         );

@@ -3,15 +3,18 @@
 
 use std::time::Duration;
 
+use prometheus::core::Metric as _;
+use prometheus::proto::Bucket;
 use prometheus::{Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts};
 
 use crate::telemetry::metrics::{Counters, MetricsError, Registry};
 use injection::admission::{Admission, Endpoint, Method, Outcome};
 use injection::identity::WarningKind;
+use status_page::Counts;
 
 /// From 100 microseconds, as an answer from memory takes less, to the API
 /// server's longest patience for a webhook and beyond.
-const SECONDS: [f64; 16] = [
+pub(crate) const SECONDS: [f64; 16] = [
     0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
     10.0, 30.0,
 ];
@@ -118,6 +121,30 @@ impl Metrics {
                 |method| method as usize,
             )?,
         })
+    }
+
+    /// What was counted since the start, of both endpoints, for the status page.
+    pub(crate) fn counts(&self) -> Counts {
+        let outcomes = Outcome::ALL.map(|outcome| {
+            Endpoint::ALL.iter().map(|endpoint| self.admissions.get((*endpoint, outcome))).sum()
+        });
+        let mut within = vec![0; SECONDS.len() + 1];
+        for duration in &self.durations {
+            let metric = duration.metric();
+            let histogram = metric.get_histogram();
+            let buckets = histogram.get_bucket().iter().map(Bucket::cumulative_count);
+            // The last one has no bound: all of them.
+            let counts = buckets.take(SECONDS.len()).chain([histogram.get_sample_count()]);
+            for (sum, count) in within.iter_mut().zip(counts) {
+                *sum += count;
+            }
+        }
+        Counts {
+            outcomes,
+            refused: self.denied.get(),
+            warnings: WarningKind::ALL.iter().map(|kind| self.warnings.get(*kind)).sum(),
+            within,
+        }
     }
 
     /// A request that could not be read: there is no time that it took.
@@ -289,6 +316,30 @@ mod tests {
         ] {
             has(&registry, line);
         }
+    }
+
+    #[test]
+    fn counts_both_endpoints_together_for_the_status_page() {
+        let (_, metrics) = metrics();
+        let microseconds = Duration::from_micros;
+        let mutated = Admission::of(Outcome::Mutated);
+        metrics.admission(Endpoint::Mutate, &mutated, microseconds(50));
+        metrics.admission(Endpoint::Required, &mutated, microseconds(300));
+        metrics.admission(
+            Endpoint::Required,
+            &Admission::of(Outcome::LookupFailed),
+            Duration::from_mins(1),
+        );
+        metrics.bad_request(Endpoint::Mutate);
+        let counts = metrics.counts();
+        let ended = [Outcome::Mutated, Outcome::LookupFailed, Outcome::BadRequest];
+        assert_eq!(ended.map(|outcome| counts.outcomes[outcome as usize]), [2, 1, 1]);
+        assert_eq!(counts.outcomes.iter().sum::<u64>(), 4);
+        assert_eq!(counts.within.len(), SECONDS.len() + 1);
+        assert_eq!(
+            (&counts.within[..3], counts.within[15], counts.within[16]),
+            (&[1, 1, 2][..], 2, 3)
+        );
     }
 
     #[test]

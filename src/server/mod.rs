@@ -25,6 +25,7 @@ mod fallbacks;
 mod memory;
 mod metered_io;
 mod metrics;
+mod recent;
 mod record;
 mod table;
 mod watched_io;
@@ -34,8 +35,9 @@ pub(crate) use bind::bind;
 pub(crate) use body::{BodyError, BodyReader, RequestBody, UnsupportedContentType, require_json};
 pub(crate) use https::Https;
 pub(crate) use limits::{DrainLimits, Limits};
-pub(crate) use metrics::Metrics;
+pub(crate) use metrics::{Metrics, SECONDS};
 pub(crate) use readiness::{Condition, Readiness, Remark};
+pub(crate) use recent::RecentWarnings;
 pub(crate) use stats::ConnectionStats;
 
 /// How a server ended: the requests that were in flight when it stopped

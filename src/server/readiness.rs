@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
 
+use crate::telemetry::metrics::{MetricsError, Registry};
+
 /// What must hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Condition {
@@ -102,6 +104,21 @@ impl Readiness {
     #[must_use]
     pub(crate) fn clock(&self) -> Option<Arc<Remark>> {
         self.clock.load_full()
+    }
+
+    /// One gauge for each condition, read at each scrape.
+    pub(crate) fn register(self: &Arc<Self>, registry: &Registry) -> Result<(), MetricsError> {
+        for condition in Condition::ALL {
+            let readiness = Arc::clone(self);
+            registry.read_gauge_where_known(
+                "pod_identity_ready",
+                "1 where a condition of readiness holds, else 0, by condition. The replica is ready \
+                 when all hold; /readyz?verbose on the metrics port says why one does not.",
+                Some(("condition", condition.as_str())),
+                move || Some(u64::from(readiness.reason(condition).is_none())),
+            )?;
+        }
+        Ok(())
     }
 
     #[cfg(test)]

@@ -4,14 +4,19 @@ use std::borrow::Cow;
 use std::fmt::Display;
 use std::time::{Duration, Instant};
 
+use opentelemetry::KeyValue;
 use tracing::field::display;
 use tracing::{info, warn};
 
-use super::Metrics;
+use super::bad_requests::Bounded;
+use super::{Metrics, RecentWarnings};
+use crate::telemetry::traces::ServerSpan;
 use injection::admission::{Admission, Endpoint, Outcome, Refusal, Review};
 use injection::identity::Warning;
 use text::shortened;
 
+/// The attribute of a span that has the outcome.
+const OUTCOME: &str = "pod_identity.outcome";
 /// Characters of an object's name at most. Nothing has checked the pod's yet.
 const MAX_NAME: usize = 253;
 
@@ -19,8 +24,10 @@ const MAX_NAME: usize = 253;
 #[derive(Debug)]
 pub(super) struct Record<'a> {
     metrics: &'a Metrics,
+    recent: &'a RecentWarnings,
     endpoint: Endpoint,
     begun: Instant,
+    span: Option<&'a ServerSpan>,
 }
 
 /// What an admission is of, as far as the log tells.
@@ -51,6 +58,16 @@ impl<'a> Subject<'a> {
         }
     }
 
+    /// For the status page.
+    fn shown(&self) -> status_page::Subject {
+        let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+        status_page::Subject {
+            namespace: self.namespace.clone().into_owned(),
+            service_account: text(self.service_account.as_deref()),
+            pod: text(self.pod.as_deref()),
+        }
+    }
+
     fn into_owned(self) -> Subject<'static> {
         let owned = |text: Cow<'a, str>| Cow::Owned(text.into_owned());
         Subject {
@@ -75,8 +92,13 @@ pub(super) struct Waiting<'a> {
 }
 
 impl<'a> Record<'a> {
-    pub(super) fn begin(metrics: &'a Metrics, endpoint: Endpoint) -> Self {
-        Self { metrics, endpoint, begun: Instant::now() }
+    pub(super) fn begin(
+        metrics: &'a Metrics,
+        recent: &'a RecentWarnings,
+        endpoint: Endpoint,
+        span: Option<&'a ServerSpan>,
+    ) -> Self {
+        Self { metrics, recent, endpoint, begun: Instant::now(), span }
     }
 
     pub(super) fn elapsed(&self) -> Duration {
@@ -95,6 +117,10 @@ impl<'a> Record<'a> {
         let (endpoint, took) = (self.endpoint, self.begun.elapsed());
         self.metrics.admission(endpoint, admission, took);
         let refused = admission.refusal.is_some();
+        let trace_id = self.span.map(|span| {
+            describe(span, subject, admission);
+            span.trace_id()
+        });
         let microseconds = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         // A macro, since a line's level is fixed where it is written.
         macro_rules! line {
@@ -108,21 +134,59 @@ impl<'a> Record<'a> {
                     uid = &*subject.uid,
                     dry_run = subject.dry_run,
                     microseconds,
+                    trace_id = trace_id.as_deref(),
                     $($field)*
                 )
             };
         }
-        let failed = matches!(admission.outcome, Outcome::LookupFailed | Outcome::PatchTooLarge);
+        let failed = has_failed(admission);
         if failed || refused || !admission.warnings.is_empty() {
             let refusal = admission.refusal.as_ref().map(Refusal::message);
             let reason = admission.reason.as_deref().or(refusal);
             let warnings = admission.warnings.iter().map(Warning::message);
             let warnings = (!admission.warnings.is_empty()).then(|| display(Joined(warnings)));
             line!(warn, refused, reason, warnings, "admission");
+            let whole = reason.filter(|_| failed || refused);
+            let word = if failed { admission.outcome.as_str() } else { "refused" };
+            let whole = whole.map(|reason| (word, reason)).into_iter();
+            let warnings = admission.warnings.iter();
+            let warnings = warnings.map(|warning| (warning.kind.as_str(), warning.message()));
+            self.recent.take(&subject.shown(), whole.chain(warnings));
         } else {
             line!(info, refused, "admission");
         }
     }
+}
+
+/// What the log line has, on the span.
+fn describe(span: &ServerSpan, subject: &Subject<'_>, admission: &Admission) {
+    let text = |key: &'static str, value: &str| KeyValue::new(key, value.to_owned());
+    let Subject { namespace, pod, service_account, uid, dry_run } = subject;
+    let warnings = i64::try_from(admission.warnings.len()).unwrap_or(i64::MAX);
+    let named = [("k8s.pod.name", pod), ("pod_identity.service_account", service_account)];
+    let named = named.into_iter().filter_map(|(key, name)| Some(text(key, name.as_deref()?)));
+    span.describe(named.chain([
+        KeyValue::new(OUTCOME, admission.outcome.as_str()),
+        KeyValue::new("pod_identity.refused", admission.refusal.is_some()),
+        KeyValue::new("pod_identity.warnings", warnings),
+        KeyValue::new("pod_identity.dry_run", *dry_run),
+        text("pod_identity.request_uid", uid),
+        text("k8s.namespace.name", namespace),
+    ]));
+    if let (true, Some(reason)) = (has_failed(admission), &admission.reason) {
+        span.fail(reason);
+    }
+}
+
+/// A request without a readable review.
+pub(super) fn describe_bad_request(span: &ServerSpan, reason: &dyn Display) {
+    let outcome = Outcome::BadRequest.as_str();
+    let reason = Bounded::of(reason).to_string();
+    span.describe([KeyValue::new(OUTCOME, outcome), KeyValue::new("pod_identity.reason", reason)]);
+}
+
+fn has_failed(admission: &Admission) -> bool {
+    matches!(admission.outcome, Outcome::LookupFailed | Outcome::PatchTooLarge)
 }
 
 impl Waiting<'_> {

@@ -12,10 +12,16 @@ pub(crate) fn register(
     resolver: Arc<CertificateResolver>,
     reloads: &Arc<Reloads>,
 ) -> Result<(), MetricsError> {
+    let served = Arc::clone(&resolver);
     registry.read_gauge(
         "pod_identity_certificate_not_after_timestamp_seconds",
         "Unix time in seconds when the served certificate expires; 0 while none is served.",
-        move || resolver.not_after().unwrap_or_default(),
+        move || served.validity().map_or(0, |validity| *validity.end()),
+    )?;
+    registry.read_gauge(
+        "pod_identity_certificate_not_before_timestamp_seconds",
+        "Unix time in seconds when the served certificate became valid; 0 while none is served.",
+        move || resolver.validity().map_or(0, |validity| *validity.start()),
     )?;
     reloads.register(
         registry,

@@ -9,5 +9,7 @@ pub(crate) mod reload;
 pub(crate) mod resolver;
 pub(crate) mod settings;
 
+mod validity;
+
 #[cfg(test)]
 pub(crate) mod test_pairs;

@@ -6,9 +6,8 @@ use std::sync::Arc;
 use arc_swap::ArcSwapOption;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
-use x509_cert::Certificate;
-use x509_cert::der::Decode;
-use x509_cert::time::Time;
+
+use super::validity;
 
 /// Holds the pair in use, from whatever source it came.
 #[derive(Debug, Default)]
@@ -30,7 +29,8 @@ impl CertificateResolver {
 
     /// New handshakes get this pair; connections that stand keep theirs.
     pub(crate) fn swap(&self, pair: Arc<CertifiedKey>) {
-        let validity = validity(&pair);
+        // Nothing if the leaf can't be read here: clients decide whether they accept it.
+        let validity = pair.cert.first().and_then(|leaf| validity::of(leaf));
         self.current.store(Some(Arc::new(Current { pair, validity })));
     }
 
@@ -62,14 +62,6 @@ impl ResolvesServerCert for CertificateResolver {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         self.current.load().as_ref().map(|current| Arc::clone(&current.pair))
     }
-}
-
-/// Nothing if the leaf can't be read here: clients decide whether they accept it.
-fn validity(pair: &CertifiedKey) -> Option<RangeInclusive<u64>> {
-    let leaf = Certificate::from_der(pair.cert.first()?).ok()?;
-    let validity = leaf.tbs_certificate().validity();
-    let seconds = |time: &Time| time.to_unix_duration().as_secs();
-    Some(seconds(&validity.not_before)..=seconds(&validity.not_after))
 }
 
 #[cfg(test)]

@@ -9,8 +9,10 @@ use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::http::{Request, Response};
-use http_body_util::Full;
-use hyper::body::Incoming;
+use futures::StreamExt as _;
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt as _, Full, StreamBody};
+use hyper::body::{Frame, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -26,15 +28,19 @@ const PODS_OF_ONE: usize = 50;
 const PAGE: usize = 500;
 
 /// A cluster that nobody has to fill: the lists are made page by page, as they are asked for.
-struct Cluster {
+pub struct Cluster {
     pods: usize,
     pod: String,
     /// The program whose memory is looked at, at each request.
-    program: AtomicU32,
+    pub program: AtomicU32,
     /// Its peak in KiB at each page of pods.
     peaks: Mutex<Vec<u64>>,
     /// What it had used of the processor by the last of them, in hundredths of a second.
     ticks: AtomicU64,
+    /// What it has answered so far.
+    pub bytes: AtomicU64,
+    /// As the webhook writes it.
+    lease: Mutex<Value>,
 }
 
 /// A pod as a Deployment's are on a cluster of a cloud provider: some 6 KB.
@@ -94,7 +100,7 @@ fn a_pod(has_identity: bool) -> Value {
 }
 
 impl Cluster {
-    fn new(pods: usize, has_identity: bool) -> Arc<Self> {
+    pub fn new(pods: usize, has_identity: bool) -> Arc<Self> {
         let pod = a_pod(has_identity).to_string();
         Arc::new(Self {
             pods,
@@ -102,6 +108,10 @@ impl Cluster {
             program: AtomicU32::new(0),
             peaks: Mutex::default(),
             ticks: AtomicU64::new(0),
+            bytes: AtomicU64::new(0),
+            lease: Mutex::new(
+                json!({"metadata": {"uid": "u"}, "spec": {"leaseDurationSeconds": 1}}),
+            ),
         })
     }
 
@@ -112,11 +122,7 @@ impl Cluster {
             "/version" => Some(json!({"gitVersion": "v1.34.1"}).to_string()),
             "/api/v1/serviceaccounts" => {
                 Some(list(self.pods.div_ceil(PODS_OF_ONE), from, |number| {
-                    let (namespace, name) = (namespace(number), format!("app-{number}"));
-                    let annotations = json!({"eks.amazonaws.com/role-arn": ROLE});
-                    let metadata =
-                        json!({"namespace": namespace, "name": name, "annotations": annotations});
-                    json!({ "metadata": metadata }).to_string()
+                    account(number).to_string()
                 }))
             }
             "/api/v1/pods" => {
@@ -148,34 +154,76 @@ impl Cluster {
         let status = std::fs::read_to_string(path).unwrap_or_default();
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
         let peak = line.and_then(|it| it.trim().strip_suffix(" kB")?.parse().ok());
-        peak.expect("VmHWM of the program")
+        peak.unwrap_or_default()
     }
 
     /// User and system time; the name before them may have spaces.
-    fn processor(&self) -> u64 {
+    pub fn processor(&self) -> u64 {
         let path = format!("/proc/{}/stat", self.program.load(Ordering::SeqCst));
         let stat = std::fs::read_to_string(path).unwrap_or_default();
         let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
         fields.skip(11).take(2).filter_map(|it| it.parse::<u64>().ok()).sum()
     }
 
+    async fn answered(&self, request: Request<Incoming>) -> hyper::http::Result<Response<Answer>> {
+        let (head, body) = request.into_parts();
+        let (path, query) = (head.uri.path(), head.uri.query().unwrap_or_default());
+        let response = Response::builder().header("content-type", "application/json");
+        if query.contains("watch=true") {
+            return response.body(self.watched(query));
+        }
+        let answer = if path.contains("/leases/") {
+            let written = body.collect().await.unwrap().to_bytes();
+            Some(self.leased(&written))
+        } else {
+            self.answer(path, query)
+        };
+        let status = if answer.is_some() { 200 } else { 404 };
+        let missing = json!({"kind": "Status", "code": 404, "reason": "NotFound"});
+        let answer = answer.unwrap_or_else(|| missing.to_string());
+        self.bytes.fetch_add(answer.len() as u64, Ordering::SeqCst);
+        response.status(status).body(Full::new(Bytes::from(answer)).boxed_unsync())
+    }
+
+    /// All `ServiceAccount`s, and nothing ever after.
+    fn watched(&self, query: &str) -> Answer {
+        let mut lines = String::new();
+        if query.contains("sendInitialEvents=true") {
+            for number in 0..self.pods.div_ceil(PODS_OF_ONE) {
+                let _ = writeln!(lines, "{}", json!({"type": "ADDED", "object": account(number)}));
+            }
+            let annotations = json!({"k8s.io/initial-events-end": "true"});
+            let metadata = json!({"resourceVersion": "1", "annotations": annotations});
+            let end = json!({"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": metadata});
+            let _ = writeln!(lines, "{}", json!({"type": "BOOKMARK", "object": end}));
+        }
+        let lines = std::iter::once(Ok(Frame::data(Bytes::from(lines))));
+        let lines = futures::stream::iter(lines).chain(futures::stream::pending());
+        StreamBody::new(lines).boxed_unsync()
+    }
+
+    /// Stores what is written, if something is.
+    fn leased(&self, written: &[u8]) -> String {
+        let mut lease = self.lease.lock().unwrap();
+        if !written.is_empty() {
+            *lease = serde_json::from_slice(written).unwrap();
+        }
+        let version = lease["metadata"]["resourceVersion"].as_str().unwrap_or("0");
+        let version = version.parse::<u64>().unwrap() + 1;
+        lease["metadata"]["resourceVersion"] = version.to_string().into();
+        lease.to_string()
+    }
+
     /// Ends with the test's runtime.
-    async fn serve(self: Arc<Self>) -> SocketAddr {
+    pub async fn serve(self: Arc<Self>) -> SocketAddr {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let cluster = Arc::clone(&self);
                 let answer = service_fn(move |request: Request<Incoming>| {
-                    let uri = request.uri();
-                    let answer = cluster.answer(uri.path(), uri.query().unwrap_or_default());
-                    let status = if answer.is_some() { 200 } else { 404 };
-                    let missing = json!({"kind": "Status", "code": 404, "reason": "NotFound"});
-                    let body =
-                        Full::new(Bytes::from(answer.unwrap_or_else(|| missing.to_string())));
-                    let response = Response::builder().status(status);
-                    let response = response.header("content-type", "application/json");
-                    std::future::ready(response.body(body))
+                    let cluster = Arc::clone(&cluster);
+                    async move { cluster.answered(request).await }
                 });
                 tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), answer));
             }
@@ -218,6 +266,15 @@ impl Cluster {
     }
 }
 
+type Answer = UnsyncBoxBody<Bytes, std::convert::Infallible>;
+
+fn account(number: usize) -> Value {
+    json!({"kind": "ServiceAccount", "apiVersion": "v1", "metadata": {
+        "namespace": namespace(number), "name": format!("app-{number}"), "uid": format!("{number}"),
+        "resourceVersion": "1", "annotations": {"eks.amazonaws.com/role-arn": ROLE},
+    }})
+}
+
 fn namespace(account: usize) -> String {
     format!("team-{}", account % 100)
 }
@@ -235,7 +292,7 @@ fn list(all: usize, from: usize, item: impl Fn(usize) -> String) -> String {
     text
 }
 
-fn pods() -> usize {
+pub fn pods() -> usize {
     std::env::var("AUDIT_PODS").ok().and_then(|it| it.parse().ok()).unwrap_or(5_000)
 }
 

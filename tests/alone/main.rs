@@ -18,6 +18,7 @@ mod audit;
 mod availability;
 mod balancer;
 mod burst;
+mod continuous_audit;
 mod lifecycle;
 
 use tokio::sync::{Mutex, MutexGuard};

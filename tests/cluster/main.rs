@@ -10,6 +10,8 @@
     reason = "test code: a panic is how a test says what went wrong, and measurements are printed"
 )]
 
+#[path = "../support/guide.rs"]
+mod guide;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -18,11 +20,14 @@ mod certificates;
 mod chart;
 mod completion;
 mod connection;
+mod continuous_audit;
 mod control_plane;
 mod deploy;
 mod doctor;
+mod guides;
 mod iam_role;
 mod inject;
 mod issuer;
 mod parity;
-mod self_hosted;
+mod restart;
+mod traces;

@@ -1,13 +1,14 @@
 #!/bin/sh
 # build.sh [COMPONENT…]: prints the folder that holds etcd, kube-apiserver and
 # kube-controller-manager for the tests, and the components named beside them
-# (kubectl, kubelet, kube-proxy, kube-scheduler), building first what is not
+# (kubeadm, kubectl, kubelet, kube-proxy, kube-scheduler), building first what is not
 # built yet. Variables:
 #
 #   K8S_VERSION          another version than the pinned one: 1.30 or 1.30.14
 #   CONTROL_PLANE_CACHE  where builds are kept; the default is
 #                        ~/.cache/pod-identity-webhook/control-plane, honouring
 #                        XDG_CACHE_HOME
+#   CHECK=yes            builds nothing: ends with 3 where something is missing
 #   KUBEBUILDER_ASSETS   a folder with ready binaries: printed, nothing is built
 #
 # Standard output carries the folder alone; what is going on goes to standard error.
@@ -68,6 +69,7 @@ if [ -n "${K8S_VERSION:-}" ]; then
         *)
             module=$cache/modules/$asked-$(hash_of "$here/derive.sh")
             if [ ! -f "$module/go.sum" ]; then
+                [ "${CHECK:-}" != yes ] || exit 3
                 need go "$go_hint"
                 lock "derive-$asked"
                 if [ ! -f "$module/go.sum" ]; then
@@ -140,6 +142,7 @@ for component in etcd kube-apiserver kube-controller-manager "$@"; do
     [ -x "$built/$component" ] || missing=yes
 done
 if [ -n "$missing" ]; then
+    [ "${CHECK:-}" != yes ] || exit 3
     # shellcheck disable=SC2086 # the packages are to be split
     build $packages
 fi

@@ -62,7 +62,7 @@ write() {
     printf ')\n'
 }
 
-write kube-apiserver kube-controller-manager kube-proxy kube-scheduler kubectl kubelet >go.mod
+write kubeadm kube-apiserver kube-controller-manager kube-proxy kube-scheduler kubectl kubelet >go.mod
 if ! go mod tidy >&2; then
     # The proxy's checksum database does not have every module of an old version. What the tests of all versions
     # need is less.

@@ -1,10 +1,12 @@
-//! The pages that people read: what they link to is there.
+//! The pages that people read: what they link to is there, and the commands that they show do what they say.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::{Component, Path, PathBuf};
 
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
+
+use crate::guide::{self, Block, Mark, Session};
 
 /// Of a page: where its links go, and the names of its headings.
 #[derive(Default)]
@@ -156,5 +158,180 @@ fn a_link_to_nothing_is_found() {
         ("/README.md", Some("is outside of the repository")),
     ] {
         assert_eq!(broken(link, from, &pages, root), why, "{link}");
+    }
+}
+
+/// The pages whose blocks `cluster/guides` runs.
+const ON_A_CLUSTER: [&str; 8] = [
+    "deploy/chart/README.md",
+    "docs/certificates.md",
+    "docs/client-certificates.md",
+    "docs/diagnosis.md",
+    "docs/inject.md",
+    "docs/install.md",
+    "docs/issuer.md",
+    "docs/self-hosted.md",
+];
+
+/// What a test printed.
+const GENERATED: [&str; 1] = ["docs/walkthrough.md"];
+
+/// Whether somebody may take this line for a command to copy.
+fn is_command(line: &str) -> bool {
+    const PROGRAMS: [&str; 19] = [
+        "aws",
+        "cargo",
+        "cat",
+        "curl",
+        "docker",
+        "git",
+        "helm",
+        "kind",
+        "kops",
+        "kubectl",
+        "ln",
+        "make",
+        "mkdir",
+        "openssl",
+        "pod-identity-webhook",
+        "sed",
+        "sh",
+        "source",
+        "tests",
+    ];
+    let is_assignment = |word: &&str| {
+        word.split_once('=').is_some_and(|(name, _)| {
+            !name.is_empty() && name.chars().all(|c| c.is_ascii_uppercase() || c == '_')
+        })
+    };
+    let line = line.strip_prefix("$ ").unwrap_or(line);
+    let mut words = line.split(' ').skip_while(is_assignment);
+    let program = words.next().unwrap_or_default();
+    PROGRAMS.contains(&program.split('/').next().unwrap_or_default())
+        && words.next().is_some_and(|argument| !argument.is_empty())
+}
+
+/// What is wrong with how a block says who runs it.
+fn unmarked(block: &Block, page: &str, root: &Path) -> Option<String> {
+    if !block.is_commands() {
+        let mut lines = block.text.lines();
+        return match &block.mark {
+            None => lines
+                .find(|line| is_command(line))
+                .map(|line| format!("`{line}` is a command; write the block as ```sh")),
+            Some(Mark::File(_)) => None,
+            Some(_) => Some("only sh and console blocks are tested".to_owned()),
+        };
+    }
+    match block.mark.as_ref() {
+        None => {
+            Some("a comment right above it has to say `tested: …` or `not tested: why`".to_owned())
+        }
+        Some(Mark::Unreadable(text)) => {
+            Some(format!("`{text}` is none of the comments of tests/support/guide.rs"))
+        }
+        Some(Mark::File(_)) => Some("a file's block has another language".to_owned()),
+        Some(Mark::NotTested { .. }) => None,
+        Some(Mark::Tested { by, .. }) => by.split(" and ").find_map(|by| match by {
+            "offline" => None,
+            "cluster" => (!ON_A_CLUSTER.contains(&page))
+                .then(|| "add the page to ON_A_CLUSTER, and to tests/cluster/guides".to_owned()),
+            file => {
+                let runs = std::fs::read_to_string(root.join(file)).unwrap_or_default();
+                (!runs.contains(page)).then(|| format!("{file} does not name this page"))
+            }
+        }),
+    }
+}
+
+/// Pages with blocks that this runs, and how each block is wrong that says nothing.
+fn blocks_of_all_pages(by: &str) -> (Vec<String>, String) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let (mut found, mut wrong) = (Vec::new(), String::new());
+    for path in pages(root).keys() {
+        let page = path.to_str().unwrap();
+        if GENERATED.contains(&page) {
+            continue;
+        }
+        let text = std::fs::read_to_string(root.join(path)).unwrap();
+        for block in guide::blocks(&text) {
+            if let Some(why) = unmarked(&block, page, root) {
+                writeln!(wrong, "{page}:{}: {why}", block.line).unwrap();
+            }
+            if block.is_run(by) && found.last().is_none_or(|last| last != page) {
+                found.push(page.to_owned());
+            }
+        }
+    }
+    (found, wrong)
+}
+
+#[test]
+fn every_command_of_a_page_is_run_by_a_test_or_says_why_not() {
+    let (on_a_cluster, wrong) = blocks_of_all_pages("cluster");
+    assert!(wrong.is_empty(), "\n{wrong}");
+    assert_eq!(on_a_cluster, ON_A_CLUSTER);
+}
+
+#[test]
+fn commands_that_need_no_cluster_do_what_the_page_says() {
+    let (found, _) = blocks_of_all_pages("offline");
+    assert!(found.len() > 3, "{found:?}");
+    for page in found {
+        let session =
+            Session { page: &page, by: "offline", environment: Vec::new(), programs: Vec::new() };
+        session.run();
+    }
+}
+
+#[test]
+fn a_command_without_a_word_about_its_test_is_found() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for (text, is_right) in [
+        ("<!-- tested: offline -->\n```sh\nls\n```\n", true),
+        ("<!-- tested: offline and offline -->\n```sh\nls\n```\n", true),
+        ("<!-- tested: offline, exits 2 -->\n```console\n$ ls\n```\n", true),
+        ("<!-- not tested: it needs AWS -->\n```sh\nls\n```\n", true),
+        ("<!-- file: a.yaml -->\n```yaml\na: b\n```\n", true),
+        ("    iam: as a tree\n    make: things\n", true),
+        ("```text\ncreated: provider\n```\n", true),
+        ("```text\nkubectl      in a column\n```\n", true),
+        ("```sh\nls\n```\n", false),
+        ("<!-- tested: offline -->\n\ntext\n\n```sh\nls\n```\n", false),
+        ("<!-- tested: offline, exits x -->\n```sh\nls\n```\n", false),
+        ("<!-- not tested: -->\n```sh\nls\n```\n", false),
+        ("<!-- tested: tests/offline/main.rs -->\n```sh\nls\n```\n", false),
+        ("<!-- tested: offline and cluster -->\n```sh\nls\n```\n", false),
+        ("<!-- tested: cluster -->\n```sh\nls\n```\n", false),
+        ("    make it so\n", false),
+        ("```text\n$ kubectl get pods\n```\n", false),
+        ("* one\n\n      PAGER=x A_B= git log\n", false),
+    ] {
+        let [block] = &guide::blocks(text)[..] else { panic!("one block: {text}") };
+        let wrong = unmarked(block, "docs/none.md", root);
+        assert_eq!(wrong.is_none(), is_right, "{text}{wrong:?}");
+    }
+}
+
+#[test]
+fn the_book_has_every_page_of_docs_and_what_they_link_to() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let pages = pages(root);
+    let page_of = |from: &Path, link: &str| {
+        let path =
+            link.split('#').next().filter(|it| it.ends_with(".md") && !it.contains("://"))?;
+        within(&from.parent()?.join(path))
+    };
+    let summary = Path::new("docs/SUMMARY.md");
+    let book: BTreeSet<PathBuf> =
+        pages[summary].links.iter().filter_map(|link| page_of(summary, link)).collect();
+    for path in pages.keys().filter(|it| it.parent() == summary.parent() && *it != summary) {
+        assert!(book.contains(path), "docs/SUMMARY.md lacks {}", path.display());
+    }
+    for path in &book {
+        for link in &pages[path].links {
+            let is_there = page_of(path, link).is_none_or(|it| book.contains(&it));
+            assert!(is_there, "docs/SUMMARY.md lacks {link}, which {} has", path.display());
+        }
     }
 }

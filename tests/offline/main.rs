@@ -8,11 +8,16 @@
     reason = "test code: a panic is how a test says what went wrong"
 )]
 
+#[path = "../support/guide.rs"]
+mod guide;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod action;
 mod certificates_decisions;
 mod client_certificates;
 mod docs;
 mod iam;
+mod monitoring;
 mod program;
+mod status_page;

@@ -82,8 +82,11 @@ impl Helm {
     }
 }
 
-/// Where the chart is.
+/// Where the chart is: the folder, or the package that `CHART` names (`make release-dry-run`).
 pub fn chart() -> String {
+    if let Ok(package) = std::env::var("CHART") {
+        return package;
+    }
     project("deploy/chart").display().to_string()
 }
 

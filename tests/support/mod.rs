@@ -22,8 +22,10 @@
 )]
 
 mod audit;
+mod chart_svg;
 mod components;
 mod control_plane;
+mod dashboard;
 mod fake_clock;
 mod footprint;
 mod from_file;
@@ -36,6 +38,7 @@ mod manifests;
 mod namespace;
 mod pki;
 mod poll;
+mod prometheus;
 mod registration;
 mod relay;
 mod review;
@@ -45,12 +48,14 @@ mod webhook;
 
 pub use self::{
     audit::Call,
+    chart_svg::{Chart, draw},
     components::{free_port, kubectl},
     control_plane::{ControlPlane, Options, control_plane},
+    dashboard::{PanelQuery, dashboard, of_all, panel_queries},
     footprint::raise_open_files,
     from_file::{ACCOUNTS, accounts, from_file},
     helm::{Helm, chart},
-    http::{Connection, Dialer, Reply, client_config, get},
+    http::{Connection, Dialer, Reply, client_config, get, send},
     injector::Injector,
     keeper::{Process, process_is_gone},
     kubeconfig::kubeconfig_with_token,
@@ -58,6 +63,7 @@ pub use self::{
     namespace::{Admitted, Namespace, overlaid, pod, service_account},
     pki::{Authority, Pair},
     poll::{SOON, eventually, poll},
+    prometheus::{Prometheus, Series, prometheus_tools, promtool},
     registration::{Registration, register, store as store_registration},
     relay::Relay,
     review::{Answer, Reviewer, post, review},

@@ -44,7 +44,8 @@ impl Case<'_> {
             Fact::Absent => Finding::fail(
                 format!("ServiceAccount {key} does not exist"),
                 format!(
-                    "create it: kubectl create serviceaccount -n {} {}",
+                    "create it: {} create serviceaccount -n {} {}",
+                    self.settings.commands.kubectl(),
                     Word(key.namespace),
                     Word(key.name)
                 ),
@@ -83,7 +84,8 @@ impl Case<'_> {
         let warning = self.warnings().iter().find(breaks).cloned();
         let annotate = |what: &str| {
             let (namespace, name) = (Word(key.namespace), Word(key.name));
-            format!("kubectl annotate serviceaccount -n {namespace} {name} {what}")
+            let kubectl = self.settings.commands.kubectl();
+            format!("{kubectl} annotate serviceaccount -n {namespace} {name} {what}")
         };
         if let Some(warning) = warning {
             let next = match warning.kind {

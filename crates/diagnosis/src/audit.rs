@@ -14,7 +14,7 @@ use super::registration::{Registration, text_labels};
 use super::state::{Assessment, PodState, Remedy, WouldGet, assess};
 use super::webhook::Selection;
 use super::{
-    Fact, Reason, WebhookSettings, annotations, config_map_entries, config_map_entry,
+    Fact, Reason, ReasonKind, WebhookSettings, annotations, config_map_entries, config_map_entry,
     flags_not_known, listing_not_known,
 };
 use injection::identity::{
@@ -29,7 +29,8 @@ pub struct Audit {
     pub pods: usize,
     /// How many of them are in each state. Those that would get no identity and have none are in none.
     pub states: BTreeMap<PodState, usize>,
-    /// The pods that are not fine, the worst first.
+    /// The pods that are not fine, the worst first; none where pods were only counted
+    /// ([`Auditor::counting`]).
     #[serde(rename = "findings")]
     pub found: Vec<AuditedPod>,
     /// What was not known, or not as the command line says.
@@ -107,6 +108,10 @@ pub struct Auditor<'a> {
     accounts: BTreeMap<(String, String), Account>,
     entries: Result<ConfigMapIdentities, Arc<str>>,
     container_credentials: Fact<ContainerCredentialsKeys>,
+    /// Pods are counted, and nothing else is kept of them.
+    counts: bool,
+    /// The labels of namespaces count, and they could not be read.
+    lacks_labels: bool,
     audit: Audit,
 }
 
@@ -129,6 +134,8 @@ impl<'a> Auditor<'a> {
             accounts: BTreeMap::new(),
             entries: config_map_entries(&sources.config_map, settings),
             container_credentials: sources.container_credentials.clone(),
+            counts: false,
+            lacks_labels: false,
             audit: Audit::default(),
             registration,
         };
@@ -149,22 +156,31 @@ impl<'a> Auditor<'a> {
         auditor
     }
 
+    /// The same, but pods are only counted by their state: however many are not fine, nothing is
+    /// kept of them.
+    #[must_use]
+    pub fn counting(self) -> Self {
+        Self { counts: true, ..self }
+    }
+
     /// Something that could not be looked at.
     pub fn not_known(&mut self, why: String) {
         self.audit.incomplete = true;
         self.audit.notes.push(why);
     }
 
-    /// The webhook's own flags could not be read: nobody knows what pods would get where that
-    /// takes a right that is missing. Elsewhere those of the command line count.
+    /// The webhook's own flags could not be read, so that nobody knows what pods would get. Where
+    /// there are none in the cluster, those of the command line count.
     pub fn without_flags(&mut self, why: &Reason) {
-        self.audit.incomplete |= why.is_missing_right();
+        self.audit.incomplete |= why.kind != ReasonKind::ByUrl;
         self.audit.notes.push(flags_not_known(why));
     }
 
-    /// Something worth a word.
-    pub fn note(&mut self, note: String) {
-        self.audit.notes.push(note);
+    /// The labels of namespaces could not be read. Where they decide about a pod, it is in state
+    /// `unknown`, and the audit is not complete.
+    pub fn without_namespaces(&mut self, why: &str) {
+        self.lacks_labels = true;
+        self.audit.notes.push(format!("the labels of namespaces are not known: {why}"));
     }
 
     /// Whether the labels of namespaces count.
@@ -181,10 +197,13 @@ impl<'a> Auditor<'a> {
         self.namespaces.insert(text(namespace, "name"), labels);
     }
 
-    /// Takes a `ServiceAccount`; all of them come before the first pod.
+    /// Takes a `ServiceAccount`, in place of what it was before; all of them come before the first pod.
     pub fn account(&mut self, account: &Value) {
-        let Some(read) = self.settings.reader.read(annotations(account)) else { return };
         let key = (text(account, "namespace"), text(account, "name"));
+        let Some(read) = self.settings.reader.read(annotations(account)) else {
+            self.accounts.remove(&key);
+            return;
+        };
         let role_arn = &self.settings.policy.settings.keys.role_arn;
         let written = written(account, role_arn).map(str::to_owned);
         self.accounts.insert(key, Account { read: Arc::new(read), written });
@@ -200,7 +219,7 @@ impl<'a> Auditor<'a> {
         let Some(assessment) = self.assess(pod, &namespace, &account) else { return };
         let Assessment { state, why, next, remedy } = assessment;
         *self.audit.states.entry(state).or_default() += 1;
-        if state != PodState::Fine {
+        if state != PodState::Fine && !self.counts {
             self.audit.found.push(AuditedPod {
                 state,
                 status: state.status(),
@@ -233,6 +252,7 @@ impl<'a> Auditor<'a> {
             not_known: not_known.as_deref(),
         };
         let assessed = assess(pod, namespace, &now)?;
+        let assessed = assessed.advised(pod, namespace, &self.settings.commands);
         if !self.registration.is_missing() {
             return Some(assessed);
         }
@@ -286,14 +306,26 @@ impl<'a> Auditor<'a> {
         self.registration.namespace_selection(namespace, self.namespaces.get(namespace))
     }
 
+    /// What one pod comes to, which is not counted; nothing of one that would get nothing and has nothing.
+    #[must_use]
+    pub fn state_of(&self, pod: &Value) -> Option<Assessment> {
+        self.assess(pod, &text(pod, "namespace"), &account_name(pod))
+    }
+
     /// What came of it.
     #[must_use]
     pub fn finish(mut self) -> Audit {
+        self.take()
+    }
+
+    /// What came of it. The auditor stays, for pods that come later.
+    pub fn take(&mut self) -> Audit {
+        self.audit.incomplete |= self.lacks_labels && self.audit.has(PodState::Unknown);
         self.audit.found.sort_by(|one, other| {
             let key = |it: &AuditedPod| (Reverse(it.state), it.namespace.clone(), it.pod.clone());
             key(one).cmp(&key(other))
         });
-        self.audit
+        std::mem::take(&mut self.audit)
     }
 }
 
@@ -301,7 +333,11 @@ impl Audit {
     /// Whether somebody has to do something about a pod.
     #[must_use]
     pub fn is_wrong(&self) -> bool {
-        self.found.iter().any(|it| it.state.is_wrong())
+        PodState::ALL.into_iter().any(|state| state.is_wrong() && self.has(state))
+    }
+
+    fn has(&self, state: PodState) -> bool {
+        self.states.get(&state).is_some_and(|count| *count > 0)
     }
 
     /// The pods that are not fine by what they were made from, the worst first.
@@ -331,7 +367,7 @@ impl Audit {
     /// Whether something could not be looked at.
     #[must_use]
     pub fn is_incomplete(&self) -> bool {
-        self.incomplete || self.found.iter().any(|it| it.state == PodState::Unknown)
+        self.incomplete || self.has(PodState::Unknown)
     }
 }
 
@@ -356,99 +392,4 @@ pub(super) fn has_ended(pod: &Value) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::registration::SKIPPED_BY;
-    use serde_json::json;
-
-    /// Nobody knows what pods would get, or whether the webhook is called for them.
-    #[test]
-    fn is_not_complete_where_a_right_is_missing() {
-        let settings = WebhookSettings::default();
-        let forbidden = || {
-            let kind = crate::ReasonKind::Forbidden;
-            Reason { kind, message: "services is forbidden".to_owned() }
-        };
-        let flags = |why: Reason| {
-            let mut auditor = Auditor::new(&Sources::default(), &settings);
-            auditor.without_flags(&why);
-            auditor.finish()
-        };
-        assert!(flags(forbidden()).is_incomplete());
-        assert!(flags(forbidden()).notes[1].contains("services is forbidden"));
-        // As always where the webhook is registered by URL.
-        assert!(!flags("the webhook is registered by URL".into()).is_incomplete());
-        let webhooks = Fact::Unknown(forbidden());
-        let sources = Sources { webhooks, ..Sources::default() };
-        let audit = Auditor::new(&sources, &settings).finish();
-        assert!(audit.is_incomplete() && !audit.is_wrong());
-    }
-
-    #[test]
-    fn advises_no_restart_where_no_webhook_is_registered() {
-        let settings = WebhookSettings::default();
-        let account = json!({"metadata": {"namespace": "demo", "name": "app", "annotations":
-            {"eks.amazonaws.com/role-arn": "arn:aws:iam::111122223333:role/app"}}});
-        let pod = json!({"metadata": {"name": "bare", "namespace": "demo"},
-            "spec": {"serviceAccountName": "app", "containers": [{"name": "c"}]}});
-        let next = |pod: &Value, webhooks: Fact<Value>| {
-            let sources = Sources { webhooks, ..Sources::default() };
-            let mut auditor = Auditor::new(&sources, &settings);
-            auditor.account(&account);
-            auditor.pod(pod);
-            auditor.finish().found.remove(0).next
-        };
-        let none = || Fact::Known(json!({"items": []}));
-        assert_eq!(next(&pod, none()), NOT_REGISTERED);
-        assert_eq!(next(&pod, Fact::NotAsked), crate::state::RESTART);
-        let mut half = pod;
-        half["spec"]["containers"][0]["env"] = json!([{"name": "AWS_ACCESS_KEY_ID", "value": "x"},
-            {"name": "AWS_SECRET_ACCESS_KEY", "value": "x"}]);
-        let manifest = next(&half, Fact::NotAsked);
-        assert!(manifest.starts_with("in the manifest"), "{manifest}");
-        assert_eq!(
-            next(&half, none()),
-            format!("{manifest}; first install or register the webhook")
-        );
-    }
-
-    #[test]
-    fn finds_pods_that_lack_what_they_should_have_and_no_others() {
-        let account = json!({"metadata": {"namespace": "demo", "name": "app", "annotations":
-            {"eks.amazonaws.com/role-arn": "arn:aws:iam::111122223333:role/app"}}});
-        let pod = |name: &str, namespace: &str, account: &str| {
-            json!({
-                "metadata": {"name": name, "namespace": namespace},
-                "spec": {"serviceAccountName": account, "containers": [{"name": "c"}]},
-            })
-        };
-        let mut ended = pod("ended", "demo", "app");
-        ended["status"]["phase"] = "Succeeded".into();
-        let mut skipped = pod("skipped", "demo", "app");
-        skipped["metadata"]["labels"] = json!({SKIPPED_BY: "true"});
-        let mut mirror = pod("mirror", "demo", "app");
-        mirror["metadata"]["annotations"] = json!({"kubernetes.io/config.mirror": "x"});
-        let mut deprecated = pod("deprecated", "demo", "");
-        deprecated["spec"]["serviceAccount"] = "app".into();
-        let pods = [
-            pod("bare", "demo", "app"),
-            deprecated,
-            pod("other", "demo", "default"),
-            pod("elsewhere", "shop", "app"),
-            ended,
-            skipped,
-            mirror,
-        ];
-        let settings = WebhookSettings::default();
-        let mut auditor = Auditor::new(&Sources::default(), &settings);
-        auditor.account(&account);
-        for pod in &pods {
-            auditor.pod(pod);
-        }
-        let audit = auditor.finish();
-        let found: Vec<_> = audit.found.iter().map(|it| it.pod.as_str()).collect();
-        assert_eq!((audit.pods, found), (6, vec!["bare", "deprecated"]));
-        assert_eq!(audit.states, [(PodState::Missing, 2)].into());
-        assert!(audit.is_wrong() && !audit.is_incomplete());
-    }
-}
+mod tests;

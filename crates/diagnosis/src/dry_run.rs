@@ -62,7 +62,7 @@ impl Case<'_> {
         match refusal.cause() {
             Cause::Call(failure) => Finding::fail(
                 format!("the API server could not call the webhook {name}: {refusal}"),
-                reach(failure),
+                reach(failure, &self.settings.commands.kubectl()),
             ),
             Cause::Denied => Finding::fail(
                 seen,
@@ -89,16 +89,18 @@ impl Case<'_> {
 }
 
 /// What to do where the API server can't call the webhook.
-fn reach(failure: CallFailure) -> &'static str {
-    match failure {
+fn reach(failure: CallFailure, kubectl: &str) -> String {
+    let next = match failure {
         CallFailure::Silent => {
             "let the control plane reach port 8443 of the webhook's pods: a firewall or security group \
              (private GKE clusters open 443 and 10250 alone) or a NetworkPolicy blocks it; if only dry \
              runs fail, check sideEffects; if it is slow, raise timeoutSeconds"
         }
         CallFailure::NoPod => {
-            "find out why no pod of the webhook listens behind its Service: kubectl get pods, kubectl \
-             logs; check the Service's selector and targetPort (8443)"
+            return format!(
+                "find out why no pod of the webhook listens behind its Service: {kubectl} get pods, \
+                 {kubectl} logs; check the Service's selector and targetPort (8443)"
+            );
         }
         CallFailure::NoService => {
             "create the Service that clientConfig names: deploy/base/service.yaml"
@@ -111,5 +113,6 @@ fn reach(failure: CallFailure) -> &'static str {
         CallFailure::Other => {
             "check the webhook's log for this request, and that the Service leads to this webhook"
         }
-    }
+    };
+    next.to_owned()
 }

@@ -25,6 +25,10 @@ pub enum ReasonKind {
     Forbidden,
     /// What somebody saved can't be used: see [`saved`](super::saved).
     Evidence,
+    /// The webhook is registered by URL: what it runs with is nowhere in the cluster.
+    ByUrl,
+    /// Nothing is behind the webhook's Service that is known to be its workload.
+    NoWorkload,
     /// Anything else, such as no connection.
     Other,
 }
@@ -83,14 +87,6 @@ impl RefusedBy {
     }
 }
 
-impl Reason {
-    /// Whether a right or good credentials are missing.
-    #[must_use]
-    pub fn is_missing_right(&self) -> bool {
-        matches!(self.kind, ReasonKind::Unauthorized | ReasonKind::Forbidden)
-    }
-}
-
 impl From<String> for Reason {
     fn from(message: String) -> Self {
         Self { kind: ReasonKind::Other, message }
@@ -116,9 +112,11 @@ impl From<Reason> for SavedReason {
     fn from(Reason { kind, message }: Reason) -> Self {
         match kind {
             ReasonKind::Other => Self::Message(message),
-            ReasonKind::Unauthorized | ReasonKind::Forbidden | ReasonKind::Evidence => {
-                Self::Kind { kind, message }
-            }
+            ReasonKind::Unauthorized
+            | ReasonKind::Forbidden
+            | ReasonKind::Evidence
+            | ReasonKind::ByUrl
+            | ReasonKind::NoWorkload => Self::Kind { kind, message },
         }
     }
 }
@@ -177,6 +175,8 @@ mod tests {
             ReasonKind::Unauthorized,
             ReasonKind::Forbidden,
             ReasonKind::Evidence,
+            ReasonKind::ByUrl,
+            ReasonKind::NoWorkload,
             ReasonKind::Other,
         ] {
             let reason = Reason { kind, message: "401 cannot webhook".to_owned() };

@@ -9,6 +9,7 @@ mod account;
 mod audit;
 mod aws;
 mod check;
+mod commands;
 mod dry_run;
 mod facts;
 mod failure;
@@ -19,6 +20,7 @@ mod pod;
 mod redact;
 mod refusal;
 mod registration;
+mod restart;
 pub mod saved;
 mod selector;
 mod state;
@@ -33,12 +35,17 @@ use serde_json::Value;
 
 pub use audit::{Audit, AuditedPod, AuditedWorkload, Auditor, Sources, account_name};
 pub use check::{Check, Finding, Report, Status};
+pub use commands::Commands;
 pub use facts::{DryRun, Fact, Facts, FetchedDocument, Probe, Response, Subject, TokenFact};
 pub use failure::{Reason, ReasonKind, Refusal, RefusedBy};
 pub use owner::Owner;
 pub use pod::{probe_pod, probe_review};
 pub use redact::{Redacted, bounded, certificates, redacted_pod};
 pub use registration::{Registration, has_labels};
+pub use restart::{
+    Action, Controller, Refused, RefusedRestart, Replaced, RestartFacts, RestartOptions,
+    RestartPlan, Rollout, Step, StepPod, candidates, replacement, restart_patch,
+};
 pub use selector::{LabelSelector, SelectorError};
 pub use state::{Assessment, PodState, Remedy, WouldGet, assess};
 pub use survey::{Survey, SurveyedAccount, Surveyor};
@@ -70,6 +77,8 @@ pub struct WebhookSettings {
     pub completes_names: bool,
     /// What is to be said of these settings.
     pub notes: Vec<String>,
+    /// How the commands that are advised reach the cluster.
+    pub commands: Commands,
 }
 
 /// All that a check may look at.

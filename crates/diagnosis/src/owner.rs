@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::redact::bounded;
 
 /// The labels by which controllers of Deployments and of Argo Rollouts name the `ReplicaSet` of a pod.
-const OF_REPLICA_SETS: [(&str, &str); 2] =
+pub(super) const OF_REPLICA_SETS: [(&str, &str); 2] =
     [("pod-template-hash", "Deployment"), ("rollouts-pod-template-hash", "Rollout")];
 
 /// The object whose controller made a pod, or the one behind its `ReplicaSet`.

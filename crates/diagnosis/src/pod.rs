@@ -184,7 +184,9 @@ impl Case<'_> {
             selection: &Selection::Selected,
             not_known: not_known.as_deref(),
         };
-        assess(pod, &self.facts.subject.namespace, &now)
+        let namespace = &self.facts.subject.namespace;
+        let assessed = assess(pod, namespace, &now)?;
+        Some(assessed.advised(pod, namespace, &self.settings.commands))
     }
 }
 

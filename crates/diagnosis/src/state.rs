@@ -7,7 +7,9 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::check::Status;
+use super::commands::Commands;
 use super::holding::{Held, Holding, volumes};
+use super::owner::Owner;
 use super::pod::review;
 use super::redact::{bounded, endpoint};
 use super::webhook::Selection;
@@ -90,9 +92,16 @@ pub struct WouldGet<'a> {
     pub not_known: Option<&'a str>,
 }
 
-/// What brings a pod up to date, where the webhook is called.
-pub(super) const RESTART: &str =
-    "restart its workload with kubectl rollout restart, or delete and recreate the pod";
+impl Assessment {
+    /// With the command that makes the pod anew, where that is what mends it.
+    pub(super) fn advised(self, pod: &Value, namespace: &str, commands: &Commands) -> Self {
+        if self.remedy != Remedy::Restart {
+            return self;
+        }
+        let name = pod["metadata"]["name"].as_str().unwrap_or_default();
+        Self { next: commands.restart_advice(namespace, &Owner::of(pod), name), ..self }
+    }
+}
 
 impl PodState {
     /// Every state.
@@ -279,7 +288,7 @@ impl Look<'_> {
                 (Remedy::Manifest, format!("{next}: {advice}; then roll it out"))
             }
             (PodState::Unknown, _) => (Remedy::Ask, unknown("").next),
-            _ => (Remedy::Restart, RESTART.to_owned()),
+            _ => (Remedy::Restart, "restart its workload".to_owned()),
         };
         let why = bounded(&format!("{}{more}{when}", named.join("; ")));
         Assessment { state, why, next, remedy }

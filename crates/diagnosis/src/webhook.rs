@@ -295,7 +295,10 @@ impl Case<'_> {
             ),
             Probe::Service { ready_endpoints: Fact::Known(0), .. } => Finding::fail(
                 format!("the Service of {entry} has no ready pod"),
-                "find out why the webhook's pods are not ready: kubectl get pods, kubectl logs",
+                format!(
+                    "find out why the webhook's pods are not ready: {kubectl} get pods, {kubectl} logs",
+                    kubectl = self.settings.commands.kubectl()
+                ),
             ),
             Probe::Service { ready_endpoints: Fact::Known(ready), .. } => {
                 let pods = if *ready == 1 { "pod" } else { "pods" };

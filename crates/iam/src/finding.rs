@@ -79,6 +79,7 @@ codes! {
     ExtraText "extra-text" Error "text after the end of the document"
     DuplicateKey "duplicate-key" Error "a key twice in one object, such as two `StringEquals`; or one condition key in upper and in lower case"
     BadJson "bad-json" Error "a value is missing, or a bracket is in the wrong place"
+    NestedTooDeep "nested-too-deep" Error "JSON nested more than 96 levels deep, which is the maximum. What follows is not read"
     BadYaml "bad-yaml" Error "not YAML, or a template without its indentation"
     BadHcl "bad-hcl" Error "not HCL, nested more than 40 levels deep, larger than 1 MiB, or with more than 1,000 members in one object or block"
     TooDeep "too-deep" Warning "texts are nested more than 4 deep, such as a manifest in a value of another: the innermost is not linted"

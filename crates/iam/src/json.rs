@@ -18,7 +18,7 @@ pub(super) struct Mistake {
 }
 
 /// Deeper than any policy or template; keeps the stack small.
-const DEEPEST: usize = 96;
+pub(super) const DEEPEST: usize = 96;
 /// Text with more mistakes than this is not JSON at all.
 const MAX_MISTAKES: usize = 500;
 
@@ -28,6 +28,8 @@ pub(super) struct Reader<'a> {
     mistakes: Vec<Mistake>,
     depth: usize,
     has_directives: bool,
+    /// Nothing behind it was read.
+    is_too_deep: bool,
 }
 
 /// Reads one value and what follows it.
@@ -54,7 +56,7 @@ pub(super) fn read_at(source: &Source, start: usize) -> (Node, Vec<Mistake>, usi
 impl<'a> Reader<'a> {
     fn new(source: &'a Source, next: usize) -> Self {
         let has_directives = source.has_directives();
-        Self { source, next, mistakes: Vec::new(), depth: 0, has_directives }
+        Self { source, next, mistakes: Vec::new(), depth: 0, has_directives, is_too_deep: false }
     }
 
     fn peek(&self) -> Option<char> {
@@ -62,6 +64,9 @@ impl<'a> Reader<'a> {
     }
 
     fn mistake(&mut self, code: Code, span: Range<usize>, mended: &str) {
+        if self.is_too_deep {
+            return;
+        }
         if self.mistakes.len() < MAX_MISTAKES {
             self.mistakes.push(Mistake { code, span, mended: mended.to_owned() });
         } else {
@@ -114,9 +119,10 @@ impl<'a> Reader<'a> {
             self.mistake(Code::BadJson, start..start, "");
             return self.node(start, Kind::Null);
         };
-        if self.depth >= DEEPEST {
+        if matches!(c, '{' | '[') && self.depth >= DEEPEST {
+            self.mistake(Code::NestedTooDeep, start..start, "");
             self.next = self.source.len();
-            self.mistake(Code::BadJson, start..start, "");
+            self.is_too_deep = true;
             return self.node(start, Kind::Null);
         }
         match c {

@@ -43,7 +43,7 @@ pub use place::Position;
 pub use policy::{
     AbsentStatement, Condition, Effect, Policy, Principal, Principals, Statement, Text,
 };
-pub use provider::ProviderArn;
+pub use provider::{ProviderArn, is_built_in_provider};
 pub use request::{Known, WebIdentityRequest};
 pub use role::{
     Audience, Boundary, Format, Issuer, NameError, PartitionError, PartitionHints, Permissions,

@@ -21,6 +21,12 @@ pub(super) const BUILT_IN: [&str; 4] = [
     "www.amazon.com",
 ];
 
+/// Whether IAM knows a provider by this name alone, such as `accounts.google.com`.
+#[must_use]
+pub fn is_built_in_provider(name: &str) -> bool {
+    BUILT_IN.contains(&name)
+}
+
 impl<'a> ProviderArn<'a> {
     /// Nothing where it is no ARN of an OpenID Connect provider. Partition,
     /// account and name may be wrong: the linter names what is.

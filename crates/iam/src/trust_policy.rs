@@ -1,11 +1,11 @@
 //! The trust policy of a role, to be evaluated: nothing in it is mended or guessed.
 
-use super::finding::{Finding, Severity};
+use super::finding::{Code, Finding, Severity};
 use super::glob::is_glob;
 use super::intrinsic::NAMELESS;
 use super::json::{self, Mistake};
 use super::kind::{PolicyKind, statements};
-use super::lint::{max_session_durations, trust_policies};
+use super::lint::{max_session_durations, syntax_message, trust_policies};
 use super::node::{Kind, Member, Node, inner_source};
 use super::place::{Position, Source};
 use super::policy::{Effect, Policy, Principal, Principals};
@@ -152,6 +152,9 @@ fn decided(node: &Node) -> Node {
 fn refuse_mistakes(source: &Source, mistakes: &[Mistake]) -> Result<(), PolicyError> {
     mistakes.first().map_or(Ok(()), |mistake| {
         let at = source.at(mistake.span.start);
+        if mistake.code == Code::NestedTooDeep {
+            return Err(PolicyError { at, message: syntax_message(source, mistake) });
+        }
         let found = source.text(mistake.span.clone());
         let shown = if found.is_empty() {
             String::new()

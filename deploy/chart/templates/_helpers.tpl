@@ -141,6 +141,13 @@ system:serviceaccount:{{ .Release.Namespace }}:{{ include "pod-identity-webhook.
 {{- if include "pod-identity-webhook.containerCredentials" . }}
 - --watch-container-credentials-config=/etc/webhook/container-credentials/{{ .Values.containerCredentials.key }}
 {{- end }}
+{{- with .Values.audit.interval }}
+- --audit-interval={{ . }}
+- --audit-lease-name={{ include "pod-identity-webhook.fullname" $ }}-audit
+{{- if ne $.Values.certificates.mode "self-managed" }}
+- --webhook-config-name={{ include "pod-identity-webhook.fullname" $ }}
+{{- end }}
+{{- end }}
 {{- range $name, $value := .Values.flags }}
 {{- if not (kindIs "invalid" $value) }}
 - {{ printf "--%s=%s" $name (include "pod-identity-webhook.flagValue" $value) | quote }}

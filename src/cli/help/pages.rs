@@ -106,12 +106,18 @@ const PAGES: [Page; 19] = [
         examples: &[
             ("All pods of the cluster", "PROGRAM audit -A"),
             ("Those of one namespace, for a script", "PROGRAM audit -n shop -o json"),
+            (
+                "What would a restart do, and what would it leave alone?",
+                "PROGRAM audit -A --restart",
+            ),
+            ("Do it, with five pods a minute", "PROGRAM audit -A --restart --yes --per-minute 5"),
         ],
         exits: &[
-            (0, "no pod lacks anything"),
-            (1, "some pods do"),
-            (2, "none does, but something could not be checked"),
+            (0, "no pod lacks anything; with --yes, all that did are restarted"),
+            (1, "some pods do; with --yes, some of these could not be restarted"),
+            (2, "something could not be checked, or a right is missing"),
             USAGE,
+            (130, "with --yes, stopped by Ctrl-C before the end"),
         ],
         environment: &[KUBECONFIG, METADATA],
         has_variables: false,

@@ -23,6 +23,7 @@ fn plugin() -> Option<String> {
 /// The name of the file is kubectl's word for it, with `_` for `-`.
 fn plugin_of(program: &Path) -> Option<String> {
     let name = program.file_name().and_then(OsStr::to_str)?;
+    let name = name.strip_suffix(".exe").unwrap_or(name);
     let name = name.strip_prefix("kubectl-").or_else(|| name.strip_prefix("kubectl_complete-"))?;
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     let is_plain = !name.is_empty() && name.chars().all(is_plain);
@@ -40,7 +41,9 @@ mod tests {
             ("kubectl-pod_identity", Some("kubectl pod-identity")),
             ("./kubectl-aws-podid", Some("kubectl aws podid")),
             ("/bin/kubectl_complete-podid", Some("kubectl podid")),
+            ("kubectl-podid.exe", Some("kubectl podid")),
             ("/webhook", None),
+            ("kubectl-.exe", None),
             ("kubectl", None),
             ("kubectl-", None),
             ("kubectl-a\nb", None),

@@ -2,13 +2,13 @@
 
 use std::fs::{DirBuilder, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use serde_json::json;
 
 use super::FolderError;
+use crate::platform;
 use diagnosis::{Fact, Redacted};
 
 /// Whether a folder can be saved to: it is empty, or not there yet. Files of
@@ -37,7 +37,7 @@ pub(crate) fn vacant(folder: &Path) -> Result<(), FolderError> {
 pub(crate) fn save(folder: &Path, facts: &Redacted) -> Result<Vec<PathBuf>, FolderError> {
     vacant(folder)?;
     let failed = |path: &Path, source| FolderError::Write { path: path.to_owned(), source };
-    let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    let made = platform::for_owner(DirBuilder::new().recursive(true)).create(folder);
     made.map_err(|source| failed(folder, source))?;
     let facts = facts.facts();
     let files = [
@@ -64,7 +64,8 @@ pub(crate) fn save(folder: &Path, facts: &Redacted) -> Result<Vec<PathBuf>, Fold
         let Some(text) = text else { continue };
         let path = folder.join(format!("{name}.json"));
         // Exclusive: a file or a symlink that came meanwhile is left alone.
-        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
+        let mut options = OpenOptions::new();
+        let file = platform::with_mode(options.write(true).create_new(true), 0o600).open(&path);
         file.and_then(|mut file| file.write_all(text.as_bytes()))
             .map_err(|source| failed(&path, source))?;
         written.push(path);

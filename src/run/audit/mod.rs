@@ -1,42 +1,49 @@
 //! `audit`: what all pods of a cluster lack.
 
+mod restart;
 mod table;
 
 use anyhow::Context as _;
 
 use super::exit::{Exit, OrMisuse as _};
-use super::installation::{InUse, container_credentials, in_use};
+use super::installation::{InUse, container_credentials, in_use, usable};
 use super::output::{self, Head, Progress};
 use super::report::{self, Kind, Summary, Word};
 use super::{cluster, completed};
 use crate::cli::{AuditArgs, WideFormat};
 use crate::config::Auditing;
 use crate::evidence::{config_map, everything, installed, webhooks, without_namespace};
-use diagnosis::{Audit, Auditor, Fact, Sources};
+use diagnosis::{Audit, Auditor, Commands, Fact, Sources};
+
+use restart::Restart;
 
 pub(super) fn run(args: AuditArgs) -> anyhow::Result<Exit> {
     let (auditing, warnings) = Auditing::from_args(args).or_misuse()?;
     for warning in warnings {
         output::warn(warning);
     }
-    let audit = completed(audit(&auditing))?;
-    print(&audit, auditing.output)?;
-    Ok(if audit.is_wrong() {
+    completed(audit(&auditing))
+}
+
+fn exit(audit: &Audit) -> Exit {
+    if audit.is_wrong() {
         Exit::Failed
     } else if audit.is_incomplete() {
         Exit::Unknown
     } else {
         Exit::Fine
-    })
+    }
 }
 
-async fn audit(auditing: &Auditing) -> anyhow::Result<Audit> {
+async fn audit(auditing: &Auditing) -> anyhow::Result<Exit> {
     let (client, current) = cluster::user_client(&auditing.cluster).await?;
     let namespace = auditing.namespaces.asked(&current);
     let (user, configurations) = (&auditing.installation, &auditing.configurations);
     let webhooks = webhooks(&client).await;
     let installed = installed(&client, &webhooks, configurations).await;
-    let InUse { installation, settings } = in_use(user, configurations, &installed.flags).await?;
+    let flags = usable(user, installed.flags);
+    let commands = cluster::commands(&auditing.cluster);
+    let InUse { installation, settings } = in_use(user, configurations, &flags, commands).await?;
     let config_map = match &installation.config_map_in {
         Some(home) => config_map(&client, home).await,
         None => Fact::NotAsked,
@@ -44,7 +51,7 @@ async fn audit(auditing: &Auditing) -> anyhow::Result<Audit> {
     let container_credentials = container_credentials(user, installed.container_credentials)?;
     let sources = Sources { webhooks, config_map, container_credentials };
     let mut auditor = Auditor::new(&sources, &settings);
-    if let Fact::Unknown(why) = &installed.flags {
+    if let Fact::Unknown(why) = &flags {
         auditor.without_flags(why);
     }
     let mut progress = Progress::new();
@@ -60,17 +67,30 @@ async fn audit(auditing: &Auditing) -> anyhow::Result<Audit> {
     {
         return Err(error.into());
     }
-    Ok(auditor.finish())
+    if let Some(restarting) = &auditing.restarting {
+        let restart = Restart {
+            client: &client,
+            webhooks: &sources.webhooks,
+            configurations,
+            commands: &settings.commands,
+            format: auditing.output,
+            restarting,
+        };
+        return restart.run(&mut auditor).await;
+    }
+    let audit = auditor.finish();
+    print(&audit, auditing.output, &settings.commands)?;
+    Ok(exit(&audit))
 }
 
-fn print(audit: &Audit, format: WideFormat) -> anyhow::Result<()> {
+fn print(audit: &Audit, format: WideFormat, commands: &Commands) -> anyhow::Result<()> {
     if let Some(format) = format.data() {
         let summary = Summary::of(audit.found.iter().map(|pod| pod.status.into()));
         let unknown = if audit.is_incomplete() { Word::Unknown } else { Word::Pass };
         return report::print(format, Kind::AuditReport, audit, summary.at_least(unknown))
             .context("failed to print what was found");
     }
-    table::write(&mut output::out(), audit, format == WideFormat::Wide)
+    table::write(&mut output::out(), audit, format == WideFormat::Wide, commands)
         .context("failed to print what was found")?;
     // The rows alone are on standard output, for a script to take.
     let mut notes = output::errors();

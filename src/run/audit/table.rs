@@ -2,14 +2,9 @@
 
 use std::io::{self, Write};
 
-use diagnosis::{Audit, AuditedPod, AuditedWorkload, PodState, Remedy};
-use text::shell::Word;
+use diagnosis::{Audit, AuditedPod, AuditedWorkload, Commands, PodState, Remedy};
 
-use crate::cli::help::invoked;
 use crate::run::output::{Lines, Tone, table};
-
-/// How many pods one command deletes.
-const MOST_DELETED: usize = 10;
 
 /// How many nodes one row names.
 const MOST_NODES: usize = 3;
@@ -21,8 +16,14 @@ const COLUMNS: [&str; 9] =
 const NARROW: usize = 6;
 
 /// The rows; nothing where all pods are fine.
-pub(super) fn write(out: &mut Lines<impl Write>, audit: &Audit, wide: bool) -> io::Result<()> {
-    let rows: Vec<Vec<table::Cell>> = audit.workloads().iter().map(|it| row(it, wide)).collect();
+pub(super) fn write(
+    out: &mut Lines<impl Write>,
+    audit: &Audit,
+    wide: bool,
+    commands: &Commands,
+) -> io::Result<()> {
+    let workloads = audit.workloads();
+    let rows: Vec<Vec<table::Cell>> = workloads.iter().map(|it| row(it, wide, commands)).collect();
     if rows.is_empty() {
         return Ok(());
     }
@@ -30,7 +31,7 @@ pub(super) fn write(out: &mut Lines<impl Write>, audit: &Audit, wide: bool) -> i
     out.table(columns, &rows)
 }
 
-fn row(workload: &AuditedWorkload<'_>, wide: bool) -> Vec<table::Cell> {
+fn row(workload: &AuditedWorkload<'_>, wide: bool, commands: &Commands) -> Vec<table::Cell> {
     let AuditedPod { state, why, namespace, owner, service_account, role, .. } = workload.first;
     let account = service_account.split_once('/').map_or("", |(_, name)| name);
     let tone = match state {
@@ -44,7 +45,7 @@ fn row(workload: &AuditedWorkload<'_>, wide: bool) -> Vec<table::Cell> {
         table::Cell::plain(account),
         table::Cell::toned(tone, state.as_str()),
         table::Cell::plain(&workload.pods.len().to_string()),
-        table::Cell::plain(&command(workload)),
+        table::Cell::plain(&command(workload, commands)),
     ];
     if wide {
         row.extend([&nodes(workload), role, why].map(|text| table::Cell::plain(text)));
@@ -53,22 +54,16 @@ fn row(workload: &AuditedWorkload<'_>, wide: bool) -> Vec<table::Cell> {
 }
 
 /// What mends all pods of the row, for a shell: where that takes a person, a comment.
-fn command(workload: &AuditedWorkload<'_>) -> String {
+fn command(workload: &AuditedWorkload<'_>, commands: &Commands) -> String {
     let AuditedPod { namespace, owner, remedy, next, pod, .. } = workload.first;
-    let kubectl = format!("kubectl -n {}", Word(namespace));
     match remedy {
         Remedy::Nothing => String::new(),
-        Remedy::Ask => {
-            format!("{} doctor -n {} {}", invoked(), Word(namespace), Word(&format!("pod/{pod}")))
+        Remedy::Ask => commands.doctor(namespace, &format!("pod/{pod}")),
+        Remedy::Restart => {
+            let pods: Vec<&str> = workload.pods.iter().map(|it| it.pod.as_str()).collect();
+            let command = commands.restart(namespace, owner, &pods);
+            command.unwrap_or_else(|| format!("# make {} anew from its manifest", owner.object()))
         }
-        Remedy::Restart if owner.can_be_restarted() => {
-            format!("{kubectl} rollout restart {}", Word(&owner.object()))
-        }
-        Remedy::Restart if owner.replaces_pods() && workload.pods.len() <= MOST_DELETED => {
-            let pods = workload.pods.iter().map(|it| Word(&it.pod).to_string());
-            format!("{kubectl} delete pod {}", pods.collect::<Vec<_>>().join(" "))
-        }
-        Remedy::Restart => format!("# make {} anew from its manifest", owner.object()),
         Remedy::Manifest | Remedy::Register => format!("# {next}"),
     }
 }

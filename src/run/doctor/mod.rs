@@ -11,11 +11,12 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::exit::{Exit, OrMisuse as _};
-use super::installation::{InUse, container_credentials, in_use};
+use super::installation::{InUse, container_credentials, in_use, usable};
 use super::output::{self, Progress};
 use super::report::{self, Kind};
 use super::{cluster, completed};
 use crate::api_server::clock::ServerClock;
+use crate::cli::help::invoked;
 use crate::cli::{DoctorArgs, WideFormat};
 use crate::config::{Evidence, Examination, Installation, ObjectName, Summary, UserCluster};
 use crate::crypto;
@@ -23,8 +24,8 @@ use crate::evidence::{self, Documents, Gatherer, Installed};
 use crate::http_client::issuer_documents::Fetcher;
 use crate::input::{self, Limit};
 use diagnosis::{
-    DryRun, Fact, Facts, Redacted, Report, Sources, Status, Subject, Survey, WebhookSettings,
-    diagnose, role_arn, settled,
+    Commands, DryRun, Fact, Facts, Redacted, Report, Sources, Status, Subject, Survey,
+    WebhookSettings, diagnose, role_arn, settled,
 };
 use injection::identity::Key;
 
@@ -176,6 +177,7 @@ struct Asking {
     version: Fact<Value>,
     webhooks: Fact<Value>,
     installed: Installed,
+    commands: Commands,
 }
 
 impl Asking {
@@ -201,13 +203,15 @@ impl Asking {
             Fact::NotAsked
         };
         let configurations = &examination.configurations;
-        let installed = evidence::installed(&client, &webhooks, configurations).await;
-        Ok(Self { client, fetcher, namespace, now, version, webhooks, installed })
+        let mut installed = evidence::installed(&client, &webhooks, configurations).await;
+        installed.flags = usable(&examination.installation, installed.flags);
+        let commands = cluster::commands(cluster);
+        Ok(Self { client, fetcher, namespace, now, version, webhooks, installed, commands })
     }
 
     async fn in_use(&self, examination: &Examination) -> anyhow::Result<InUse> {
         let (user, configurations) = (&examination.installation, &examination.configurations);
-        in_use(user, configurations, &self.installed.flags).await
+        in_use(user, configurations, &self.installed.flags, self.commands.clone()).await
     }
 
     fn gatherer<'a>(
@@ -240,7 +244,9 @@ async fn from_folder(
 ) -> anyhow::Result<(Facts, WebhookSettings)> {
     let (user, configurations) = (&examination.installation, &examination.configurations);
     let flags = evidence::saved_flags(folder)?;
-    let InUse { settings, .. } = in_use(user, configurations, &flags).await?;
+    // Where the folder is from, nobody knows.
+    let commands = Commands::new(invoked(), &[], false);
+    let InUse { settings, .. } = in_use(user, configurations, &flags, commands).await?;
     let mut facts = loaded(examination, folder, &settings)?;
     if user.container_credentials_file.is_some() {
         let listed = container_credentials(user, Fact::NotAsked)?;

@@ -68,7 +68,8 @@ impl<W: Write> Told<W> {
         notes(&mut self.out, &report.notes)?;
         self.out.line("")?;
         let counts = counted(report.checks.iter().map(|check| check.status));
-        self.out.line(format_args!("{} checks: {counts}", report.checks.len()))?;
+        let plural = if report.checks.len() == 1 { "" } else { "s" };
+        self.out.line(format_args!("{} check{plural}: {counts}", report.checks.len()))?;
         begin_here(&mut self.out, report.checks.iter(), |check| check.id.to_owned())
     }
 }

@@ -28,15 +28,15 @@ pub(super) fn run(args: &IamRoleArgs) -> anyhow::Result<Exit> {
         RoleFormat::CloudFormation => Format::CloudFormation,
         RoleFormat::Terraform => Format::Terraform,
     };
-    let text = match role.write(format) {
+    let (text, warnings) = match role.write_with_warnings(format) {
         // All of it is typed, or the account should be.
         Err(error) if args.policy.is_empty() || error == RoleError::AccountNeeded => {
             return Err(error).or_misuse();
         }
         Err(error) => return Err(Exit::Failed.because(&format_args!("{}: {error}", failed(args)))),
-        Ok(text) => text,
+        Ok(written) => written,
     };
-    for finding in role.findings() {
+    for finding in warnings {
         let code = finding.code.word();
         // The role is right without a warning on a closed standard error.
         let _ = output::errors().line(format_args!("warning: {} ({code})", finding.message));
@@ -105,8 +105,9 @@ fn once<'a, T>(flag: &str, values: &'a [T]) -> anyhow::Result<Option<&'a T>> {
 fn issuer(text: &str) -> anyhow::Result<Issuer> {
     let issuer: Issuer = text.parse()?;
     let url = IssuerUrl::parse(text).with_context(|| format!("{text:?} can't be an issuer"))?;
-    if (url.has_trailing_slash() || url.is_private())
-        && let Some(remark) = url.remarks().first()
+    // A slash at the end is a warning: issuers of AKS and Auth0 have one.
+    if url.is_private()
+        && let Some(remark) = url.remarks().last()
     {
         bail!("the issuer {remark}");
     }

@@ -15,9 +15,11 @@ use super::report::write_checks;
 use super::{Ended, read_keys};
 use crate::cli::help::invoked;
 use crate::cli::{MigrateArgs, PlanArgs, RotateArgs};
+use crate::config::user_cluster;
 use crate::crypto;
 use crate::http_client::issuer_documents::Fetcher;
 use crate::input::{self, Limit};
+use crate::run::cluster;
 use crate::run::output::{self, Head, Lines, Tone};
 use crate::run::report::{self, Kind, Summary};
 use issuer::rollout::{
@@ -123,17 +125,10 @@ fn written(args: &RotateArgs, issuer: &str, keys: &[&PathBuf]) -> String {
 
 /// The command that writes the documents of a new issuer, beside those of the old one.
 fn written_anew(args: &MigrateArgs, new: &IssuerUrl) -> String {
-    let mut words = vec![format!("{} issuer documents --from-cluster", invoked())];
-    let mut add = |name, value: &str| words.push(Opt(name, value).to_string());
-    let cluster = &args.live.cluster;
-    for (name, value) in [("--kubeconfig", &cluster.kubeconfig), ("--context", &cluster.context)] {
-        if let Some(value) = value {
-            add(name, value);
-        }
-    }
-    add("--issuer", new.as_str());
-    add("--out", "new-issuer");
-    words.join(" ")
+    // What is wrong with a flag has been said by whoever asked the cluster.
+    let asked = user_cluster(args.live.cluster.clone()).unwrap_or_default();
+    let command = cluster::commands(&asked).own("issuer documents --from-cluster");
+    format!("{command} {} {}", Opt("--issuer", new.as_str()), Opt("--out", "new-issuer"))
 }
 
 fn facts<'a>(live: &'a Live, args: &PlanArgs) -> Facts<'a> {

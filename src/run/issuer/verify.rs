@@ -36,13 +36,14 @@ struct Server {
 
 pub(super) async fn run(args: VerifyArgs) -> anyhow::Result<Ended> {
     let fetcher = fetcher(args.ca_file.as_deref())?;
+    let mut progress = Progress::new();
+    progress.say("reading the token and the keys ...");
     let Live { token, keys: live, .. } = Live::of(&args.live).await?;
     // Whatever is wrong with the URL, what it leads to may tell more.
     let discovery_url = match IssuerUrl::parse(&args.url) {
         Ok(url) => url.discovery_url(),
         Err(_) => args.url.clone(),
     };
-    let mut progress = Progress::new();
     progress.say(format_args!("fetching {discovery_url} ..."));
     let published = fetcher.published(&discovery_url).await;
     let against = Against {
@@ -52,6 +53,7 @@ pub(super) async fn run(args: VerifyArgs) -> anyhow::Result<Ended> {
         now: Timestamp::now(),
     };
     let checks = check(&args.url, &published, &against, crypto::ISSUER.verify);
+    progress.say("trying TLS 1.2 ...");
     let server = server(&fetcher, &published).await;
     drop(progress);
     tell(&args, &checks, server.as_ref()).context("failed to print the report")?;

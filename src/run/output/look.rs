@@ -1,11 +1,11 @@
 //! How a stream wants its lines: with colour or without, and how wide.
 
-use std::os::fd::AsFd;
-
 use anstream::stream::RawStream;
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Effects, Style};
 use terminal_size::{Width, terminal_size_of};
+
+use crate::platform::AsTerminal;
 
 /// The columns of a terminal that does not tell how many it has.
 const UNTOLD: usize = 80;
@@ -39,7 +39,7 @@ pub(super) struct Look {
 impl Look {
     /// Colour as clap decides it too: on a terminal that can, unless `NO_COLOR` is set, and
     /// wherever `CLICOLOR_FORCE` is. Wrapped on terminals alone.
-    pub(super) fn of<S: RawStream + AsFd>(stream: &S) -> Self {
+    pub(super) fn of<S: RawStream + AsTerminal>(stream: &S) -> Self {
         let colour = AutoStream::choice(stream) != ColorChoice::Never;
         let width = stream.is_terminal().then(|| {
             let told = terminal_size_of(stream).map(|(Width(width), _)| usize::from(width));

@@ -50,7 +50,8 @@ impl Progress {
             return;
         }
         if self.counted.0 != what {
-            self.counted = (what, 0);
+            // The first of another kind is shown at once.
+            (self.counted, self.last) = ((what, 0), None);
         }
         self.counted.1 += 1;
         let count = self.counted.1;

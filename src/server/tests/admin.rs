@@ -5,7 +5,7 @@ fn start(limits: Limits) -> (SocketAddr, Arc<Readiness>, CancellationToken, Join
     let listener = bind(Ipv4Addr::LOCALHOST.into(), 0, "--metrics-port").expect("a listener");
     let address = listener.local_addr().expect("an address");
     let readiness = Arc::new(Readiness::waiting_for(&[Condition::Certificate]));
-    let router = router(|| "up 1\n".to_owned(), Arc::clone(&readiness), Router::new());
+    let router = router(String::new, || "up 1\n".to_owned(), Arc::clone(&readiness), Router::new());
     let admin = Admin { listener, router, limits, stats: Arc::default() };
     let shutdown = CancellationToken::new();
     let served = tokio::spawn(admin.serve(shutdown.clone().cancelled_owned()));

@@ -40,7 +40,6 @@ impl<L: Copy> Counters<L> {
         }
     }
 
-    #[cfg(test)]
     pub(crate) fn get(&self, value: L) -> u64 {
         self.children.get((self.index)(value)).map_or(0, IntCounter::get)
     }

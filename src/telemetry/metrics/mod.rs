@@ -92,17 +92,17 @@ impl Registry {
         self.read(MetricType::GAUGE, (name, help), None, move || Some(read().into_f64()))
     }
 
-    /// One gauge of several that differ by a label. There is no series while
-    /// there is no value.
-    pub fn read_gauge_where_known(
+    /// A gauge, perhaps one of several that differ by a label. There is no series while there is
+    /// no value.
+    pub fn read_gauge_where_known<N: Number>(
         &self,
         name: &str,
         help: &str,
-        label: (&str, &str),
-        read: impl Fn() -> Option<u64> + Send + Sync + 'static,
+        label: Option<(&str, &str)>,
+        read: impl Fn() -> Option<N> + Send + Sync + 'static,
     ) -> Result<(), MetricsError> {
         let read = move || read().map(Number::into_f64);
-        self.read(MetricType::GAUGE, (name, help), Some(label), read)
+        self.read(MetricType::GAUGE, (name, help), label, read)
     }
 
     fn read(

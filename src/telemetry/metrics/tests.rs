@@ -43,9 +43,9 @@ fn reads_what_is_counted_elsewhere_at_each_scrape_and_adds_nothing() {
 fn reads_one_family_for_several_who_differ_by_their_label() {
     let registry = registry();
     let read = |value| move || value;
-    for (word, value) in [("one", Some(1)), ("two", Some(2)), ("unknown", None)] {
+    for (word, value) in [("one", Some(1_u64)), ("two", Some(2)), ("unknown", None)] {
         registry
-            .read_gauge_where_known("age", "An age.", ("of", word), read(value))
+            .read_gauge_where_known("age", "An age.", Some(("of", word)), read(value))
             .expect("another label");
     }
     let text = registry.render();

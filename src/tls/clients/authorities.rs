@@ -1,6 +1,7 @@
 //! The authorities whose clients may call, from PEM.
 
 use std::io;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,6 +11,8 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
+
+use crate::tls::validity;
 
 /// Why a file has no authorities that can be used.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +43,7 @@ pub(crate) enum AuthoritiesError {
 pub(crate) struct Authorities {
     pub(super) verifier: Arc<dyn ClientCertVerifier>,
     count: usize,
+    validity: Option<RangeInclusive<u64>>,
 }
 
 impl Authorities {
@@ -49,9 +53,15 @@ impl Authorities {
     /// has installed.
     pub(crate) fn parse(path: &Path, bytes: &[u8]) -> Result<Self, AuthoritiesError> {
         let mut roots = RootCertStore::empty();
+        let mut validity: Option<RangeInclusive<u64>> = None;
         for (index, certificate) in CertificateDer::pem_slice_iter(bytes).enumerate() {
             let certificate = certificate
                 .map_err(|source| AuthoritiesError::ParsePem { path: path.to_owned(), source })?;
+            if let Some(found) = validity::of(&certificate)
+                && validity.as_ref().is_none_or(|first| found.end() < first.end())
+            {
+                validity = Some(found);
+            }
             roots.add(certificate).map_err(|source| AuthoritiesError::UseCertificate {
                 path: path.to_owned(),
                 number: index + 1,
@@ -64,7 +74,14 @@ impl Authorities {
         let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
             .build()
             .map_err(|_| AuthoritiesError::FindCertificate { path: path.to_owned() })?;
-        Ok(Self { verifier, count })
+        Ok(Self { verifier, count, validity })
+    }
+
+    /// From when to when the certificate is valid that ends first, in seconds since the Unix
+    /// epoch; none if none can be read.
+    #[must_use]
+    pub(super) fn validity(&self) -> Option<RangeInclusive<u64>> {
+        self.validity.clone()
     }
 
     /// How many certificates the file has.
@@ -87,7 +104,9 @@ mod tests {
     fn takes_every_certificate_of_the_file() {
         let (old, new) = (Authority::new("old"), Authority::new("new"));
         let both = format!("# until May\n{}\n{}", old.pem(), new.pem());
-        assert_eq!(parse(&both).expect("two").count(), 2);
+        let both = parse(&both).expect("two");
+        assert_eq!(both.count(), 2);
+        assert!(both.validity().is_some_and(|validity| validity.start() < validity.end()));
     }
 
     #[test]

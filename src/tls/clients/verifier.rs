@@ -1,6 +1,7 @@
 //! rustls' verifier of client certificates, with authorities that can be
 //! swapped without a lock.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -43,6 +44,12 @@ impl ClientVerifier {
     /// checked again.
     pub(crate) fn swap(&self, authorities: Authorities) {
         self.authorities.store(Arc::new(authorities));
+    }
+
+    /// Of the authority that ends first, in seconds since the Unix epoch.
+    #[must_use]
+    pub(crate) fn authorities_validity(&self) -> Option<RangeInclusive<u64>> {
+        self.authorities.load().validity()
     }
 
     fn reject(&self, reason: Rejection, certificate: &CertificateDer<'_>, error: Error) -> Error {

@@ -5,7 +5,9 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::ServiceAccount;
 use kube::api::{Patch, PatchParams};
 use pod_identity_webhook::api_server::client;
-use pod_identity_webhook::identity_sources::{Caller, Options, ServiceAccounts, Source};
+use pod_identity_webhook::identity_sources::{
+    Caller, EventSending, Options, ServiceAccounts, Source,
+};
 use serde_json::json;
 
 use super::{ANNOTATED, ROLE_ARN};
@@ -33,7 +35,7 @@ async fn makes_a_watch_anew_whose_connection_died_and_misses_nothing() {
         fresh_window: Duration::ZERO,
         poll_interval: Duration::from_secs(1),
         watch_silence: SILENCE,
-        events: false,
+        events: EventSending::Never,
         clock: None,
     };
     let (accounts, tasks) = ServiceAccounts::start(options).await.unwrap();

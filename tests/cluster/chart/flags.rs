@@ -12,7 +12,9 @@ use super::values::{NAME, arguments, one, project, values, values_files};
 use crate::support::Helm;
 
 /// Those that the chart sets from its other values: a test below looks that it does.
-const OTHER_VALUES: [&str; 13] = [
+const OTHER_VALUES: [&str; 15] = [
+    "audit-interval",
+    "audit-lease-name",
     "client-allowed-names",
     "client-ca-file",
     "in-cluster",

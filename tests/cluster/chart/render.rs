@@ -96,6 +96,25 @@ fn an_objects_own_label_wins_over_a_common_one() {
 }
 
 #[test]
+fn alerts_lead_to_the_runbook_and_the_team_that_a_user_names() {
+    let more = ["--values", &values("everything")];
+    let objects = Helm::offline().template(NAME, NAME, &more).unwrap();
+    let alerts = one(&objects, "PrometheusRule")["spec"]["groups"][0]["rules"].as_array().unwrap();
+    assert!(alerts.len() >= 9, "{}", alerts.len());
+    for alert in alerts {
+        assert_eq!(alert["labels"]["team"], "platform");
+        let anchor = alert["alert"].as_str().unwrap().to_lowercase();
+        let runbook = format!("https://runbooks.example/operate.md#{anchor}");
+        assert_eq!(alert["annotations"]["runbook_url"], runbook);
+    }
+    // A label of ours can be another's.
+    let more = ["--set", "prometheusRule.enabled=true,prometheusRule.ruleLabels.severity=page"];
+    let objects = Helm::offline().template(NAME, NAME, &more).unwrap();
+    let alerts = &one(&objects, "PrometheusRule")["spec"]["groups"][0]["rules"];
+    assert_eq!(alerts[0]["labels"], json!({ "severity": "page" }));
+}
+
+#[test]
 fn zero_is_a_value() {
     let more = ["--set", "revisionHistoryLimit=0,replicas=0,podDisruptionBudget.minAvailable=0"];
     let objects = Helm::offline().template(NAME, NAME, &more).unwrap();
@@ -131,6 +150,9 @@ fn refuses_misspelled_values() {
         ("certificates.mode=certmanager", "/certificates/mode"),
         ("failClosed.enabled=yes", "/failClosed/enabled"),
         ("flags.shutdown-delay=5", "/flags/shutdown-delay"),
+        ("audit.interval=10", "/audit/interval"),
+        ("flags.audit-interval=10m", "audit-interval"),
+        ("traces.endpoint=collector:4318", "/traces/endpoint"),
         ("readinessProbe.httpGet.path=/healthz", "httpGet"),
         ("configMap.identities.reader.RoleARN=x", "/configMap/identities"),
         ("containerCredentials.key=a/b", "/containerCredentials/key"),
@@ -138,6 +160,8 @@ fn refuses_misspelled_values() {
         (r"commonLabels.app\.kubernetes\.io/version=1", "/commonLabels"),
         (r"podLabels.app\.kubernetes\.io/name=x", "/podLabels"),
         (r"serviceMonitor.labels.helm\.sh/chart=x", "/serviceMonitor/labels"),
+        (r"dashboard.labels.helm\.sh/chart=x", "/dashboard/labels"),
+        ("prometheusRule.runbookUrl=operate.md", "/prometheusRule/runbookUrl"),
     ] {
         let error = Helm::offline().template(NAME, NAME, &["--set", value]).unwrap_err();
         assert!(error.to_string().contains(said), "{value}: {error}");

@@ -33,6 +33,8 @@ fn the_overlays_give_the_same() {
         ("fail-closed", "fail-closed"),
         ("network-policy", "network-policy"),
         ("cert-manager", "cert-manager"),
+        ("audit", "audit"),
+        ("monitoring", "monitoring"),
     ] {
         let mut manifests = kustomized(overlay);
         // Helm makes it, where it is told to.
@@ -40,7 +42,11 @@ fn the_overlays_give_the_same() {
         let mut rendered = helm.template(NAME, NAME, &["--values", &values(name)]).unwrap();
         // Each says in its own way whom the policies are for: the same one.
         let users = [limited_users(&mut rendered), limited_users(&mut manifests)];
-        let policies = if overlay == "cert-manager" { 0 } else { 2 };
+        let policies = match overlay {
+            "cert-manager" => 0,
+            "audit" => 3,
+            _ => 2,
+        };
         let user = format!("system:serviceaccount:{NAME}:{NAME}");
         assert_eq!(users, [vec![user.clone(); policies], vec![user; policies]], "{overlay}");
         let (rendered, manifests) = (without_labels(rendered), without_labels(manifests));

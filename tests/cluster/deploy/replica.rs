@@ -79,6 +79,14 @@ impl Replica {
         self.send(Method::POST, &path, "", "application/json", secret).await
     }
 
+    /// With the right of its audit.
+    pub async fn create_lease(&self, name: &str) -> Tried {
+        let path = format!("/apis/coordination.k8s.io/v1/namespaces/{}/leases", self.namespace);
+        let kind = ("coordination.k8s.io/v1", "Lease");
+        let lease = json!({"apiVersion": kind.0, "kind": kind.1, "metadata": {"name": name}});
+        self.send(Method::POST, &path, "", "application/json", lease).await
+    }
+
     pub async fn update_secret(&self, secret: Value) -> Tried {
         let path = format!("/api/v1/namespaces/{}/secrets/{}", self.namespace, self.secret);
         self.send(Method::PUT, &path, "", "application/json", secret).await

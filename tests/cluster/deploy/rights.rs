@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use anyhow::ensure;
+use anyhow::{Context as _, ensure};
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::api::rbac::v1::{ClusterRole, PolicyRule, Role};
 use kube::Api;
@@ -12,6 +12,7 @@ use kube::api::DeleteParams;
 
 use super::cluster::Cluster;
 use super::overlays::apply;
+use super::replica::{DENIED, Replica};
 use super::suite;
 use crate::support::{Call, Relay, eventually, pod, poll};
 
@@ -58,11 +59,11 @@ impl Right {
     }
 }
 
-/// All that the installation grants.
-async fn rights(cluster: &Cluster) -> BTreeSet<Right> {
+/// All that the roles of this name grant.
+async fn rights(cluster: &Cluster, name: &str) -> BTreeSet<Right> {
     let everywhere: Api<ClusterRole> = Api::all(cluster.client.clone());
-    let here: Api<Role> = Api::namespaced(cluster.client.clone(), HOME);
-    let rules = [everywhere.get(NAME).await.unwrap().rules, here.get(NAME).await.unwrap().rules];
+    let here: Api<Role> = Api::namespaced(cluster.client.clone(), &cluster.home);
+    let rules = [everywhere.get(name).await.unwrap().rules, here.get(name).await.unwrap().rules];
     rules.into_iter().flatten().flatten().flat_map(Right::of).collect()
 }
 
@@ -71,7 +72,7 @@ async fn rights(cluster: &Cluster) -> BTreeSet<Right> {
 #[tokio::test]
 async fn every_right_is_used_and_every_use_has_its_right() {
     let mut cluster = Cluster::local(HOME, |kubectl| apply(kubectl, "kops")).await;
-    let rights = rights(&cluster).await;
+    let rights = rights(&cluster, NAME).await;
     assert!(rights.len() > 10, "{rights:?}");
     suite::gives_roles(&mut cluster).await;
     suite::keeps_every_ca_bundle(&mut cluster, 1).await;
@@ -129,6 +130,42 @@ async fn every_right_is_used_and_every_use_has_its_right() {
     without.retain(|call| !rights.iter().any(|right| right.grants(call)));
     assert!(without.is_empty(), "granted by no rule of the installation: {without:?}");
     assert_eq!(cluster.forbidden(), []);
+}
+
+/// The audit has rights of its own, and asks for nothing else: a right too few would be in the log as a refusal.
+#[tokio::test]
+async fn every_right_of_the_audit_is_used_and_gives_no_other_lease() {
+    let mut cluster = Cluster::local("pod-identity-webhook", |kubectl| {
+        apply(kubectl, "audit");
+        // With a selector by labels of namespaces, these count.
+        let selector = r#"{"matchLabels": {"team": "a"}}"#;
+        let patch = format!(
+            r#"[{{"op": "add", "path": "/webhooks/0/namespaceSelector", "value": {selector}}}]"#
+        );
+        kubectl.run(&["patch", CONFIGURATIONS, NAME, "--type=json", "-p", &patch]);
+    })
+    .await;
+    let rights = rights(&cluster, "pod-identity-webhook-audit").await;
+    assert_eq!(rights.len(), 6, "{rights:?}");
+    eventually("a round", SOON, || async { all_used(&cluster, &rights, |_| true) }).await;
+    eventually("its result", SOON, || async {
+        let page = cluster.metrics().await.remove(0);
+        ensure!(page.contains(r#"pod_identity_audit_rounds_total{result="complete"} 1"#), "none");
+        Ok(())
+    })
+    .await;
+    assert_eq!(cluster.forbidden(), []);
+
+    let replica = Replica::of(&cluster).await.unwrap();
+    eventually("the policy to be in force", SOON, || async {
+        let other = replica.create_lease("kube-scheduler").await.err().context("it was created")?;
+        ensure!(other.contains(DENIED), "{other}");
+        Ok(())
+    })
+    .await;
+    let own = replica.create_lease("pod-identity-webhook-audit").await.unwrap_err();
+    assert!(own.contains("already exists"), "{own}");
+    cluster.stop().await;
 }
 
 fn without_streaming_lists() -> Vec<String> {

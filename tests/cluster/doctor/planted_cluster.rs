@@ -62,7 +62,11 @@ impl Cluster<'_> {
         account["metadata"]["managedFields"][0]["fieldsV1"] = fields;
         self.put(&format!("GET {HOME}/serviceaccounts/app"), account);
 
-        let pod = named(self.pod("pod"), "app");
+        let pod = self.pod("pod");
+        let mut maker = pod["metadata"]["ownerReferences"][0].clone();
+        maker["controller"] = true.into();
+        let mut pod = named(pod, "app");
+        pod["metadata"]["ownerReferences"] = json!([maker]);
         let owned = ["apps", "batch"].map(|group| owned(pod.clone(), &format!("{group}-owned")));
         let list = json!({"metadata": {}, "items": owned});
         self.put(&format!("GET {HOME}/pods/app"), pod);
@@ -266,6 +270,12 @@ fn named(mut object: Value, name: &str) -> Value {
 
 /// By the object of this uid.
 fn owned(mut object: Value, uid: &str) -> Value {
-    object["metadata"]["ownerReferences"] = json!([{"uid": uid, "controller": true}]);
+    let mut owner = object["metadata"]["ownerReferences"][0].clone();
+    if owner.is_null() {
+        owner = json!({});
+    }
+    owner["uid"] = uid.into();
+    owner["controller"] = true.into();
+    object["metadata"]["ownerReferences"] = json!([owner]);
     object
 }

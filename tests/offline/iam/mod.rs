@@ -230,7 +230,6 @@ fn refuses_arguments_that_make_no_role() {
     for (flag, value) in [
         ("--issuer", "http://oidc.example.com"),
         ("--issuer", "https://oidc.example.com:6443"),
-        ("--issuer", "https://oidc.example.com/"),
         ("--issuer", "https://kubernetes.default.svc.cluster.local"),
         ("--issuer", "https://10.0.0.1/x"),
         ("--issuer", "https://localhost/x"),
@@ -259,6 +258,29 @@ fn refuses_arguments_that_make_no_role() {
         let code = if flag == "--policy" { 2 } else { 64 };
         assert_eq!(exit(&output), code, "{flag} {value}: {}", stdout(&output));
         assert!(!stderr(&output).is_empty() && output.stdout.is_empty(), "{flag} {value}");
+    }
+}
+
+/// Every token of AKS names an issuer with a slash, and the provider must have it too.
+#[test]
+fn an_issuer_with_a_slash_at_its_end_keeps_it() {
+    for (issuer, is_warned) in [
+        ("https://oidc.example.com/id/X/", true),
+        ("https://eastus.oic.prod-aks.azure.com/11111111/22222222/", false),
+        ("https://tenant.eu.auth0.com/", false),
+    ] {
+        let args = ["role", "--issuer", issuer, "--service-account", "demo/app"];
+        let output = iam(&[&args[..], &["--account-id", "111122223333"]].concat());
+        let told = stderr(&output);
+        assert_eq!(exit(&output), 0, "{issuer}: {told}");
+        assert_eq!(told.contains("(trailing-slash)"), is_warned, "{issuer}: {told}");
+        let others = told.lines().filter(|line| !line.contains("(trailing-slash)"));
+        assert_eq!(others.count(), 0, "{told}");
+        let request = ["--service-account", "demo/app", "--audience", "sts.amazonaws.com"];
+        for (asked, code) in [(issuer, 0), (issuer.trim_end_matches('/'), 1)] {
+            let ask = [&["simulate", "--trust-policy=-", "--issuer", asked], &request[..]].concat();
+            assert_eq!(exit(&iam_with(&ask, &stdout(&output))), code, "{asked}");
+        }
     }
 }
 
@@ -505,9 +527,26 @@ fn takes_the_flags_that_other_commands_have_too() {
         let output = iam_with(&args, &policy);
         assert_eq!(exit(&output), 0, "{}{}", stdout(&output), stderr(&output));
     }
-    for whom in ["app", "demo/", "/app", "a/b/c"] {
+    // What `iam role` takes for a ServiceAccount, and no more.
+    for whom in ["app", "demo/", "/app", "a/b/c", "Demo/app", "a.b/app", "demo/a*", "demo/a:b"] {
         let args = [&ask[..], &["--service-account", whom, "--audience", "a"]].concat();
         assert_eq!(exit(&iam_with(&args, &policy)), 64, "{whom}");
+    }
+    let name = ISSUER.trim_start_matches("https://");
+    for (arn, code) in [
+        (format!("arn:aws:iam::111122223333:oidc-provider/{name}"), 0),
+        (format!("arn:aws:iam::444455556666:oidc-provider/{name}"), 1),
+        ("accounts.google.com".to_owned(), 1),
+        (format!("arn:aws:iam::1111:oidc-provider/{name}"), 64),
+        (format!("arn:aws-moon:iam::111122223333:oidc-provider/{name}"), 64),
+        ("arn:aws:iam::111122223333:oidc-provider/".to_owned(), 64),
+        ("arn:aws:iam::111122223333:role/app".to_owned(), 64),
+        (ISSUER.to_owned(), 64),
+    ] {
+        let whom = ["--service-account", "demo/app", "--audience", "sts.amazonaws.com"];
+        let args = [&ask[..], &whom, &["--provider-arn", &arn]].concat();
+        let output = iam_with(&args, &policy);
+        assert_eq!(exit(&output), code, "{arn}: {}{}", stdout(&output), stderr(&output));
     }
     let both = ["--service-account", "demo/app", "--sub", "x", "--audience", "a"];
     assert_eq!(exit(&iam_with(&[&ask[..], &both].concat(), &policy)), 64);

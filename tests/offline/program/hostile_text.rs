@@ -373,6 +373,9 @@ fn audit_shows_no_object_as_it_calls_itself() {
     for output in ["text", "json", "yaml"] {
         run(&["audit", "--all-namespaces", "--kubeconfig", &config, "-o", output]).shows(1);
     }
+    for restart in [&["--restart", "-o", "wide"][..], &["--restart", "--yes", "-o", "json"]] {
+        run(&[&["audit", "-A", "--kubeconfig", &config], restart].concat()).shows(1);
+    }
     run(&["audit", "--kubeconfig", &config, "--context", &format!("other {ODD}")]).shows(2);
     run(&["audit", "--kubeconfig", &format!("/nowhere/{ODD}")]).shows(2);
     let nobody = kubeconfig(&scratch, "http://127.0.0.1:1");

@@ -31,5 +31,6 @@ print() {
 
 print github.com/cert-manager/cert-manager@v1.21.2 \
     'deploy/crds/cert-manager.io_certificates.yaml deploy/crds/cert-manager.io_issuers.yaml'
+operator=example/prometheus-operator-crd/monitoring.coreos.com
 print github.com/prometheus-operator/prometheus-operator@v0.85.0 \
-    example/prometheus-operator-crd/monitoring.coreos.com_servicemonitors.yaml
+    "${operator}_prometheusrules.yaml ${operator}_servicemonitors.yaml"

@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::documents::LEFT_OUT;
 use super::{documents, known_annotations, put, text_list, texts};
+use crate::owner::OF_REPLICA_SETS;
 use crate::registration::SKIPPED_BY;
 use injection::identity::{AnnotationKeys, is_near_miss_on_pod};
 use injection::mutation::LABEL;
@@ -84,7 +85,10 @@ pub fn redacted_pod(pod: &Value, keys: &AnnotationKeys) -> Value {
         annotations.insert(key.clone(), "".into());
     }
     put(&mut metadata, "annotations", Value::Object(annotations));
-    put(&mut metadata, "labels", texts(&from["labels"], &[SKIPPED_BY, LABEL]));
+    let [(hash, _), (rollouts_hash, _)] = OF_REPLICA_SETS;
+    let labels = [SKIPPED_BY, LABEL, hash, rollouts_hash];
+    put(&mut metadata, "labels", texts(&from["labels"], &labels));
+    put(&mut metadata, "ownerReferences", owners(&from["ownerReferences"]));
     let mut spec = texts(from_spec, &["serviceAccountName", "serviceAccount"]);
     for list in ["initContainers", "containers"] {
         put(&mut spec, list, each(&from_spec[list], container));
@@ -96,6 +100,15 @@ pub fn redacted_pod(pod: &Value, keys: &AnnotationKeys) -> Value {
     let mut kept = json!({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec});
     put(&mut kept, "status", texts(&pod["status"], &["phase"]));
     kept
+}
+
+/// The controller of a pod, which the command that restarts it names.
+fn owners(list: &Value) -> Value {
+    let mut all = list.as_array().into_iter().flatten();
+    let Some(owner) = all.find(|owner| owner["controller"] == true) else { return Value::Null };
+    let mut kept = texts(owner, &["apiVersion", "kind", "name"]);
+    put(&mut kept, "controller", true.into());
+    json!([kept])
 }
 
 fn each(list: &Value, keep: impl Fn(&Value) -> Value) -> Value {

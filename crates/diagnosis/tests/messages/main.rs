@@ -14,6 +14,7 @@
 mod cases;
 mod plain;
 mod pods;
+mod restart;
 mod scene;
 
 use std::collections::BTreeMap;

@@ -1,6 +1,6 @@
 //! Expressions, as far as their value stands in the file.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::ops::Range;
 
 use hcl_edit::Span;
@@ -235,19 +235,27 @@ impl<'a> Reader<'a> {
     /// The members of all; of those with the same key the last. Those of what is not known
     /// stand behind a key without a name.
     fn merged(&self, maps: &[&Expression]) -> Kind {
-        let mut merged: Vec<Member> = Vec::new();
+        let mut merged: Vec<Option<Member>> = Vec::new();
+        // Where the members of a key are.
+        let mut places: HashMap<String, Vec<usize>> = HashMap::new();
         for map in maps {
             let node = self.expression(map);
             if let Kind::Map(members) = node.kind {
-                let keys: HashSet<&str> = members.iter().map(|it| it.key.as_str()).collect();
-                merged.retain(|member| !keys.contains(member.key.as_str()));
-                merged.extend(members);
+                for member in &members {
+                    for earlier in places.remove(&member.key).unwrap_or_default() {
+                        merged[earlier] = None;
+                    }
+                }
+                for member in members {
+                    places.entry(member.key.clone()).or_default().push(merged.len());
+                    merged.push(Some(member));
+                }
             } else {
                 let unknown = Node { kind: self.unknown(*map), ..node };
-                merged.push(Member::new("", unknown.at, unknown));
+                merged.push(Some(Member::new("", unknown.at, unknown)));
             }
         }
-        Kind::Map(merged)
+        Kind::Map(merged.into_iter().flatten().collect())
     }
 
     fn joined(&self, of: &Expression, between: &Expression, parts: &Expression) -> Kind {

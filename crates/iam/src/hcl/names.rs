@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::collections::HashMap;
 
+use hcl_edit::Span as _;
 use hcl_edit::expr::{Expression, Traversal, TraversalOperator};
 use hcl_edit::structure::{BlockLabel, Body, Structure};
 
@@ -16,8 +17,9 @@ const PROVIDER: &str = "aws_iam_openid_connect_provider";
 /// Locals whose values name locals, and so on: no further.
 const DEEPEST: usize = 4;
 
-/// All values that names stand for are no larger than this, each time that they stand there: a
-/// local may name another twice, which names another twice, ...
+/// All values that names stand for are no larger than this, each time that they stand there, and
+/// neither are the expressions that they come of: a local may name another twice, which names
+/// another twice, ...; and a function may make little of much.
 const LARGEST: usize = 1 << 20;
 
 pub(super) struct Names<'a> {
@@ -67,7 +69,8 @@ impl<'a> Names<'a> {
         match path(traversal)?.as_slice() {
             ["local", name, rest @ ..] => {
                 let value = self.evaluate(reader, (*self.locals.get(name)?)?)?;
-                rest.iter().try_fold(value, |value, key| value.get(key).cloned())
+                let inner = rest.iter().try_fold(&value, |value, key| value.get(key))?;
+                Some(inner.clone())
             }
             [PROVIDER, name, "arn" | "id"] => {
                 let url = self.evaluate(reader, (*self.urls.get(name)?)?)?;
@@ -93,17 +96,27 @@ impl<'a> Names<'a> {
 
     fn evaluate(&self, reader: &Reader<'a>, expression: &Expression) -> Option<Node> {
         let depth = self.depth.get();
-        if depth >= DEEPEST || self.left.get() == 0 {
+        if depth >= DEEPEST {
             return None;
         }
+        let written = expression.span().map_or(0, |it| it.len());
+        self.charge(written)?;
         self.depth.set(depth + 1);
         let node = reader.expression(expression);
         self.depth.set(depth);
-        let left = self.left.get().checked_sub(size(&node));
-        self.left.set(left.unwrap_or(0));
-        left?;
+        // Of what is written there, most is in the value.
+        self.charge(size(&node).saturating_sub(written))?;
         // Not the name of something else.
         (!matches!(node.kind, Kind::Unknown(_))).then_some(node)
+    }
+}
+
+impl Names<'_> {
+    /// Nothing where too much was done already.
+    fn charge(&self, cost: usize) -> Option<()> {
+        let left = self.left.get().checked_sub(cost);
+        self.left.set(left.unwrap_or(0));
+        left.filter(|left| *left > 0).map(drop)
     }
 }
 

@@ -215,6 +215,53 @@ fn names_that_name_others_cost_no_more_than_their_text() {
 }
 
 #[test]
+fn names_and_functions_that_make_little_of_much_cost_no_more_than_their_text() {
+    // Many uses of a local that is long as it is written, and short as a value.
+    for function in [
+        "join(\"\", [PARTS])",
+        "trimprefix(join(\"\", [PARTS]), \"x\")",
+        "format(\"%s\", [PARTS])",
+        "merge([PARTS], 1)",
+        "{ a = [PARTS] }.b",
+        "unknown([PARTS])",
+        "[for x in y : [PARTS]][0]",
+    ] {
+        let of = |size: usize| {
+            let parts = "\"aaaaaaaa\", ".repeat(size);
+            let uses = "local.many, ".repeat(size);
+            let local = function.replace("PARTS", &parts);
+            Source::new(&format!("locals {{\n  many = {local}\n}}\na = [{uses}]\n"))
+        };
+        crate::cost::assert_linear(function, 2_000, of, |source| {
+            let _ = read(source);
+        });
+    }
+    // Many arguments.
+    for (begin, argument) in [("merge(", "{a# = 1}, "), ("merge(", "x#, "), ("concat(", "[1], ")] {
+        let of = |size: usize| {
+            let all: String = (0..size).map(|n| argument.replace('#', &n.to_string())).collect();
+            Source::new(&format!("a = {begin}{all})\n"))
+        };
+        crate::cost::assert_linear(argument, 4_000, of, |source| {
+            assert!(read(source).is_ok());
+        });
+    }
+}
+
+#[test]
+fn of_maps_that_are_merged_the_last_member_of_a_key_counts() {
+    let source = Source::new("a = merge({b = 1, c = 2}, x, {b = 3}, {d = 4, b = 5})\n");
+    let root = read(&source).expect("HCL");
+    let Kind::Map(members) = &root.get("a").expect("a").kind else { panic!("a map") };
+    let members: Vec<String> =
+        members.iter().map(|it| format!("{}={:?}", it.key, it.value.kind)).collect();
+    assert_eq!(
+        members,
+        ["c=Number(\"2\")", "=Unknown(\"x\")", "d=Number(\"4\")", "b=Number(\"5\")"]
+    );
+}
+
+#[test]
 fn cost_of_the_guard_is_linear() {
     for piece in ["<<", "<<a ", "<< a", "<<-a-", "<<a", "a = 1 # <<\n", "\"<<\" "] {
         let of = |size| Source::new(&piece.repeat(size));

@@ -82,3 +82,35 @@ fn ends_on_text_that_is_nothing_like_json() {
     let _ = mistakes(&"[".repeat(10_000));
     let _ = mistakes(&"}:,".repeat(10_000));
 }
+
+#[test]
+fn takes_json_of_the_maximum_depth_and_names_what_is_deeper() {
+    for (open, close) in [("[", "]"), ("{\"a\": ", "}"), ("[{\"a\": ", "}]")] {
+        let levels = open.matches(['[', '{']).count();
+        for inner in ["1", "\"x\"", "null", "[]", "{}"] {
+            let own = usize::from(inner.ends_with([']', '}']));
+            for depth in [1, DEEPEST / levels - 1, DEEPEST / levels, DEEPEST / levels + 1, 500] {
+                let text = open.repeat(depth) + inner + &close.repeat(depth);
+                assert!(serde_json::from_str::<serde_json::Value>(&text).is_ok() || depth > 60);
+                let wanted: &[Code] =
+                    if depth * levels + own > DEEPEST { &[Code::NestedTooDeep] } else { &[] };
+                assert_eq!(codes(&text), wanted, "{depth} of {open}{inner}");
+            }
+        }
+    }
+    // A mistake before it is told as well, and none behind it.
+    let text = format!("{{\"a\" 1, \"b\": {}", "[".repeat(200));
+    assert_eq!(codes(&text), [Code::MissingColon, Code::NestedTooDeep]);
+}
+
+#[test]
+fn a_policy_that_is_nested_too_deep_is_refused_with_the_maximum() {
+    for document in
+        ["{\"Version\": \"2012-10-17\", \"Statement\": DEEP}", "{\"Role\": DEEP}", "DEEP"]
+    {
+        let text = document.replace("DEEP", &("[".repeat(200) + &"]".repeat(200)));
+        let error = crate::Policy::trust_policy(&text).expect_err("too deep").to_string();
+        assert!(error.contains("nested more than 96 levels deep, the maximum"), "{error}");
+        assert!(!error.contains("not valid JSON"), "{error}");
+    }
+}

@@ -361,6 +361,9 @@ impl Shared {
             "workflow",
             "runner_environment",
             "repository_visibility",
+            // Whoever opens an issue in another's repository runs a job there.
+            "actor",
+            "actor_id",
         ];
         claim == "amr"
             || (claim == "aud" && self.claims[0] != "aud")

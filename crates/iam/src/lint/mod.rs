@@ -51,6 +51,7 @@ use super::kind::{PolicyKind, guess_kind, guess_kind_of_any, statements};
 use super::node::{Kind, Member, Node, inner_source};
 use super::place::{Position, Source};
 use super::terraform;
+pub(super) use syntax::message as syntax_message;
 
 /// The mistakes in a text, in their order; those that say the same as one.
 #[must_use]

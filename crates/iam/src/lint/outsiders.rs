@@ -44,18 +44,28 @@ fn candidates(pattern: &str, shape: &Shape) -> Vec<(Reach, String)> {
     let Some(start) = pattern.find(['*', '?']) else { return Vec::new() };
     let (before, wildcards) = pattern.split_at(start);
     let after = wildcards.trim_start_matches(['*', '?']);
+    let run = &wildcards[..wildcards.len() - after.len()];
     let tail = after.replace(['*', '?'], "x");
     let other = if *shape == OF_PODS { "other" } else { "someone-else" };
     if let Some(name) = before.strip_prefix(prefix) {
         let is_whole_name = name.ends_with(|c: char| c.is_ascii_alphanumeric());
         let is_shared = *shape != OF_PODS && !name.contains(*end);
-        return if name.is_empty() {
+        return if is_shared && !run.contains('*') && is_part_of_name(name) {
+            // Anybody can have such a name at an issuer that many share.
+            let named = format!("{prefix}{name}{}", "x".repeat(run.len()));
+            let filled = [
+                format!("{named}{tail}"),
+                format!("{named}{end}{rest}{tail}"),
+                format!("{named}{tail}{end}{rest}"),
+            ];
+            filled.map(|it| (Reach::Neighbours, it)).into()
+        } else if name.is_empty() {
             let filled =
                 [format!("{prefix}{other}{tail}"), format!("{prefix}{other}{end}{rest}{tail}")];
             filled.map(|it| (Reach::AnyNameExplicitly, it)).into()
-        } else if is_shared && name.ends_with(|c: char| c.is_ascii_alphanumeric() || c == '-') {
-            // Anybody can have such a name at an issuer that many share.
-            let longer = format!("{prefix}{}-other", name.trim_end_matches('-'));
+        } else if is_shared && is_part_of_name(name) {
+            let between = if is_whole_name { "-" } else { "" };
+            let longer = format!("{prefix}{name}{between}other");
             let filled = [format!("{longer}{tail}"), format!("{longer}{end}{rest}{tail}")];
             filled.map(|it| (Reach::Neighbours, it)).into()
         } else if !name.contains(*end) && !after.contains(*end) && is_whole_name {
@@ -75,6 +85,11 @@ fn candidates(pattern: &str, shape: &Shape) -> Vec<(Reach, String)> {
         format!("{prefix}{other}{end}{rest}{part}"),
     ];
     filled.map(|it| (Reach::AnyName, it)).into()
+}
+
+/// Whether a name can go on behind this.
+fn is_part_of_name(name: &str) -> bool {
+    name.chars().all(|c| c.is_ascii_alphanumeric() || "-._".contains(c))
 }
 
 /// Whether it is a subject as the issuer makes them.
@@ -191,12 +206,15 @@ mod tests {
             panic!("GitHub's is not shared");
         };
         let shape = github.subjects.expect("a shape");
-        let pieces = ["repo:", "org", "/", "app", ":", "ref:refs/heads/main", "*", "?*"];
+        let pieces = ["repo:", "org", "/", "app", ":", "ref:refs/heads/main", "*", "?*", "?"];
         let others = [
             "repo:someone-else/repo:ref:refs/heads/main",
             "repo:someone-else/app:ref:refs/heads/main",
             "repo:org-other/app:ref:refs/heads/main",
             "repo:my-org/app:ref:refs/heads/main",
+            "repo:orgx/app:ref:refs/heads/main",
+            "repo:orgxapp/app:ref:refs/heads/main",
+            "repo:xorg/app:ref:refs/heads/main",
         ];
         let matches_all =
             |pattern: &str| github.others.iter().any(|it| Pattern::new(pattern).matches(it));
@@ -227,6 +245,12 @@ mod tests {
             ("repo:org*/app*:ref:*", Some((Neighbours, "repo:org-other/appx:ref:x"))),
             ("repo:org-*/app:*", Some((Neighbours, "repo:org-other/app:x"))),
             ("repo:org@*/app@*:*", None),
+            ("repo:octo?org/app:*", Some((Neighbours, "repo:octoxorg/app:x"))),
+            ("repo:octo-??/app:*", Some((Neighbours, "repo:octo-xx/app:x"))),
+            ("repo:oct?*/app:*", Some((Neighbours, "repo:oct-other/app:x"))),
+            ("repo:?/app:*", Some((Neighbours, "repo:x/app:x"))),
+            ("repo:org_*/app:*", Some((Neighbours, "repo:org_other/app:x"))),
+            ("repo:org/?pp:*", None),
         ] {
             let first = of_pattern(pattern, &shape).into_iter().next();
             assert_eq!(first, wanted.map(|(reach, it)| (reach, it.to_owned())), "{pattern}");

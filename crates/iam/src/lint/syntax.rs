@@ -2,7 +2,7 @@
 //! line mended.
 
 use crate::finding::{Code, Finding};
-use crate::json::Mistake;
+use crate::json::{DEEPEST, Mistake};
 use crate::place::Source;
 
 pub(super) fn findings(source: &Source, mistakes: &[Mistake]) -> Vec<Finding> {
@@ -15,14 +15,15 @@ pub(super) fn findings(source: &Source, mistakes: &[Mistake]) -> Vec<Finding> {
         let finding = Finding::new(mistake.code, at, message(source, mistake));
         found.push(match mistake.code {
             // What to keep is not for us to say.
-            Code::DuplicateKey | Code::ExtraText | Code::BadJson => finding,
+            Code::DuplicateKey | Code::ExtraText | Code::BadJson | Code::NestedTooDeep => finding,
             _ => finding.fixed(mended_line(source, mistakes, mistake.span.start)),
         });
     }
     found
 }
 
-fn message(source: &Source, mistake: &Mistake) -> String {
+/// What is wrong, and why.
+pub(crate) fn message(source: &Source, mistake: &Mistake) -> String {
     let found = source.filled(&source.text(mistake.span.clone())).0;
     let found = text::shortened(found.trim(), 40);
     match mistake.code {
@@ -46,6 +47,9 @@ fn message(source: &Source, mistake: &Mistake) -> String {
             "{found} occurs twice in one object: IAM ignores one of them, or rejects the document; merge the two"
         ),
         Code::ExtraText => format!("text after the end of the document: {found:?}"),
+        Code::NestedTooDeep => {
+            format!("nested more than {DEEPEST} levels deep, the maximum: what follows is not read")
+        }
         _ => "not valid JSON: a value is missing, or a bracket is in the wrong place".into(),
     }
 }

@@ -125,22 +125,29 @@ impl Role {
     /// A format that has nothing to fill the account in, and no account. What the linter would
     /// call an error.
     pub fn write(&self, format: Format) -> Result<String, RoleError> {
-        if let Some(error) = self.findings().into_iter().find(|it| it.severity() == Severity::Error)
-        {
-            return Err(RoleError::Rejected(Box::new(error)));
-        }
-        match (format, &self.account) {
-            (Format::Json, Some(account)) => Ok(formats::json(self, account)),
-            (Format::Cli, Some(account)) => Ok(script::cli(self, account)),
-            (Format::Json | Format::Cli, None) => Err(RoleError::AccountNeeded),
-            (Format::CloudFormation, _) => Ok(formats::cloudformation(self)),
-            (Format::Terraform, _) => Ok(formats::terraform(self)),
-        }
+        self.write_with_warnings(format).map(|(text, _)| text)
     }
 
-    /// What the linter finds in this role, whatever it is written as.
-    #[must_use]
-    pub fn findings(&self) -> Vec<Finding> {
+    /// As [`Role::write`], and what the linter warns of, whatever it is written as.
+    ///
+    /// # Errors
+    /// As of [`Role::write`].
+    pub fn write_with_warnings(&self, format: Format) -> Result<(String, Vec<Finding>), RoleError> {
+        let warnings = self.findings();
+        if let Some(error) = warnings.iter().find(|it| it.severity() == Severity::Error) {
+            return Err(RoleError::Rejected(Box::new(error.clone())));
+        }
+        let text = match (format, &self.account) {
+            (Format::Json, Some(account)) => formats::json(self, account),
+            (Format::Cli, Some(account)) => script::cli(self, account),
+            (Format::Json | Format::Cli, None) => return Err(RoleError::AccountNeeded),
+            (Format::CloudFormation, _) => formats::cloudformation(self),
+            (Format::Terraform, _) => formats::terraform(self),
+        };
+        Ok((text, warnings))
+    }
+
+    fn findings(&self) -> Vec<Finding> {
         // Any account of the partition does, since each is checked by itself.
         let made_up = || Account::new(self.partition, "111122223333").ok();
         let account = self.account.clone().or_else(made_up);

@@ -67,6 +67,7 @@ pub(super) const ROWS: &[Row] = &[
     row("G", r#"{"StringEquals": {"G:aud": "sts.amazonaws.com.cn"}, "StringLike": {"G:sub": "repo:org/repo:*"}}"#, NONE),
     row("G", r#"{"ForAllValues:StringEquals": {"G:aud": "sts.amazonaws.com"}, "StringLike": {"G:sub": "repo:org/repo:*"}}"#, NONE),
     row("G", r#"{"StringEquals": {"G:aud": "sts.amazonaws.com", "G:job_workflow_ref": "org/repo/.github/workflows/deploy.yml@refs/heads/main"}}"#, NONE),
+    row("G", r#"{"StringEquals": {"G:aud": "sts.amazonaws.com", "G:actor": "octocat", "G:sub": "repo:org/repo:ref:refs/heads/main"}}"#, NONE),
     row("G", r#"{"StringEquals": {"G:aud": "sts.amazonaws.com", "G:repository": "org/repo"}, "StringLike": {"G:sub": "repo:org/repo:*"}}"#, NONE),
     // GitLab, HCP Terraform, Buildkite, Vercel, Pulumi.
     row("L", r#"{"StringEquals": {"L:aud": "https://gitlab.com", "L:sub": "project_path:group/project:ref_type:branch:ref:main"}}"#, NONE),

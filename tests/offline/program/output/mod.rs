@@ -2,6 +2,7 @@
 //! width, and anywhere else.
 
 mod golden;
+mod progress;
 mod scene;
 mod schema;
 

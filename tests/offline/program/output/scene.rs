@@ -43,6 +43,20 @@ pub(super) fn pod(number: usize) -> Value {
         "spec": {"serviceAccountName": "app", "nodeName": "node-1", "containers": [{"name": "app"}]}})
 }
 
+/// What makes them.
+fn workload() -> [Value; 2] {
+    let object = |kind: &str, name: &str, uid: &str| {
+        let status = json!({"observedGeneration": 1, "replicas": 1200, "updatedReplicas": 1200, "readyReplicas": 1200});
+        json!({"apiVersion": "apps/v1", "kind": kind,
+            "metadata": {"name": name, "namespace": "demo", "uid": uid, "generation": 1},
+            "spec": {"replicas": 1200, "selector": {"matchLabels": {"app": "app"}}}, "status": status})
+    };
+    let mut replica_set = object("ReplicaSet", "app-5d5c9f7c4b", "1");
+    replica_set["metadata"]["ownerReferences"] = json!([{"kind": "Deployment", "name": "app",
+        "controller": true, "apiVersion": "apps/v1", "uid": "2"}]);
+    [replica_set, object("Deployment", "app", "2")]
+}
+
 fn webhooks() -> Value {
     json!({"apiVersion": "admissionregistration.k8s.io/v1", "kind": "MutatingWebhookConfiguration",
     "metadata": {"name": "pod-identity-webhook"}, "webhooks": [{
@@ -86,8 +100,13 @@ impl Scene {
             fs::write(facts.join(name), value.to_string()).unwrap();
         }
         let facts = facts.display().to_string();
-        let server =
-            api_server([account(), webhooks()].into_iter().chain((0..1200).map(pod)).collect());
+        let server = api_server(
+            [account(), webhooks()]
+                .into_iter()
+                .chain(workload())
+                .chain((0..1200).map(pod))
+                .collect(),
+        );
         let kubeconfig = file("kubeconfig", kubeconfig(&server));
         let out = |name: &str| folder.path().join(name).display().to_string();
         let (documents, certificates, pages) =
@@ -100,6 +119,9 @@ impl Scene {
             format!("audit --kubeconfig {kubeconfig}"),
             format!("audit --kubeconfig {kubeconfig} -o wide"),
             format!("audit --kubeconfig {kubeconfig} -o json"),
+            format!("audit --kubeconfig {kubeconfig} --restart"),
+            format!("audit --kubeconfig {kubeconfig} --restart --rollout -o wide"),
+            format!("audit --kubeconfig {kubeconfig} --restart -o json"),
             format!("certs init --out {certificates} --name a.example --force"),
             "completion bash".to_owned(),
             "completion zsh".to_owned(),

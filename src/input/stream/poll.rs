@@ -1,42 +1,22 @@
-//! Pipes, terminals and devices: what comes when it comes, and may never end.
+//! Where the system says whether there is something to read.
 
 use std::fs::File;
-use std::io::{self, IsTerminal as _, Read as _};
+use std::io::{self, Read as _};
 use std::os::fd::{AsFd, AsRawFd as _};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
-use super::{Limit, Problem};
-
-const PIECE: usize = 64 << 10;
-
-/// How long is waited for what.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Patience {
-    /// Until some process opens a named pipe for writing.
-    pub writer: Duration,
-    /// Until more comes from whoever has it open.
-    pub silence: Duration,
-    /// Until the end.
-    pub total: Duration,
-}
-
-impl Default for Patience {
-    /// A command that writes may first ask a cluster, or compile.
-    fn default() -> Self {
-        Self {
-            writer: Duration::from_secs(5),
-            silence: Duration::from_mins(2),
-            total: Duration::from_mins(15),
-        }
-    }
-}
+use super::{PIECE, Patience};
+use crate::input::{Limit, Problem};
 
 /// Standard input. Its flags are those of other processes too, so it is asked
 /// first and read then.
-pub(super) fn standard_input(limit: Limit, patience: Patience) -> Result<Vec<u8>, Problem> {
+pub(in crate::input) fn standard_input(
+    limit: Limit,
+    patience: Patience,
+) -> Result<Vec<u8>, Problem> {
     let own = rustix::stdio::stdin().try_clone_to_owned()?;
     let file = File::from(own);
     if file.metadata()?.is_dir() {
@@ -45,14 +25,12 @@ pub(super) fn standard_input(limit: Limit, patience: Patience) -> Result<Vec<u8>
     Reading::of(&file, limit, patience).all(Kind::Blocking)
 }
 
-/// Whether a person may be there to answer: standard input is a terminal.
-#[must_use]
-pub(crate) fn is_interactive() -> bool {
-    io::stdin().is_terminal()
-}
-
 /// A file that was opened so that it never blocks.
-pub(super) fn read(file: &File, limit: Limit, patience: Patience) -> Result<Vec<u8>, Problem> {
+pub(in crate::input) fn read(
+    file: &File,
+    limit: Limit,
+    patience: Patience,
+) -> Result<Vec<u8>, Problem> {
     // The writers of a pipe without a name, `<(...)`, had it open before.
     let link = std::fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd()));
     let is_anonymous =

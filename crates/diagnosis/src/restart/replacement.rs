@@ -1,0 +1,143 @@
+//! The pod that comes next: as its workload would make it, and whether it has come.
+
+use serde_json::{Value, json};
+
+use super::super::redact::bounded;
+use super::controller::{Controller, is_ready};
+
+/// The pod that a workload would make, to be created by dry run. Nothing where the object has no template.
+#[must_use]
+pub fn replacement(controller: &Controller, object: &Value) -> Option<Value> {
+    let template = object["spec"]["template"].as_object()?;
+    let mut metadata = json!({
+        "namespace": controller.namespace,
+        "generateName": format!("{}-", controller.name),
+        // Who would block the owner's deletion needs a right over the owner: a dry run has no need of that.
+        "ownerReferences": [{
+            "apiVersion": if controller.kind == "ReplicationController" { "v1" } else { "apps/v1" },
+            "kind": controller.kind,
+            "name": controller.name,
+            "uid": controller.uid,
+            "controller": true,
+        }],
+    });
+    for member in ["labels", "annotations"] {
+        let given = &template.get("metadata").unwrap_or(&Value::Null)[member];
+        if given.is_object() {
+            metadata[member] = given.clone();
+        }
+    }
+    let mut spec = template.get("spec")?.clone();
+    let claims = object["spec"]["volumeClaimTemplates"].as_array().into_iter().flatten();
+    let claims: Vec<Value> = claims
+        .filter_map(|claim| claim["metadata"]["name"].as_str())
+        .map(|name| {
+            let claim = format!("{name}-{}-0", controller.name);
+            json!({"name": name, "persistentVolumeClaim": {"claimName": claim}})
+        })
+        .collect();
+    if !claims.is_empty() {
+        let mut volumes = spec["volumes"].as_array().cloned().unwrap_or_default();
+        // As the controller does it: a claim counts more than a volume of its name.
+        volumes.retain(|volume| !claims.iter().any(|claim| claim["name"] == volume["name"]));
+        volumes.extend(claims);
+        spec["volumes"] = volumes.into();
+    }
+    Some(json!({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}))
+}
+
+/// What has become of a pod that was evicted, by the pods of its controller.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Replaced<'a> {
+    /// None has come.
+    NotYet,
+    /// These have come, none of which is ready.
+    NotReady(Vec<&'a Value>),
+    /// These have come, and at least one of them is ready.
+    Ready(Vec<&'a Value>),
+    /// This one has failed for good.
+    Failed(&'a Value),
+}
+
+impl<'a> Replaced<'a> {
+    /// `before` are the uids of the pods that were there before. A pod that is on its way out
+    /// replaces nothing.
+    #[must_use]
+    pub fn of(pods: &'a [Value], before: &[String]) -> Self {
+        let is_new = |pod: &&Value| {
+            let uid = pod["metadata"]["uid"].as_str().unwrap_or_default();
+            !before.iter().any(|it| it == uid) && pod["metadata"]["deletionTimestamp"].is_null()
+        };
+        let new: Vec<&Value> = pods.iter().filter(is_new).collect();
+        if let Some(failed) = new.iter().find(|pod| pod["status"]["phase"] == "Failed") {
+            return Self::Failed(failed);
+        }
+        if new.is_empty() {
+            Self::NotYet
+        } else if new.iter().any(|pod| is_ready(pod)) {
+            Self::Ready(new)
+        } else {
+            Self::NotReady(new)
+        }
+    }
+}
+
+/// How far a Deployment's rollout is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Rollout {
+    /// Its controller has not seen the change, or is at work: how many pods are new and available, of how many.
+    Going {
+        /// Pods of the new template that are available.
+        available: u64,
+        /// Pods that are wanted.
+        wanted: u64,
+    },
+    /// All pods are new and available.
+    Complete,
+    /// Its controller has given up; why.
+    Failed(String),
+    /// It was changed by somebody else meanwhile.
+    Changed,
+}
+
+impl Rollout {
+    /// Of a Deployment whose change made its generation `generation`, with this value of the annotation.
+    #[must_use]
+    pub fn of(deployment: &Value, generation: u64, restarted_at: &str) -> Self {
+        let (spec, status) = (&deployment["spec"], &deployment["status"]);
+        let number = |value: &Value| value.as_u64().unwrap_or_default();
+        let annotations = &spec["template"]["metadata"]["annotations"];
+        if annotations[RESTARTED_AT] != restarted_at {
+            return Self::Changed;
+        }
+        let wanted = number(&spec["replicas"]);
+        let available =
+            number(&status["availableReplicas"]).min(number(&status["updatedReplicas"]));
+        if number(&status["observedGeneration"]) < generation {
+            return Self::Going { available: 0, wanted };
+        }
+        let mut conditions = status["conditions"].as_array().into_iter().flatten();
+        let late =
+            |it: &&Value| it["type"] == "Progressing" && it["reason"] == "ProgressDeadlineExceeded";
+        if let Some(condition) = conditions.find(late) {
+            let message = condition["message"].as_str().unwrap_or_default();
+            return Self::Failed(bounded(message));
+        }
+        let is_complete = number(&status["updatedReplicas"]) == wanted
+            && number(&status["replicas"]) == wanted
+            && number(&status["availableReplicas"]) == wanted;
+        if is_complete { Self::Complete } else { Self::Going { available, wanted } }
+    }
+}
+
+/// The annotation of a template that `kubectl rollout restart` sets.
+pub(crate) const RESTARTED_AT: &str = "kubectl.kubernetes.io/restartedAt";
+
+/// The patch that restarts a Deployment: that of this uid and no later one of its name.
+#[must_use]
+pub fn restart_patch(restarted_at: &str, uid: &str) -> Value {
+    json!({
+        "metadata": {"uid": uid},
+        "spec": {"template": {"metadata": {"annotations": {RESTARTED_AT: restarted_at}}}},
+    })
+}

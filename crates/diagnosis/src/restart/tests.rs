@@ -1,0 +1,101 @@
+//! The pod that comes next, and a rollout.
+
+use serde_json::{Value, json};
+
+use super::*;
+
+fn pod(name: &str) -> Value {
+    let ready = json!([{"type": "Ready", "status": "True"}]);
+    json!({
+        "metadata": {"name": name, "uid": format!("uid-of-{name}")},
+        "status": {"phase": "Running", "conditions": ready},
+    })
+}
+
+fn workload(more: &Value) -> Value {
+    let mut object = json!({
+        "metadata": {"name": "app", "uid": "1", "generation": 1},
+        "spec": {"replicas": 3, "template": {
+            "metadata": {"labels": {"app": "app"}},
+            "spec": {"serviceAccountName": "app", "containers": [{"name": "c"}]},
+        }},
+        "status": {"observedGeneration": 1, "replicas": 3, "updatedReplicas": 3, "readyReplicas": 3},
+    });
+    json_patch::merge(&mut object, more);
+    object
+}
+
+#[test]
+fn makes_the_pod_that_the_workload_would_make() {
+    let object = workload(&json!({"spec": {
+        "volumeClaimTemplates": [{"metadata": {"name": "data"}}],
+        "template": {
+            "metadata": {"annotations": {"a": "b"}},
+            "spec": {"volumes": [{"name": "data", "emptyDir": {}}, {"name": "tmp", "emptyDir": {}}]},
+        },
+    }}));
+    let controller = Controller {
+        namespace: "demo".to_owned(),
+        kind: "StatefulSet",
+        name: "app".to_owned(),
+        uid: "1".to_owned(),
+    };
+    let pod = replacement(&controller, &object).expect("a pod");
+    assert_eq!(pod["metadata"]["labels"], json!({"app": "app"}));
+    assert_eq!(pod["metadata"]["annotations"], json!({"a": "b"}));
+    assert!(controller.owns(&pod));
+    assert_eq!(pod["spec"]["serviceAccountName"], "app");
+    let claim = json!({"name": "data", "persistentVolumeClaim": {"claimName": "data-app-0"}});
+    assert_eq!(pod["spec"]["volumes"], json!([{"name": "tmp", "emptyDir": {}}, claim]));
+    assert_eq!(replacement(&controller, &json!({"spec": {}})), None);
+}
+
+#[test]
+fn takes_no_pod_for_a_replacement_that_was_there_before_or_is_on_its_way_out() {
+    let old = pod("old");
+    let before = ["uid-of-old".to_owned()];
+    let with = |change: fn(&mut Value)| {
+        let mut new = pod("new");
+        change(&mut new);
+        [old.clone(), new]
+    };
+    let found = |pods: &[Value]| match Replaced::of(pods, &before) {
+        Replaced::NotYet => "not yet",
+        Replaced::NotReady(_) => "not ready",
+        Replaced::Ready(_) => "ready",
+        Replaced::Failed(_) => "failed",
+    };
+    assert_eq!(found(std::slice::from_ref(&old)), "not yet");
+    assert_eq!(found(&with(|_| {})), "ready");
+    assert_eq!(found(&with(|pod| pod["status"] = json!({"phase": "Pending"}))), "not ready");
+    assert_eq!(found(&with(|pod| pod["status"]["phase"] = "Failed".into())), "failed");
+    let ends =
+        |pod: &mut Value| pod["metadata"]["deletionTimestamp"] = "2026-12-25T00:00:00Z".into();
+    assert_eq!(found(&with(ends)), "not yet");
+}
+
+/// A status that is older than the change says nothing of it.
+#[test]
+fn follows_the_rollout_that_it_began_and_no_other() {
+    let deployment = |more: &Value| {
+        let mut object = workload(&json!({
+            "metadata": {"generation": 2},
+            "spec": {"template": {"metadata": {"annotations": {"kubectl.kubernetes.io/restartedAt": "now"}}}},
+            "status": {"observedGeneration": 2, "availableReplicas": 3},
+        }));
+        json_patch::merge(&mut object, more);
+        Rollout::of(&object, 2, "now")
+    };
+    assert_eq!(deployment(&json!({})), Rollout::Complete);
+    let old = json!({"status": {"observedGeneration": 1}});
+    assert_eq!(deployment(&old), Rollout::Going { available: 0, wanted: 3 });
+    let going = json!({"status": {"updatedReplicas": 1, "replicas": 4}});
+    assert_eq!(deployment(&going), Rollout::Going { available: 1, wanted: 3 });
+    let surplus = json!({"status": {"replicas": 4}});
+    assert_eq!(deployment(&surplus), Rollout::Going { available: 3, wanted: 3 });
+    let late = json!({"status": {"updatedReplicas": 1, "conditions": [
+        {"type": "Progressing", "reason": "ProgressDeadlineExceeded", "message": "it has timed out"}]}});
+    assert_eq!(deployment(&late), Rollout::Failed("it has timed out".to_owned()));
+    let other = json!({"spec": {"template": {"metadata": {"annotations": {"kubectl.kubernetes.io/restartedAt": "later"}}}}});
+    assert_eq!(deployment(&other), Rollout::Changed);
+}

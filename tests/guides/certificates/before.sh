@@ -1,0 +1,1 @@
+if [ "$BY" = cluster ]; then kubectl create namespace pod-identity-webhook; fi

@@ -1,0 +1,3 @@
+if [ "$BY" = offline ]; then
+    openssl verify -CAfile ca.crt -purpose sslclient client.crt
+fi

@@ -1,0 +1,4 @@
+if [ "$BY" = cluster ]; then
+    kubectl create namespace pod-identity-webhook
+    touch ca.crt
+fi
