@@ -222,18 +222,16 @@ fn compare(
         let warm_up = u32::from(case.tool == Tool::Wrk);
         for round in 0..rounds(effort, &case) + warm_up {
             for (measured, name, server, path) in &mut compared {
-                let found = match (case.tool, case.how) {
-                    (Tool::Wrk, Loop::Closed { connections }) => {
-                        let (script, body) = (files.0.as_path(), files.1.as_path());
-                        let seconds = times.window.as_secs() as u32;
-                        let load = wrk::Load { script, body, path, connections, seconds };
-                        wrk::measure(server, load)
-                    }
-                    _ => {
-                        let target = identity.target(server)?;
-                        let requests = vec![request(server.address, path, &body)];
-                        load::measure(server, &target, requests, case.how, times)
-                    }
+                let found = if let (Tool::Wrk, Loop::Closed { connections }) = (case.tool, case.how)
+                {
+                    let (script, body) = (files.0.as_path(), files.1.as_path());
+                    let seconds = times.window.as_secs() as u32;
+                    let load = wrk::Load { script, body, path, connections, seconds };
+                    wrk::measure(server, load)
+                } else {
+                    let target = identity.target(server)?;
+                    let requests = vec![request(server.address, path, &body)];
+                    load::measure(server, &target, requests, case.how, times)
                 };
                 let found = found.with_context(|| format!("{name}, {case:?}"))?;
                 if round >= warm_up {
