@@ -3,6 +3,8 @@
 mod accounts;
 mod creation;
 
+pub use creation::BARE;
+
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -13,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use pod_identity_parts::reviews::{NAMESPACE, review};
 
 use crate::client::request;
-use crate::http::{self, Case, Measured};
+use crate::http::{self, Case, Measured, Shape, Tool};
 use crate::load::{Loop, measure};
 use crate::results::{Effort, progress};
 use crate::server::{Identity, Server, stay_on_the_load_core};
@@ -221,7 +223,9 @@ fn few_and_many(
     servers: &[(usize, &Server, Vec<String>)],
 ) -> anyhow::Result<Vec<Measured>> {
     stay_on_the_load_core()?;
-    let case = Case { bytes: 6_000, hit: true, how: Loop::Closed { connections: 32 } };
+    let how = Loop::Closed { connections: 32 };
+    let (shape, tool) = (Shape::Containers, Tool::Own);
+    let case = Case { bytes: 6_000, shape, hit: true, how, tool };
     let (rounds, times) = (http::rounds(effort, &case), http::times(effort, &case));
     let mut measured: Vec<_> = servers
         .iter()

@@ -8,13 +8,14 @@ use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use pod_identity_parts::reviews::{NAMESPACE, review};
+use pod_identity_parts::reviews::{NAMESPACE, review, review_with_annotation};
 
 use crate::client::{Client, request};
-use crate::load::{Found, Loop, Times, measure};
+use crate::load::{self, Found, Loop, Times};
 use crate::results::{Effort, progress};
 use crate::server::{Identity, Server, stay_on_the_load_core};
 use crate::support::{ControlPlane, Options};
+use crate::wrk;
 
 pub const HIT: &str = "app";
 pub const MISS: &str = "default";
@@ -24,8 +25,25 @@ pub const MISS: &str = "default";
 pub struct Case {
     /// Of the review.
     pub bytes: usize,
+    pub shape: Shape,
     pub hit: bool,
     pub how: Loop,
+    pub tool: Tool,
+}
+
+/// What most of a review is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Shape {
+    Containers,
+    /// One escaped annotation, as `kubectl apply` leaves.
+    Annotation,
+}
+
+/// What puts the load on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Tool {
+    Own,
+    Wrk,
 }
 
 /// What one server did in it, round by round.
@@ -41,25 +59,35 @@ const KB: usize = 1000;
 /// The table of the targets first, then one axis at a time.
 fn cases(effort: Effort) -> Vec<Case> {
     let closed = |connections| Loop::Closed { connections };
-    let case = |kilobytes: usize, hit, how| Case { bytes: kilobytes * KB, hit, how };
+    let (shape, tool) = (Shape::Containers, Tool::Own);
+    let case = |kilobytes: usize, hit, how| Case { bytes: kilobytes * KB, shape, hit, how, tool };
     let mut cases = vec![case(6, true, closed(32)), case(6, false, closed(32))];
     if effort == Effort::Smoke {
         cases.push(case(6, true, Loop::Open { per_second: 200 }));
+        cases.extend(by_wrk(&cases[..1]));
         return cases;
     }
+    let sizes = [64, 200].map(|size| case(size, true, closed(32)));
+    let annotation = Case { shape: Shape::Annotation, ..case(56, true, closed(32)) };
+    cases.extend(sizes.into_iter().chain([annotation]));
+    cases.extend(by_wrk(&cases));
     cases.extend([case(6, true, closed(1)), case(6, true, closed(8))]);
     cases.extend([2, 64, 200].map(|size| case(size, true, closed(8))));
     cases.push(case(6, true, Loop::Handshakes { connections: 8 }));
     cases.extend([200, 1000, 5000].map(|per_second| case(6, true, Loop::Open { per_second })));
     if effort == Effort::Full {
         for size in [2, 64, 200] {
-            cases.extend([1, 32].map(|connections| case(size, true, closed(connections))));
+            cases.push(case(size, true, closed(1)));
             cases.push(case(size, false, closed(8)));
         }
         cases.extend([1, 8].map(|connections| case(6, false, closed(connections))));
         cases.extend([200, 1000, 5000].map(|per_second| case(6, false, Loop::Open { per_second })));
     }
     cases
+}
+
+fn by_wrk(cases: &[Case]) -> Vec<Case> {
+    cases.iter().map(|it| Case { tool: Tool::Wrk, ..it.clone() }).collect()
 }
 
 pub struct Plan {
@@ -139,7 +167,7 @@ fn account(name: &str, with_role: bool) -> Value {
 const FINER: u32 = 5;
 
 fn is_of_targets(case: &Case) -> bool {
-    case.bytes == 6 * KB && case.how == Loop::Closed { connections: 32 }
+    case.tool == Tool::Own && case.bytes == 6 * KB && case.how == Loop::Closed { connections: 32 }
 }
 
 pub fn rounds(effort: Effort, case: &Case) -> u32 {
@@ -147,6 +175,10 @@ pub fn rounds(effort: Effort, case: &Case) -> u32 {
 }
 
 pub fn times(effort: Effort, case: &Case) -> Times {
+    if case.tool == Tool::Wrk {
+        // It counts in whole seconds. What warms up is a round of its own.
+        return Times { warm_up: Duration::ZERO, window: Duration::from_secs(1) };
+    }
     let window = match case.how {
         Loop::Open { .. } => Duration::from_secs(3),
         Loop::Closed { .. } | Loop::Handshakes { .. } => Duration::from_millis(1500),
@@ -165,24 +197,46 @@ fn compare(
     stay_on_the_load_core()?;
     let mut all = Vec::new();
     for case in cases(effort) {
-        let body = review(case.bytes, if case.hit { HIT } else { MISS });
+        let account = if case.hit { HIT } else { MISS };
+        let body = match case.shape {
+            Shape::Containers => review(case.bytes, account),
+            Shape::Annotation => review_with_annotation(case.bytes, account),
+        };
         // The floor answers as long as ours does.
         let answer = answer_length(identity, &servers[1].1, &body)?;
-        let compared = servers.iter().map(|(name, server)| {
-            let path = if *name == "floor" { format!("/{answer}") } else { "/mutate".to_owned() };
-            let measured =
-                Measured { case: case.clone(), server: (*name).into(), rounds: Vec::new() };
-            (measured, server, request(server.address, &path, &body))
-        });
-        let mut compared: Vec<_> = compared.collect();
+        let files = (
+            identity.folder().write("wrk.lua", wrk::SCRIPT)?,
+            identity.folder().write("review.json", &body)?,
+        );
         let times = times(effort, &case);
-        for _ in 0..rounds(effort, &case) {
-            for (measured, server, request) in &mut compared {
-                let target = identity.target(server)?;
-                let found = measure(server, &target, vec![request.clone()], case.how, times);
-                measured.rounds.push(
-                    found.with_context(|| format!("{}, {:?}", measured.server, measured.case))?,
-                );
+        let mut compared: Vec<_> = servers
+            .iter()
+            .map(|(name, server)| {
+                let measured =
+                    Measured { case: case.clone(), server: (*name).into(), rounds: Vec::new() };
+                let path =
+                    if *name == "floor" { format!("/{answer}") } else { "/mutate".to_owned() };
+                (measured, *name, server, path)
+            })
+            .collect();
+        let warm_up = u32::from(case.tool == Tool::Wrk);
+        for round in 0..rounds(effort, &case) + warm_up {
+            for (measured, name, server, path) in &mut compared {
+                let found = if let (Tool::Wrk, Loop::Closed { connections }) = (case.tool, case.how)
+                {
+                    let (script, body) = (files.0.as_path(), files.1.as_path());
+                    let seconds = times.window.as_secs() as u32;
+                    let load = wrk::Load { script, body, path, connections, seconds };
+                    wrk::measure(server, load)
+                } else {
+                    let target = identity.target(server)?;
+                    let requests = vec![request(server.address, path, &body)];
+                    load::measure(server, &target, requests, case.how, times)
+                };
+                let found = found.with_context(|| format!("{name}, {case:?}"))?;
+                if round >= warm_up {
+                    measured.rounds.push(found);
+                }
             }
         }
         let figures = compared.iter().map(|(it, ..)| {

@@ -1,5 +1,6 @@
 //! Measures whole servers, side by side; `make bench` calls it.
 
+mod answer;
 mod client;
 mod cluster;
 mod flame;
@@ -13,6 +14,7 @@ mod server;
 #[path = "../../tests/support/mod.rs"]
 mod support;
 mod targets;
+mod wrk;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -22,7 +22,7 @@ const START: Duration = Duration::from_mins(1);
 
 /// A core for the server, and one for the load.
 const SERVER_CORE: usize = 0;
-const LOAD_CORE: usize = 1;
+pub const LOAD_CORE: usize = 1;
 
 /// Certificates, in a folder, that all servers show.
 pub struct Identity {

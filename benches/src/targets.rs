@@ -3,7 +3,8 @@
 /// A figure that is to stay on one side of two bounds.
 pub struct Target {
     name: String,
-    value: f64,
+    /// Nothing where it was not measured.
+    value: Option<f64>,
     digits: usize,
     bounds: Bounds,
     unit: &'static str,
@@ -17,7 +18,13 @@ pub enum Bounds {
 }
 
 impl Target {
-    pub fn new(name: &str, value: f64, digits: usize, bounds: Bounds, unit: &'static str) -> Self {
+    pub fn new(
+        name: &str,
+        value: Option<f64>,
+        digits: usize,
+        bounds: Bounds,
+        unit: &'static str,
+    ) -> Self {
         Self { name: name.to_owned(), value, digits, bounds, unit }
     }
 
@@ -27,10 +34,15 @@ impl Target {
             Bounds::AtMost(must, reach) => ('≤', must, reach),
             Bounds::AtLeast(must, reach) => ('≥', must, reach),
         };
+        let Some(value) = *value else {
+            return format!(
+                "| {name} | not measured here | {sign} {must}{unit} | {sign} {reach}{unit} |\n"
+            );
+        };
         let met = |bound: f64| {
             let met = match bounds {
-                Bounds::AtMost(..) => *value <= bound,
-                Bounds::AtLeast(..) => *value >= bound,
+                Bounds::AtMost(..) => value <= bound,
+                Bounds::AtLeast(..) => value >= bound,
             };
             if met { "yes" } else { "no" }
         };

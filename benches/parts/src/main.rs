@@ -12,7 +12,7 @@ use std::{env, fs, hint};
 
 use anyhow::{Context as _, bail, ensure};
 use injection::admission::respond;
-use pod_identity_parts::reviews::review;
+use pod_identity_parts::reviews::{review, review_with_annotation};
 use pod_identity_parts::scene::{Scene, candidate, decoded};
 use serde::{Deserialize, Serialize};
 
@@ -28,8 +28,15 @@ struct Baseline {
 }
 
 /// Each of the names is one that [`run_part`] knows.
-const PARTS: [&str; 6] =
-    ["decode-2k", "decode-6k", "decode-64k", "admit-hit", "admit-miss", "respond"];
+const PARTS: [&str; 7] = [
+    "decode-2k",
+    "decode-6k",
+    "decode-64k",
+    "decode-annotation",
+    "admit-hit",
+    "admit-miss",
+    "respond",
+];
 
 fn main() -> anyhow::Result<()> {
     let args: Vec<String> = env::args().skip(1).collect();
@@ -144,14 +151,17 @@ fn run_part(name: &str, rounds: u32) -> anyhow::Result<()> {
         "decode-64k" => 64_000,
         _ => 6_000,
     };
-    let body = review(size, "app");
+    let body = match name {
+        "decode-annotation" => review_with_annotation(56_000, "app"),
+        _ => review(size, "app"),
+    };
     let scene = Scene::new(name != "admit-miss");
     let read = decoded(&body);
     let candidate = candidate(&read);
     let admission = scene.admit(&candidate);
     for _ in 0..rounds {
         match name {
-            "decode-2k" | "decode-6k" | "decode-64k" => drop(hint::black_box(decoded(&body))),
+            _ if name.starts_with("decode-") => drop(hint::black_box(decoded(&body))),
             "admit-hit" | "admit-miss" => drop(hint::black_box(scene.admit(&candidate))),
             "respond" => drop(hint::black_box(respond(&read, &admission))),
             other => bail!("no part is named {other}"),

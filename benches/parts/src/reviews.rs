@@ -18,6 +18,30 @@ pub fn review(bytes: usize, service_account: &str) -> Vec<u8> {
     variables(bytes.saturating_sub(empty).div_ceil(each))
 }
 
+/// The review of a pod of 6 KB with an annotation that makes it `bytes` long: JSON in a string, as `kubectl apply` keeps what
+/// it applied. Every seventh of its bytes or so is a backslash.
+#[must_use]
+pub fn review_with_annotation(bytes: usize, service_account: &str) -> Vec<u8> {
+    let small = review(6_000, service_account).len();
+    let mut applied = pod(6_000, service_account, 20).to_string();
+    while applied.len() + applied.matches('"').count() + small < bytes {
+        applied.push_str(&pod(6_000, service_account, 20).to_string());
+    }
+    let mut pod = pod(6_000, service_account, 0);
+    // To the byte: what is escaped counts twice.
+    let mut left = bytes.saturating_sub(small);
+    let cut = applied.char_indices().find(|(_, it)| {
+        let length = if *it == '"' { 2 } else { it.len_utf8() };
+        let fits = left >= length;
+        left = left.saturating_sub(length);
+        !fits
+    });
+    applied.truncate(cut.map_or(applied.len(), |(at, _)| at));
+    pod["metadata"]["annotations"]["kubectl.kubernetes.io/last-applied-configuration"] =
+        applied.into();
+    review_of(&pod)
+}
+
 fn review_of(pod: &Value) -> Vec<u8> {
     let review = json!({
         "kind": "AdmissionReview",

@@ -1,11 +1,10 @@
 //! The review that came in, read where it lies.
 
 use serde::Deserialize;
-use serde_json::value::RawValue;
 use text::shortened;
 
 use crate::identity::Key;
-use crate::json;
+use crate::json::{self, Raw};
 use crate::mutation::{ExistingEphemeralContainers, Pod, Text};
 
 /// Bytes of a review's uid at most, which the answer and the log repeat. An API
@@ -135,7 +134,7 @@ struct Resource<'a> {
 }
 
 type PodEnvelope<'a> = Envelope<'a, Pod<'a>, ExistingEphemeralContainers<'a>>;
-type AnyEnvelope<'a> = Envelope<'a, &'a RawValue, &'a RawValue>;
+type AnyEnvelope<'a> = Envelope<'a, Raw<'a>, Raw<'a>>;
 
 /// Reads the JSON of an `AdmissionReview` request. The review borrows from `body`. A review of
 /// another object than a pod is not an error: it is answered without a patch.

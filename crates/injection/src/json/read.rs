@@ -10,6 +10,7 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, forward_to_deserialize_any};
 
+use super::raw;
 use super::scan::Scan;
 
 /// Deserializes a JSON text quickly, with the result that `serde_json` would have.
@@ -141,13 +142,18 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
         self.deserialize_map(visitor)
     }
 
-    /// `serde_json` has types of its own, known by their name: a `RawValue`.
+    /// A [`Raw`](super::Raw), or one of the types that `serde_json` knows by their names.
     fn deserialize_newtype_struct<V: Visitor<'de>>(
         self,
         name: &'static str,
         visitor: V,
     ) -> Result<V::Value, Unsure> {
-        self.hand_over(|reader| reader.deserialize_newtype_struct(name, visitor))
+        if name != raw::NAME {
+            return self.hand_over(|reader| reader.deserialize_newtype_struct(name, visitor));
+        }
+        let begin = self.scan.at();
+        self.scan.value()?;
+        visitor.visit_borrowed_str(self.text.get(begin..self.scan.at()).ok_or(Unsure)?)
     }
 
     fn deserialize_enum<V: Visitor<'de>>(

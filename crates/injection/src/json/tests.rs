@@ -15,7 +15,9 @@ struct Wanted<'a> {
     #[serde(borrow, default)]
     text: Option<std::borrow::Cow<'a, str>>,
     #[serde(borrow, default)]
-    raw: Option<&'a RawValue>,
+    raw: Option<Raw<'a>>,
+    #[serde(borrow, default)]
+    raw_value: Option<&'a RawValue>,
     #[serde(default)]
     truth: Option<bool>,
     #[serde(default)]
@@ -30,8 +32,19 @@ struct Wanted<'a> {
     object: Option<Box<Wanted<'a>>>,
 }
 
-const NAMES: [&str; 10] =
-    ["text", "raw", "truth", "number", "ignored", "any", "list", "object", "other", "näme"];
+const NAMES: [&str; 11] = [
+    "text",
+    "raw",
+    "raw_value",
+    "truth",
+    "number",
+    "ignored",
+    "any",
+    "list",
+    "object",
+    "other",
+    "näme",
+];
 
 fn value() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
@@ -41,6 +54,9 @@ fn value() -> impl Strategy<Value = Value> {
         any::<f64>().prop_map(Value::from),
         ".{0,20}".prop_map(Value::from),
         "[a-z\"\\\\\n]{0,20}".prop_map(Value::from),
+        // As long as some windows of the reader, and full of escapes.
+        "[a\"\\\\]{0,300}".prop_map(Value::from),
+        "(\\\\{0,70}[\"a/\u{1}]){0,6}".prop_map(Value::from),
     ];
     leaf.prop_recursive(4, 32, 4, |inner| {
         prop_oneof![
@@ -125,7 +141,7 @@ fn takes_what_is_usual_itself() {
     let text = br#"{"text":"a","raw":{"b":[1,2.5e-3]},"truth":true,"number":-7,"object":{"list":[{"text":"no \"plain\" one"}],"any":null}} "#;
     let read = from_slice::<Wanted<'_>>(text).expect("it is sure of this");
     assert_eq!(read.text.as_deref(), Some("a"));
-    assert_eq!(read.raw.map(RawValue::get), Some(r#"{"b":[1,2.5e-3]}"#));
+    assert_eq!(read.raw.map(Raw::get), Some(r#"{"b":[1,2.5e-3]}"#));
     let list = read.object.and_then(|it| it.list).expect("a list");
     assert_eq!(list[0].text.as_deref(), Some("no \"plain\" one"));
 }

@@ -1,11 +1,11 @@
 //! Text that is borrowed from the request where it can be.
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
-use serde_json::value::RawValue;
 use std::fmt;
 use std::ops::Deref;
 
 use super::chunks::Chunks;
+use crate::json::Raw;
 
 /// A string of a JSON text: borrowed from it, unless it has escapes. (serde borrows a bare
 /// `Cow<str>` field, but not one inside an `Option` or a list.) It takes two
@@ -94,7 +94,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
 /// configuration) are long and full of escapes.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Entries<'a> {
-    all: Chunks<(Text<'a>, &'a RawValue)>,
+    all: Chunks<(Text<'a>, Raw<'a>)>,
     /// A bit for each length that a name has: of most that are asked for none has it.
     lengths: u64,
 }
