@@ -92,8 +92,10 @@ impl Collector {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
+            // Subtracted: the pause comes from the collector, and may be longer than a clock goes.
+            let left = ends.saturating_duration_since(Instant::now());
             match pauses.next().and_then(|own| error.pause(own)) {
-                Some(pause) if Instant::now() + pause < ends && may_retry() => sleep(pause).await,
+                Some(pause) if pause < left && may_retry() => sleep(pause).await,
                 _ => return Err(error),
             }
         }
@@ -164,7 +166,7 @@ impl PartialEq for Endpoint {
 /// Without a query, which may be a key.
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.text.split('?').next().unwrap_or_default())
+        f.write_str(self.text.split(['?', '#']).next().unwrap_or_default())
     }
 }
 
@@ -234,6 +236,8 @@ mod tests {
 
     const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
     const BUSY: &str = "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n";
+    const BUSY_FOR_EVER: &str = "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\
+                                 retry-after: 18446744073709551615\r\n\r\n";
     const NO: &str = "HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\n\r\n";
 
     #[tokio::test]
@@ -243,6 +247,8 @@ mod tests {
         let (refused, asked) = sent(&[NO, OK]).await;
         let refused = refused.expect_err("refused").to_string();
         assert_eq!((refused.as_str(), asked), ("the response is 401 Unauthorized", 1));
+        let (busy, asked) = sent(&[BUSY_FOR_EVER, OK]).await;
+        assert_eq!((busy.is_err(), asked), (true, 1), "nobody waits for that");
     }
 
     #[test]

@@ -25,6 +25,8 @@ const MAX_ENTRIES: usize = 64;
 const MEANT: [&str; 3] = ["OTEL_EXPORTER_OTLP_", "OTEL_TRACES_", "OTEL_BSP_"];
 /// Characters of a value that a warning repeats.
 const ECHOED: usize = 64;
+/// What is shown of an entry that may hold a secret.
+const HIDDEN: &str = "an entry (not shown)";
 
 /// How requests are traced, where they are.
 #[derive(Clone, Debug, PartialEq)]
@@ -194,7 +196,7 @@ impl<'a> Variables<'a> {
         };
         if endpoint.is_none() {
             // It may have a password.
-            let shown = value.split('?').next().unwrap_or_default();
+            let shown = value.split(['?', '#']).next().unwrap_or_default();
             let value = if value.contains('@') { "(a URL with a user)" } else { shown };
             let reason = "not an http:// or https:// URL with a host and without a user: traces \
                           are off";
@@ -213,8 +215,8 @@ impl<'a> Variables<'a> {
                     value.set_sensitive(true);
                     headers.insert(key, value);
                 }
-                // The value may be a secret.
-                None => self.tell(&name, &key, "not a header with a valid value: left out"),
+                // Either may be a part of a secret with a comma that is not encoded.
+                None => self.tell(&name, HIDDEN, "not a header with a valid value: left out"),
             }
         }
         headers
@@ -347,9 +349,8 @@ impl<'a> Variables<'a> {
                 entries.push(entry);
                 continue;
             }
-            // The rest may be a secret.
-            let key = entry.split('=').next().unwrap_or_default();
-            self.tell(name, key, "not key=value, percent-encoded: left out");
+            // `name: value`, and what stands behind a comma of a value, may be a secret in whole.
+            self.tell(name, HIDDEN, "not key=value, percent-encoded: left out");
         }
         entries
     }

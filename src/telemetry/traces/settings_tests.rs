@@ -92,6 +92,9 @@ fn keep_their_defaults_where_a_value_is_wrong_and_that_is_told() {
         ("OTEL_EXPORTER_OTLP_HEADERS", "no value", "left out"),
         ("OTEL_EXPORTER_OTLP_HEADERS", "a b=secret", "left out"),
         ("OTEL_EXPORTER_OTLP_HEADERS", "a=secret%0a", "left out"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "authorization: Bearer secret", "left out"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", ",secret", "left out"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "a/secret=", "left out"),
         ("OTEL_RESOURCE_ATTRIBUTES", "=secret", "left out"),
         ("OTEL_RESOURCE_ATTRIBUTES", "a=%ff", "left out"),
     ] {

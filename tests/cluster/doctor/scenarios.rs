@@ -309,8 +309,8 @@ async fn cluster(scene: &Scene) {
 /// The folder that the guide has people fill with kubectl and curl.
 async fn by_kubectl(scene: &Scene) {
     let guide = include_str!("../../../docs/diagnosis.md");
-    let (_, rest) = guide.split_once("```sh\n").unwrap();
-    let (lines, _) = rest.split_once("```").unwrap();
+    let mut blocks = guide.split("```sh\n").skip(1).filter_map(|it| it.split_once("```"));
+    let (lines, _) = blocks.find(|(lines, _)| lines.contains("curl")).unwrap();
     let binaries = Command::new("tests/control-plane/build.sh").arg("kubectl").output().unwrap();
     let binaries = String::from_utf8(binaries.stdout).unwrap();
     let folder = crate::support::Scratch::new().unwrap();
