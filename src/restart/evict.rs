@@ -3,15 +3,17 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use diagnosis::{PodState, Replaced, Step, StepPod, bounded};
+use diagnosis::{Fact, PodState, Replaced, Step, StepPod, bounded};
 use hyper::Request;
 use kube::Client;
+use kube::core::Status;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep_until};
 
 use super::{Event, Halt, Outcome, Restarter, name, uid};
 use crate::api_server::request::OwnRetries;
 use crate::api_server::{Failure, FailureKind};
+use crate::evidence::ask;
 
 /// How long a budget is given at least before it is asked again, and at most, whatever the API server wishes.
 const BUDGET_PAUSE: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(30));
@@ -43,6 +45,10 @@ impl Restarter<'_, '_> {
         let Some(current) = before.iter().find(|it| uid(it) == pod.uid) else {
             return Ok(Outcome::Gone);
         };
+        // Somebody else has deleted it: its replacement comes without this.
+        if current["metadata"]["deletionTimestamp"].is_string() {
+            return Ok(Outcome::Gone);
+        }
         match self.auditor.state_of(current) {
             Some(found) if found.state.is_wrong() => {}
             Some(found) if found.state == PodState::Unknown => {
@@ -51,11 +57,12 @@ impl Restarter<'_, '_> {
             _ => return Ok(Outcome::NotNeeded),
         }
         let known: Vec<String> = before.iter().map(|it| uid(it).to_owned()).collect();
+        let old = current.clone();
         drop(before);
         if !self.evicted(step, pod, tell).await? {
             return Ok(Outcome::Gone);
         }
-        self.replaced(step, pod, &selector, &known, tell).await.map(Outcome::Replaced)
+        self.replaced(step, &old, &selector, &known, tell).await.map(Outcome::Replaced)
     }
 
     /// Whether it was this that evicted the pod.
@@ -68,11 +75,13 @@ impl Restarter<'_, '_> {
         let deadline = Instant::now() + self.patience;
         let mut was_sent = false;
         loop {
+            if self.stop.is_requested() {
+                return Err(Halt::Interrupted(was_sent));
+            }
+            // Also where its answer is lost.
+            self.last = Some(Instant::now());
             let (why, pause) = match evict(self.client, &step.namespace, pod).await {
-                Answer::Evicted => {
-                    self.last = Some(Instant::now());
-                    return Ok(true);
-                }
+                Answer::Evicted => return Ok(true),
                 Answer::Gone => return Ok(was_sent),
                 Answer::Refused(why) => {
                     return Err(format!("the API server refuses the eviction: {why}").into());
@@ -98,11 +107,11 @@ impl Restarter<'_, '_> {
         }
     }
 
-    /// The names of the pods that came in its place: each has its identity, and one is ready.
+    /// The names of the pods that came in its place: each has its identity, and all are ready.
     async fn replaced(
         &self,
         step: &Step,
-        pod: &StepPod,
+        old: &Value,
         selector: &str,
         known: &[String],
         tell: &mut dyn FnMut(Event<'_>),
@@ -113,7 +122,7 @@ impl Restarter<'_, '_> {
             let waits = match self.owned(step, selector).await {
                 // It may be back in a moment.
                 Err(why) => why,
-                Ok(pods) => match Replaced::of(&pods, known) {
+                Ok(pods) => match Replaced::of(&pods, known, step.controller.kind, old) {
                     Replaced::NotYet => "no pod has come in its place yet".to_owned(),
                     Replaced::Failed(failed) => {
                         return Err(format!("its replacement {} has failed", name(failed)).into());
@@ -132,7 +141,7 @@ impl Restarter<'_, '_> {
             if Instant::now() >= deadline {
                 return Err(format!("it was evicted, and after {:?} {waits}", self.patience).into());
             }
-            tell(Event::Waits(format!("{}/{} is evicted: {waits}", step.namespace, pod.name)));
+            tell(Event::Waits(format!("{}/{} is evicted: {waits}", step.namespace, name(old))));
             self.pause().await?;
         }
     }
@@ -171,11 +180,15 @@ async fn evict(client: &Client, namespace: &str, pod: &StepPod) -> Answer {
         Ok(request) => request,
         Err(error) => return Answer::Refused(error.to_string()),
     };
-    let Err(error) = client.request::<Value>(request).await else { return Answer::Evicted };
+    let error = match client.request::<Value>(request).await {
+        Ok(answer) => return of_answer(answer),
+        Err(error) => error,
+    };
     let failure = Failure::of(&error);
     let why = bounded(&failure.message);
     match failure.kind {
-        FailureKind::NotFound | FailureKind::Conflict => Answer::Gone,
+        FailureKind::NotFound => Answer::Gone,
+        FailureKind::Conflict => after_conflict(client, namespace, pod, why).await,
         FailureKind::TooManyRequests => {
             let wish = match &error {
                 kube::Error::Api(status) => {
@@ -190,7 +203,48 @@ async fn evict(client: &Client, namespace: &str, pod: &StepPod) -> Answer {
         FailureKind::Timeout
         | FailureKind::Unreachable
         | FailureKind::Refused
+        | FailureKind::Server
+        | FailureKind::Gone
         | FailureKind::Unreadable => Answer::Lost(why),
         _ => Answer::Refused(why),
+    }
+}
+
+/// Of a response with a status of success: the API server may still say in it that it failed, as where several budgets
+/// select the pod.
+fn of_answer(answer: Value) -> Answer {
+    if answer["status"] == "Success" {
+        return Answer::Evicted;
+    }
+    match serde_json::from_value::<Status>(answer) {
+        Ok(status) => Answer::Refused(bounded(&Failure::of_status(&status).message)),
+        Err(error) => Answer::Lost(bounded(&error.to_string())),
+    }
+}
+
+/// A budget that is busy conflicts, as does another pod of the name.
+async fn after_conflict(client: &Client, namespace: &str, pod: &StepPod, why: String) -> Answer {
+    let path = format!("/api/v1/namespaces/{namespace}/pods/{}", pod.name);
+    match ask::get(client, &path).await {
+        Fact::Known(found) if uid(&found) != pod.uid => Answer::Gone,
+        Fact::Absent => Answer::Gone,
+        _ => Answer::Later { why, pause: BUDGET_PAUSE.0 },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn takes_no_failure_in_a_response_of_success_for_an_eviction() {
+        assert!(matches!(
+            of_answer(json!({"kind": "Status", "status": "Success"})),
+            Answer::Evicted
+        ));
+        let failed = json!({"kind": "Status", "status": "Failure", "code": 500,
+            "message": "This pod has more than one PodDisruptionBudget"});
+        assert!(matches!(of_answer(failed), Answer::Refused(why) if why.contains("more than one")));
+        assert!(!matches!(of_answer(json!({})), Answer::Evicted));
     }
 }

@@ -64,7 +64,7 @@ pub(crate) enum Outcome {
     RolledOut,
     /// It had gone by itself.
     Gone,
-    /// It has what it should by now.
+    /// It has its identity now.
     NotNeeded,
 }
 

@@ -80,6 +80,9 @@ impl Restarter<'_, '_> {
             .header("content-type", "application/merge-patch+json")
             .body(patch.to_string().into_bytes());
         let request = request.map_err(|error| Halt::Failed(error.to_string()))?;
+        if self.stop.is_requested() {
+            return Err(Halt::Interrupted(false));
+        }
         let answer = self.client.request::<Value>(request).await;
         let deployment = answer.map_err(|error| {
             let why = bounded(&Failure::of(&error).message);

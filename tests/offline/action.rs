@@ -132,6 +132,8 @@ fn the_inputs_of_the_action_choose_what_is_linted_and_how() {
         (vec![("files", "policies/right.json\nnotes.md")], 0, "no mistake, and no policy"),
         (vec![("files", "policies/*.json")], 1, "a pattern"),
         (vec![("files", "policies\n")], 1, "a folder, and an empty line"),
+        (vec![("files", "**/right.json")], 2, "a pattern that bash would read as another"),
+        (vec![("files", "\n\n")], 2, "no file at all"),
         (vec![("files", "gone.json")], 2, "a file that is not there"),
         (vec![("files", "old.json")], 0, "a warning"),
         (vec![("files", "old.json"), ("strict", "true")], 1, "a warning, strictly"),

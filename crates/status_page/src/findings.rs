@@ -47,6 +47,13 @@ impl Audit {
             && self.last.as_ref().is_some_and(|last| last.age > self.interval.saturating_mul(3))
     }
 
+    /// Pods of which nobody knows what they should have.
+    fn unknown_pods(&self) -> u64 {
+        let states = self.last.iter().flat_map(|last| &last.states);
+        let unknown = states.filter(|it| it.state == "unknown");
+        unknown.fold(0, |sum, it| sum.saturating_add(it.pods))
+    }
+
     /// Pods that somebody has to do something about, of the last round.
     fn wrong_pods(&self) -> u64 {
         let states = self.last.iter().flat_map(|last| &last.states);
@@ -127,8 +134,15 @@ pub(crate) fn of(status: &Status) -> Vec<Finding> {
             );
             add(false, "pods", text);
         }
-        if let Some((age, _)) = &audit.failure {
-            add(false, "audit", format!("the last round failed {} ago", duration(*age)));
+        if audit.unknown_pods() > 0 {
+            let pods = counted(audit.unknown_pods(), "pod");
+            let text =
+                format!("{pods} could not be checked; pod-identity-webhook audit -A says why");
+            add(false, "pods", text);
+        }
+        if let Some((age, why)) = &audit.failure {
+            // A round, or the Lease: it says which.
+            add(false, "audit", format!("{} ago: {why}", duration(*age)));
         } else if audit.is_overdue() {
             let text = format!("no round has ended for three times {}", duration(audit.interval));
             add(false, "audit", text);

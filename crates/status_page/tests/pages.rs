@@ -264,12 +264,27 @@ fn hostile() -> Status {
     status
 }
 
-fn pages() -> [(&'static str, Status); 5] {
+/// No replica may use the Lease.
+fn forbidden_everywhere() -> Status {
+    let failure = "failed to use Lease w/audit: forbidden; grant the webhook create on leases";
+    Status {
+        audit: Some(Audit {
+            interval: Duration::from_mins(10),
+            is_holder: false,
+            last: None,
+            failure: Some((Duration::from_secs(30), failure.to_owned())),
+        }),
+        ..well()
+    }
+}
+
+fn pages() -> [(&'static str, Status); 6] {
     [
         ("well", well()),
         ("starting", starting()),
         ("from-files", from_files()),
         ("broken", broken()),
+        ("forbidden-everywhere", forbidden_everywhere()),
         ("hostile", hostile()),
     ]
 }

@@ -144,7 +144,7 @@ async fn evicts_nothing_whose_replacement_would_not_have_its_identity() {
     scene.point_nowhere().await;
     let said = scene.restart(&["--yes", FAST]).await;
     assert_eq!((said.exit, scene.pods().await), (1, before), "{said:?}");
-    assert!(said.out.contains("its replacement would not do"), "{said:?}");
+    assert!(said.out.contains("a new pod would not help"), "{said:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -25,6 +25,8 @@ pub struct RestartFacts {
     with_unsafe_pods: BTreeSet<String>,
     /// Where the webhook itself runs.
     pub(super) own_namespaces: BTreeSet<String>,
+    /// It is called by a URL, which does not say where it runs.
+    has_url: bool,
 }
 
 impl RestartFacts {
@@ -33,11 +35,16 @@ impl RestartFacts {
     pub fn new(webhooks: &Fact<Value>, configurations: &[String]) -> Self {
         let list = webhooks.known().into_iter();
         let entries = list.flat_map(|list| entries(list, configurations));
-        let own = entries.filter_map(|entry| match entry.address() {
-            Address::Service { namespace, .. } => Some(namespace),
-            Address::Url(_) => None,
-        });
-        Self { own_namespaces: own.collect(), ..Self::default() }
+        let mut facts = Self::default();
+        for entry in entries {
+            match entry.address() {
+                Address::Service { namespace, .. } => {
+                    facts.own_namespaces.insert(namespace);
+                }
+                Address::Url(_) => facts.has_url = true,
+            }
+        }
+        facts
     }
 
     /// Takes the `PodDisruptionBudget`s of a namespace.
@@ -56,6 +63,10 @@ impl RestartFacts {
 
     /// Notes a pod that must not be evicted, whatever it lacks.
     pub fn see_pod(&mut self, pod: &Value) {
+        if self.has_url && is_own(pod) {
+            let namespace = pod["metadata"]["namespace"].as_str().map(str::to_owned);
+            self.own_namespaces.extend(namespace);
+        }
         if is_not_safe_to_evict(&pod["metadata"]["annotations"]) {
             let owners = pod["metadata"]["ownerReferences"].as_array().into_iter().flatten();
             let uids = owners.filter_map(|owner| owner["uid"].as_str());
@@ -110,7 +121,9 @@ impl RestartFacts {
                 Err(Refused::NotKnown(bounded(&format!("failed to list pods: {why}"))))
             }
             Some(Fact::Absent) => Err(Refused::Gone),
-            Some(Fact::NotAsked) | None => Err(Refused::NotKnown("nobody asked for it".to_owned())),
+            Some(Fact::NotAsked) | None => {
+                Err(Refused::NotKnown("the pods were not listed".to_owned()))
+            }
         }
     }
 
@@ -161,7 +174,7 @@ impl RestartFacts {
                 Err(Refused::NotKnown(bounded(&format!("failed to get {name}: {why}"))))
             }
             Some(Fact::NotAsked) | None => {
-                Err(Refused::NotKnown(format!("nobody asked for {name}")))
+                Err(Refused::NotKnown(format!("{name} was not looked up")))
             }
         }
     }
@@ -171,6 +184,11 @@ impl RestartFacts {
         is_not_safe_to_evict(workload.template_annotations())
             || uids.iter().any(|uid| self.with_unsafe_pods.contains(*uid))
     }
+}
+
+/// Whether it is a pod of the webhook, by the label that its chart and manifest give it.
+pub(super) fn is_own(pod: &Value) -> bool {
+    pod["metadata"]["labels"]["app.kubernetes.io/name"] == "pod-identity-webhook"
 }
 
 pub(super) fn is_not_safe_to_evict(annotations: &Value) -> bool {

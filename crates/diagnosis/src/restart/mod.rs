@@ -11,6 +11,7 @@ mod replacement;
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use serde_json::Value;
 
 use super::Fact;
 use super::audit::{Audit, AuditedPod};
@@ -149,7 +150,7 @@ impl RestartPlan {
         Self { steps, refused: refused.into_values().collect() }
     }
 
-    /// Takes steps out, by their place, as their replacements would not do.
+    /// Takes steps out, by their place, as new pods would not help.
     pub fn withdraw(&mut self, mut wrong: BTreeMap<usize, Refused>) {
         let steps = std::mem::take(&mut self.steps);
         for (index, step) in steps.into_iter().enumerate() {
@@ -225,12 +226,7 @@ fn planned(
         return Err(Refused::NotKnown("its name is none that Kubernetes takes".to_owned()));
     }
     let pod = facts.pod(namespace, &audited.pod)?;
-    if pod["metadata"]["deletionTimestamp"].is_string() {
-        return Err(Refused::Ending);
-    }
-    if facts::is_not_safe_to_evict(&pod["metadata"]["annotations"]) {
-        return Err(Refused::NotSafeToEvict);
-    }
+    check_pod(pod)?;
     let controller = Controller::of(pod, namespace)?;
     let workload = facts.workload(&controller)?;
     let rolls = options.rollout && workload.is_deployment();
@@ -256,6 +252,21 @@ fn planned(
     };
     let uid = pod["metadata"]["uid"].as_str().unwrap_or_default().to_owned();
     Ok((step, StepPod { name: audited.pod.clone(), uid, state: audited.state }))
+}
+
+/// What its own object says against it.
+fn check_pod(pod: &Value) -> Result<(), Refused> {
+    let metadata = &pod["metadata"];
+    if metadata["deletionTimestamp"].is_string() {
+        return Err(Refused::Ending);
+    }
+    if facts::is_own(pod) {
+        return Err(Refused::Own);
+    }
+    if facts::is_not_safe_to_evict(&metadata["annotations"]) {
+        return Err(Refused::NotSafeToEvict);
+    }
+    Ok(())
 }
 
 /// The last one of a `StatefulSet` first, as its own controller does it; others by name.

@@ -118,7 +118,7 @@ impl Refused {
             Self::NotKnown(why) => format!("not known: {why}"),
             Self::Manifest(_) => "a restart does not mend it".to_owned(),
             Self::NotRegistered => "the webhook is called for no new pod".to_owned(),
-            Self::Replacement(why) => format!("its replacement would not do: {why}"),
+            Self::Replacement(why) => format!("a new pod would not help: {why}"),
             Self::Job => "a Job's work would begin again".to_owned(),
             Self::NoController => "no controller makes the pod anew".to_owned(),
             Self::OtherController(name) => {

@@ -51,9 +51,9 @@ pub fn replacement(controller: &Controller, object: &Value) -> Option<Value> {
 pub enum Replaced<'a> {
     /// None has come.
     NotYet,
-    /// These have come, none of which is ready.
+    /// These have come, not all of which are ready.
     NotReady(Vec<&'a Value>),
-    /// These have come, and at least one of them is ready.
+    /// These have come, and all of them are ready.
     Ready(Vec<&'a Value>),
     /// This one has failed for good.
     Failed(&'a Value),
@@ -61,25 +61,43 @@ pub enum Replaced<'a> {
 
 impl<'a> Replaced<'a> {
     /// `before` are the uids of the pods that were there before. A pod that is on its way out
-    /// replaces nothing.
+    /// replaces nothing. The place of `old` is its name in a `StatefulSet`, and its node in a `DaemonSet`.
     #[must_use]
-    pub fn of(pods: &'a [Value], before: &[String]) -> Self {
+    pub fn of(pods: &'a [Value], before: &[String], kind: &str, old: &Value) -> Self {
+        let is_in_place = |pod: &&Value| match kind {
+            "StatefulSet" => pod["metadata"]["name"] == old["metadata"]["name"],
+            "DaemonSet" => node(pod) == node(old),
+            _ => true,
+        };
         let is_new = |pod: &&Value| {
             let uid = pod["metadata"]["uid"].as_str().unwrap_or_default();
             !before.iter().any(|it| it == uid) && pod["metadata"]["deletionTimestamp"].is_null()
         };
-        let new: Vec<&Value> = pods.iter().filter(is_new).collect();
+        let new: Vec<&Value> = pods.iter().filter(is_new).filter(is_in_place).collect();
         if let Some(failed) = new.iter().find(|pod| pod["status"]["phase"] == "Failed") {
             return Self::Failed(failed);
         }
         if new.is_empty() {
             Self::NotYet
-        } else if new.iter().any(|pod| is_ready(pod)) {
+        } else if new.iter().all(|pod| is_ready(pod)) {
             Self::Ready(new)
         } else {
             Self::NotReady(new)
         }
     }
+}
+
+/// The node that a pod is on, or that its `DaemonSet` has made it for.
+fn node(pod: &Value) -> Option<&str> {
+    let spec = &pod["spec"];
+    if let Some(name) = spec["nodeName"].as_str().filter(|name| !name.is_empty()) {
+        return Some(name);
+    }
+    let required =
+        &spec["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"];
+    let terms = required["nodeSelectorTerms"].as_array()?.iter();
+    let mut fields = terms.filter_map(|term| term["matchFields"].as_array()).flatten();
+    fields.find(|field| field["key"] == "metadata.name")?["values"][0].as_str()
 }
 
 /// How far a Deployment's rollout is.

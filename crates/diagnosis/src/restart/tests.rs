@@ -59,7 +59,7 @@ fn takes_no_pod_for_a_replacement_that_was_there_before_or_is_on_its_way_out() {
         change(&mut new);
         [old.clone(), new]
     };
-    let found = |pods: &[Value]| match Replaced::of(pods, &before) {
+    let found = |pods: &[Value]| match Replaced::of(pods, &before, "ReplicaSet", &old) {
         Replaced::NotYet => "not yet",
         Replaced::NotReady(_) => "not ready",
         Replaced::Ready(_) => "ready",
@@ -72,6 +72,62 @@ fn takes_no_pod_for_a_replacement_that_was_there_before_or_is_on_its_way_out() {
     let ends =
         |pod: &mut Value| pod["metadata"]["deletionTimestamp"] = "2026-12-25T00:00:00Z".into();
     assert_eq!(found(&with(ends)), "not yet");
+}
+
+#[test]
+fn takes_for_a_replacement_what_is_in_the_place_of_the_old_pod() {
+    let on = |name: &str, uid: &str, node: &str, is_ready: bool| {
+        let mut new = pod(name);
+        new["metadata"]["uid"] = uid.into();
+        new["spec"] = json!({"nodeName": node});
+        if !is_ready {
+            new["status"]["conditions"] = json!([]);
+            new["spec"] = json!({"affinity": {"nodeAffinity": {
+                "requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [
+                    {"matchFields": [{"key": "metadata.name", "operator": "In", "values": [node]}]},
+                ]},
+            }}});
+        }
+        new
+    };
+    let old = on("app-0", "old", "a", true);
+    let before = ["old".to_owned()];
+    let found = |kind: &str, pods: &[Value]| match Replaced::of(pods, &before, kind, &old) {
+        Replaced::NotYet => ("not yet", 0),
+        Replaced::NotReady(new) => ("not ready", new.len()),
+        Replaced::Ready(new) => ("ready", new.len()),
+        Replaced::Failed(_) => ("failed", 1),
+    };
+    // Another one has come meanwhile, of a node or a scale that is new.
+    let other = on("app-3", "other", "b", true);
+    let late = [other.clone(), on("app-0", "new", "a", false)];
+    let there = [other.clone(), on("app-0", "new", "a", true)];
+    for kind in ["StatefulSet", "DaemonSet"] {
+        assert_eq!(found(kind, std::slice::from_ref(&other)), ("not yet", 0), "{kind}");
+        assert_eq!(found(kind, &late), ("not ready", 1), "{kind}");
+        assert_eq!(found(kind, &there), ("ready", 1), "{kind}");
+    }
+    assert_eq!(found("ReplicaSet", &late), ("not ready", 2));
+    assert_eq!(found("ReplicaSet", &there), ("ready", 2));
+}
+
+/// A URL does not say where the webhook runs: its pods do.
+#[test]
+fn knows_the_webhooks_own_namespace_by_its_pods_where_it_is_called_by_a_url() {
+    let config = |client: Value| {
+        Fact::Known(json!({"items": [{
+            "metadata": {"name": "pod-identity-webhook"},
+            "webhooks": [{"name": "a.b.c", "clientConfig": client, "rules": [{"apiGroups": [""],
+                "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}]}],
+        }]}))
+    };
+    let mut own = pod("webhook");
+    own["metadata"]["namespace"] = "home".into();
+    own["metadata"]["labels"] = json!({"app.kubernetes.io/name": "pod-identity-webhook"});
+    let name = ["pod-identity-webhook".to_owned()];
+    let mut facts = RestartFacts::new(&config(json!({"url": "https://a.example"})), &name);
+    facts.see_pod(&own);
+    assert!(facts.own_namespaces.contains("home"));
 }
 
 /// A status that is older than the change says nothing of it.

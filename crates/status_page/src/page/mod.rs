@@ -97,8 +97,8 @@ fn title(status: &Status, waiting: &[&str], findings: &[Finding]) -> String {
 fn of_whom(status: &Status) -> Markup {
     html! {
         @match &status.host {
-            Some(host) => { "Pod " code { (Shown(host)) } },
-            None => "Pod not known",
+            Some(host) => { "Host " code { (Shown(host)) } },
+            None => "Host not known",
         }
         ", version " (status.version) ", up for " (duration(status.uptime))
     }

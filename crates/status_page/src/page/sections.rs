@@ -280,6 +280,8 @@ pub(super) fn audit(status: &Status) -> Markup {
 fn audited(now: Timestamp, audit: &Audit) -> Markup {
     let whose = if audit.is_holder {
         html! { "this replica, every " (duration(audit.interval)) }
+    } else if audit.failure.is_some() {
+        html! { "not by this replica, which could not use the Lease" }
     } else {
         html! { "another replica, whose page and metrics have the result" }
     };
@@ -344,7 +346,7 @@ pub(super) fn warnings(status: &Status) -> Markup {
             }
         }
     };
-    section("warnings", "Last warnings", &content)
+    section("warnings", "Last warnings of admissions", &content)
 }
 
 fn warning(now: Timestamp, seen: &Seen) -> Markup {

@@ -105,13 +105,12 @@ pub(super) fn done(step: &Step, done: &Done) -> io::Result<()> {
     };
     let (tone, word, text) = match &done.outcome {
         Outcome::Replaced(names) => {
-            let plural = if names.len() == 1 { "is" } else { "are" };
+            let ready = match names.len() {
+                1 => "is ready and has its identity",
+                _ => "are ready and have their identity",
+            };
             let names = names.join(", ");
-            (
-                Tone::Good,
-                "restarted",
-                format!("{what}: {names} {plural} ready and has its identity"),
-            )
+            (Tone::Good, "restarted", format!("{what}: {names} {ready}"))
         }
         Outcome::RolledOut => {
             let text = format!("{what}: all its pods are new and have their identity");
@@ -119,7 +118,7 @@ pub(super) fn done(step: &Step, done: &Done) -> io::Result<()> {
         }
         Outcome::Gone => (Tone::Faint, "gone", format!("{what}: it was gone already")),
         Outcome::NotNeeded => {
-            (Tone::Faint, "fine", format!("{what}: it has what it should by now"))
+            (Tone::Faint, "fine", format!("{what}: it has its identity now and needs no restart"))
         }
     };
     let mut out = output::out();
