@@ -17,6 +17,8 @@ const RENEW: Duration = Duration::from_secs(7);
 const LOOK: Duration = Duration::from_secs(5);
 /// How long after a failure the Lease is read again.
 const RETRY: Duration = Duration::from_secs(2);
+/// The same where it was forbidden: that lasts until somebody grants it.
+const FORBIDDEN: Duration = Duration::from_secs(15);
 /// A Lease that was written by hand may name any duration: others count up to this one.
 const LONGEST: Duration = Duration::from_mins(2);
 
@@ -28,6 +30,12 @@ pub(super) type Uptime = Duration;
 pub(super) enum Seen {
     Absent,
     Lease(Record),
+}
+
+impl Seen {
+    fn has_holder(&self) -> bool {
+        matches!(self, Self::Lease(Record { holder: Holder::Named { .. }, .. }))
+    }
 }
 
 /// A Lease, as far as it decides.
@@ -135,8 +143,9 @@ impl Election {
         })
     }
 
-    /// Takes what was read, at the time at which the answer had come. `jitter` is from 0 to 1.
-    pub(super) fn read(&mut self, seen: Seen, now: Uptime, jitter: f64) {
+    /// Takes what was read, at the time at which the answer had come. `jitter` is from 0 to 1. Says whether it shows
+    /// that another replica holds the Lease and renews it.
+    pub(super) fn read(&mut self, seen: Seen, now: Uptime, jitter: f64) -> bool {
         let names_this = |identity: &String| self.pending && *identity == self.identity;
         let is_same = self.seen.as_ref().is_some_and(|(before, _)| *before == seen);
         self.own = match &seen {
@@ -146,6 +155,7 @@ impl Election {
             }
             Seen::Absent | Seen::Lease(_) => false,
         };
+        let is_renewed = !is_same && self.seen.is_some() && !self.own && seen.has_holder();
         if !self.own && seen != Seen::Absent {
             self.held_until = None;
         }
@@ -155,6 +165,7 @@ impl Election {
         self.pending = false;
         self.must_look = false;
         self.look_at = now + LOOK.mul_f64(0.9 + 0.2 * jitter);
+        is_renewed
     }
 
     /// The Lease is as this replica has written it: with itself as the holder, or nobody for [`Step::Create`]. The
@@ -189,6 +200,14 @@ impl Election {
         self.pending |= step == Step::Claim;
         self.must_look = true;
         self.look_at = now + RETRY.mul_f64(0.5 + jitter);
+    }
+
+    /// The API server forbids a step. A holder tries again as after any failure, to stay it.
+    pub(super) fn forbidden(&mut self, step: Step, now: Uptime, jitter: f64) {
+        self.failed(step, now, jitter);
+        if self.held_until(now).is_none() {
+            self.look_at = now + FORBIDDEN.mul_f64(0.75 + 0.5 * jitter);
+        }
     }
 
     /// Whether this replica holds the Lease as it was written last. From here on it does not.

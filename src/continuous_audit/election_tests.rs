@@ -47,7 +47,7 @@ fn takes_what_was_given_back_at_once_and_all_else_when_it_has_not_changed_for_lo
         while a.next(now) != Step::Claim {
             match a.next(now) {
                 Step::Wait(pause) => now += pause,
-                Step::Look => a.read(seen.clone(), now, 0.5),
+                Step::Look => _ = a.read(seen.clone(), now, 0.5),
                 step => panic!("{step:?}"),
             }
         }
@@ -59,8 +59,9 @@ fn takes_what_was_given_back_at_once_and_all_else_when_it_has_not_changed_for_lo
 #[test]
 fn counts_anew_from_each_change() {
     let mut a = a();
-    a.read(named("1", "b"), seconds(0), 0.5);
-    a.read(named("2", "b"), seconds(29), 0.5);
+    assert!(!a.read(named("1", "b"), seconds(0), 0.5), "it may be an old one");
+    assert!(a.read(named("2", "b"), seconds(29), 0.5), "it is renewed");
+    assert!(!a.read(named("2", "b"), seconds(29), 0.5));
     assert_eq!(a.next(seconds(31)), Step::Wait(seconds(3)));
     a.read(named("2", "b"), seconds(58), 0.5);
     assert_eq!(a.next(seconds(58)), Step::Wait(seconds(1)));
@@ -95,6 +96,16 @@ fn renews_and_gives_up_where_it_cannot() {
     assert_eq!(a.next(seconds(25)), Step::Claim);
     a.wrote(Step::Claim, "3".to_owned(), seconds(25), seconds(25));
     assert_eq!(a.held_until(seconds(26)), Some(seconds(45)));
+}
+
+#[test]
+fn asks_less_often_for_what_is_forbidden_unless_it_holds_the_lease() {
+    let mut a = a();
+    a.forbidden(Step::Look, seconds(100), 0.5);
+    assert_eq!(a.next(seconds(100)), Step::Wait(seconds(15)));
+    let mut a = holding();
+    a.forbidden(Step::Claim, seconds(7), 0.5);
+    assert_eq!(a.next(seconds(7)), Step::Wait(seconds(2)));
 }
 
 #[test]
@@ -346,7 +357,7 @@ impl Replica {
     fn answered(&mut self, call: Call, time: u32) {
         let (step, now) = (call.step, self.now);
         match (call.fails, &call.answer, &call.seen) {
-            (false, _, Some(seen)) => self.election.read(seen.clone(), now, 0.3),
+            (false, _, Some(seen)) => _ = self.election.read(seen.clone(), now, 0.3),
             (false, Some(Ok(version)), _) => {
                 self.election.wrote(step, version.to_string(), call.sent, now);
             }

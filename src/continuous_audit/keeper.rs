@@ -157,9 +157,10 @@ impl Keeper {
                     match (step, record) {
                         (Step::Look | Step::Wait(_), record) => {
                             let seen = record.map_or(Seen::Absent, Seen::Lease);
-                            self.election.read(seen, now, fastrand::f64());
-                            // Where writing is forbidden, reading shows nothing new.
-                            self.shared.lease_is_read();
+                            let is_renewed = self.election.read(seen, now, fastrand::f64());
+                            if self.shared.lease_is_read(is_renewed) {
+                                self.can_be_used();
+                            }
                         }
                         (_, Some(record)) => {
                             self.election.wrote(step, record.version, sent, now);
@@ -184,31 +185,39 @@ impl Keeper {
                 self.election.conflicted(step, now);
             }
             Failed::Call(failure) => {
-                self.election.failed(step, now, fastrand::f64());
-                self.fails(failure.explained(), failure.kind == FailureKind::Forbidden);
+                let forbidden = (failure.kind == FailureKind::Forbidden).then_some(step);
+                match forbidden {
+                    Some(step) => self.election.forbidden(step, now, fastrand::f64()),
+                    None => self.election.failed(step, now, fastrand::f64()),
+                }
+                self.fails(failure.explained(), forbidden);
             }
             Failed::Late => {
                 self.election.failed(step, now, fastrand::f64());
-                self.fails(format_args!("no response within {CALL:?}"), false);
+                self.fails(format_args!("no response within {CALL:?}"), None);
             }
             Failed::Odd(why) => {
                 self.election.failed(step, now, fastrand::f64());
-                self.fails(why, false);
+                self.fails(why, None);
             }
         }
     }
 
     fn works(&mut self) {
-        if self.said.take().is_some() {
-            tracing::info!(lease = %self.name, "audit Lease can be used again");
-        }
+        self.can_be_used();
         self.shared.lease_works();
     }
 
+    fn can_be_used(&mut self) {
+        if self.said.take().is_some() {
+            tracing::info!(lease = %self.name, "audit Lease can be used again");
+        }
+    }
+
     /// Once for each reason.
-    fn fails(&mut self, why: impl Display, forbidden: bool) {
+    fn fails(&mut self, why: impl Display, forbidden: Option<Step>) {
         let why = why.to_string();
-        let advice = if forbidden {
+        let advice = if forbidden.is_some() {
             "grant the webhook create on leases, and get and update on this one, in its namespace \
              (deploy/components/audit); until then no pods are counted"
         } else {

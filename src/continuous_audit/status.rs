@@ -9,6 +9,8 @@ use tokio::time::Instant;
 
 use diagnosis::PodState;
 
+use super::election::Step;
+
 /// How the continuous audit stands. Cheap to make: nothing is asked for it.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Status {
@@ -79,7 +81,8 @@ struct State {
     last_complete: Option<CompleteRound>,
     round_failure: Option<AuditFailure>,
     lease_failure: Option<AuditFailure>,
-    forbidden: bool,
+    /// The step that the API server forbids.
+    forbidden: Option<Step>,
     rounds: [u64; RoundResult::ALL.len()],
 }
 
@@ -157,25 +160,29 @@ impl Shared {
     pub(super) fn lease_works(&self) {
         let mut state = self.state();
         state.lease_failure = None;
-        state.forbidden = false;
+        state.forbidden = None;
     }
 
-    /// A failure to write that was no matter of rights may be over.
-    pub(super) fn lease_is_read(&self) {
+    /// A failure may be over: to read for sure, and to write where it was no matter of rights, or where another replica
+    /// is seen to renew the Lease, so that this one has nothing to write. Says whether a step is not forbidden any more.
+    pub(super) fn lease_is_read(&self, is_renewed: bool) -> bool {
         let mut state = self.state();
-        if !state.forbidden {
-            state.lease_failure = None;
+        let is_reading = matches!(state.forbidden, Some(Step::Look | Step::Wait(_)));
+        if state.forbidden.is_some() && !is_reading && !is_renewed {
+            return false;
         }
+        state.lease_failure = None;
+        state.forbidden.take().is_some()
     }
 
-    pub(super) fn lease_fails(&self, why: Arc<str>, forbidden: bool) {
+    pub(super) fn lease_fails(&self, why: Arc<str>, forbidden: Option<Step>) {
         let mut state = self.state();
         state.lease_failure = Some(AuditFailure { at: Timestamp::now(), why });
         state.forbidden = forbidden;
     }
 
     pub(super) fn is_forbidden(&self) -> bool {
-        self.state().forbidden
+        self.state().forbidden.is_some()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -246,14 +253,23 @@ mod tests {
     #[test]
     fn tells_of_the_lease_before_it_tells_of_a_round() {
         let shared = Shared::new(INTERVAL);
-        shared.lease_fails("forbidden".into(), true);
-        shared.lease_is_read();
-        assert!(shared.is_forbidden());
+        shared.lease_fails("forbidden".into(), Some(Step::Claim));
+        assert!(!shared.lease_is_read(false) && shared.is_forbidden());
         assert_eq!(shared.status().last_failure.map(|it| it.why), Some("forbidden".into()));
         shared.lease_works();
         assert_eq!(shared.status().last_failure, None);
-        shared.lease_fails("late".into(), false);
-        shared.lease_is_read();
+        shared.lease_fails("late".into(), None);
+        assert!(!shared.lease_is_read(false), "nothing was forbidden");
         assert_eq!(shared.status().last_failure, None);
+    }
+
+    #[test]
+    fn forgets_what_was_forbidden_when_a_lease_is_read_that_shows_it_is_over() {
+        for (step, is_renewed) in [(Step::Look, false), (Step::Create, true), (Step::Claim, true)] {
+            let shared = Shared::new(INTERVAL);
+            shared.lease_fails("forbidden".into(), Some(step));
+            assert!(shared.lease_is_read(is_renewed) && !shared.is_forbidden(), "{step:?}");
+            assert_eq!(shared.status().last_failure, None);
+        }
     }
 }

@@ -100,7 +100,7 @@ pub(super) async fn serve(config: Config) -> anyhow::Result<()> {
     }));
     let mut https = tokio::spawn(https.serve(draining));
     let (stop_audit, audit_stops) = watch::channel(false);
-    let audit = audit.map(|(_, audit)| tokio::spawn(audit.run(audit_stops)));
+    let mut audit = audit.map(|(_, audit)| tokio::spawn(audit.run(audit_stops)));
     let background = async {
         // None of them ends while the program runs; the first that does, ends it.
         tokio::select! {
@@ -123,6 +123,7 @@ pub(super) async fn serve(config: Config) -> anyhow::Result<()> {
             Ok(_) => Err(anyhow::anyhow!("the HTTPS server ended")),
             Err(error) => Err(error),
         },
+        error = unasked_end(audit.as_mut()) => return Err(error),
         signal = signals.next() => signal,
     };
     tracing::info!(signal, "draining");
@@ -150,6 +151,17 @@ pub(super) async fn serve(config: Config) -> anyhow::Result<()> {
     admin.await.context("the admin server's task failed")?;
     tracing::info!(finished = drained.finished, cut = drained.cut, "drained");
     Ok(())
+}
+
+/// Waits for the audit to end although nobody has stopped it; where there is none, for ever.
+async fn unasked_end(audit: Option<&mut JoinHandle<()>>) -> anyhow::Error {
+    match audit {
+        None => std::future::pending().await,
+        Some(audit) => match audit.await {
+            Ok(()) => anyhow::anyhow!("the continuous audit's task ended"),
+            Err(error) => anyhow::Error::from(error).context("the continuous audit's task failed"),
+        },
+    }
 }
 
 /// Waits until the audit has given its Lease back. What it does not get to, time does.

@@ -285,7 +285,7 @@ const OUTCOMES: [(Outcome, &str, &str); 12] = [
     (
         Outcome::BadRequest,
         "the request could not be read; an HTTP error",
-        "the log says why, and who asked",
+        "the log says why",
     ),
 ];
 

@@ -153,6 +153,7 @@ fn refuses_misspelled_values() {
         ("audit.interval=10", "/audit/interval"),
         ("flags.audit-interval=10m", "audit-interval"),
         ("traces.endpoint=collector:4318", "/traces/endpoint"),
+        ("traces.endpoint=http://collector:99999", "/traces/endpoint"),
         ("readinessProbe.httpGet.path=/healthz", "httpGet"),
         ("configMap.identities.reader.RoleARN=x", "/configMap/identities"),
         ("containerCredentials.key=a/b", "/containerCredentials/key"),
@@ -165,6 +166,29 @@ fn refuses_misspelled_values() {
     ] {
         let error = Helm::offline().template(NAME, NAME, &["--set", value]).unwrap_err();
         assert!(error.to_string().contains(said), "{value}: {error}");
+    }
+}
+
+#[test]
+fn variables_of_traces_give_way_to_those_of_extra_env() {
+    for given in [
+        "[]",
+        r#"[{"name": "OTEL_RESOURCE_ATTRIBUTES", "value": "a=b"}]"#,
+        r#"[{"name": "OTEL_EXPORTER_OTLP_ENDPOINT", "value": "http://other:4318"}]"#,
+        r#"[{"name": "POD_NAME", "value": "x"}]"#,
+    ] {
+        let extra = format!("extraEnv={given}");
+        let values = ["--set", "traces.endpoint=http://[::1]:4318", "--set-json", &extra];
+        let objects = Helm::offline().template(NAME, NAME, &values).unwrap();
+        let deployment = one(&objects, "Deployment");
+        let env = deployment["spec"]["template"]["spec"]["containers"][0]["env"].as_array();
+        let mut names = BTreeSet::new();
+        for variable in env.unwrap() {
+            assert!(names.insert(variable["name"].as_str().unwrap()), "{given}: {variable}");
+        }
+        for name in ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_RESOURCE_ATTRIBUTES"] {
+            assert!(names.contains(name), "{given}: {names:?}");
+        }
     }
 }
 

@@ -121,7 +121,7 @@ async fn without_the_right_to_leases_nobody_audits_and_every_replica_sends_event
         let lines = replica.log_values().into_iter().filter(|line| line["level"] == "WARN");
         assert_eq!(lines.count(), 1);
     }
-    // With the right, one of them begins.
+    // With the right, one of them begins, and the other one lets it.
     replace(&control_plane, &home, [rules, vec![leases()]].concat()).await;
     eventually("one of them to audit", SOON, || async {
         let pages = [replicas[0].metrics().await, replicas[1].metrics().await];
@@ -129,4 +129,8 @@ async fn without_the_right_to_leases_nobody_audits_and_every_replica_sends_event
         Ok(())
     })
     .await;
+    for replica in &replicas {
+        let message = "audit Lease can be used again";
+        replica.logged(message, |line| line["message"] == message).await;
+    }
 }

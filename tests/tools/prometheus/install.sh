@@ -62,7 +62,8 @@ if [ ! -e "$cache/complete" ]; then
         fi
         apt-get -q download prometheus >>log 2>&1 || {
             cat log >&2
-            unavailable 'apt-get could not download the package (see above)'
+            ! apt-cache show prometheus >/dev/null 2>&1 || fail 'apt-get could not download the package (see above)'
+            unavailable 'this system has no package prometheus (see above)'
         }
     fi
     dpkg-deb --extract ./*.deb . || fail 'dpkg-deb failed (see above)'
