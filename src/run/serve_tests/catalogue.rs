@@ -282,11 +282,7 @@ const OUTCOMES: [(Outcome, &str, &str); 12] = [
         "the patch would be above 2 MiB; an HTTP error",
         "make the pod smaller",
     ),
-    (
-        Outcome::BadRequest,
-        "the request could not be read; an HTTP error",
-        "the log says why",
-    ),
+    (Outcome::BadRequest, "the request could not be read; an HTTP error", "the log says why"),
 ];
 
 /// What the registry's page says of a metric.
