@@ -62,7 +62,7 @@ pub(crate) enum CollectorError {
     NoAuthorities(PathBuf),
     #[error("failed to set up TLS: {0}")]
     Tls(#[from] rustls::Error),
-    #[error("the task that read certificates ended")]
+    #[error("its task ended before it was done; please report this bug with the log around it")]
     Ended,
 }
 

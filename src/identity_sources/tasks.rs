@@ -240,7 +240,8 @@ impl Inner {
                 let annotations = manifest.annotations.iter();
                 let read = self.reader.read(annotations.map(|(k, v)| (k.as_str(), v.as_str())));
                 for warning in read.iter().flat_map(|read| &read.warnings) {
-                    tracing::warn!(service_account = %key, %warning, "problem in a ServiceAccount");
+                    let kind = warning.kind.as_str();
+                    tracing::warn!(service_account = %key, kind, %warning, "problem in a ServiceAccount");
                 }
                 index.list_item(key, (read.map(Arc::new), Uid::default()), None, now);
             }

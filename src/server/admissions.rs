@@ -119,7 +119,7 @@ impl Admissions {
                 if error.outcome() == Outcome::BadRequest {
                     self.bad_requests.record(&self.metrics, &self.recent, endpoint, &error);
                     if let Some(span) = &span {
-                        record::describe_bad_request(span, &error);
+                        record::describe_bad_request(span, error.kind());
                     }
                 }
                 error.into_response()
@@ -239,6 +239,18 @@ impl Unanswered {
     fn lookup(review: &Review<'_>, reason: Option<String>) -> Self {
         let key = review.key().map(|key| key.to_string()).unwrap_or_default();
         Self::Lookup { key, reason: reason.unwrap_or_default() }
+    }
+
+    /// In a span, which has nothing that the request says.
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::ContentType(_) => "content-type",
+            Self::Body(_) => "body",
+            Self::Review(_) => "review",
+            Self::Busy => "busy",
+            Self::Lookup { .. } => "lookup",
+            Self::PatchTooLarge(_) => "patch",
+        }
     }
 
     fn outcome(&self) -> Outcome {

@@ -8,11 +8,10 @@ use opentelemetry::KeyValue;
 use tracing::field::display;
 use tracing::{info, warn};
 
-use super::bad_requests::Bounded;
 use super::{Metrics, RecentWarnings};
 use crate::telemetry::traces::ServerSpan;
 use injection::admission::{Admission, Endpoint, Outcome, Refusal, Review};
-use injection::identity::Warning;
+use injection::identity::{Warning, WarningKind, Warnings};
 use text::shortened;
 
 /// The attribute of a span that has the outcome.
@@ -144,8 +143,10 @@ impl<'a> Record<'a> {
             let refusal = admission.refusal.as_ref().map(Refusal::message);
             let reason = admission.reason.as_deref().or(refusal);
             let warnings = admission.warnings.iter().map(Warning::message);
-            let warnings = (!admission.warnings.is_empty()).then(|| display(Joined(warnings)));
-            line!(warn, refused, reason, warnings, "admission");
+            let has_warnings = !admission.warnings.is_empty();
+            let kinds = has_warnings.then(|| display(Kinds(&admission.warnings)));
+            let warnings = has_warnings.then(|| display(Joined(warnings)));
+            line!(warn, refused, reason, kinds, warnings, "admission");
             let whole = reason.filter(|_| failed || refused);
             let word = if failed { admission.outcome.as_str() } else { "refused" };
             let whole = whole.map(|reason| (word, reason)).into_iter();
@@ -178,10 +179,10 @@ fn describe(span: &ServerSpan, subject: &Subject<'_>, admission: &Admission) {
     }
 }
 
-/// A request without a readable review.
-pub(super) fn describe_bad_request(span: &ServerSpan, reason: &dyn Display) {
+/// A request without a readable review. What is wrong with it is one of a few words: the log's reason quotes
+/// the request.
+pub(super) fn describe_bad_request(span: &ServerSpan, reason: &'static str) {
     let outcome = Outcome::BadRequest.as_str();
-    let reason = Bounded::of(reason).to_string();
     span.describe([KeyValue::new(OUTCOME, outcome), KeyValue::new("pod_identity.reason", reason)]);
 }
 
@@ -214,6 +215,22 @@ impl Drop for Waiting<'_> {
     }
 }
 
+/// The kinds of warnings, as in the metric's label, with commas between them. Those of which no text was kept
+/// are among them.
+struct Kinds<'a>(&'a Warnings);
+
+impl Display for Kinds<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let is_there = |kind: &WarningKind| self.0.counts().any(|(of, _)| of == *kind);
+        let kinds = WarningKind::ALL.into_iter().filter(is_there);
+        for (index, kind) in kinds.enumerate() {
+            f.write_str(if index == 0 { "" } else { "," })?;
+            f.write_str(kind.as_str())?;
+        }
+        Ok(())
+    }
+}
+
 /// Items with `; ` between them.
 struct Joined<I>(I);
 
@@ -224,5 +241,24 @@ impl<'a, I: Iterator<Item = &'a str> + Clone> Display for Joined<I> {
             f.write_str(item)?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_each_kind_of_warning_once_however_many_there_are() {
+        let mut warnings = Warnings::default();
+        for kind in [WarningKind::OtherLabel, WarningKind::NearMiss] {
+            for _ in 0..2 * Warnings::KEPT {
+                warnings.push(Warning::new(kind, "x"));
+            }
+        }
+        assert_eq!(Kinds(&warnings).to_string(), "near-miss,other-label");
+        let all: Warnings = WarningKind::ALL.iter().map(|kind| Warning::new(*kind, "x")).collect();
+        let all = Kinds(&all).to_string();
+        assert_eq!(all.split(',').count(), WarningKind::ALL.len());
     }
 }

@@ -28,6 +28,8 @@ use crate::http_client::trace_collector::{Collector, CollectorError};
 pub(super) struct Progress {
     stats: Arc<Stats>,
     queued: AtomicUsize,
+    /// Spans in the queue or on their way, of which nobody knows yet whether they arrive.
+    unanswered: AtomicUsize,
     /// The last batch failed.
     failing: AtomicBool,
     /// Spans that were dropped since that began.
@@ -41,6 +43,7 @@ impl Progress {
         Self {
             stats,
             queued: AtomicUsize::new(0),
+            unanswered: AtomicUsize::new(0),
             failing: AtomicBool::new(false),
             lost: AtomicUsize::new(0),
             ends: OnceLock::new(),
@@ -52,8 +55,13 @@ impl Progress {
         let _ = self.ends.set(Instant::now() + limit);
     }
 
+    #[cfg(test)]
     pub(super) fn queued(&self) -> usize {
         self.queued.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn unanswered(&self) -> usize {
+        self.unanswered.load(Ordering::Relaxed)
     }
 
     fn is_ending(&self) -> bool {
@@ -126,6 +134,7 @@ impl SpanProcessor for Bounded {
     fn on_end(&self, span: SpanData) {
         // It leaves the count when it is exported, so OpenTelemetry's own queue is never full.
         if self.progress.queued.fetch_add(1, Ordering::Relaxed) < self.max {
+            self.progress.unanswered.fetch_add(1, Ordering::Relaxed);
             self.batches.on_end(span);
         } else {
             self.progress.queued.fetch_sub(1, Ordering::Relaxed);
@@ -182,7 +191,12 @@ impl SpanExporter for Exporter {
             let sent = collector.send(batch, time, || !progress.is_ending()).await;
             progress.note(&collector, spans, sent);
         });
-        sent.await.map_err(|error| OTelSdkError::InternalFailure(error.to_string()))
+        let sent = sent.await;
+        if sent.is_err() {
+            self.progress.note(&self.collector, spans, Err(CollectorError::Ended));
+        }
+        self.progress.unanswered.fetch_sub(spans, Ordering::Relaxed);
+        sent.map_err(|error| OTelSdkError::InternalFailure(error.to_string()))
     }
 
     fn set_resource(&mut self, resource: &Resource) {

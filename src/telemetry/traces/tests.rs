@@ -178,12 +178,46 @@ async fn a_silent_collector_takes_no_more_than_the_queue_and_all_is_counted() {
         assert!(traces.progress.queued() <= 8);
     }
     let begun = std::time::Instant::now();
+    let progress = Arc::clone(&traces.progress);
     traces.end(Duration::from_millis(300)).await;
     assert!(begun.elapsed() < LIMIT, "{:?}", begun.elapsed());
     let full = counts(&registry, Some(Dropped::QueueFull));
     // Eight in the queue, and four in each batch that was on its way.
     assert!((80..=92).contains(&full), "{full}");
     assert_eq!(counts(&registry, None), 0);
+    let lost = u64::try_from(progress.unanswered()).expect("few");
+    // The thread may still go on failing.
+    assert!(full + lost + counts(&registry, Some(Dropped::ExportFailed)) >= 100, "{full} {lost}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_without_an_answer_is_lost_at_exit() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    let (traces, registry) = traces_to(&url, &[("OTEL_BSP_SCHEDULE_DELAY", "1")]);
+    for _ in 0..3 {
+        traces.request("/mutate", &HeaderMap::new()).expect("traced").answer(StatusCode::OK);
+    }
+    // Its batch begins before the end, and so has more time than that.
+    let _silent = listener.accept().await.expect("a batch");
+    let progress = Arc::clone(&traces.progress);
+    traces.end(Duration::from_millis(100)).await;
+    assert_eq!(progress.unanswered(), 3);
+    assert_eq!((counts(&registry, None), counts(&registry, Some(Dropped::ExportFailed))), (0, 0));
+}
+
+#[test]
+fn spans_of_a_task_that_is_cut_off_are_counted() {
+    let sends = tokio::runtime::Runtime::new().expect("a runtime");
+    let (traces, registry) = sends.block_on(async { traces_to("http://127.0.0.1:9", &[]) });
+    for _ in 0..3 {
+        traces.request("/mutate", &HeaderMap::new()).expect("traced").answer(StatusCode::OK);
+    }
+    drop(sends);
+    let progress = Arc::clone(&traces.progress);
+    tokio::runtime::Runtime::new().expect("a runtime").block_on(traces.end(LIMIT));
+    assert_eq!(counts(&registry, Some(Dropped::ExportFailed)), 3);
+    assert_eq!(progress.unanswered(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

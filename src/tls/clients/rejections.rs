@@ -6,11 +6,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use super::metrics::Rejection;
+use text::shortened;
+
 use crate::telemetry::metrics::Counters;
 
 /// How long a reason is not logged again, however often it comes up: strangers
 /// must not be able to fill the log.
 const INTERVAL: Duration = Duration::from_secs(10);
+
+/// Characters of an error at most.
+const MAX_ERROR: usize = 500;
 
 /// Counts and logs rejections.
 #[derive(Debug)]
@@ -48,10 +53,12 @@ impl Rejections {
     ) {
         self.counts.inc(reason);
         if let Some(unlogged) = self.due(reason) {
+            // It may list what the certificate has.
+            let error = shortened(&error.to_string(), MAX_ERROR);
             tracing::warn!(
                 reason = reason.as_str(),
                 subject = subject(),
-                %error,
+                error,
                 unlogged,
                 advice = advice(reason),
                 "rejected client certificate"
