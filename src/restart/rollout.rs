@@ -83,7 +83,7 @@ impl Restarter<'_, '_> {
         let Some(deployment) = now.facts.object_of(&step.controller) else { return Turn::Go };
         // An earlier patch whose answer was lost.
         if self.state.under_way && Rollout::has_begun(deployment, restarted_at) {
-            return self.began(deployment, now.selector, begun);
+            return began(deployment, now.selector, begun);
         }
         if let Err(why) = check_rollout(step, &now.pods, &now.facts, self.options) {
             return self.refused(why, pause);
@@ -112,7 +112,7 @@ impl Restarter<'_, '_> {
         self.state.under_way = true;
         self.state.last = Some(Instant::now());
         let failure = match self.client.request::<Value>(request).await {
-            Ok(deployment) => return self.began(&deployment, now.selector, begun),
+            Ok(deployment) => return began(&deployment, now.selector, begun),
             Err(error) => Failure::of(&error),
         };
         let (why, within) = (bounded(&failure.message), self.patience);
@@ -134,16 +134,6 @@ impl Restarter<'_, '_> {
             }
         };
         Turn::Wait(Wait { why, pause, until: deadline, otherwise: Err(Halt::Failed(end)) })
-    }
-
-    /// The generation of the Deployment is what has to be seen through.
-    fn began(&self, deployment: &Value, selector: String, begun: &mut Option<Begun>) -> Turn {
-        let Some(generation) = deployment["metadata"]["generation"].as_u64() else {
-            let why = "the API server answers with no generation".to_owned();
-            return Turn::Over(Err(Halt::Failed(why)));
-        };
-        *begun = Some(Begun { selector, generation });
-        Turn::Go
     }
 
     /// Everything that decides about a rollout.
@@ -251,6 +241,16 @@ impl Restarter<'_, '_> {
         let kubectl = self.commands.kubectl_in(&step.namespace);
         format!("{kubectl} rollout undo {}", Word(&step.controller.object()))
     }
+}
+
+/// The generation of the Deployment is what has to be seen through.
+fn began(deployment: &Value, selector: String, begun: &mut Option<Begun>) -> Turn {
+    let Some(generation) = deployment["metadata"]["generation"].as_u64() else {
+        let why = "the API server answers with no generation".to_owned();
+        return Turn::Over(Err(Halt::Failed(why)));
+    };
+    *begun = Some(Begun { selector, generation });
+    Turn::Go
 }
 
 fn is_of(pod: &Value, restarted_at: &str) -> bool {

@@ -230,7 +230,7 @@ async fn carried(world: World, action: Action) -> (Carried, World, Duration) {
     };
     let settings = WebhookSettings::default();
     let mut auditor = Auditor::new(&sources, &settings);
-    let stop = world.stop.clone();
+    let wish = world.stop.clone();
     let world = Arc::new(Mutex::new(world));
     let client = client(Arc::clone(&world));
     let mut restarter = Restarter {
@@ -240,7 +240,7 @@ async fn carried(world: World, action: Action) -> (Carried, World, Duration) {
         options: RestartOptions::default(),
         pace: Duration::ZERO,
         patience: Duration::from_mins(10),
-        stop: &stop,
+        stop: &wish,
         state: State::default(),
     };
     let began = Instant::now();

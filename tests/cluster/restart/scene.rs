@@ -295,7 +295,7 @@ impl Drop for Scene {
     }
 }
 
-/// So many nodes of a DaemonSet's own; how its pods get there, though nothing says that a node is ready.
+/// So many nodes for a `DaemonSet` alone, and what its pods need to run there: nothing says that a node is ready.
 async fn nodes(control_plane: &ControlPlane, team: &str, count: usize) -> Value {
     for number in 0..count {
         let name = format!("{team}-{number}");

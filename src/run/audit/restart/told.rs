@@ -78,7 +78,7 @@ pub(super) fn summary(plan: &RestartPlan) -> String {
         0 if plan.refused.is_empty() => "no pod needs a restart".to_owned(),
         0 => format!("plan: restart no pod{left}"),
         count => format!(
-            "plan: restart {} of {}{left}; nothing is changed yet: --yes tries the replacements by dry run, then carries it out",
+            "plan: restart {} of {}{left}; nothing is changed yet: --yes tries the replacements, then restarts",
             counted(count, "pod"),
             counted(plan.steps.len(), "workload"),
         ),
