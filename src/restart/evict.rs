@@ -11,7 +11,7 @@ use hyper::Request;
 use kube::Client;
 use kube::core::Status;
 use serde_json::{Value, json};
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
 use super::pace::Pace;
 use super::{Event, Halt, Outcome, Restarter, Turn, Unseen, Wait, is_live, name, uid};
@@ -231,7 +231,7 @@ impl Restarter<'_, '_> {
             }
             let what = name(&before.pod);
             tell(Event::Waits(format!("{}/{what} is evicted: {waits}", step.namespace)));
-            sleep(pace.next(read.unwrap_or_default())).await;
+            self.rest(pace.next(read.unwrap_or_default())).await;
         }
     }
 

@@ -15,7 +15,7 @@ use diagnosis::{
 };
 use kube::Client;
 use serde_json::Value;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 
 pub(crate) use stop::Stop;
 
@@ -324,6 +324,16 @@ impl Restarter<'_, '_> {
         let (message, may_pass) = (why.message(), why.may_pass());
         let left = self.left(why);
         if may_pass { self.settles(message, pause, left) } else { Turn::Over(left) }
+    }
+
+    /// Waits until the next look. Somebody who asks for the end sees at once that it was heard.
+    async fn rest(&self, pause: Duration) {
+        let was_asked = self.stop.is_requested();
+        // Both arms only wait.
+        tokio::select! {
+            () = self.stop.requested(1), if !was_asked => {}
+            () = sleep(pause) => {}
+        }
     }
 
     /// Waits before the next attempt; or how it ends instead.

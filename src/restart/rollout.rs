@@ -9,7 +9,7 @@ use hyper::Request;
 use jiff::Timestamp;
 use serde_json::Value;
 use text::shell::Word;
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
 use super::pace::Pace;
 use super::{Event, Halt, Outcome, Restarter, Turn, Unseen, Wait, is_live, uid};
@@ -218,7 +218,7 @@ impl Restarter<'_, '_> {
                 return Err(self.goes_on(step, &why));
             }
             tell(Event::Waits(format!("{name} in namespace {}: {waits}", step.namespace)));
-            sleep(pace.next(listed.unwrap_or_default())).await;
+            self.rest(pace.next(listed.unwrap_or_default())).await;
         }
     }
 
