@@ -1,6 +1,6 @@
 //! The environment of a container, as far as it decides about credentials.
 
-use memchr::memmem;
+use memchr::{memchr, memmem};
 use serde::Deserialize;
 use serde::de::{Deserializer, Error};
 
@@ -200,10 +200,10 @@ impl<'de: 'a, 'a> Deserialize<'de> for Taken<'a> {
     }
 }
 
-/// Whether a text may have one of the names: as it stands, or with characters by their numbers.
+/// Whether a text may have one of the names: as it stands, or with escapes.
 fn may_name(text: &str) -> bool {
-    let has = |part: &str| memmem::find(text.as_bytes(), part.as_bytes()).is_some();
-    has(PREFIX) || has("\\u")
+    let text = text.as_bytes();
+    memmem::find(text, PREFIX.as_bytes()).is_some() || memchr(b'\\', text).is_some()
 }
 
 impl<'de> Deserialize<'de> for EnvFrom {
