@@ -79,6 +79,7 @@ impl Restarter<'_, '_> {
             Ok(now) => now,
             Err(why) => return self.unseen(why, pace.next(0)),
         };
+        self.state.answers = None;
         let pause = pace.next(now.pods.len());
         let Some(deployment) = now.facts.object_of(&step.controller) else { return Turn::Go };
         // An earlier patch whose answer was lost.
