@@ -17,5 +17,5 @@ pub(crate) use cluster::{Documents, Gatherer, answers, config_map, version};
 pub(crate) use everything::{everything, webhooks, without_namespace};
 pub(crate) use folder::{load, printed_provider, printed_role, save, saved_flags, vacant};
 pub(crate) use installed::{Installed, installed, keys};
-pub(crate) use restart::{Right, missing_rights, restart_facts, tried};
+pub(crate) use restart::{Right, answered, current_facts, missing_rights, restart_facts, tried};
 pub(crate) use survey::survey;

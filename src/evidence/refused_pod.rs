@@ -7,8 +7,8 @@ use kube::core::response::StatusDetails;
 use super::ask::reason;
 use crate::api_server::{Failure, FailureKind};
 
-/// A refusal is a fact; a call that failed, or a missing right, says nothing of
-/// the pod.
+/// A refusal is a fact; a call that failed, an API server that is busy or has a
+/// fault of its own, or a missing right says nothing of the pod.
 pub(super) fn fact(error: &kube::Error) -> Fact<DryRun> {
     match error {
         kube::Error::Api(status) => of_status(status),
@@ -18,7 +18,7 @@ pub(super) fn fact(error: &kube::Error) -> Fact<DryRun> {
 
 /// Of the API server's answer.
 pub(super) fn of_status(status: &Status) -> Fact<DryRun> {
-    if is_denied_right(status) {
+    if is_denied_right(status) || is_passing(status) {
         return Fact::Unknown(reason(&Failure::of_status(status)));
     }
     Fact::Known(DryRun::Refused(refusal(status)))
@@ -54,6 +54,22 @@ fn is_denied_right(status: &Status) -> bool {
         }
         _ => false,
     }
+}
+
+/// The API server did not get as far as to decide, and another try may end
+/// otherwise. What a webhook denies, or must be asked and can't, is refused
+/// whatever the code.
+fn is_passing(status: &Status) -> bool {
+    let is = matches!(
+        Failure::of_status(status).kind,
+        FailureKind::TooManyRequests
+            | FailureKind::Timeout
+            | FailureKind::Server
+            | FailureKind::Conflict
+            | FailureKind::AlreadyExists
+            | FailureKind::Gone
+    );
+    is && RefusedBy::of_message(&status.message) == RefusedBy::Other
 }
 
 /// Why a pod was refused. Of an invalid one the fields alone: the message has
@@ -92,15 +108,15 @@ mod tests {
         for (status, is) in [
             (
                 json!({"code": 401, "reason": "Unauthorized", "message": "Unauthorized"}),
-                "Unauthorized",
+                "not known: Unauthorized",
             ),
             (
                 json!({"code": 403, "reason": "Forbidden", "details": {"kind": "pods"},
                     "message": r#"pods is forbidden: User "x" cannot create resource "pods""#}),
-                "Forbidden",
+                "not known: Forbidden",
             ),
             // Something between the program and the API server.
-            (json!({"code": 403, "message": "<html>webhook"}), "Forbidden"),
+            (json!({"code": 403, "message": "<html>webhook"}), "not known: Forbidden"),
             (
                 json!({"code": 403, "reason": "Forbidden", "details": pod,
                     "message": r#"pods "a" is forbidden: exceeded quota: cannot create, webhook"#}),
@@ -118,12 +134,32 @@ mod tests {
             ),
             (
                 json!({"code": 500, "reason": "InternalError", "message": "etcdserver: webhook"}),
-                "Other",
+                "not known: Other",
             ),
+            (
+                json!({"code": 429, "reason": "TooManyRequests", "message": "too many requests"}),
+                "not known: Other",
+            ),
+            (json!({"code": 503, "message": "<html>"}), "not known: Other"),
+            (
+                json!({"code": 504, "reason": "Timeout", "message": "request did not complete"}),
+                "not known: Other",
+            ),
+            // Two pods at once, and one quota.
+            (
+                json!({"code": 409, "reason": "Conflict",
+                    "message": r#"Operation cannot be fulfilled on resourcequotas "all""#}),
+                "not known: Other",
+            ),
+            (
+                json!({"code": 429, "message": r#"admission webhook "x" denied the request: busy"#}),
+                "Webhook",
+            ),
+            (json!({"code": 422, "reason": "Invalid", "message": "Pod \"a\" is invalid"}), "Other"),
         ] {
             let found = match given(&status) {
                 Fact::Known(DryRun::Refused(refusal)) => format!("{:?}", refusal.by),
-                Fact::Unknown(Reason { kind, .. }) => format!("{kind:?}"),
+                Fact::Unknown(Reason { kind, .. }) => format!("not known: {kind:?}"),
                 other => format!("{other:?}"),
             };
             assert_eq!(found, is, "{status}");

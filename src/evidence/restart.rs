@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use diagnosis::{Audit, Controller, DryRun, Fact, Reason, RestartFacts, candidates};
+use diagnosis::{
+    Action, Audit, Controller, DryRun, Fact, Reason, ReasonKind, RestartFacts, Step, candidates,
+};
 use futures::StreamExt as _;
 use kube::Client;
 use serde_json::{Value, json};
@@ -53,10 +55,7 @@ pub(crate) async fn restart_facts(
         });
         let listed = listed.await.map(|()| kept.into_items());
         facts.take_pods(namespace, listed);
-        let mut budgets = Kept::default();
-        let path = format!("/apis/policy/v1/namespaces/{namespace}/poddisruptionbudgets");
-        let listed = ask::list(client, &path, "", |it| budgets.push(it)).await;
-        facts.take_budgets(namespace, listed.map(|()| budgets.into_items()));
+        facts.take_budgets(namespace, budgets(client, namespace).await);
     }
     let found = asked(client, facts.controllers(), seen).await;
     let behind = found.iter().filter_map(|(controller, object)| {
@@ -68,6 +67,44 @@ pub(crate) async fn restart_facts(
         facts.take_workload(controller, object);
     }
     facts
+}
+
+/// What is true now of what makes a step's pods, and, where pods are evicted, of budgets. A missing right is a fact too.
+///
+/// # Errors
+/// Where the API server does not answer, in one line.
+pub(crate) async fn current_facts(client: &Client, step: &Step) -> Result<RestartFacts, String> {
+    let mut facts = RestartFacts::default();
+    let controller = &step.controller;
+    let object = answered(ask::get(client, &controller.path()).await, &controller.object())?;
+    let behind = object.known().and_then(|it| Controller::deployment_of(it, &controller.namespace));
+    if let Some(deployment) = behind {
+        let object = answered(ask::get(client, &deployment.path()).await, &deployment.object())?;
+        facts.take_workload(deployment, object);
+    }
+    facts.take_workload(controller.clone(), object);
+    if step.action == Action::Evict {
+        let found = answered(budgets(client, &step.namespace).await, "PodDisruptionBudgets")?;
+        facts.take_budgets(&step.namespace, found);
+    }
+    Ok(facts)
+}
+
+/// What was answered, were it that the user may not ask.
+pub(crate) fn answered<T>(fact: Fact<T>, what: &str) -> Result<Fact<T>, String> {
+    match fact {
+        Fact::Unknown(why) if why.kind != ReasonKind::Forbidden => {
+            Err(format!("failed to get {what}: {why}"))
+        }
+        fact => Ok(fact),
+    }
+}
+
+async fn budgets(client: &Client, namespace: &str) -> Fact<Vec<Value>> {
+    let mut budgets = Kept::default();
+    let path = format!("/apis/policy/v1/namespaces/{namespace}/poddisruptionbudgets");
+    let listed = ask::list(client, &path, "", |it| budgets.push(it)).await;
+    listed.map(|()| budgets.into_items())
 }
 
 async fn asked(

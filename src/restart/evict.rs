@@ -3,27 +3,32 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use diagnosis::{Fact, PodState, Replaced, Step, StepPod, bounded};
+use diagnosis::{
+    PodState, Refused, Replaced, RestartFacts, Step, StepPod, bounded, check_eviction, is_ready,
+    wanted_pods,
+};
 use hyper::Request;
 use kube::Client;
 use kube::core::Status;
 use serde_json::{Value, json};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep};
 
-use super::{Event, Halt, Outcome, Restarter, name, uid};
+use super::pace::Pace;
+use super::{Event, Halt, Outcome, Restarter, Turn, Unseen, Wait, is_live, name, uid};
 use crate::api_server::request::OwnRetries;
 use crate::api_server::{Failure, FailureKind};
-use crate::evidence::ask;
+use crate::evidence::current_facts;
 
 /// How long a budget is given at least before it is asked again, and at most, whatever the API server wishes.
 const BUDGET_PAUSE: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(30));
 
 /// What the API server said of an eviction.
+#[derive(Debug)]
 enum Answer {
     Evicted,
-    /// The pod is not there, or another one of its name is.
+    /// There is no pod of this name.
     Gone,
-    /// A budget allows none now.
+    /// A budget allows none now, or the pod is not as it was when it was looked at.
     Later {
         why: String,
         pause: Duration,
@@ -33,6 +38,27 @@ enum Answer {
     Refused(String),
 }
 
+/// A workload and its pods as they are now.
+struct Now {
+    facts: RestartFacts,
+    selector: String,
+    /// Of all its pods.
+    uids: BTreeSet<String>,
+    /// How many of them are ready, and not on their way out.
+    ready: u64,
+    /// The one that is to go.
+    pod: Option<Value>,
+    /// How many pods were read.
+    read: usize,
+}
+
+/// What there was when the eviction was sent.
+struct Before {
+    pod: Value,
+    uids: BTreeSet<String>,
+    selector: String,
+}
+
 impl Restarter<'_, '_> {
     pub(super) async fn evict(
         &mut self,
@@ -40,92 +66,152 @@ impl Restarter<'_, '_> {
         pod: &StepPod,
         tell: &mut dyn FnMut(Event<'_>),
     ) -> Result<Outcome, Halt> {
-        let selector = self.selector(step)?;
-        let before = self.owned(step, &selector).await?;
-        let Some(current) = before.iter().find(|it| uid(it) == pod.uid) else {
-            return Ok(Outcome::Gone);
-        };
-        // Somebody else has deleted it: its replacement comes without this.
-        if current["metadata"]["deletionTimestamp"].is_string() {
-            return Ok(Outcome::Gone);
-        }
-        match self.auditor.state_of(current) {
-            Some(found) if found.state.is_wrong() => {}
-            Some(found) if found.state == PodState::Unknown => {
-                return Err(format!("what it lacks is not known any more: {}", found.why).into());
+        let (deadline, mut pace) = (Instant::now() + self.patience, Pace::default());
+        let (what, mut before) = (format!("{}/{}", step.namespace, pod.name), None);
+        loop {
+            if self.stop.is_requested() {
+                return Err(Halt::Interrupted);
             }
-            _ => return Ok(Outcome::NotNeeded),
+            match self.attempt(step, pod, &mut before, deadline, &mut pace).await {
+                Turn::Over(over) => return over,
+                Turn::Go => break,
+                Turn::Wait(wait) => {
+                    if let Some(over) = self.waited(wait, &what, tell).await {
+                        return over;
+                    }
+                }
+            }
         }
-        let known: Vec<String> = before.iter().map(|it| uid(it).to_owned()).collect();
-        let old = current.clone();
-        drop(before);
-        if !self.evicted(step, pod, tell).await? {
-            return Ok(Outcome::Gone);
-        }
-        self.replaced(step, &old, &selector, &known, tell).await.map(Outcome::Replaced)
+        let Some(before) = before else { return Ok(Outcome::Gone) };
+        let outcome = self.replaced(step, &before, tell).await?;
+        self.state.settles = None;
+        Ok(outcome)
     }
 
-    /// Whether it was this that evicted the pod.
-    async fn evicted(
+    /// Looks at everything again, and evicts the pod if nothing speaks against it. `before` is there from when an
+    /// eviction was sent of which nobody knows that it failed.
+    async fn attempt(
         &mut self,
         step: &Step,
         pod: &StepPod,
-        tell: &mut dyn FnMut(Event<'_>),
-    ) -> Result<bool, Halt> {
-        let deadline = Instant::now() + self.patience;
-        let mut was_sent = false;
-        loop {
-            if self.stop.is_requested() {
-                return Err(Halt::Interrupted(was_sent));
-            }
-            // Also where its answer is lost.
-            self.last = Some(Instant::now());
-            let (why, pause) = match evict(self.client, &step.namespace, pod).await {
-                Answer::Evicted => return Ok(true),
-                Answer::Gone => return Ok(was_sent),
-                Answer::Refused(why) => {
-                    return Err(format!("the API server refuses the eviction: {why}").into());
-                }
-                Answer::Later { why, pause } => (why, pause),
-                Answer::Lost(why) => {
-                    was_sent = true;
-                    (why, BUDGET_PAUSE.0)
-                }
+        before: &mut Option<Before>,
+        deadline: Instant,
+        pace: &mut Pace,
+    ) -> Turn {
+        let Now { facts, selector, uids, ready, pod: found, read } =
+            match self.look(step, &pod.uid).await {
+                Ok(now) => now,
+                Err(why) => return self.unseen(why, pace.next(0)),
             };
-            let again = Instant::now() + pause;
-            if again > deadline {
-                return Err(
-                    format!("it could not be evicted within {:?}: {why}", self.patience).into()
-                );
+        let pause = pace.next(read);
+        let Some(found) = found else { return Turn::Go };
+        if !is_live(&found) {
+            // Deleted by this, or by somebody else: then its replacement comes without this.
+            if before.is_some() {
+                return Turn::Go;
             }
-            tell(Event::Waits(format!("{}/{}: {why}", step.namespace, pod.name)));
-            // Both arms only wait.
-            tokio::select! {
-                () = self.stop.requested(1) => return Err(Halt::Interrupted(was_sent)),
-                () = sleep_until(again) => {}
+            if wanted_pods(step, &facts).is_some_and(|wanted| ready >= wanted) {
+                return Turn::Over(Ok(Outcome::Gone));
             }
+            let why = "it is being deleted already, and its workload is not complete yet";
+            return self.settles(why.to_owned(), pause, Ok(Outcome::Gone));
         }
+        match self.auditor.state_of(&found) {
+            Some(found) if found.state.is_wrong() => {}
+            Some(found) if found.state == PodState::Unknown => {
+                return Turn::Over(self.left(Refused::NotKnown(found.why)));
+            }
+            _ => return Turn::Over(Ok(Outcome::NotNeeded)),
+        }
+        if let Err(why) = check_eviction(step, &found, &facts, self.options) {
+            return self.refused(why, pause);
+        }
+        if self.stop.is_requested() {
+            return Turn::Over(Err(Halt::Interrupted));
+        }
+        let was_sent = before.is_some();
+        let version = found["metadata"]["resourceVersion"].clone();
+        before.get_or_insert(Before { pod: found, uids, selector });
+        self.state.under_way = true;
+        // Also where its answer is lost.
+        self.state.last = Some(Instant::now());
+        let answer = evict(self.client, &step.namespace, pod, &version).await;
+        if !was_sent && matches!(answer, Answer::Gone | Answer::Later { .. } | Answer::Refused(_)) {
+            *before = None;
+            self.state.under_way = false;
+        }
+        let within = self.patience;
+        let (why, pause, end) = match answer {
+            Answer::Evicted | Answer::Gone => return Turn::Go,
+            Answer::Refused(why) => {
+                let why = format!("the API server refuses the eviction: {why}");
+                return Turn::Over(Err(Halt::Failed(why)));
+            }
+            Answer::Later { why, pause: wish } => {
+                let end = format!("it could not be evicted within {within:?}: {why}");
+                (why, wish.max(pause), end)
+            }
+            Answer::Lost(why) => {
+                let end = format!("whether it was evicted is not known after {within:?}: {why}");
+                (why, BUDGET_PAUSE.0, end)
+            }
+        };
+        Turn::Wait(Wait { why, pause, until: deadline, otherwise: Err(Halt::Failed(end)) })
     }
 
-    /// The names of the pods that came in its place: each has its identity, and all are ready.
+    /// Everything that decides about an eviction, the pod last.
+    async fn look(&mut self, step: &Step, wanted: &str) -> Result<Now, Unseen> {
+        self.refresh(step).await?;
+        let facts = current_facts(self.client, step).await.map_err(Unseen::Failed)?;
+        let selector = facts.selector(&step.controller).map_err(Unseen::Refused)?;
+        let (mut uids, mut ready, mut found) = (BTreeSet::new(), 0, None);
+        let see = |pod: Value| {
+            if !step.controller.owns(&pod) {
+                return;
+            }
+            uids.insert(uid(&pod).to_owned());
+            ready += u64::from(is_live(&pod) && is_ready(&pod));
+            if uid(&pod) == wanted {
+                found = Some(pod);
+            }
+        };
+        let read = self.each_pod(&step.namespace, &selector, see).await?;
+        Ok(Now { facts, selector, uids, ready, pod: found, read })
+    }
+
+    /// The pods that came in its place: each has its identity, and all are ready.
     async fn replaced(
         &self,
         step: &Step,
-        old: &Value,
-        selector: &str,
-        known: &[String],
+        before: &Before,
         tell: &mut dyn FnMut(Event<'_>),
-    ) -> Result<Vec<String>, Halt> {
-        let deadline = Instant::now() + self.patience;
-        let mut judged = BTreeSet::new();
+    ) -> Result<Outcome, Halt> {
+        let (deadline, mut pace) = (Instant::now() + self.patience, Pace::default());
+        let (mut judged, mut is_first) = (BTreeSet::new(), true);
         loop {
-            let waits = match self.owned(step, selector).await {
+            let (mut new, mut live) = (Vec::new(), 0_u64);
+            let see = |pod: Value| {
+                if !step.controller.owns(&pod) {
+                    return;
+                }
+                live += u64::from(is_live(&pod));
+                if !before.uids.contains(uid(&pod)) {
+                    new.push(pod);
+                }
+            };
+            let read = self.each_pod(&step.namespace, &before.selector, see).await;
+            let kind = step.controller.kind;
+            let waits = match &read {
                 // It may be back in a moment.
-                Err(why) => why,
-                Ok(pods) => match Replaced::of(&pods, known, step.controller.kind, old) {
+                Err(why) => why.message(),
+                Ok(_) => match Replaced::of(&new, &before.uids, kind, &before.pod) {
+                    Replaced::NotYet if !is_first && self.is_enough(step, live).await => {
+                        return Ok(Outcome::NotWanted);
+                    }
                     Replaced::NotYet => "no pod has come in its place yet".to_owned(),
                     Replaced::Failed(failed) => {
-                        return Err(format!("its replacement {} has failed", name(failed)).into());
+                        let why = format!("its replacement {} has failed", name(failed));
+                        return Err(Halt::Failed(why));
                     }
                     Replaced::NotReady(new) => {
                         self.judge_once(&new, &mut judged)?;
@@ -134,41 +220,44 @@ impl Restarter<'_, '_> {
                     }
                     Replaced::Ready(new) => {
                         self.judge_once(&new, &mut judged)?;
-                        return Ok(new.iter().map(|it| name(it)).collect());
+                        return Ok(Outcome::Replaced(new.iter().map(|it| name(it)).collect()));
                     }
                 },
             };
+            is_first = false;
             if Instant::now() >= deadline {
-                return Err(format!("it was evicted, and after {:?} {waits}", self.patience).into());
+                let why = format!("it was evicted, and after {:?} {waits}", self.patience);
+                return Err(Halt::Failed(why));
             }
-            tell(Event::Waits(format!("{}/{} is evicted: {waits}", step.namespace, name(old))));
-            self.pause().await?;
+            let what = name(&before.pod);
+            tell(Event::Waits(format!("{}/{what} is evicted: {waits}", step.namespace)));
+            sleep(pace.next(read.unwrap_or_default())).await;
         }
     }
 
-    fn judge_once(&self, new: &[&Value], judged: &mut BTreeSet<String>) -> Result<(), String> {
+    /// Whether the workload wants no more pods than it has: then none comes in the place of one that has gone.
+    async fn is_enough(&self, step: &Step, live: u64) -> bool {
+        let facts = current_facts(self.client, step).await;
+        facts.is_ok_and(|facts| wanted_pods(step, &facts).is_some_and(|wanted| live >= wanted))
+    }
+
+    fn judge_once(&self, new: &[&Value], judged: &mut BTreeSet<String>) -> Result<(), Halt> {
         for pod in new {
             if judged.insert(uid(pod).to_owned()) {
-                self.judge(pod)?;
+                self.judge(pod).map_err(Halt::Failed)?;
             }
         }
         Ok(())
     }
-
-    /// The pods of what makes them.
-    async fn owned(&self, step: &Step, selector: &str) -> Result<Vec<Value>, String> {
-        let mut pods = self.pods(&step.namespace, selector).await?;
-        pods.retain(|pod| step.controller.owns(pod));
-        Ok(pods)
-    }
 }
 
-async fn evict(client: &Client, namespace: &str, pod: &StepPod) -> Answer {
+/// Evicts this pod and no later one of its name, and only as it was when it was looked at.
+async fn evict(client: &Client, namespace: &str, pod: &StepPod, version: &Value) -> Answer {
     let body = json!({
         "apiVersion": "policy/v1",
         "kind": "Eviction",
         "metadata": {"name": pod.name, "namespace": namespace},
-        "deleteOptions": {"preconditions": {"uid": pod.uid}},
+        "deleteOptions": {"preconditions": {"uid": pod.uid, "resourceVersion": version}},
     });
     let path = format!("/api/v1/namespaces/{namespace}/pods/{}/eviction", pod.name);
     let request = Request::post(path)
@@ -188,7 +277,8 @@ async fn evict(client: &Client, namespace: &str, pod: &StepPod) -> Answer {
     let why = bounded(&failure.message);
     match failure.kind {
         FailureKind::NotFound => Answer::Gone,
-        FailureKind::Conflict => after_conflict(client, namespace, pod, why).await,
+        // A budget that is busy, or the pod has changed, or it is another of its name: the next look tells.
+        FailureKind::Conflict => Answer::Later { why, pause: BUDGET_PAUSE.0 },
         FailureKind::TooManyRequests => {
             let wish = match &error {
                 kube::Error::Api(status) => {
@@ -219,16 +309,6 @@ fn of_answer(answer: Value) -> Answer {
     match serde_json::from_value::<Status>(answer) {
         Ok(status) => Answer::Refused(bounded(&Failure::of_status(&status).message)),
         Err(error) => Answer::Lost(bounded(&error.to_string())),
-    }
-}
-
-/// A budget that is busy conflicts, as does another pod of the name.
-async fn after_conflict(client: &Client, namespace: &str, pod: &StepPod, why: String) -> Answer {
-    let path = format!("/api/v1/namespaces/{namespace}/pods/{}", pod.name);
-    match ask::get(client, &path).await {
-        Fact::Known(found) if uid(&found) != pod.uid => Answer::Gone,
-        Fact::Absent => Answer::Gone,
-        _ => Answer::Later { why, pause: BUDGET_PAUSE.0 },
     }
 }
 

@@ -1,15 +1,22 @@
 //! The wish that it ends: after this pod, or at once.
 
+use std::sync::Arc;
+
 use tokio::sync::watch;
 
 /// How often somebody asked for the end.
 #[derive(Clone, Debug)]
-pub(crate) struct Stop(watch::Receiver<u8>);
+pub(crate) struct Stop(Arc<watch::Sender<u8>>);
 
 impl Stop {
-    /// By a count of signals.
-    pub(crate) fn new(signals: watch::Receiver<u8>) -> Self {
-        Self(signals)
+    /// Nobody has asked yet.
+    pub(crate) fn new() -> Self {
+        Self(Arc::new(watch::Sender::new(0)))
+    }
+
+    /// Asks once more.
+    pub(crate) fn request(&self) {
+        self.0.send_modify(|count| *count = count.saturating_add(1));
     }
 
     /// Whether somebody asked.
@@ -19,10 +26,7 @@ impl Stop {
 
     /// Waits until somebody has asked so often. Cancel-safe.
     pub(super) async fn requested(&self, times: u8) {
-        let mut signals = self.0.clone();
-        if signals.wait_for(|count| *count >= times).await.is_err() {
-            // Nobody will ask any more.
-            std::future::pending::<()>().await;
-        }
+        // The sender is here, so that it does not end before.
+        let _ = self.0.subscribe().wait_for(|count| *count >= times).await;
     }
 }

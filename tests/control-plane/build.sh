@@ -45,7 +45,7 @@ lock() {
     exec 9>"$cache/$1.lock"
     if ! flock --nonblock 9; then
         printf 'control plane: waiting for another run that holds %s\n' "$cache/$1.lock" >&2
-        flock 9
+        flock --timeout 3600 9 || fail "another run has held $cache/$1.lock for an hour: look what it does, and run this again"
     fi
 }
 

@@ -201,6 +201,49 @@ fn the_action_builds_what_its_version_has_and_keeps_it_by_its_content() {
     assert_eq!(keys[0], keys[1]);
 }
 
+/// The cache gives a program to all runs with its key.
+#[test]
+fn the_action_builds_anew_whatever_of_its_sources_has_changed() {
+    let folder = Scratch::new().unwrap();
+    let script = root().join("scripts/action");
+    let files = [
+        "Cargo.lock",
+        "Cargo.toml",
+        "rust-toolchain.toml",
+        "scripts/action",
+        "src/main.rs",
+        "src/run/completion/bash.sh",
+        "crates/iam/Cargo.toml",
+        "crates/status_page/src/page/style.css",
+    ];
+    for file in files {
+        let path = folder.path().join(file);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, "before").unwrap();
+    }
+    let key = || {
+        let output = folder.path().join("output");
+        let mut command = Command::new(&script);
+        command.arg("key").env("GITHUB_ACTION_PATH", folder.path());
+        command.env("RUNNER_TEMP", folder.path()).env("GITHUB_OUTPUT", &output);
+        assert!(command.status().unwrap().success());
+        let key = fs::read_to_string(&output).unwrap();
+        fs::remove_file(output).unwrap();
+        key
+    };
+    let mut keys = vec![key()];
+    assert_eq!(keys[0], key());
+    for file in files {
+        fs::write(folder.path().join(file), "after").unwrap();
+        keys.push(key());
+    }
+    // The same content in another file.
+    fs::rename(folder.path().join("src/main.rs"), folder.path().join("src/lib.rs")).unwrap();
+    keys.push(key());
+    let different = keys.iter().collect::<std::collections::BTreeSet<_>>().len();
+    assert_eq!(different, keys.len(), "{keys:#?}");
+}
+
 #[test]
 fn the_hooks_of_pre_commit_lint_the_files_that_a_folder_is_searched_for() {
     let hooks = yaml(".pre-commit-hooks.yaml");

@@ -20,4 +20,5 @@ mod docs;
 mod iam;
 mod monitoring;
 mod program;
+mod scripts;
 mod status_page;

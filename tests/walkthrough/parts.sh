@@ -17,7 +17,10 @@ repository=$(CDPATH='' cd -- "$walkthrough/../.." && pwd)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/pod-identity-webhook/walkthrough
 mkdir -p "$cache"
 exec 9>"$cache/lock"
-flock --nonblock 9 || { echo "waiting for another run that holds $cache/lock" >&2; flock 9; }
+flock --nonblock 9 || {
+    echo "waiting for another run that holds $cache/lock" >&2
+    flock --timeout 3600 9 || fail "another run has held $cache/lock for an hour: look what it does, and run this again"
+}
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 

@@ -44,7 +44,8 @@ pub use redact::{Redacted, bounded, certificates, redacted_pod};
 pub use registration::{Registration, has_labels};
 pub use restart::{
     Action, Controller, Refused, RefusedRestart, Replaced, RestartFacts, RestartOptions,
-    RestartPlan, Rollout, Step, StepPod, candidates, replacement, restart_patch,
+    RestartPlan, Rollout, Step, StepPod, candidates, check_eviction, check_rollout, is_ready,
+    replacement, restart_patch, wanted_pods,
 };
 pub use selector::{LabelSelector, SelectorError};
 pub use state::{Assessment, PodState, Remedy, WouldGet, assess};

@@ -58,6 +58,9 @@ const CALLS: [(&str, CallFailure); 15] = [
     ("EOF", CallFailure::Silent),
 ];
 
+/// What a quota says that has no room; others lack what they count by.
+const USED_UP: &str = "exceeded quota";
+
 impl Refusal {
     pub(super) fn cause(&self) -> Cause {
         let message = self.message.as_str();
@@ -65,7 +68,7 @@ impl Refusal {
             return self.cause_at_webhook();
         }
         let phrases = [
-            ("exceeded quota", Cause::Quota),
+            (USED_UP, Cause::Quota),
             ("failed quota", Cause::Quota),
             ("violates PodSecurity", Cause::PodSecurity),
             ("error looking up service account", Cause::NoServiceAccount),
@@ -93,6 +96,12 @@ impl Refusal {
     fn is_call(&self) -> bool {
         let message = self.message.strip_prefix("Internal error occurred: ");
         message.unwrap_or(&self.message).starts_with("failed calling webhook ")
+    }
+
+    /// Whether a quota is used up, so that there is no room for one more pod.
+    #[must_use]
+    pub fn is_used_up_quota(&self) -> bool {
+        self.cause() == Cause::Quota && self.message.contains(USED_UP)
     }
 
     /// The name of the webhook that refused the pod, or could not be called.

@@ -23,7 +23,7 @@ use text::{Line, Quotes, escaped, escaped_lines, quoted};
 
 pub(super) use head::Head;
 pub(super) use look::Tone;
-pub(super) use pipe::exit_code as ended;
+pub(super) use pipe::{exit_code as ended, failed};
 pub(super) use progress::Progress;
 
 use injection::workloads::to_yaml;

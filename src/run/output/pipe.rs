@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The reader of standard output has gone. Of the process, as standard output is.
 static GONE: AtomicBool = AtomicBool::new(false);
-/// An error has been told.
+/// Something failed, so that the exit status counts although the reader has gone.
 static FAILED: AtomicBool = AtomicBool::new(false);
 
 /// Standard output.
@@ -21,7 +21,8 @@ pub(super) fn reader_has_gone() -> bool {
     GONE.load(Ordering::Relaxed)
 }
 
-pub(super) fn failed() {
+/// The exit status is that of the command, even where nobody reads its output any more.
+pub(in crate::run) fn failed() {
     FAILED.store(true, Ordering::Relaxed);
 }
 

@@ -1,6 +1,7 @@
-//! `audit --restart` on a real API server with the controllers of Deployments: evictions and budgets are the API
+//! `audit --restart` on a real API server with the controllers of workloads: evictions and budgets are the API
 //! server's own. The controller of budgets does not run: the test writes their status, and plays kubelet.
 
+mod changes;
 mod scene;
 
 use std::collections::BTreeSet;
@@ -33,7 +34,7 @@ async fn shows_a_plan_then_restarts_one_pod_after_the_other() {
     let said = scene.restart_as(operator.clone(), &[]).await;
     assert_eq!(said.exit, 1, "{said:?}");
     assert!(said.out.contains("evict") && said.out.contains("3 missing"), "{said:?}");
-    assert!(said.errors.contains("nothing is changed yet: --yes carries it out"), "{said:?}");
+    assert!(said.errors.contains("nothing is changed yet: --yes"), "{said:?}");
     assert_eq!(scene.pods().await, before, "a plan changes nothing");
 
     let said = scene.restart_as(operator.clone(), &["--yes", FAST]).await;
@@ -167,6 +168,28 @@ async fn restarts_a_single_replica_only_if_that_may_cost_downtime_or_by_a_rollou
     let other = Scene::with(1, &single()).await;
     let said = other.restart(&["--yes", "--allow-downtime", FAST]).await;
     assert_eq!((said.exit, other.with_role().await), (0, (1, 1)), "{said:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn restarts_the_pods_of_a_stateful_set_from_the_last_on() {
+    let scene = Scene::of("StatefulSet", 3, &json!({"spec": {"serviceName": "app"}})).await;
+    let said = scene.restart(&["--yes", FAST]).await;
+    assert_eq!((said.exit, scene.with_role().await), (0, (3, 3)), "{said:?}");
+    assert_eq!(scene.worst.load(Ordering::SeqCst), 1, "one pod at a time: {said:?}");
+    let restarted = said.out.lines().filter(|line| line.starts_with("restarted "));
+    let order: Vec<_> = restarted.filter_map(|line| line.split(": ").nth(1)).collect();
+    assert!(
+        order.iter().zip([2, 1, 0]).all(|(it, at)| it.starts_with(&format!("app-{at} "))),
+        "{said:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn restarts_the_pods_of_a_daemon_set_node_by_node() {
+    let scene = Scene::of("DaemonSet", 2, &json!({})).await;
+    let said = scene.restart(&["--yes", FAST]).await;
+    assert_eq!((said.exit, scene.with_role().await), (0, (2, 2)), "{said:?}");
+    assert_eq!(scene.worst.load(Ordering::SeqCst), 1, "one pod at a time: {said:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

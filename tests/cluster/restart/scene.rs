@@ -1,13 +1,14 @@
-//! A cluster whose Deployments make pods. No kubelet runs: the test plays it, and makes each pod ready that has a
+//! A cluster whose workloads make pods. No kubelet runs: the test plays it, and makes each pod ready that has a
 //! controller, but for those that are never to be.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::ensure;
-use k8s_openapi::api::apps::v1::Deployment;
+use axum::http;
 use k8s_openapi::api::core::v1::{Pod, ServiceAccount};
 use kube::api::{ListParams, Patch, PatchParams};
 use serde_json::{Value, json};
@@ -36,7 +37,7 @@ struct Cluster {
     webhook: Webhook,
 }
 
-/// A namespace with Deployments whose pods are older than their role.
+/// A namespace with a workload whose pods are older than their role.
 pub(super) struct Scene {
     cluster: &'static Cluster,
     pub(super) namespace: Arc<Namespace>,
@@ -72,14 +73,20 @@ async fn cluster() -> &'static Cluster {
 impl Scene {
     /// With a Deployment of so many pods, all ready; their `ServiceAccount` has got its role since.
     pub(super) async fn with(replicas: usize, more: &Value) -> Self {
+        Self::of("Deployment", replicas, more).await
+    }
+
+    /// The same with another kind of workload.
+    pub(super) async fn of(kind: &str, replicas: usize, more: &Value) -> Self {
         let cluster = cluster().await;
         let namespace = Arc::new(cluster.control_plane.namespace("team").await);
         let configuration = cluster.webhook.register(&cluster.control_plane, &namespace).await;
         namespace.service_account("app", &[]).await;
-        let mut deployment = json!({
-            "metadata": {"name": "app"},
+        let mut workload = json!({
+            "apiVersion": "apps/v1",
+            "kind": kind,
+            "metadata": {"name": "app", "namespace": namespace.name()},
             "spec": {
-                "replicas": replicas,
                 "selector": {"matchLabels": {"app": "app"}},
                 "template": {
                     "metadata": {"labels": {"app": "app"}},
@@ -90,8 +97,14 @@ impl Scene {
                 },
             },
         });
-        json_patch::merge(&mut deployment, more);
-        namespace.create_object::<Deployment>(&deployment).await.unwrap();
+        if kind == "DaemonSet" {
+            let nodes = nodes(&cluster.control_plane, namespace.name(), replicas).await;
+            json_patch::merge(&mut workload["spec"]["template"]["spec"], &nodes);
+        } else {
+            workload["spec"]["replicas"] = replicas.into();
+        }
+        json_patch::merge(&mut workload, more);
+        apply(&cluster.control_plane, workload).await;
         let worst = Arc::new(AtomicUsize::new(0));
         let ready = Arc::new(AtomicUsize::new(usize::MAX));
         let kubelet = tokio::spawn(play_kubelet(
@@ -100,7 +113,7 @@ impl Scene {
             Arc::clone(&ready),
         ));
         let scene = Self { cluster, namespace, configuration, kubelet, worst, ready };
-        scene.settled(replicas).await;
+        scene.settled(kind, replicas).await;
         scene.annotate().await;
         scene.worst.store(0, Ordering::SeqCst);
         scene
@@ -115,14 +128,19 @@ impl Scene {
         &self.configuration
     }
 
-    /// All pods are there and ready, and the Deployment's status says so.
-    async fn settled(&self, replicas: usize) {
-        eventually("the Deployment to be complete", SOON, || async {
-            let deployment = self.namespace.api::<Deployment>().get("app").await?;
-            let status = deployment.status.unwrap_or_default();
-            let ready = status.ready_replicas.unwrap_or_default();
-            ensure!(usize::try_from(ready)? == replicas, "{ready} are ready");
-            ensure!(status.observed_generation == deployment.metadata.generation, "it is not seen");
+    /// All pods are there and ready, and the workload's status says so.
+    async fn settled(&self, kind: &str, replicas: usize) {
+        let plural = format!("{}s", kind.to_lowercase());
+        let path = format!("/apis/apps/v1/namespaces/{}/{plural}/app", self.namespace.name());
+        let client = self.client();
+        let member = if kind == "DaemonSet" { "numberReady" } else { "readyReplicas" };
+        eventually("the workload to be complete", SOON, || async {
+            let request = http::Request::get(&path).body(Vec::new())?;
+            let found: Value = client.request(request).await?;
+            let ready = &found["status"][member];
+            ensure!(*ready == replicas, "{ready} are ready");
+            let seen = &found["status"]["observedGeneration"];
+            ensure!(*seen == found["metadata"]["generation"], "it is not seen");
             Ok(())
         })
         .await;
@@ -209,8 +227,7 @@ impl Scene {
 
     /// A restart with all rights.
     pub(super) async fn restart(&self, more: &[&str]) -> Said {
-        let kubeconfig = self.cluster.control_plane.kubeconfig().to_owned();
-        self.restart_as(kubeconfig, more).await
+        self.restart_as(self.kubeconfig(), more).await
     }
 
     pub(super) async fn restart_as(&self, kubeconfig: PathBuf, more: &[&str]) -> Said {
@@ -219,20 +236,46 @@ impl Scene {
     }
 
     /// A restart that goes on.
-    pub(super) fn start(&self, kubeconfig: &std::path::Path, more: &[&str]) -> (Process, Scratch) {
+    pub(super) fn start(&self, kubeconfig: &Path, more: &[&str]) -> (Process, Scratch) {
         let folder = Scratch::new().unwrap();
-        let stream = |name: &str| std::fs::File::create(folder.path().join(name)).unwrap();
-        let program = std::path::Path::new(env!("CARGO_BIN_EXE_pod-identity-webhook"));
+        let out = std::fs::File::create(folder.path().join("out")).unwrap();
+        (self.start_to(kubeconfig, more, &folder, out.into()), folder)
+    }
+
+    /// The same with another standard output.
+    pub(super) fn start_to(
+        &self,
+        kubeconfig: &Path,
+        more: &[&str],
+        folder: &Scratch,
+        out: Stdio,
+    ) -> Process {
+        let errors = std::fs::File::create(folder.path().join("errors")).unwrap();
+        let program = Path::new(env!("CARGO_BIN_EXE_pod-identity-webhook"));
         let process = Process::start("audit --restart", program, |command| {
             command
                 .args(["audit", "--restart", "-n", self.namespace.name()])
                 .args(more)
                 .env_clear()
                 .env("KUBECONFIG", kubeconfig)
-                .stdout(stream("out"))
-                .stderr(stream("errors"));
+                .stdout(out)
+                .stderr(errors);
         });
-        (process.unwrap(), folder)
+        process.unwrap()
+    }
+
+    pub(super) fn kubeconfig(&self) -> PathBuf {
+        self.cluster.control_plane.kubeconfig().to_owned()
+    }
+
+    /// The first pod is evicted, and what has come in its place is not ready before this is told so.
+    pub(super) async fn first_is_under_way(&self, pods: usize) {
+        eventually("a pod to be evicted", SOON, || async {
+            let found = self.with_role().await;
+            ensure!(found == (1, pods), "{found:?}");
+            Ok(())
+        })
+        .await;
     }
 
     pub(super) async fn ended(&self, process: &Process, folder: &Scratch) -> Said {
@@ -240,7 +283,8 @@ impl Scene {
             process.exit_status().ok_or_else(|| anyhow::anyhow!("it runs"))
         })
         .await;
-        let text = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap();
+        let text =
+            |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap_or_default();
         Said { exit: status.code().unwrap(), out: text("out"), errors: text("errors") }
     }
 }
@@ -249,6 +293,17 @@ impl Drop for Scene {
     fn drop(&mut self) {
         self.kubelet.abort();
     }
+}
+
+/// So many nodes for a `DaemonSet` alone, and what its pods need to run there: nothing says that a node is ready.
+async fn nodes(control_plane: &ControlPlane, team: &str, count: usize) -> Value {
+    for number in 0..count {
+        let name = format!("{team}-{number}");
+        let metadata = json!({"name": name, "labels": {"team": team}});
+        apply(control_plane, json!({"apiVersion": "v1", "kind": "Node", "metadata": metadata}))
+            .await;
+    }
+    json!({"nodeSelector": {"team": team}, "tolerations": [{"operator": "Exists"}]})
 }
 
 /// Makes pods run and be ready, in the order in which they come. A pod that was never on a node is gone at once when

@@ -33,7 +33,7 @@ if [ ! -e "$installed/complete" ]; then
     exec 9>"$installed/lock"
     if ! flock --nonblock 9; then
         printf 'aws tools: waiting for another run that holds %s\n' "$installed/lock" >&2
-        flock 9
+        flock --timeout 3600 9 || fail "another run has held $installed/lock for an hour: look what it does, and run this again"
     fi
 fi
 if [ ! -e "$installed/complete" ]; then

@@ -44,7 +44,7 @@ if [ ! -x "$built/$command" ]; then
     exec 9>"$built/lock"
     if ! flock --nonblock 9; then
         printf 'helm: waiting for another run that holds %s\n' "$built/lock" >&2
-        flock 9
+        flock --timeout 3600 9 || fail "another run has held $built/lock for an hour: look what it does, and run this again"
     fi
 fi
 if [ ! -x "$built/$command" ]; then

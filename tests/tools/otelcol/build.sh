@@ -37,7 +37,7 @@ if [ ! -x "$built/otelcol" ]; then
     exec 9>"$built/lock"
     if ! flock --nonblock 9; then
         printf 'otelcol: waiting for another run that holds %s\n' "$built/lock" >&2
-        flock 9
+        flock --timeout 3600 9 || fail "another run has held $built/lock for an hour: look what it does, and run this again"
     fi
 fi
 if [ ! -x "$built/otelcol" ]; then

@@ -46,7 +46,7 @@ if [ ! -e "$cache/complete" ]; then
     exec 9>"$cache/lock"
     if ! flock --nonblock 9; then
         printf 'prometheus: waiting for another run that holds %s\n' "$cache/lock" >&2
-        flock 9
+        flock --timeout 3600 9 || fail "another run has held $cache/lock for an hour: look what it does, and run this again"
     fi
 fi
 if [ ! -e "$cache/complete" ]; then

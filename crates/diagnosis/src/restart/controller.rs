@@ -178,7 +178,7 @@ impl<'a> Workload<'a> {
             )));
         }
         if ready <= 1 && is_ready(pod) {
-            return Err(Refused::Downtime(format!(
+            return Err(Refused::OneReady(format!(
                 "{} has {wanted} replicas, of which only one is ready, and no PodDisruptionBudget",
                 name()
             )));
@@ -219,6 +219,15 @@ impl<'a> Workload<'a> {
             )));
         }
         Ok(())
+    }
+
+    /// How many pods what makes them itself wants, without its Deployment.
+    pub(super) fn wanted(&self) -> Option<u64> {
+        let (spec, status) = (&self.object["spec"], &self.object["status"]);
+        match self.controller.kind {
+            "DaemonSet" => status["desiredNumberScheduled"].as_u64(),
+            _ => spec["replicas"].as_u64(),
+        }
     }
 
     /// How many pods it wants, and how many are ready.
@@ -301,7 +310,8 @@ fn share(value: &Value, of: u64) -> Option<u64> {
 }
 
 /// Whether a pod is ready to serve.
-pub(super) fn is_ready(pod: &Value) -> bool {
+#[must_use]
+pub fn is_ready(pod: &Value) -> bool {
     let mut conditions = pod["status"]["conditions"].as_array().into_iter().flatten();
     conditions.any(|it| it["type"] == "Ready" && it["status"] == "True")
 }

@@ -159,6 +159,16 @@ impl RestartFacts {
         self.object(controller).ok()
     }
 
+    /// The pods of a controller, as the value of a `labelSelector` parameter.
+    ///
+    /// # Errors
+    /// [`Refused`] where it is gone, or not known.
+    pub fn selector(&self, controller: &Controller) -> Result<String, Refused> {
+        let selector = controller.selector(self.object(controller)?);
+        selector
+            .ok_or_else(|| Refused::NotKnown(format!("the selector of {}", controller.object())))
+    }
+
     fn object(&self, controller: &Controller) -> Result<&Value, Refused> {
         let name = controller.object();
         match self.workloads.get(controller) {

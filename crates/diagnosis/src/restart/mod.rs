@@ -5,6 +5,7 @@
 mod budget;
 mod controller;
 mod facts;
+mod recheck;
 mod refusal;
 mod replacement;
 
@@ -18,8 +19,9 @@ use super::audit::{Audit, AuditedPod};
 use super::owner::Owner;
 use super::state::{PodState, Remedy};
 
-pub use controller::Controller;
+pub use controller::{Controller, is_ready};
 pub use facts::RestartFacts;
+pub use recheck::{check_eviction, check_rollout, wanted_pods};
 pub use refusal::{Refused, RefusedRestart};
 pub use replacement::{Replaced, Rollout, replacement, restart_patch};
 

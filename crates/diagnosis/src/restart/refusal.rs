@@ -18,6 +18,8 @@ pub enum Refused {
     NotRegistered,
     /// The dry run shows that the replacement would not have what it should; why.
     Replacement(String),
+    /// The dry run shows that a `ResourceQuota` has no room for one more pod; its words.
+    Quota(String),
     /// It is one of a Job.
     Job,
     /// Nothing makes it anew.
@@ -42,6 +44,8 @@ pub enum Refused {
     Paused,
     /// No other pod would be there meanwhile; why.
     Downtime(String),
+    /// The same, since only one pod is ready now; in words.
+    OneReady(String),
     /// Its `PodDisruptionBudget` never allows a disruption: its name.
     BudgetAllowsNone(String),
     /// More than one `PodDisruptionBudget` selects it, which the Eviction API does not support: their names.
@@ -85,6 +89,7 @@ impl Refused {
             Self::Manifest(_) => "manifest",
             Self::NotRegistered => "not-registered",
             Self::Replacement(_) => "replacement",
+            Self::Quota(_) => "quota",
             Self::Job => "job",
             Self::NoController => "no-controller",
             Self::OtherController(_) => "other-controller",
@@ -96,7 +101,7 @@ impl Refused {
             Self::RollingOut(_) => "rolling-out",
             Self::HeldUpdate(_) => "held-update",
             Self::Paused => "paused",
-            Self::Downtime(_) => "downtime",
+            Self::Downtime(_) | Self::OneReady(_) => "downtime",
             Self::BudgetAllowsNone(_) => "budget",
             Self::ManyBudgets(_) => "many-budgets",
         }
@@ -111,6 +116,13 @@ impl Refused {
         }
     }
 
+    /// Whether it may pass by itself in a moment: after a pod was replaced, controllers write their status a little
+    /// later.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        matches!(self, Self::RollingOut(_) | Self::OneReady(_))
+    }
+
     /// The reason in one line.
     #[must_use]
     pub fn message(&self) -> String {
@@ -119,6 +131,7 @@ impl Refused {
             Self::Manifest(_) => "a restart does not mend it".to_owned(),
             Self::NotRegistered => "the webhook is called for no new pod".to_owned(),
             Self::Replacement(why) => format!("a new pod would not help: {why}"),
+            Self::Quota(why) => format!("a quota has no room for one more pod: {why}"),
             Self::Job => "a Job's work would begin again".to_owned(),
             Self::NoController => "no controller makes the pod anew".to_owned(),
             Self::OtherController(name) => {
@@ -138,7 +151,7 @@ impl Refused {
                 )
             }
             Self::Paused => "the Deployment is paused, so that it rolls out nothing".to_owned(),
-            Self::Downtime(why) => why.clone(),
+            Self::Downtime(why) | Self::OneReady(why) => why.clone(),
             Self::BudgetAllowsNone(name) => {
                 format!(
                     "PodDisruptionBudget {name} allows no disruption of its pods, however healthy they are"
@@ -160,6 +173,7 @@ impl Refused {
             Self::NotKnown(_) => "find out why, then run it again",
             Self::NotRegistered => "install the webhook or register it",
             Self::Replacement(_) => "correct that first; doctor names the broken link",
+            Self::Quota(_) => "raise the quota or free some of it, then run it again",
             Self::Job => "let it end; the next Job's pods get their identity",
             Self::NoController => "make it anew from its manifest",
             Self::OtherController(_) => "restart it as its operator says",
@@ -168,7 +182,9 @@ impl Refused {
             Self::Gone => return None,
             Self::HeldUpdate(_) => "delete the pods by hand when the change may come",
             Self::Paused => "resume it, or leave out --rollout",
-            Self::Downtime(_) => "pass --allow-downtime, or give it a second replica",
+            Self::Downtime(_) | Self::OneReady(_) => {
+                "pass --allow-downtime, or give it a second replica"
+            }
             Self::BudgetAllowsNone(_) => {
                 "give it another replica, change the budget, or pass --rollout for a Deployment"
             }

@@ -1,5 +1,7 @@
 //! The pod that comes next: as its workload would make it, and whether it has come.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use super::super::redact::bounded;
@@ -63,7 +65,7 @@ impl<'a> Replaced<'a> {
     /// `before` are the uids of the pods that were there before. A pod that is on its way out
     /// replaces nothing. The place of `old` is its name in a `StatefulSet`, and its node in a `DaemonSet`.
     #[must_use]
-    pub fn of(pods: &'a [Value], before: &[String], kind: &str, old: &Value) -> Self {
+    pub fn of(pods: &'a [Value], before: &BTreeSet<String>, kind: &str, old: &Value) -> Self {
         let is_in_place = |pod: &&Value| match kind {
             "StatefulSet" => pod["metadata"]["name"] == old["metadata"]["name"],
             "DaemonSet" => node(pod) == node(old),
@@ -71,7 +73,7 @@ impl<'a> Replaced<'a> {
         };
         let is_new = |pod: &&Value| {
             let uid = pod["metadata"]["uid"].as_str().unwrap_or_default();
-            !before.iter().any(|it| it == uid) && pod["metadata"]["deletionTimestamp"].is_null()
+            !before.contains(uid) && pod["metadata"]["deletionTimestamp"].is_null()
         };
         let new: Vec<&Value> = pods.iter().filter(is_new).filter(is_in_place).collect();
         if let Some(failed) = new.iter().find(|pod| pod["status"]["phase"] == "Failed") {
@@ -111,7 +113,10 @@ pub enum Rollout {
         wanted: u64,
     },
     /// All pods are new and available.
-    Complete,
+    Complete {
+        /// How many they are.
+        wanted: u64,
+    },
     /// Its controller has given up; why.
     Failed(String),
     /// It was changed by somebody else meanwhile.
@@ -119,13 +124,18 @@ pub enum Rollout {
 }
 
 impl Rollout {
+    /// Whether a Deployment has this value of the annotation: it was restarted so.
+    #[must_use]
+    pub fn has_begun(deployment: &Value, restarted_at: &str) -> bool {
+        deployment["spec"]["template"]["metadata"]["annotations"][RESTARTED_AT] == restarted_at
+    }
+
     /// Of a Deployment whose change made its generation `generation`, with this value of the annotation.
     #[must_use]
     pub fn of(deployment: &Value, generation: u64, restarted_at: &str) -> Self {
         let (spec, status) = (&deployment["spec"], &deployment["status"]);
         let number = |value: &Value| value.as_u64().unwrap_or_default();
-        let annotations = &spec["template"]["metadata"]["annotations"];
-        if annotations[RESTARTED_AT] != restarted_at {
+        if !Self::has_begun(deployment, restarted_at) {
             return Self::Changed;
         }
         let wanted = number(&spec["replicas"]);
@@ -144,18 +154,19 @@ impl Rollout {
         let is_complete = number(&status["updatedReplicas"]) == wanted
             && number(&status["replicas"]) == wanted
             && number(&status["availableReplicas"]) == wanted;
-        if is_complete { Self::Complete } else { Self::Going { available, wanted } }
+        if is_complete { Self::Complete { wanted } } else { Self::Going { available, wanted } }
     }
 }
 
 /// The annotation of a template that `kubectl rollout restart` sets.
 pub(crate) const RESTARTED_AT: &str = "kubectl.kubernetes.io/restartedAt";
 
-/// The patch that restarts a Deployment: that of this uid and no later one of its name.
+/// The patch that restarts a Deployment: that of this uid and no later one of its name, and only as it was when it was
+/// looked at.
 #[must_use]
-pub fn restart_patch(restarted_at: &str, uid: &str) -> Value {
+pub fn restart_patch(restarted_at: &str, uid: &str, resource_version: &Value) -> Value {
     json!({
-        "metadata": {"uid": uid},
+        "metadata": {"uid": uid, "resourceVersion": resource_version},
         "spec": {"template": {"metadata": {"annotations": {RESTARTED_AT: restarted_at}}}},
     })
 }

@@ -53,7 +53,7 @@ fn makes_the_pod_that_the_workload_would_make() {
 #[test]
 fn takes_no_pod_for_a_replacement_that_was_there_before_or_is_on_its_way_out() {
     let old = pod("old");
-    let before = ["uid-of-old".to_owned()];
+    let before = ["uid-of-old".to_owned()].into();
     let with = |change: fn(&mut Value)| {
         let mut new = pod("new");
         change(&mut new);
@@ -91,7 +91,7 @@ fn takes_for_a_replacement_what_is_in_the_place_of_the_old_pod() {
         new
     };
     let old = on("app-0", "old", "a", true);
-    let before = ["old".to_owned()];
+    let before = ["old".to_owned()].into();
     let found = |kind: &str, pods: &[Value]| match Replaced::of(pods, &before, kind, &old) {
         Replaced::NotYet => ("not yet", 0),
         Replaced::NotReady(new) => ("not ready", new.len()),
@@ -109,6 +109,78 @@ fn takes_for_a_replacement_what_is_in_the_place_of_the_old_pod() {
     }
     assert_eq!(found("ReplicaSet", &late), ("not ready", 2));
     assert_eq!(found("ReplicaSet", &there), ("ready", 2));
+}
+
+/// What was true of a workload when the plan was made may not be true when its turn comes.
+#[test]
+fn checks_each_pod_and_rollout_by_what_is_known_when_its_turn_comes() {
+    let controller = Controller {
+        namespace: "demo".to_owned(),
+        kind: "StatefulSet",
+        name: "app".to_owned(),
+        uid: "1".to_owned(),
+    };
+    let deployment = Controller { kind: "Deployment", ..controller.clone() };
+    let step = |controller: &Controller| Step {
+        action: Action::Evict,
+        namespace: "demo".to_owned(),
+        owner: Owner::of(&pod("app-0")),
+        service_account: "demo/app".to_owned(),
+        controller: controller.clone(),
+        pods: Vec::new(),
+        budget: None,
+    };
+    let facts = |controller: &Controller, object: Fact<Value>, budgets: Vec<Value>| {
+        let mut facts = RestartFacts::default();
+        facts.take_workload(controller.clone(), object);
+        facts.take_budgets("demo", Fact::Known(budgets));
+        facts
+    };
+    let options = RestartOptions::default();
+    let of = |object: Fact<Value>, pod: &Value, budgets: Vec<Value>| {
+        let facts = facts(&controller, object, budgets);
+        check_eviction(&step(&controller), pod, &facts, options).map_err(|why| why.id())
+    };
+    let given = |more: Value| Fact::Known(workload(&more));
+    let with = |more: Value| {
+        let mut pod = pod("app-0");
+        json_patch::merge(&mut pod, &more);
+        pod
+    };
+    let plain = with(json!({}));
+    assert_eq!(of(given(json!({})), &plain, Vec::new()), Ok(()));
+    let scaled = json!({"spec": {"replicas": 1}});
+    assert_eq!(of(given(scaled), &plain, Vec::new()), Err("downtime"));
+    let behind = json!({"status": {"readyReplicas": 1}});
+    assert_eq!(of(given(behind), &plain, Vec::new()), Err("downtime"));
+    let changed = json!({"metadata": {"generation": 2}});
+    assert_eq!(of(given(changed), &plain, Vec::new()), Err("rolling-out"));
+    assert_eq!(of(Fact::Absent, &plain, Vec::new()), Err("no-controller"));
+    assert_eq!(of(Fact::Unknown("503".into()), &plain, Vec::new()), Err("not-known"));
+    let budget = |name: &str| json!({"metadata": {"name": name}, "spec": {"selector": {}}});
+    assert_eq!(of(given(json!({})), &plain, vec![budget("a"), budget("b")]), Err("many-budgets"));
+    for (more, why) in [
+        (json!({"deletionTimestamp": "2026-12-25T00:00:00Z"}), "ending"),
+        (
+            json!({"annotations": {"cluster-autoscaler.kubernetes.io/safe-to-evict": "false"}}),
+            "not-safe-to-evict",
+        ),
+        (json!({"labels": {"app.kubernetes.io/name": "pod-identity-webhook"}}), "own-namespace"),
+    ] {
+        let pod = with(json!({"metadata": more}));
+        assert_eq!(of(given(json!({})), &pod, Vec::new()), Err(why));
+    }
+
+    let rolls = |object: Fact<Value>, pods: &[Value]| {
+        let facts = facts(&deployment, object, Vec::new());
+        check_rollout(&step(&deployment), pods, &facts, options).map_err(|why| why.id())
+    };
+    assert_eq!(rolls(given(json!({})), &[]), Ok(()));
+    assert_eq!(rolls(given(json!({"spec": {"paused": true}})), &[]), Err("paused"));
+    let kept = with(
+        json!({"metadata": {"annotations": {"cluster-autoscaler.kubernetes.io/safe-to-evict": "false"}}}),
+    );
+    assert_eq!(rolls(given(json!({})), &[kept]), Err("not-safe-to-evict"));
 }
 
 /// A URL does not say where the webhook runs: its pods do.
@@ -142,7 +214,7 @@ fn follows_the_rollout_that_it_began_and_no_other() {
         json_patch::merge(&mut object, more);
         Rollout::of(&object, 2, "now")
     };
-    assert_eq!(deployment(&json!({})), Rollout::Complete);
+    assert_eq!(deployment(&json!({})), Rollout::Complete { wanted: 3 });
     let old = json!({"status": {"observedGeneration": 1}});
     assert_eq!(deployment(&old), Rollout::Going { available: 0, wanted: 3 });
     let going = json!({"status": {"updatedReplicas": 1, "replicas": 4}});

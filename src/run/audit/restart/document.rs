@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 
-use diagnosis::{Action, Audit, Owner, PodState, RestartPlan, Status};
+use diagnosis::{Action, Audit, Owner, PodState, Refused, RestartPlan, Status};
 use serde::Serialize;
 
 use super::told::parts;
@@ -42,6 +42,19 @@ struct PodOf<'a> {
     state: PodState,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     replacements: &'a [String],
+    /// Why it was left as it is after all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    skipped: Option<Skipped>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Skipped {
+    id: &'static str,
+    status: Status,
+    message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -73,15 +86,24 @@ impl<'a> Document<'a> {
                 Some(Outcome::Replaced(names)) => names.as_slice(),
                 _ => &[],
             };
-            let count = done.range((index, "")..(index + 1, "")).count();
+            let outcomes: Vec<&Outcome> =
+                done.range((index, "")..(index + 1, "")).map(|(_, it)| *it).collect();
+            // A rollout is skipped with all its pods.
+            let rollout = step.controller.object();
+            let skipped = |name: &str| {
+                let found =
+                    done.get(&(index, name)).or_else(|| done.get(&(index, rollout.as_str())));
+                found.and_then(|it| it.skipped()).map(Skipped::of)
+            };
             let pods = step.pods.iter().map(|pod| PodOf {
                 name: &pod.name,
                 state: pod.state,
                 replacements: replaced(&pod.name),
+                skipped: skipped(&pod.name),
             });
             StepOf {
                 id: step.action,
-                status: status(index, count == parts(step), carried),
+                status: status(index, parts(step), &outcomes, carried),
                 message: step.why(),
                 namespace: &step.namespace,
                 owner: &step.owner,
@@ -89,6 +111,7 @@ impl<'a> Document<'a> {
                 pods: pods.collect(),
             }
         });
+        let steps: Vec<_> = steps.collect();
         let refusals = plan.refused.iter().map(|it| Refusal {
             id: it.why.id(),
             status: it.why.status(),
@@ -112,7 +135,7 @@ impl<'a> Document<'a> {
         Self {
             carried_out: carried.is_some(),
             stopped,
-            steps: steps.collect(),
+            steps,
             refusals: refusals.collect(),
             notes: &audit.notes,
         }
@@ -122,7 +145,8 @@ impl<'a> Document<'a> {
     pub(super) fn print(&self, format: DataFormat, audit: &Audit) -> io::Result<()> {
         let words = self.steps.iter().map(|it| it.status);
         let words = words.chain(self.refusals.iter().map(|it| it.status)).map(Word::from);
-        let least = match (self.carried_out, audit.is_wrong(), audit.is_incomplete()) {
+        let is_open = audit.is_incomplete() || self.stopped.is_some();
+        let least = match (self.carried_out, audit.is_wrong(), is_open) {
             (false, true, _) => Word::Fail,
             (_, _, true) => Word::Unknown,
             _ => Word::Pass,
@@ -132,14 +156,24 @@ impl<'a> Document<'a> {
     }
 }
 
-/// How a step ended, where it was carried out.
-fn status(index: usize, is_done: bool, carried: Option<&Carried>) -> Status {
-    match carried.map(|it| &it.ended) {
-        Some(Ended::Failed { step, .. }) if *step == index => Status::Fail,
-        Some(Ended::Interrupted { under_way: Some((step, _)) }) if *step == index => {
-            Status::Unknown
-        }
-        Some(_) if is_done => Status::Pass,
-        _ => Status::Skipped,
+impl Skipped {
+    fn of(why: &Refused) -> Self {
+        let (id, status) = (why.id(), why.status());
+        Self { id, status, message: why.message(), next: why.next() }
+    }
+}
+
+/// How a step of so many parts ended, where it was carried out.
+fn status(index: usize, parts: usize, outcomes: &[&Outcome], carried: Option<&Carried>) -> Status {
+    let Some(carried) = carried else { return Status::Skipped };
+    let skipped =
+        |status| outcomes.iter().filter_map(|it| it.skipped()).any(|why| why.status() == status);
+    match &carried.ended {
+        Ended::Failed { step, .. } if *step == index => Status::Fail,
+        _ if skipped(Status::Fail) => Status::Fail,
+        Ended::Interrupted { under_way: Some((step, _)) } if *step == index => Status::Unknown,
+        _ if outcomes.is_empty() => Status::Skipped,
+        _ if outcomes.len() < parts || skipped(Status::Unknown) => Status::Unknown,
+        _ => Status::Pass,
     }
 }

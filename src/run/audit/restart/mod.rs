@@ -4,12 +4,12 @@ mod document;
 mod told;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use kube::Client;
 use serde_json::Value;
-use tokio::sync::watch;
 
 use super::super::exit::Exit;
 use super::super::output::{self, Head, Progress};
@@ -17,7 +17,7 @@ use crate::cli::WideFormat;
 use crate::config::Restarting;
 use crate::evidence::{Right, missing_rights, restart_facts, tried};
 use crate::platform::Signals;
-use crate::restart::{Carried, Ended, Event, Restarter, Stop};
+use crate::restart::{Carried, Ended, Event, Restarter, State, Stop};
 use diagnosis::{
     Action, Audit, Auditor, Commands, DryRun, Fact, PodState, Refused, RestartFacts, RestartPlan,
     Status, Step, replacement,
@@ -54,13 +54,22 @@ impl Restart<'_> {
         if is_text {
             self.print_plan(&plan, &audit)?;
         }
-        let carried = self.carry_out(&plan, &facts, auditor).await?;
+        let (carried, unprinted) = self.carry_out(&plan, auditor).await?;
         if is_text {
-            told::ended(&plan, &carried).context(PRINT)?;
+            // Whatever became of the output: somebody may read standard error.
+            told::ended(&plan, &carried, unprinted.as_ref()).context(PRINT)?;
         } else {
             self.print(&plan, &audit, Some(&carried))?;
         }
-        Ok(ended(&plan, &audit, &carried))
+        match unprinted {
+            None => Ok(ended(&plan, &audit, &carried)),
+            Some(error) if carried.ended == Ended::Complete => Err(error).context(PRINT),
+            Some(_) => {
+                // Not as where the reader of a list has seen enough: pods are left.
+                output::failed();
+                Ok(Exit::Failed)
+            }
+        }
     }
 
     /// What the user's account lacks is said before anything is done.
@@ -86,7 +95,7 @@ impl Restart<'_> {
         Ok(())
     }
 
-    /// Creates each replacement by dry run; steps whose replacement would not do are taken out.
+    /// Creates each replacement by dry run; steps whose replacement would lack something are taken out.
     async fn try_replacements(
         &self,
         plan: &mut RestartPlan,
@@ -119,6 +128,9 @@ impl Restart<'_> {
         };
         let pod = match tried(self.client, &step.namespace, &pod).await {
             Fact::Known(DryRun::Admitted { pod, .. }) => pod,
+            Fact::Known(DryRun::Refused(refusal)) if refusal.is_used_up_quota() => {
+                return Err(Refused::Quota(refusal.to_string()));
+            }
             Fact::Known(DryRun::Refused(refusal)) => {
                 return Err(Refused::Replacement(format!("the API server rejects it: {refusal}")));
             }
@@ -139,22 +151,22 @@ impl Restart<'_> {
         }
     }
 
+    /// What came of it, and why that could not be printed while it went on.
     async fn carry_out(
         &self,
         plan: &RestartPlan,
-        facts: &RestartFacts,
         auditor: &mut Auditor<'_>,
-    ) -> anyhow::Result<Carried> {
+    ) -> anyhow::Result<(Carried, Option<io::Error>)> {
         let stop = listen().context("failed to listen for signals")?;
         let mut restarter = Restarter {
             client: self.client,
             auditor,
-            facts,
             commands: self.commands,
+            options: self.restarting.options,
             pace: Duration::from_mins(1) / self.restarting.per_minute.max(1),
             patience: self.restarting.timeout,
             stop: &stop,
-            last: None,
+            state: State::default(),
         };
         let is_text = self.format.data().is_none();
         let (mut progress, mut number, mut failed) = (Progress::new(), 0, None);
@@ -171,17 +183,19 @@ impl Restart<'_> {
             Event::Done(of, one) => {
                 number += 1;
                 progress.clear();
-                if is_text && failed.is_none() {
-                    failed = told::done(of, one).err();
+                if is_text
+                    && failed.is_none()
+                    && let Err(error) = told::done(of, one)
+                {
+                    // Nobody would see what is done from here on.
+                    failed = Some(error);
+                    stop.request();
                 }
             }
         };
         let carried = restarter.carry_out(plan, &mut tell).await;
         drop(progress);
-        match failed {
-            Some(error) => Err(error).context(PRINT),
-            None => Ok(carried),
-        }
+        Ok((carried, failed))
     }
 
     fn print_plan(&self, plan: &RestartPlan, audit: &Audit) -> anyhow::Result<()> {
@@ -227,21 +241,24 @@ fn rights(step: &Step) -> Vec<Right> {
     all
 }
 
-/// Counts the signals that come.
-fn listen() -> std::io::Result<Stop> {
-    let mut signals = Signals::new()?;
-    let (count, counted) = watch::channel(0_u8);
+/// Each signal asks for the end.
+fn listen() -> io::Result<Stop> {
+    let (mut signals, stop) = (Signals::new()?, Stop::new());
+    let asked = stop.clone();
     tokio::spawn(async move {
         loop {
             signals.next().await;
-            count.send_modify(|count| *count = count.saturating_add(1));
+            asked.request();
         }
     });
-    Ok(Stop::new(counted))
+    Ok(stop)
 }
 
 fn ended(plan: &RestartPlan, audit: &Audit, carried: &Carried) -> Exit {
-    let is = |status| plan.refused.iter().any(|it| it.why.status() == status);
+    let skipped = carried.done.iter().filter_map(|it| it.outcome.skipped());
+    let refused: Vec<Status> =
+        plan.refused.iter().map(|it| &it.why).chain(skipped).map(Refused::status).collect();
+    let is = |status| refused.contains(&status);
     match carried.ended {
         Ended::Interrupted { .. } => Exit::Interrupted,
         Ended::Failed { .. } => Exit::Failed,

@@ -78,7 +78,7 @@ pub(super) fn summary(plan: &RestartPlan) -> String {
         0 if plan.refused.is_empty() => "no pod needs a restart".to_owned(),
         0 => format!("plan: restart no pod{left}"),
         count => format!(
-            "plan: restart {} of {}{left}; nothing is changed yet: --yes carries it out",
+            "plan: restart {} of {}{left}; nothing is changed yet: --yes tries the replacements, then restarts",
             counted(count, "pod"),
             counted(plan.steps.len(), "workload"),
         ),
@@ -120,6 +120,14 @@ pub(super) fn done(step: &Step, done: &Done) -> io::Result<()> {
         Outcome::NotNeeded => {
             (Tone::Faint, "fine", format!("{what}: it has its identity now and needs no restart"))
         }
+        Outcome::NotWanted => {
+            let text = format!("{what}: its workload was scaled down and wants none in its place");
+            (Tone::Faint, "evicted", text)
+        }
+        Outcome::Skipped(why) => {
+            let next = why.next().map(|next| format!("; {next}")).unwrap_or_default();
+            (Tone::Doubtful, "skipped", format!("{what}: {}{next}", why.message()))
+        }
     };
     let mut out = output::out();
     out.prose(
@@ -129,8 +137,12 @@ pub(super) fn done(step: &Step, done: &Done) -> io::Result<()> {
     out.flush()
 }
 
-/// Where it stands.
-pub(super) fn ended(plan: &RestartPlan, carried: &Carried) -> io::Result<()> {
+/// Where it stands; `unprinted` is why the output fails.
+pub(super) fn ended(
+    plan: &RestartPlan,
+    carried: &Carried,
+    unprinted: Option<&io::Error>,
+) -> io::Result<()> {
     let all: usize = plan.steps.iter().map(parts).sum();
     let mut errors = output::errors();
     let head = |tone, word: &str| Head::new().word(tone, word);
@@ -141,7 +153,12 @@ pub(super) fn ended(plan: &RestartPlan, carried: &Carried) -> io::Result<()> {
             errors.prose(head(Tone::Bad, "stopped:"), format_args!("{at}: {why}"))?;
         }
         Ended::Interrupted { under_way: None } => {
-            errors.prose(head(Tone::Doubtful, "stopped:"), "between two pods, as you asked")?;
+            let why = match unprinted {
+                Some(error) => format!("what is done can't be printed any more: {error}"),
+                None => "as you asked".to_owned(),
+            };
+            let text = format!("between two pods, {why}");
+            errors.prose(head(Tone::Doubtful, "stopped:"), text)?;
         }
         Ended::Interrupted { under_way: Some((step, what)) } => {
             let at = at(plan, *step, what);
@@ -151,7 +168,13 @@ pub(super) fn ended(plan: &RestartPlan, carried: &Carried) -> io::Result<()> {
             )?;
         }
     }
-    let (done, left) = (carried.done.len(), all.saturating_sub(carried.done.len()));
+    let left = all.saturating_sub(carried.done.len());
+    let skipped = carried.done.iter().filter(|it| it.outcome.skipped().is_some()).count();
+    let done = carried.done.len() - skipped;
+    let skipped = match skipped {
+        0 => String::new(),
+        count => format!("; {count} skipped"),
+    };
     let rest = match (&carried.ended, left) {
         (Ended::Complete, _) | (_, 0) => String::new(),
         (_, left) => format!("; {left} left: run it again to go on"),
@@ -160,7 +183,7 @@ pub(super) fn ended(plan: &RestartPlan, carried: &Carried) -> io::Result<()> {
         0 => String::new(),
         count => format!("; {} not restarted", counted(count, "pod")),
     };
-    errors.line(format_args!("{done} of {all} done{rest}{refused}"))
+    errors.line(format_args!("{done} of {all} done{skipped}{rest}{refused}"))
 }
 
 fn at(plan: &RestartPlan, step: usize, what: &str) -> String {

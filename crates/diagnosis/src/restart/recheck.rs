@@ -1,0 +1,48 @@
+//! The same checks again, when the turn of a pod or a rollout comes: what the plan was made from may have changed.
+
+use serde_json::Value;
+
+use super::budget::budget;
+use super::facts::{RestartFacts, is_not_safe_to_evict};
+use super::refusal::Refused;
+use super::{RestartOptions, Step, check_pod};
+
+/// Whether a pod of a step may be evicted, by what is known of it and of its workload now.
+///
+/// # Errors
+/// [`Refused`] where it may not.
+pub fn check_eviction(
+    step: &Step,
+    pod: &Value,
+    facts: &RestartFacts,
+    options: RestartOptions,
+) -> Result<(), Refused> {
+    check_pod(pod)?;
+    let workload = facts.workload(&step.controller)?;
+    let budget = budget(pod, facts.budgets(&step.namespace)?)?;
+    workload.check_eviction(pod, budget.is_some(), options.allow_downtime)
+}
+
+/// Whether a step's Deployment may be rolled out, by what is known of it and of its pods now.
+///
+/// # Errors
+/// [`Refused`] where it may not.
+pub fn check_rollout(
+    step: &Step,
+    pods: &[Value],
+    facts: &RestartFacts,
+    options: RestartOptions,
+) -> Result<(), Refused> {
+    let workload = facts.workload(&step.controller)?;
+    let is_unsafe = |pod: &Value| is_not_safe_to_evict(&pod["metadata"]["annotations"]);
+    if facts.has_unsafe_pods(&workload) || pods.iter().any(is_unsafe) {
+        return Err(Refused::NotSafeToEvict);
+    }
+    workload.check_rollout(options.allow_downtime)
+}
+
+/// How many pods what makes a step's pods wants now; nothing where that is not known.
+#[must_use]
+pub fn wanted_pods(step: &Step, facts: &RestartFacts) -> Option<u64> {
+    facts.workload(&step.controller).ok()?.wanted()
+}
