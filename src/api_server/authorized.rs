@@ -108,11 +108,11 @@ mod tests {
         requests: usize,
     ) -> (Vec<u16>, Vec<String>) {
         let seen = Arc::new(Mutex::new(Vec::new()));
-        let sees = Arc::clone(&seen);
+        let record = Arc::clone(&seen);
         let service = tower::service_fn(move |request: Request<Body>| {
             let token = request.headers()[AUTHORIZATION].to_str().expect("a token").to_owned();
             let status = if token == takes { 200 } else { 401 };
-            sees.lock().expect("whole").push(token);
+            record.lock().expect("whole").push(token);
             let mut answer = Response::new(Full::new(Bytes::new()));
             *answer.status_mut() = StatusCode::from_u16(status).expect("a status");
             async move { Ok::<_, Infallible>(answer) }

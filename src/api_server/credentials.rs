@@ -179,14 +179,13 @@ impl TokenSource {
             Self::File { path, last } => {
                 let mut last = last.lock().await;
                 let known = last.as_ref().map(|(header, _)| header.clone());
-                match known.filter(|header| header != refused) {
-                    Some(header) => header,
-                    None => {
-                        // It may just have been written.
-                        let Ok(header) = token_of(path) else { return Ok(None) };
-                        *last = Some((header.clone(), Instant::now()));
-                        header
-                    }
+                if let Some(header) = known.filter(|header| header != refused) {
+                    header
+                } else {
+                    // It may just have been written.
+                    let Ok(header) = token_of(path) else { return Ok(None) };
+                    *last = Some((header.clone(), Instant::now()));
+                    header
                 }
             }
             Self::Plugin { plugin, last } => {

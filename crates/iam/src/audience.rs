@@ -56,7 +56,7 @@ fn is_endpoint(host: &str) -> bool {
     let host = host.to_ascii_lowercase();
     let is_sts = host.starts_with("sts.") || host.starts_with("sts-fips.");
     let is_of = |domain: &&str| host.strip_suffix(domain).is_some_and(|it| it.ends_with('.'));
-    is_sts && host != AUDIENCE && AWS_DOMAINS.iter().any(|domain| is_of(&domain))
+    is_sts && host != AUDIENCE && AWS_DOMAINS.iter().any(is_of)
 }
 
 #[cfg(test)]
