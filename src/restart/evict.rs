@@ -11,7 +11,7 @@ use hyper::Request;
 use kube::Client;
 use kube::core::Status;
 use serde_json::{Value, json};
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
 use super::pace::Pace;
 use super::{Event, Halt, Outcome, Restarter, Turn, Unseen, Wait, is_live, name, uid};
@@ -28,7 +28,7 @@ enum Answer {
     Evicted,
     /// There is no pod of this name.
     Gone,
-    /// A budget allows none now, or the pod is not as it was when it was looked at.
+    /// A budget allows none now, or something is not as it was when it was looked at.
     Later {
         why: String,
         pause: Duration,
@@ -103,6 +103,7 @@ impl Restarter<'_, '_> {
                 Ok(now) => now,
                 Err(why) => return self.unseen(why, pace.next(0)),
             };
+        self.state.answers = None;
         let pause = pace.next(read);
         let Some(found) = found else { return Turn::Go };
         if !is_live(&found) {
@@ -231,7 +232,7 @@ impl Restarter<'_, '_> {
             }
             let what = name(&before.pod);
             tell(Event::Waits(format!("{}/{what} is evicted: {waits}", step.namespace)));
-            sleep(pace.next(read.unwrap_or_default())).await;
+            self.rest(pace.next(read.unwrap_or_default())).await;
         }
     }
 
@@ -307,7 +308,11 @@ fn of_answer(answer: Value) -> Answer {
         return Answer::Evicted;
     }
     match serde_json::from_value::<Status>(answer) {
-        Ok(status) => Answer::Refused(bounded(&Failure::of_status(&status).message)),
+        // The next look finds a reason, or it passes.
+        Ok(status) => {
+            let why = bounded(&Failure::of_status(&status).message);
+            Answer::Later { why, pause: BUDGET_PAUSE.0 }
+        }
         Err(error) => Answer::Lost(bounded(&error.to_string())),
     }
 }
@@ -324,7 +329,9 @@ mod tests {
         ));
         let failed = json!({"kind": "Status", "status": "Failure", "code": 500,
             "message": "This pod has more than one PodDisruptionBudget"});
-        assert!(matches!(of_answer(failed), Answer::Refused(why) if why.contains("more than one")));
+        assert!(
+            matches!(of_answer(failed), Answer::Later { why, .. } if why.contains("more than one"))
+        );
         assert!(!matches!(of_answer(json!({})), Answer::Evicted));
     }
 }

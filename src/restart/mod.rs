@@ -15,7 +15,7 @@ use diagnosis::{
 };
 use kube::Client;
 use serde_json::Value;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 
 pub(crate) use stop::Stop;
 
@@ -53,6 +53,8 @@ pub(crate) struct State {
     /// Until when a step may wait for what passes by itself. It begins anew with each pod that was replaced, so that a
     /// workload that never gets well costs this time once.
     settles: Option<Instant>,
+    /// Until when the API server, which does not answer, is asked again.
+    answers: Option<Instant>,
 }
 
 /// What is said while it goes on.
@@ -315,7 +317,12 @@ impl Restarter<'_, '_> {
     fn unseen(&mut self, why: Unseen, pause: Duration) -> Turn {
         match why {
             Unseen::Refused(why) => Turn::Over(self.left(why)),
-            Unseen::Failed(why) => self.settles(why.clone(), pause, Err(Halt::Failed(why))),
+            Unseen::Failed(why) => {
+                let settle = SETTLE.min(self.patience);
+                let until = *self.state.answers.get_or_insert_with(|| Instant::now() + settle);
+                let otherwise = Err(Halt::Failed(why.clone()));
+                Turn::Wait(Wait { why, pause, until, otherwise })
+            }
         }
     }
 
@@ -324,6 +331,16 @@ impl Restarter<'_, '_> {
         let (message, may_pass) = (why.message(), why.may_pass());
         let left = self.left(why);
         if may_pass { self.settles(message, pause, left) } else { Turn::Over(left) }
+    }
+
+    /// Waits until the next look. Somebody who asks for the end sees at once that it was heard.
+    async fn rest(&self, pause: Duration) {
+        let was_asked = self.stop.is_requested();
+        // Both arms only wait.
+        tokio::select! {
+            () = self.stop.requested(1), if !was_asked => {}
+            () = sleep(pause) => {}
+        }
     }
 
     /// Waits before the next attempt; or how it ends instead.

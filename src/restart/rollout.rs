@@ -9,7 +9,7 @@ use hyper::Request;
 use jiff::Timestamp;
 use serde_json::Value;
 use text::shell::Word;
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
 use super::pace::Pace;
 use super::{Event, Halt, Outcome, Restarter, Turn, Unseen, Wait, is_live, uid};
@@ -79,6 +79,7 @@ impl Restarter<'_, '_> {
             Ok(now) => now,
             Err(why) => return self.unseen(why, pace.next(0)),
         };
+        self.state.answers = None;
         let pause = pace.next(now.pods.len());
         let Some(deployment) = now.facts.object_of(&step.controller) else { return Turn::Go };
         // An earlier patch whose answer was lost.
@@ -218,7 +219,7 @@ impl Restarter<'_, '_> {
                 return Err(self.goes_on(step, &why));
             }
             tell(Event::Waits(format!("{name} in namespace {}: {waits}", step.namespace)));
-            sleep(pace.next(listed.unwrap_or_default())).await;
+            self.rest(pace.next(listed.unwrap_or_default())).await;
         }
     }
 

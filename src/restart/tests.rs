@@ -398,6 +398,44 @@ async fn takes_no_other_pod_for_a_replacement_where_none_is_wanted_any_more() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn goes_on_where_the_workload_is_deleted_while_its_pod_is_replaced() {
+    let world = World::hooked(|world, asked| {
+        if world.sent("POST") == 0 || is_eviction(asked) {
+            return None;
+        }
+        world.pods.retain(|pod| pod["metadata"]["name"] == "old-2");
+        (asked.ends_with("/replicasets/app-1") || asked.ends_with("/deployments/app"))
+            .then_some(Reply::Status(404))
+    });
+    let (carried, _, took) = carried(world, Action::Evict).await;
+    let reason = "no-controller";
+    assert_eq!(outcomes(&carried), ["not-wanted", reason, reason], "{carried:?}");
+    assert!(took < Duration::from_mins(1), "{took:?}");
+}
+
+/// A pod that was waited for in vain leaves no less time for the API server.
+#[tokio::test(start_paused = true)]
+async fn one_failed_request_ends_nothing() {
+    let mut last = None;
+    let world = World::hooked(move |world, asked| {
+        world.deployment["metadata"]["generation"] = 2.into();
+        if asked != format!("GET {PODS}") {
+            return None;
+        }
+        // The first look at the second pod, for which nothing is waited.
+        let now = Instant::now();
+        let fails = last.replace(now) == Some(now) && world.sent("failed") == 0;
+        fails.then(|| {
+            world.asked.push("failed".to_owned());
+            Reply::Status(500)
+        })
+    });
+    let (carried, world, _) = carried(world, Action::Evict).await;
+    assert_eq!(outcomes(&carried), ["rolling-out"; 3], "{carried:?}");
+    assert_eq!(world.sent("failed"), 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn ends_where_the_api_server_does_not_answer_for_a_while() {
     let world = World::hooked(|world, asked| {
         (world.sent("POST") > 0 && asked.starts_with("GET") && world.count > 1)

@@ -41,8 +41,12 @@ pub fn check_rollout(
     workload.check_rollout(options.allow_downtime)
 }
 
-/// How many pods what makes a step's pods wants now; nothing where that is not known.
+/// How many pods what makes a step's pods wants now: none if it is gone, and nothing where that is not known.
 #[must_use]
 pub fn wanted_pods(step: &Step, facts: &RestartFacts) -> Option<u64> {
-    facts.workload(&step.controller).ok()?.wanted()
+    match facts.workload(&step.controller) {
+        Ok(workload) => workload.wanted(),
+        Err(Refused::NoController) => Some(0),
+        Err(_) => None,
+    }
 }

@@ -173,12 +173,13 @@ impl Restart<'_> {
         let count: usize = plan.steps.iter().map(told::parts).sum();
         let mut tell = |event: Event<'_>| match event {
             Event::Waits(what) => {
+                // First, as the end of a line may have no room.
                 let ending = if stop.is_requested() {
-                    "; stopping after this one, Ctrl-C stops at once"
+                    ", stopping after this one, Ctrl-C stops at once"
                 } else {
                     ""
                 };
-                progress.say(format_args!("{} of {count}: {what}{ending}", number + 1));
+                progress.say(format_args!("{} of {count}{ending}: {what}", number + 1));
             }
             Event::Done(of, one) => {
                 number += 1;

@@ -121,7 +121,9 @@ pub(super) fn done(step: &Step, done: &Done) -> io::Result<()> {
             (Tone::Faint, "fine", format!("{what}: it has its identity now and needs no restart"))
         }
         Outcome::NotWanted => {
-            let text = format!("{what}: its workload was scaled down and wants none in its place");
+            let text = format!(
+                "{what}: its workload was scaled down or deleted, and wants none in its place"
+            );
             (Tone::Faint, "evicted", text)
         }
         Outcome::Skipped(why) => {
