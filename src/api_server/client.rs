@@ -16,9 +16,10 @@ use serde::de::DeserializeOwned;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
-use super::client_error::{ClientError, proxy_setting};
+use super::client_error::{ClientError, OF_KUBECONFIG, proxy_setting};
 use super::credentials::{CredentialsError, PLUGIN_TIMEOUT, Plugin, TokenSource};
 use super::kubeconfig;
+use super::no_proxy;
 use super::request::{Largest, OwnDeadline, Traced};
 use super::transport::{CONNECT_TIMEOUT, server, transport};
 use super::user_cluster::{Resolved, UserCluster};
@@ -100,7 +101,12 @@ async fn connect(config: Config, limit: RequestTimeout) -> Result<Client, Client
     let (url, names_a_ca) = (config.cluster_url.clone(), config.root_cert.is_some());
     if let Some(proxy) = &config.proxy_url {
         let setting = proxy_setting(|it| it.is_ok_and(|it| it == *proxy));
-        return Err(ClientError::Proxy { server: server(&url), setting, proxy: server(proxy) });
+        // Of a proxy that the kubeconfig itself names there are no exceptions, as with client-go.
+        if setting == OF_KUBECONFIG || !no_proxy::exempts(&url) {
+            let proxy = server(proxy);
+            return Err(ClientError::Proxy { server: server(&url), setting, proxy });
+        }
+        config.proxy_url = None;
     }
     let namespace = config.default_namespace.clone();
     let tokens = token_source(&mut config).await;

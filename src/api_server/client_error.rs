@@ -68,7 +68,7 @@ pub enum ClientError {
     NoRoots { url: String, source: Box<kube::Error> },
     #[error(
         "failed to make a client for {server}: {setting} is {proxy}, and proxies are not supported; \
-         remove the setting, and reach the API server directly"
+         reach the API server directly, and name it in NO_PROXY or remove the setting"
     )]
     Proxy { server: String, setting: &'static str, proxy: String },
     #[error("failed to read {setting} as a URL; remove it, since proxies are not supported")]
@@ -172,6 +172,9 @@ impl fmt::Display for Entry {
     }
 }
 
+/// What names a proxy, where the environment does not.
+pub(super) const OF_KUBECONFIG: &str = "proxy-url in the kubeconfig";
+
 /// What names the proxy: kube also takes it from the environment, where the
 /// kubeconfig has none.
 pub(super) fn proxy_setting(is_it: impl Fn(Result<Uri, InvalidUri>) -> bool) -> &'static str {
@@ -182,6 +185,6 @@ pub(super) fn proxy_setting(is_it: impl Fn(Result<Uri, InvalidUri>) -> bool) -> 
     } else if names_it("https_proxy") {
         "https_proxy in the environment"
     } else {
-        "proxy-url in the kubeconfig"
+        OF_KUBECONFIG
     }
 }

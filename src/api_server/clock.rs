@@ -172,8 +172,8 @@ impl fmt::Debug for ServerClock {
 pub fn in_words(offset: Option<Offset>) -> (String, bool) {
     let Some(offset) = offset else {
         return (
-            "the API server's clock is unknown: no certificate is issued, replaced or \
-                 removed"
+            "the API server's clock is unknown: managed certificates are not issued, replaced or \
+             removed, and all else goes by this node's clock"
                 .to_owned(),
             true,
         );

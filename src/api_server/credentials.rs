@@ -32,6 +32,8 @@ const MOST_BYTES: usize = 1 << 20;
 const SHOWN: usize = 400;
 /// A token is replaced so long before it expires.
 const EARLY: SignedDuration = SignedDuration::from_secs(60);
+/// A plugin is not asked more often because of tokens that are refused: some servers refuse all.
+const REFUSED_AGE: Duration = Duration::from_mins(1);
 /// How old the token of a file may be, as with client-go.
 const FILE_AGE: Duration = Duration::from_mins(1);
 
@@ -87,7 +89,16 @@ pub struct Said(String);
 pub(super) enum TokenSource {
     Given(HeaderValue),
     File { path: PathBuf, last: Mutex<Option<(HeaderValue, Instant)>> },
-    Plugin { plugin: Box<Plugin>, last: Mutex<(HeaderValue, Option<Timestamp>)> },
+    Plugin { plugin: Box<Plugin>, last: Mutex<Last> },
+}
+
+/// What a plugin gave last.
+#[derive(Debug)]
+pub(super) struct Last {
+    header: HeaderValue,
+    expires: Option<Timestamp>,
+    /// When it was asked because a server refused what it gave before.
+    refused: Option<Instant>,
 }
 
 /// A program that prints credentials.
@@ -123,8 +134,8 @@ impl TokenSource {
     ) -> Result<Option<Self>, CredentialsError> {
         let Some(token) = &obtained.token else { return Ok(None) };
         let header = bearer(token, &format!("the credential plugin {}", plugin.name))?;
-        let last = Mutex::new((header, obtained.expires));
-        Ok(Some(Self::Plugin { plugin: Box::new(plugin), last }))
+        let last = Last { header, expires: obtained.expires, refused: None };
+        Ok(Some(Self::Plugin { plugin: Box::new(plugin), last: Mutex::new(last) }))
     }
 
     /// The value of `Authorization`. All who come while it is made anew wait for it.
@@ -150,15 +161,45 @@ impl TokenSource {
             Self::Plugin { plugin, last } => {
                 let mut last = last.lock().await;
                 let soon = Timestamp::now().saturating_add(EARLY).ok();
-                if last.1.zip(soon).is_some_and(|(expires, soon)| soon >= expires) {
-                    let obtained = plugin.run().await?;
-                    let token = obtained.token.as_deref().unwrap_or_default();
-                    let of = format!("the credential plugin {}", plugin.name);
-                    *last = (bearer(token, &of)?, obtained.expires);
+                if last.expires.zip(soon).is_some_and(|(expires, soon)| soon >= expires) {
+                    (last.header, last.expires) = plugin.another_token().await?;
                 }
-                Ok(last.0.clone())
+                Ok(last.header.clone())
             }
         }
+    }
+
+    /// Another value than this one, which a server refused; nothing where there is none.
+    pub(super) async fn renewed(
+        &self,
+        refused: &HeaderValue,
+    ) -> Result<Option<HeaderValue>, CredentialsError> {
+        let header = match self {
+            Self::Given(_) => return Ok(None),
+            Self::File { path, last } => {
+                let mut last = last.lock().await;
+                let known = last.as_ref().map(|(header, _)| header.clone());
+                if let Some(header) = known.filter(|header| header != refused) {
+                    header
+                } else {
+                    // It may just have been written.
+                    let Ok(header) = token_of(path) else { return Ok(None) };
+                    *last = Some((header.clone(), Instant::now()));
+                    header
+                }
+            }
+            Self::Plugin { plugin, last } => {
+                let mut last = last.lock().await;
+                let is_recent = last.refused.is_some_and(|at| at.elapsed() < REFUSED_AGE);
+                // Of many whose token is refused, the first has it made anew.
+                if last.header == *refused && !is_recent {
+                    last.refused = Some(Instant::now());
+                    (last.header, last.expires) = plugin.another_token().await?;
+                }
+                last.header.clone()
+            }
+        };
+        Ok(Some(header).filter(|header| header != refused))
     }
 }
 
@@ -191,6 +232,16 @@ impl Plugin {
             return Err(CredentialsError::Version { plugin: name, version });
         }
         Ok(Self { exec, name })
+    }
+
+    /// From a plugin that gave one before.
+    async fn another_token(&self) -> Result<(HeaderValue, Option<Timestamp>), CredentialsError> {
+        let obtained = self.run().await?;
+        let Some(token) = &obtained.token else {
+            let why = "it has no token, where it had one before".to_owned();
+            return Err(CredentialsError::Answer { plugin: self.name.clone(), why });
+        };
+        Ok((bearer(token, &format!("the credential plugin {}", self.name))?, obtained.expires))
     }
 
     pub(super) async fn run(&self) -> Result<Obtained, CredentialsError> {

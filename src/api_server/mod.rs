@@ -2,13 +2,16 @@
 //! timeout, keepalive and deadline for each request, lists that are read page by page, watches that are made
 //! anew when they fall silent, and one classification of what can go wrong.
 
+mod authorized;
 pub mod client;
 mod client_error;
 pub mod clock;
 mod credentials;
 pub(crate) mod failure;
+mod in_pod;
 mod kubeconfig;
 pub(crate) mod metrics;
+mod no_proxy;
 pub(crate) mod pages;
 pub(crate) mod request;
 mod transport;

@@ -100,7 +100,7 @@ pub(super) enum Problem {
 
 /// What was asked of which server.
 #[derive(Debug)]
-struct Asked {
+pub(super) struct Asked {
     server: Arc<str>,
     method: Method,
     /// Without the query, whose `continue` may be a page long.
@@ -142,11 +142,7 @@ where
         let own = request.extensions().get::<Largest>().map_or(u64::MAX, |largest| largest.0);
         let max = if watches { u64::MAX } else { self.max_response.min(own) };
         let deadline = limit.and_then(|limit| Some((Instant::now().checked_add(limit)?, limit)));
-        let asked = Arc::new(Asked {
-            server: Arc::clone(&self.server),
-            method: request.method().clone(),
-            path: request.uri().path().to_owned(),
-        });
+        let asked = Arc::new(Asked::of(&self.server, &request));
         let last_status = LastStatus::default();
         request.extensions_mut().insert(last_status.clone());
         let span = traced(&mut request, &self.server);
@@ -211,7 +207,15 @@ impl LastStatus {
 }
 
 impl Asked {
-    fn failed(self: &Arc<Self>, problem: Problem) -> RequestError {
+    pub(super) fn of(server: &Arc<str>, request: &Request<Body>) -> Self {
+        Self {
+            server: Arc::clone(server),
+            method: request.method().clone(),
+            path: request.uri().path().to_owned(),
+        }
+    }
+
+    pub(super) fn failed(self: &Arc<Self>, problem: Problem) -> RequestError {
         RequestError { asked: Arc::clone(self), problem }
     }
 }

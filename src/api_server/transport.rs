@@ -7,7 +7,6 @@ use std::time::Duration;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use hyper::Uri;
-use hyper::header::AUTHORIZATION;
 use hyper::{Request, Response};
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -20,6 +19,7 @@ use tower::retry::{Policy, RetryLayer};
 use tower::util::BoxService;
 use tower::{BoxError, Service, ServiceBuilder, ServiceExt as _};
 
+use super::authorized::Authorized;
 use super::credentials::TokenSource;
 use super::request::{Bounded, BoundedBody, LastStatus, MAX_RESPONSE, OwnRetries};
 
@@ -61,13 +61,10 @@ pub(super) fn transport(
     let connector = Connector { https, server: Arc::clone(&server), limit: connect_timeout };
     let http: legacy::Client<_, Body> =
         legacy::Client::builder(TokioExecutor::new()).build(connector);
-    let noted = tower::service_fn(move |mut request: Request<Body>| {
+    let noted = tower::service_fn(move |request: Request<Body>| {
         let last_status = request.extensions().get::<LastStatus>().cloned();
-        let (http, tokens) = (http.clone(), tokens.clone());
+        let http = http.clone();
         async move {
-            if let Some(tokens) = tokens {
-                request.headers_mut().insert(AUTHORIZATION, tokens.header().await?);
-            }
             let answer = http.request(request).await.map_err(BoxError::from)?;
             if let Some(last_status) = last_status {
                 last_status.set(answer.status().as_u16());
@@ -84,7 +81,7 @@ pub(super) fn transport(
         .service(noted);
     // Outermost: it bounds the attempts and the pauses between them as well, which a `Retry-After` may ask for.
     let bounded = Bounded { service, server, limit, max_response: MAX_RESPONSE };
-    Ok(bounded.boxed())
+    Ok(Authorized { bounded, tokens }.boxed())
 }
 
 /// kube's retries, but for requests of those who try again themselves.

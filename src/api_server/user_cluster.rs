@@ -1,7 +1,6 @@
 //! The cluster that a command asks, as client-go's `clientcmd` finds it: kubeconfig files, the flags of kubectl
 //! that override what they say, and the pod's own cluster where there are none.
 
-use std::env;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -11,12 +10,8 @@ use kube::config::{NamedCluster, NamedContext};
 
 use super::client::RequestTimeout;
 use super::client_error::{ClientError, Entry};
+use super::in_pod::pod_namespace;
 use super::kubeconfig::{self, Loaded, Names};
-use crate::input;
-
-/// Where kubelet mounts a pod's credentials.
-const POD_NAMESPACE_FILE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
-const POD_TOKEN_FILE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
 
 /// The name of the one context that kube is given.
 const ONLY: &str = "only";
@@ -333,36 +328,10 @@ impl UserCluster {
         }
         Ok(name)
     }
-
-    /// The cluster that this runs in as a pod.
-    fn in_cluster(&self, loaded: &Loaded) -> Result<Config, ClientError> {
-        if !in_pod() {
-            let files = loaded.files.clone();
-            return Err(if loaded.is_missing {
-                ClientError::NoKubeconfig { files }
-            } else {
-                let contexts = loaded.config.contexts.iter().map(|it| it.name.clone());
-                ClientError::NoContext { files, contexts: contexts.take(MOST_NAMES).collect() }
-            });
-        }
-        let mut config = Config::incluster().map_err(ClientError::InPod)?;
-        if let Some(BearerToken(token)) = &self.token {
-            config.auth_info.token = Some(token.clone().into());
-            config.auth_info.token_file = None;
-        }
-        let Impersonated { user, groups, uid } = &self.impersonated;
-        if user.is_none() && (uid.is_some() || !groups.is_empty()) {
-            return Err(ClientError::AsNobody);
-        }
-        config.auth_info.impersonate.clone_from(user);
-        config.auth_info.impersonate_groups = Some(groups.clone()).filter(|it| !it.is_empty());
-        config.auth_info.impersonate_uid.clone_from(uid);
-        Ok(config)
-    }
 }
 
 /// How many names an error lists.
-const MOST_NAMES: usize = 5;
+pub(super) const MOST_NAMES: usize = 5;
 
 /// The entry's name, by the flag or by the context, and which of the two says so.
 fn name(
@@ -420,27 +389,7 @@ fn without_credentials(user: AuthInfo) -> AuthInfo {
     }
 }
 
-/// Whether this runs in a pod that may ask its cluster.
-fn in_pod() -> bool {
-    let is_set = |name| env::var_os(name).is_some_and(|it| !it.is_empty());
-    is_set("KUBERNETES_SERVICE_HOST")
-        && is_set("KUBERNETES_SERVICE_PORT")
-        && Path::new(POD_TOKEN_FILE).is_file()
-}
-
-fn pod_namespace() -> Option<String> {
-    if !in_pod() {
-        return None;
-    }
-    if let Some(name) = env::var("POD_NAMESPACE").ok().filter(|it| !it.is_empty()) {
-        return Some(name);
-    }
-    let text = input::read_file(Path::new(POD_NAMESPACE_FILE), input::Limit::KEYS).ok()?;
-    let name = String::from_utf8(text).ok()?.trim().to_owned();
-    Some(name).filter(|name| !name.is_empty())
-}
-
-fn shown(path: &Path) -> String {
+pub(super) fn shown(path: &Path) -> String {
     path.to_string_lossy().into_owned()
 }
 

@@ -50,6 +50,8 @@ pub struct Config {
     pub log: logs::LogSettings,
     /// Nothing is traced where there are none.
     pub traces: Option<TraceSettings>,
+    /// The name of the pod that this runs in, where it is told.
+    pub pod_name: Option<String>,
 }
 
 /// The server that the API server calls.

@@ -91,6 +91,7 @@ impl Config {
                 verbosity: args.log.verbosity,
             },
             traces: None,
+            pod_name: None,
         };
         let without_effect = args.klog.given();
         if !without_effect.is_empty() {
@@ -104,15 +105,27 @@ impl Config {
 }
 
 impl Config {
-    /// With what the environment says in names that are not the program's own: OpenTelemetry's variables.
+    /// With what the environment says in names that are not the program's own: OpenTelemetry's variables, and
+    /// `POD_NAME`, as many manifests call what the downward API says. A flag's variable it is not: a name that only
+    /// the pod knows would count as a flag that nobody can read (`audit`).
     #[must_use]
     pub fn in_environment(
         self,
-        environment: impl Iterator<Item = (OsString, OsString)>,
+        environment: impl Iterator<Item = (OsString, OsString)> + Clone,
         warnings: &mut Vec<String>,
     ) -> Self {
-        Self { traces: traces::settings::read(environment, warnings), ..self }
+        let pod_name = environment.clone().find(|(name, _)| name == "POD_NAME");
+        let pod_name = pod_name.and_then(|(_, value)| value.into_string().ok());
+        let pod_name = pod_name.filter(|name| is_pod_name(name));
+        Self { traces: traces::settings::read(environment, warnings), pod_name, ..self }
     }
+}
+
+/// A DNS subdomain, of nothing else: the name goes into a Lease.
+fn is_pod_name(name: &str) -> bool {
+    let is_allowed =
+        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-.".contains(&byte);
+    (1..=253).contains(&name.len()) && name.bytes().all(is_allowed)
 }
 
 /// Managed inside the cluster unless files are named or needed.

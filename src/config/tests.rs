@@ -66,6 +66,7 @@ fn has_the_defaults_of_the_go_webhook() {
                 shutdown_timeout: Duration::from_secs(20),
             },
             traces: None,
+            pod_name: None,
             log: logs::LogSettings { format: logs::Format::Json, verbosity: 0 },
         }
     );
@@ -493,4 +494,18 @@ fn takes_only_names_where_doctor_asks_for_an_object() {
         }
     }
     assert!(examination(&["pod/app", "--tls-secret=webhook-2"]).is_ok());
+}
+
+#[test]
+fn takes_the_name_of_its_pod_from_the_environment_where_it_can_be_one() {
+    let named = |value: &str| {
+        let (config, mut warnings) = with(&[]);
+        let environment = [("PATH", "/bin"), ("POD_NAME", value)];
+        let environment = environment.map(|(name, value)| (name.into(), value.into()));
+        config.in_environment(environment.into_iter(), &mut warnings).pod_name
+    };
+    assert_eq!(named("webhook-5d8c9b7f4d-x2x7q").as_deref(), Some("webhook-5d8c9b7f4d-x2x7q"));
+    for none in ["", "$(POD_NAME)", "a b", "A", "<b>", "a\n", &"a".repeat(254)] {
+        assert_eq!(named(none), None, "{none:?}");
+    }
 }

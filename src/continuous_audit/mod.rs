@@ -49,6 +49,7 @@ pub(crate) struct ContinuousAudit {
 pub(crate) struct AuditTask {
     asked: Arc<Asked>,
     lease: LeaseName,
+    identity: String,
     shared: Arc<Shared>,
     leads: watch::Sender<bool>,
 }
@@ -59,11 +60,13 @@ impl ContinuousAudit {
     pub(crate) fn new(
         wanted: &config::ContinuousAudit,
         asked: Asked,
+        pod_name: Option<&str>,
         leads: watch::Sender<bool>,
     ) -> (Self, AuditTask) {
         let shared = Arc::new(Shared::new(wanted.interval));
         let (asked, lease) = (Arc::new(asked), wanted.lease.clone());
-        let task = AuditTask { asked, lease, shared: Arc::clone(&shared), leads };
+        let identity = identity(pod_name);
+        let task = AuditTask { asked, lease, identity, shared: Arc::clone(&shared), leads };
         (Self { shared }, task)
     }
 
@@ -93,22 +96,22 @@ impl ContinuousAudit {
 impl AuditTask {
     /// Audits until `stop` becomes true, and gives the Lease back then.
     pub(crate) async fn run(self, mut stop: watch::Receiver<bool>) {
-        let Self { asked, lease, shared, leads } = self;
+        let Self { asked, lease, identity, shared, leads } = self;
         // Whoever is not ready has more urgent questions to the API server.
         tokio::select! {
             () = asked.accounts.listed() => {}
             _ = stop.wait_for(|stop| *stop) => return,
         }
         let followed = leads.subscribe();
-        let keeper =
-            Keeper::new(asked.client.clone(), lease, identity(), Arc::clone(&shared), leads);
+        let keeper = Keeper::new(asked.client.clone(), lease, identity, Arc::clone(&shared), leads);
         tokio::join!(keeper.run(stop.clone()), rounds::run(asked, shared, followed, stop));
     }
 }
 
-/// The machine's name, which is the pod's, and something that no process had before.
-fn identity() -> String {
-    format!("{}_{:016x}", platform::host_name(), fastrand::u64(..))
+/// The pod's name, or else the machine's, and something that no process had before.
+fn identity(pod_name: Option<&str>) -> String {
+    let name = pod_name.map_or_else(platform::host_name, str::to_owned);
+    format!("{name}_{:016x}", fastrand::u64(..))
 }
 
 impl fmt::Debug for Asked {

@@ -64,7 +64,8 @@ pub fn run(command: Result<Command, clap::Error>) -> ExitCode {
         Command::Version => version(),
         Command::Serve(args) => {
             Config::from_args(*args).or_misuse().map(|(config, mut warnings)| {
-                let config = config.in_environment(std::env::vars_os(), &mut warnings);
+                let environment: Vec<_> = std::env::vars_os().collect();
+                let config = config.in_environment(environment.into_iter(), &mut warnings);
                 begin_to_serve(config, &warnings)
             })
         }

@@ -17,7 +17,7 @@ use tokio::time::timeout;
 use super::certificate::{Certificate, Cluster};
 use super::clients::Clients;
 use super::cluster;
-use super::status::{Past, StatusPage};
+use super::status::{self, Past, StatusPage};
 use crate::api_server::watch::SILENCE;
 use crate::api_server::{self, clock::ServerClock};
 use crate::config::{Config, Source};
@@ -236,7 +236,7 @@ async fn open(
         let config_map_in = identity.watch_config_map.then(|| identity.namespace.clone());
         let accounts = accounts.clone();
         let asked = Asked { client, clock: Some(clock), settings, config_map_in, accounts };
-        let (handle, task) = ContinuousAudit::new(wanted, asked, leads);
+        let (handle, task) = ContinuousAudit::new(wanted, asked, config.pod_name.as_deref(), leads);
         handle.register(registry)?;
         audit = Some((handle, task));
     }
@@ -377,6 +377,7 @@ fn status_page(config: &Config, readiness: &Arc<Readiness>, opened: &Opened) -> 
         metrics: Arc::clone(&opened.metrics),
         warnings: Arc::new(RecentWarnings::new(names)),
         names,
+        replica: status::replica(config.pod_name.as_deref()),
         audit: opened.audit.as_ref().map(|(handle, _)| handle.clone()),
         past: Past::new(),
     }

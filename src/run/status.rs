@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use status_page::{
-    Audit, Certificates, Clock, Condition, Held, Hour, LastHour, Lifetime, PodsOfState, Round,
-    Sources, Status, Watch,
+    Audit, Certificates, Clock, Condition, Held, Hour, LastHour, Lifetime, PodsOfState, Replica,
+    Round, Sources, Status, Watch,
 };
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -41,6 +41,7 @@ pub(super) struct StatusPage {
     pub(super) metrics: Arc<Metrics>,
     pub(super) warnings: Arc<RecentWarnings>,
     pub(super) names: bool,
+    pub(super) replica: Replica,
     pub(super) audit: Option<ContinuousAudit>,
     pub(super) past: Past,
 }
@@ -85,7 +86,7 @@ impl StatusPage {
         let now = known.unwrap_or_else(Timestamp::now);
         Status {
             version: env!("CARGO_PKG_VERSION"),
-            host: host(),
+            replica: self.replica.clone(),
             now,
             uptime: self.past.started.elapsed(),
             conditions: self.conditions(),
@@ -191,10 +192,14 @@ fn count(count: usize) -> u64 {
     u64::try_from(count).unwrap_or(u64::MAX)
 }
 
-/// The pod's name, as Kubernetes gives it to its containers.
-fn host() -> Option<String> {
-    let name = platform::host_name();
-    (!name.is_empty()).then_some(name)
+/// The pod where its name was given, else the machine, which is named as the pod unless it has the host's network.
+pub(super) fn replica(pod_name: Option<&str>) -> Replica {
+    let host = platform::host_name();
+    match pod_name {
+        Some(name) => Replica::Pod(name.to_owned()),
+        None if host.is_empty() => Replica::NotKnown,
+        None => Replica::Host(host),
+    }
 }
 
 fn held(lifetime: Option<Lifetime>) -> Held {

@@ -11,7 +11,7 @@ use axum::http::{Method, Request, StatusCode};
 use axum::routing::get;
 use serde_json::json;
 
-use crate::support::{Scratch, Webhook, from_file, pod, post, review, send};
+use crate::support::{Scratch, Webhook, accounts, from_file, pod, post, review, send};
 
 /// A text that acts on a page that takes it for HTML.
 const HOSTILE: &str = "</td><script>alert(1)</script><img src=x onerror=alert(1)>&\"'\u{202e}";
@@ -54,6 +54,21 @@ async fn shows_what_happened_with_names_only_where_they_are_asked_for() {
         assert_eq!(page.contains("demo/app"), names, "{page}");
         assert!(!page.contains("<script"), "{page}");
     }
+}
+
+#[tokio::test]
+async fn says_which_replica_it_is_by_the_name_of_its_pod_where_that_is_told() {
+    let (folder, from) = accounts();
+    let builder = Webhook::builder().arg(from);
+    let webhook = builder.env("POD_NAME", "webhook-5d8c9b7f4d-x2x7q").start().await;
+    webhook.ready().await;
+    let page = webhook.get_admin("/").await.unwrap().text();
+    for shown in ["Pod <code>webhook-5d8c9b7f4d-x2x7q</code>", "webhook-5d8c9b7f4d-x2x7q</title>"] {
+        assert!(page.contains(shown), "no {shown} in {page}");
+    }
+    drop((webhook, folder));
+    let (webhook, _folder) = from_file(&[]).await;
+    assert!(webhook.get_admin("/").await.unwrap().text().contains("Host <code>"));
 }
 
 #[tokio::test]

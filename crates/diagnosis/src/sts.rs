@@ -3,20 +3,8 @@
 
 use super::redact::endpoint;
 use super::{Case, pod};
+use iam::AWS_DOMAINS;
 use injection::identity::{Identity, RoleArn};
-
-/// AWS's domains, of all partitions.
-const AWS: [&str; 9] = [
-    "amazonaws.com",
-    "amazonaws.com.cn",
-    "amazonaws.eu",
-    "api.aws",
-    "api.amazonwebservices.com.cn",
-    "c2s.ic.gov",
-    "sc2s.sgov.gov",
-    "cloud.adc-e.uk",
-    "csp.hci.ic.gov",
-];
 
 impl Case<'_> {
     /// The STS whose role this is: the role is not an ARN of AWS's, and pods call another STS.
@@ -61,7 +49,7 @@ fn is_of_aws(url: &str) -> bool {
     let (_, rest) = url.split_once("://").unwrap_or(("", url));
     let host = rest.split(['/', ':', '?', '#']).next().unwrap_or_default();
     let host = host.trim_end_matches('.').to_ascii_lowercase();
-    let below = AWS.iter().find_map(|domain| host.strip_suffix(domain)?.strip_suffix('.'));
+    let below = AWS_DOMAINS.iter().find_map(|domain| host.strip_suffix(domain)?.strip_suffix('.'));
     below.is_some_and(|it| it.split('.').any(|label| ["sts", "sts-fips"].contains(&label)))
 }
 

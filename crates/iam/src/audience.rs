@@ -7,16 +7,16 @@ use super::near::nearest;
 use super::partition::AUDIENCE;
 
 /// Where AWS's services have their hosts, in all partitions.
-const SUFFIXES: [&str; 9] = [
-    ".amazonaws.com",
-    ".amazonaws.com.cn",
-    ".amazonaws.eu",
-    ".api.aws",
-    ".api.amazonwebservices.com.cn",
-    ".c2s.ic.gov",
-    ".cloud.adc-e.uk",
-    ".csp.hci.ic.gov",
-    ".sc2s.sgov.gov",
+pub const AWS_DOMAINS: [&str; 9] = [
+    "amazonaws.com",
+    "amazonaws.com.cn",
+    "amazonaws.eu",
+    "api.aws",
+    "api.amazonwebservices.com.cn",
+    "c2s.ic.gov",
+    "cloud.adc-e.uk",
+    "csp.hci.ic.gov",
+    "sc2s.sgov.gov",
 ];
 
 /// What is wrong with an audience that was meant to be [`AUDIENCE`], and why.
@@ -55,7 +55,8 @@ pub(crate) fn slip(text: &str) -> Option<(Code, String)> {
 fn is_endpoint(host: &str) -> bool {
     let host = host.to_ascii_lowercase();
     let is_sts = host.starts_with("sts.") || host.starts_with("sts-fips.");
-    is_sts && host != AUDIENCE && SUFFIXES.iter().any(|suffix| host.ends_with(suffix))
+    let is_of = |domain: &&str| host.strip_suffix(domain).is_some_and(|it| it.ends_with('.'));
+    is_sts && host != AUDIENCE && AWS_DOMAINS.iter().any(is_of)
 }
 
 #[cfg(test)]

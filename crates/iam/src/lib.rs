@@ -36,6 +36,7 @@ mod yaml;
 
 use text::near;
 
+pub use audience::AWS_DOMAINS;
 pub use finding::{Code, Finding, Severity};
 pub use lint::{lint, lint_file, lint_for_prefix};
 pub use partition::{AUDIENCE, account};

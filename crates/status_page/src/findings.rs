@@ -103,12 +103,13 @@ pub(crate) fn of(status: &Status) -> Vec<Finding> {
     }
     match &status.clock {
         Clock::Offset { text, is_warning: true, .. } => add(false, "clock", text.clone()),
-        Clock::NotKnown => add(
-            false,
-            "clock",
-            "the API server's clock is not known: no certificate is issued, replaced or removed"
-                .to_owned(),
-        ),
+        Clock::NotKnown => {
+            let so = match certificates.authority {
+                Held::NotUsed => "certificates and ages are compared with this node's",
+                Held::NotKnown | Held::For(_) => "no certificate is issued, replaced or removed",
+            };
+            add(false, "clock", format!("the API server's clock is not known: {so}"));
+        }
         Clock::NoCluster | Clock::Offset { .. } => {}
     }
     if let Some(watch) = &status.sources.watch

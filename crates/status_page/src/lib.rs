@@ -24,8 +24,8 @@ pub use recent::{Recent, Seen, Subject};
 pub struct Status {
     /// Of the program.
     pub version: &'static str,
-    /// The name of the pod, which is its host name; none where the system does not tell.
-    pub host: Option<String>,
+    /// Which replica this is.
+    pub replica: Replica,
     /// The time, by the API server's clock where that is known.
     pub now: Timestamp,
     /// For how long the program has run.
@@ -46,6 +46,17 @@ pub struct Status {
     pub warnings: Vec<Seen>,
     /// Whether names of objects may be shown, by `--enable-debugging-handlers`.
     pub names: bool,
+}
+
+/// The name of a replica, and what it is the name of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Replica {
+    /// Of its pod.
+    Pod(String),
+    /// Of the machine that it runs on, which in most pods is the pod's.
+    Host(String),
+    /// The system does not tell.
+    NotKnown,
 }
 
 /// A condition of readiness.

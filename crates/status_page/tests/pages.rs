@@ -8,7 +8,7 @@ use injection::admission::Outcome;
 use jiff::{SignedDuration, Timestamp};
 use status_page::{
     Audit, Certificates, Clock, Condition, Counts, Held, Hour, Lifetime, PodsOfState, Recent,
-    Round, Sources, Status, Subject, Watch, content_security_policy, html,
+    Replica, Round, Sources, Status, Subject, Watch, content_security_policy, html,
 };
 
 const BOUNDS: &[f64] = &[0.0001, 0.001, 0.01, 0.1, 1.0, 10.0];
@@ -63,7 +63,7 @@ fn well() -> Status {
     }
     Status {
         version: "1.2.3",
-        host: Some("pod-identity-webhook-5d8c9b7f4d-x2x7q".to_owned()),
+        replica: Replica::Pod("pod-identity-webhook-5d8c9b7f4d-x2x7q".to_owned()),
         now: time("2026-11-26T08:00:00Z"),
         uptime: now,
         conditions: CONDITIONS.map(|name| Condition { name, reason: None }).to_vec(),
@@ -121,7 +121,7 @@ fn well() -> Status {
 fn starting() -> Status {
     let start = Duration::from_secs(2);
     Status {
-        host: None,
+        replica: Replica::NotKnown,
         uptime: start,
         conditions: vec![
             Condition {
@@ -248,7 +248,7 @@ const HOSTILE: &str = "</style></title><script>alert(1)</script><img src=x onerr
 fn hostile() -> Status {
     let text = || HOSTILE.to_owned();
     let mut status = broken();
-    status.host = Some(text());
+    status.replica = Replica::Host(text());
     status.conditions[1].reason = Some(text());
     status.clock = Clock::Offset { offset: SignedDuration::ZERO, text: text(), is_warning: true };
     if let Some(watch) = &mut status.sources.watch {
@@ -326,7 +326,9 @@ fn no_text_from_outside_makes_an_element_or_an_attribute() {
             *text = "plain".to_owned();
         }
     };
-    tame.host.iter_mut().for_each(plain);
+    if let Replica::Host(name) = &mut tame.replica {
+        plain(name);
+    }
     tame.conditions.iter_mut().filter_map(|it| it.reason.as_mut()).for_each(plain);
     if let Clock::Offset { text, .. } = &mut tame.clock {
         plain(text);
@@ -409,4 +411,14 @@ fn the_policy_allows_the_style_alone() {
 fn escaped(text: &str) -> String {
     let text = text::escaped(text);
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+#[test]
+fn says_what_an_unknown_clock_means_for_the_certificates_that_there_are() {
+    let mut status = well();
+    status.clock = Clock::NotKnown;
+    assert!(html(&status).contains("no certificate is issued, replaced or removed"));
+    status.certificates.authority = Held::NotUsed;
+    let page = html(&status);
+    assert!(!page.contains("is issued") && page.contains("compared with this node"), "{page}");
 }

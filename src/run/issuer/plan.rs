@@ -194,6 +194,10 @@ fn end(
 ) -> anyhow::Result<Ended> {
     let asked = asked.and_then(|asked| plan.step(asked.get_name()));
     if let Some(step) = asked.filter(|step| !step.blocked.is_empty()) {
+        if let Some(format) = args.output.data() {
+            let printed = report::print(format, Kind::IssuerPlanStep, step, None);
+            printed.context("failed to print the plan")?;
+        }
         let mut why = vec![format!("the step {} would break tokens now:", step.id)];
         why.extend(step.blocked.iter().cloned());
         return Ok(Ended::Refused(why));

@@ -49,7 +49,8 @@ async fn missed(control_plane: &ControlPlane) -> Namespace {
 async fn replica(kubeconfig: &std::path::Path, home: &Namespace) -> Webhook {
     let args = ["--audit-interval=10s".to_owned(), format!("--namespace={home}")];
     let args = args.into_iter().chain(["--shutdown-delay=0s".to_owned()]);
-    let webhook = Webhook::builder().kubeconfig(kubeconfig).args(args).start().await;
+    let builder = Webhook::builder().kubeconfig(kubeconfig).args(args);
+    let webhook = builder.env("POD_NAME", "the-pod").start().await;
     webhook.ready().await;
     webhook
 }

@@ -154,7 +154,11 @@ async fn a_rotation_loses_no_token_on_its_way() {
     };
 
     assert_eq!(next(&plan().await.ended(0)), "publish");
-    let refused = step("sign", &[]).await.ended(1).errors;
+    let refused = step("sign", &[]).await.ended(1);
+    // A program reads there what a person reads below.
+    let blocked = refused.json()["blocked"].to_string();
+    assert!(blocked.contains("the new key is not published"), "{blocked}");
+    let refused = refused.errors;
     assert!(refused.contains("the new key is not published"), "{refused}");
     assert!(refused.contains("does not accept tokens of the new key"), "{refused}");
 

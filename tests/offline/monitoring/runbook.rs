@@ -7,7 +7,7 @@ use std::process::Command;
 use serde_json::json;
 
 use crate::guide;
-use crate::support::{Scratch, from_file, pod};
+use crate::support::{Scratch, dashboard, from_file, pod};
 
 fn text(path: &str) -> String {
     std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
@@ -76,5 +76,20 @@ fn every_word_that_the_page_looks_for_is_one_that_the_log_says() {
     let said = text("tests/golden/log-messages.txt") + &text("tests/golden/metrics.txt");
     for word in words.iter().filter(|word| **word != "KIND") {
         assert!(said.contains(word), "no log line says {word}");
+    }
+}
+
+#[test]
+fn every_panel_that_the_page_names_is_on_the_dashboard() {
+    let page = text("docs/operate.md");
+    let quoted = page.split('"').skip(1).step_by(2);
+    // No sentences, such as that of a picture.
+    let is_name = |it: &&str| it.starts_with(|c: char| c.is_uppercase()) && !it.contains('.');
+    let named: Vec<_> = quoted.filter(is_name).collect();
+    assert!(named.len() >= 5, "{named:?}");
+    let dashboard = dashboard();
+    let titles: Vec<_> = dashboard["panels"].as_array().unwrap().iter().collect();
+    for name in named {
+        assert!(titles.iter().any(|panel| panel["title"] == name), "no panel {name}");
     }
 }

@@ -380,6 +380,8 @@ fn audit_shows_no_object_as_it_calls_itself() {
     run(&["audit", "--kubeconfig", &format!("/nowhere/{ODD}")]).shows(2);
     let nobody = kubeconfig(&scratch, "http://127.0.0.1:1");
     assert_eq!(run(&["audit", "--kubeconfig", &nobody]).code, 2);
+    // To this machine there is no proxy.
+    let nobody = kubeconfig(&scratch, "http://192.0.2.1:1");
     for (name, proxy) in [("HTTPS_PROXY", "http://192.0.2.1:3128"), ("https_proxy", ODD)] {
         let ran = run_with(&["audit", "--kubeconfig", &nobody], "", &[(name, proxy)]);
         let setting = format!("{name} in the environment");

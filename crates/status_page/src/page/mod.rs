@@ -10,7 +10,7 @@ use text::escaped;
 
 use crate::findings::{self, Finding};
 use crate::units::{duration, machine_time, time};
-use crate::{Condition, Status};
+use crate::{Condition, Replica, Status};
 
 const STYLE: &str = include_str!("style.css");
 
@@ -90,15 +90,19 @@ fn title(status: &Status, waiting: &[&str], findings: &[Finding]) -> String {
         ([], count) => format!("Ready, {count} to look at"),
         (waiting, _) => format!("Not ready: {}", waiting.join(", ")),
     };
-    let whose = status.host.as_deref().unwrap_or("pod-identity-webhook");
+    let whose = match &status.replica {
+        Replica::Pod(name) | Replica::Host(name) => name.as_str(),
+        Replica::NotKnown => "pod-identity-webhook",
+    };
     format!("{state} – {}", escaped(whose))
 }
 
 fn of_whom(status: &Status) -> Markup {
     html! {
-        @match &status.host {
-            Some(host) => { "Host " code { (Shown(host)) } },
-            None => "Host not known",
+        @match &status.replica {
+            Replica::Pod(name) => { "Pod " code { (Shown(name)) } },
+            Replica::Host(name) => { "Host " code { (Shown(name)) } },
+            Replica::NotKnown => "Pod not known",
         }
         ", version " (status.version) ", up for " (duration(status.uptime))
     }
