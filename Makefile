@@ -103,7 +103,6 @@ reproduce: ## Build the image's binary twice in two places and compare (two rele
 
 release-dry-run: ## Do and check all of a release that needs no registry (PROFILE=dev: without optimisation)
 	@scripts/setup test
-	@scripts/setup release
 	@scripts/release-dry-run
 
 walkthrough: ## Follow the tutorials on a real one-node cluster with a real STS (root; LONG=yes: wait for a new token)

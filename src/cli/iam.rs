@@ -20,7 +20,7 @@ pub enum IamCommand {
     /// Find mistakes in policies, templates, plans and manifests
     Lint(IamLintArgs),
     /// Check whether a trust policy lets a token assume the role
-    Simulate(IamSimulateArgs),
+    Simulate(Box<IamSimulateArgs>),
 }
 
 /// Nothing is created in AWS: apply the output yourself. A flag that may not be

@@ -197,3 +197,43 @@ fn a_published_release_is_never_replaced_and_a_draft_is_made_anew() {
         assert!(check || !told(&checked).is_empty(), "{there}");
     }
 }
+
+/// A registry, as crane tells of it, that denies to say whether it has what it does not have.
+const GO: &str = r#"
+shift 4
+case $1 in
+    push) printf manifest >"$STATE/pushed" ;;
+    manifest) cat "$STATE/pushed" 2>/dev/null || { cat "$STATE/answer" >&2; exit 1; } ;;
+esac"#;
+/// Of the text `manifest`.
+const DIGEST: &str = "sha256:05b3abf2579a5eb66403cd78be557fd860633a1fe2103c7642030defe32c657f";
+
+#[test]
+fn an_image_is_pushed_only_where_the_registry_or_the_maintainer_says_that_it_is_new() {
+    for (answer, new_packages, pushed) in [
+        ("GET https://registry/: MANIFEST_UNKNOWN: manifest unknown", "", true),
+        ("GET https://registry/: NAME_UNKNOWN: unknown name", "", true),
+        ("GET https://registry/: DENIED: denied", "", false),
+        ("GET https://registry/: DENIED: denied", "yes", true),
+        ("GET https://registry/: unexpected status code 403 Forbidden", "yes", true),
+        ("GET https://registry/: TOOMANYREQUESTS: later", "yes", false),
+        ("dial tcp: connection refused", "yes", false),
+    ] {
+        let stands = StandIns::new(&[("go", GO)]);
+        fs::write(stands.path("answer"), answer).unwrap();
+        let index = format!(r#"{{"manifests": [{{"digest": "{DIGEST}"}}]}}"#);
+        fs::write(stands.path("index.json"), index).unwrap();
+        let archive = stands.path("image.tar");
+        let mut tar = Command::new("tar");
+        tar.arg("-C").arg(stands.path("")).arg("-cf").arg(&archive).arg("index.json");
+        assert!(tar.status().unwrap().success());
+        let mut script = stands.script(&["scripts/publish", "image", archive.to_str().unwrap()]);
+        script.env("REPOSITORY", "owner/name").env("NEW_PACKAGES", new_packages);
+        let ended = script.output().unwrap();
+        assert_eq!(ended.status.success(), pushed, "{answer}: {ended:?}");
+        assert_eq!(stands.has("pushed"), pushed, "{answer}: {}", stands.calls());
+        let printed = String::from_utf8_lossy(&ended.stdout);
+        assert_eq!(printed.ends_with(&format!("digest={DIGEST}\n")), pushed, "{ended:?}");
+        assert!(pushed || told(&ended).contains("could not ask the registry"), "{ended:?}");
+    }
+}

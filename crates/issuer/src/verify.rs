@@ -1,5 +1,7 @@
 //! What STS does with an issuer and a token, step by step, each an [`IssuerCheck`].
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 
 use super::url::is_private_address;
@@ -260,6 +262,7 @@ fn fetch_check<'a>(
         }
         300..=399 => {
             let to = answer.location.as_deref().unwrap_or("nowhere");
+            let to = absolute(url, to);
             (
                 format!(
                     "{url} answers with a redirect ({} to {to}), which STS does not follow",
@@ -281,6 +284,19 @@ fn fetch_check<'a>(
         ),
     };
     (IssuerCheck::fail(id, found, next), None)
+}
+
+/// Where a `Location` leads that has no host or no scheme of its own.
+fn absolute<'t>(url: &str, to: &'t str) -> Cow<'t, str> {
+    let origin = url.split_once("://").map(|(scheme, rest)| {
+        let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        (scheme, format!("{scheme}://{host}"))
+    });
+    match origin {
+        Some((scheme, _)) if to.starts_with("//") => Cow::Owned(format!("{scheme}:{to}")),
+        Some((_, origin)) if to.starts_with('/') => Cow::Owned(format!("{origin}{to}")),
+        _ => Cow::Borrowed(to),
+    }
 }
 
 /// A name that leads to a private address may lead to another one from outside.

@@ -231,3 +231,21 @@ fn remarks_on_an_odd_content_type() {
     let remarks: Vec<_> = checks.iter().flat_map(|check| &check.remarks).collect();
     assert!(remarks.len() == 1 && remarks[0].contains("binary/octet-stream"), "{remarks:?}");
 }
+
+#[test]
+fn says_where_a_redirect_leads_that_has_no_host() {
+    for (location, to) in [
+        ("/login", "https://issuer.example/login"),
+        ("//www.issuer.example/", "https://www.issuer.example/"),
+        ("https://other.example/", "https://other.example/"),
+        ("login", "login"),
+    ] {
+        let mut redirect = good();
+        let Ok(answer) = &mut redirect.discovery else { panic!("no answer") };
+        answer.status = 302;
+        answer.location = Some(location.to_owned());
+        let checks = check(ISSUER, &redirect, &Against::default(), CRYPTO.verify);
+        let found = checks.iter().find(|check| check.id == ids::DISCOVERY_FETCH).expect("a check");
+        assert!(found.found.contains(&format!("redirect (302 to {to})")), "{}", found.found);
+    }
+}
