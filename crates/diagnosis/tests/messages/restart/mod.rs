@@ -199,7 +199,7 @@ fn restart_begins_with_the_last_pod_of_a_stateful_set() {
     assert_eq!(names, ["app-10", "app-2", "app-0"]);
 }
 
-/// A StatefulSet makes no pod before those of lower numbers are ready; and names may be anything.
+/// A `StatefulSet` makes no pod before those of lower numbers are ready; and names may be anything.
 #[test]
 fn restart_begins_with_pods_that_are_not_ready() {
     let owners = owned("StatefulSet", "apps/v1", "app");
