@@ -24,7 +24,7 @@ use crate::config::{Config, Source};
 use crate::continuous_audit::{Asked, AuditTask, ContinuousAudit};
 use crate::identity_sources::{self, EventSending, ServiceAccounts, Tasks};
 use crate::platform::Signals;
-use crate::server::admissions::{self, Admissions};
+use crate::server::admissions::Admissions;
 use crate::server::{
     BodyReader, Condition, ConnectionStats, DrainLimits, Drained, Https, Limits, Metrics,
     Readiness, RecentWarnings, admin, bind, https,
@@ -315,7 +315,8 @@ impl HttpsServer {
         };
         let server = Https {
             listener,
-            router: https::router(admissions::router(admissions)),
+            admissions: Some(admissions),
+            router: https::router(),
             counted: Some(metrics),
             tls,
             rejections,

@@ -7,17 +7,17 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use axum::Router;
-use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::BoxError;
+use axum::body::{Body, HttpBody};
 use axum::http::header::CONTENT_TYPE;
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::{HeaderValue, Request, StatusCode};
 use axum::response::{IntoResponse, Response};
-use axum::routing::post;
+use bytes::Bytes;
 use tokio::time::{Instant, timeout_at};
 
 use super::bad_requests::{BadRequests, Bounded};
 use super::deadline;
+use super::memory::Account;
 use super::record::{self, Record};
 use super::work::{Permit, Work};
 use super::{
@@ -69,18 +69,16 @@ enum Unanswered {
     PatchTooLarge(PatchTooLarge),
 }
 
-/// `/mutate` and `/mutate/required`.
-pub(crate) fn router(admissions: Arc<Admissions>) -> Router {
-    let handler = |endpoint: Endpoint| {
-        post(async move |State(admissions): State<Arc<Admissions>>, request| {
-            admissions.serve(endpoint, request).await
-        })
-    };
-    Router::new()
-        .route(path(Endpoint::Mutate), handler(Endpoint::Mutate))
-        .route(path(Endpoint::Required), handler(Endpoint::Required))
-        .with_state(admissions)
+/// Who sends a review.
+#[derive(Debug)]
+pub(super) struct Sender {
+    /// What its connection holds of the common memory.
+    pub(super) account: Arc<Account>,
+    pub(super) caller: Caller,
 }
+
+/// An answer, and the leave to work on it, which is kept until the answer is counted by itself.
+pub(super) type Answer = (Response, Option<Permit>);
 
 impl Admissions {
     #[must_use]
@@ -108,12 +106,21 @@ impl Admissions {
         }
     }
 
-    async fn serve(&self, endpoint: Endpoint, request: Request) -> Response {
+    pub(super) async fn serve<B>(
+        &self,
+        endpoint: Endpoint,
+        request: Request<B>,
+        sender: Sender,
+    ) -> Answer
+    where
+        B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Unpin,
+    {
         let deadline = deadline::of(request.uri(), self.patience);
         let traces = self.traces.as_ref();
         let span = traces.and_then(|it| it.request(path(endpoint), request.headers()));
-        let answer = match self.read_and_answer(endpoint, request, deadline, span.as_ref()).await {
-            Ok(answer) => answer,
+        let answer = self.read_and_answer(endpoint, request, sender, deadline, span.as_ref()).await;
+        let (answer, permit) = match answer {
+            Ok((answer, permit)) => (answer, Some(permit)),
             Err(error) => {
                 // A failed lookup has its own record, which names the pod.
                 if error.outcome() == Outcome::BadRequest {
@@ -122,25 +129,29 @@ impl Admissions {
                         record::describe_bad_request(span, error.kind());
                     }
                 }
-                error.into_response()
+                (error.into_response(), None)
             }
         };
         if let Some(span) = span {
             span.answer(answer.status());
         }
-        answer
+        (answer, permit)
     }
 
-    async fn read_and_answer(
+    async fn read_and_answer<B>(
         &self,
         endpoint: Endpoint,
-        request: Request,
+        request: Request<B>,
+        sender: Sender,
         deadline: Instant,
         span: Option<&ServerSpan>,
-    ) -> Result<Response, Unanswered> {
+    ) -> Result<(Response, Permit), Unanswered>
+    where
+        B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Unpin,
+    {
         require_json(request.headers())?;
-        let caller = request.extensions().get().copied().unwrap_or_default();
-        let body = self.bodies.read(request, deadline).await?;
+        let Sender { account, caller } = sender;
+        let body = self.bodies.read(request.into_body(), account, deadline).await?;
         self.answer(endpoint, caller, body, deadline, span).await
     }
 
@@ -153,7 +164,7 @@ impl Admissions {
         body: RequestBody,
         deadline: Instant,
         span: Option<&ServerSpan>,
-    ) -> Result<Response, Unanswered> {
+    ) -> Result<(Response, Permit), Unanswered> {
         let record = Record::begin(&self.metrics, &self.recent, endpoint, span);
         let permit = self.work.permit(body.len(), deadline).await.ok_or(Unanswered::Busy)?;
         let body = body.contiguous();
@@ -213,7 +224,7 @@ fn end(
     review: &Review<'_>,
     admission: &Admission,
     permit: Permit,
-) -> Result<Response, Unanswered> {
+) -> Result<(Response, Permit), Unanswered> {
     record.end(review, admission);
     if admission.outcome == Outcome::LookupFailed && admission.refusal.is_none() {
         return Err(Unanswered::lookup(review, admission.reason.clone()));
@@ -223,10 +234,7 @@ fn end(
     }
     let mut answer = admission::respond(review, admission);
     answer.shrink_to_fit();
-    let mut response = json(answer);
-    // Until the answer is counted by itself.
-    response.extensions_mut().insert(permit);
-    Ok(response)
+    Ok((json(answer), permit))
 }
 
 fn json(answer: Vec<u8>) -> Response {

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use axum::body::{Body, HttpBody};
-use axum::extract::Request;
+use axum::BoxError;
+use axum::body::HttpBody;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -81,16 +81,17 @@ impl BodyReader {
     }
 
     /// A body that says that it is too large is refused before it is read.
-    pub(crate) async fn read(
+    /// `account` is the connection's, which holds its buffers already.
+    pub(super) async fn read<B>(
         &self,
-        request: Request,
+        body: B,
+        account: Arc<Account>,
         deadline: Instant,
-    ) -> Result<RequestBody, BodyError> {
+    ) -> Result<RequestBody, BodyError>
+    where
+        B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Unpin,
+    {
         let begun = Instant::now();
-        // The connection's own, which holds its buffers already.
-        let account = request.extensions().get::<Arc<Account>>().cloned();
-        let account = account.unwrap_or_else(|| Arc::new(self.memory.open()));
-        let body = request.into_body();
         let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
         if announced > self.limit {
             return Err(BodyError::FitLimit { limit: self.limit });
@@ -99,11 +100,10 @@ impl BodyReader {
         read.unwrap_or_else(|_| Err(BodyError::WaitForBody(rounded(deadline - begun))))
     }
 
-    async fn collect(
-        &self,
-        mut body: Body,
-        account: Arc<Account>,
-    ) -> Result<RequestBody, BodyError> {
+    async fn collect<B>(&self, mut body: B, account: Arc<Account>) -> Result<RequestBody, BodyError>
+    where
+        B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Unpin,
+    {
         let mut share = Share { account, bytes: 0 };
         let first = next_data(&mut body, &share).await?.unwrap_or_default();
         if first.len() > self.limit {
@@ -259,7 +259,10 @@ impl std::ops::Deref for Contiguous {
     }
 }
 
-async fn next_data(body: &mut Body, share: &Share) -> Result<Option<Bytes>, BodyError> {
+async fn next_data<B>(body: &mut B, share: &Share) -> Result<Option<Bytes>, BodyError>
+where
+    B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Unpin,
+{
     loop {
         // Trailers are none of ours.
         match poll_fn(|cx| poll_frame(body, share, cx)).await? {
@@ -275,16 +278,20 @@ async fn next_data(body: &mut Body, share: &Share) -> Result<Option<Bytes>, Body
 }
 
 /// The next frame, or that the body has to make room while it waits for one.
-fn poll_frame(
-    body: &mut Body,
+fn poll_frame<B>(
+    body: &mut B,
     share: &Share,
     cx: &mut Context<'_>,
-) -> Poll<Result<Option<hyper::body::Frame<Bytes>>, BodyError>> {
+) -> Poll<Result<Option<hyper::body::Frame<Bytes>>, BodyError>>
+where
+    B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Unpin,
+{
     let frame = Pin::new(body).poll_frame(cx);
     if frame.is_pending() && share.account.watch(cx).is_err() {
         return Poll::Ready(Err(BodyError::MakeRoom));
     }
-    Poll::Ready(ready!(frame).transpose().map_err(BodyError::ReadBody))
+    let failed = |error| BodyError::ReadBody(axum::Error::new(error));
+    Poll::Ready(ready!(frame).transpose().map_err(failed))
 }
 
 /// A review in another type than the one that there is.

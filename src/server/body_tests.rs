@@ -1,5 +1,6 @@
 use std::convert::Infallible;
 
+use axum::body::Body;
 use futures::stream;
 
 use super::*;
@@ -10,7 +11,8 @@ fn reader(body_bytes: usize, body_memory: usize) -> BodyReader {
 
 async fn read(reader: &BodyReader, body: impl Into<Body>) -> Result<Contiguous, BodyError> {
     let deadline = Instant::now() + Duration::from_secs(10);
-    reader.read(Request::new(body.into()), deadline).await.map(RequestBody::contiguous)
+    let account = Arc::new(reader.memory().open());
+    reader.read(body.into(), account, deadline).await.map(RequestBody::contiguous)
 }
 
 fn pieces(count: usize, size: usize) -> Body {

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::http::{HeaderValue, header::CONNECTION};
+use axum::response::Response as AxumResponse;
 use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::server::conn::http1;
@@ -22,6 +23,7 @@ use tokio_rustls::TlsAcceptor;
 use tower::Service;
 
 use super::activity::{Activity, Phase};
+use super::admissions::{Admissions, Sender};
 use super::answer::Paced;
 use super::limits::{ANSWER_BYTES, DrainLimits, Limits};
 use super::memory::Memory;
@@ -34,6 +36,8 @@ use crate::tls::clients::Rejections;
 
 /// What all connections of a listener have in common.
 pub(super) struct Shared {
+    /// Takes reviews, which the router then never sees: it would take memory nine times for one.
+    pub(super) admissions: Option<Arc<Admissions>>,
     pub(super) router: Router,
     /// Where requests are counted, as the Go webhook's dashboards know them.
     pub(super) counted: Option<Arc<Metrics>>,
@@ -81,7 +85,8 @@ impl Shared {
         let stage = Stage::default();
         let (memory, answers) = (limits.request_memory(), limits.answer_memory());
         let fresh = drain.fresh;
-        Self { router, counted: None, tls: None, limits, fresh, stage, memory, answers }
+        let (admissions, counted, tls) = (None, None, None);
+        Self { admissions, router, counted, tls, limits, fresh, stage, memory, answers }
     }
 
     /// Serves until either side ends the connection, or a limit does.
@@ -194,31 +199,40 @@ impl Shared {
         }
         let note = |phase| Note { activity: Arc::clone(activity), phase };
         activity.set_unread(!request.body().is_end_stream());
-        let mut request = request.map(|body| Noted::new(body, note(Phase::Working)));
-        request.extensions_mut().insert(Arc::clone(&input.account));
-        request.extensions_mut().insert(caller);
-        // Not as a layer of the router, which takes memory five times for one.
-        let counted = self.counted.as_deref().map(|metrics| {
-            (metrics, Verb::of(request.method().as_str()), Path::of(request.uri().path()))
-        });
-        let answered = self.router.clone().call(request).await;
-        let mut response = answered.unwrap_or_else(|never| match never {});
-        if let Some((metrics, verb, path)) = counted {
+        let request = request.map(|body| Noted::new(body, note(Phase::Working)));
+        let (verb, path) = (Verb::of(request.method().as_str()), Path::of(request.uri().path()));
+        let sender = Sender { account: Arc::clone(&input.account), caller };
+        let (mut response, permit) = match (&self.admissions, path.endpoint()) {
+            (Some(admissions), Some(endpoint)) if verb == Verb::Post => {
+                admissions.serve(endpoint, request, sender).await
+            }
+            _ => (self.route(request, sender).await, None),
+        };
+        // Not as a layer of the router, which would not see reviews.
+        if let Some(metrics) = &self.counted {
             metrics.request(verb, path, response.status().as_u16());
         }
         // hyper closes a connection whose request was not read to its end: the client is told.
         if activity.has_unread() || self.stage.leaving.load(Ordering::Acquire) {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
-        let (mut parts, body) = response.into_parts();
+        let (parts, body) = response.into_parts();
         let body = Paced::of(body, &self.answers, ANSWER_BYTES, activity).await;
         // Whoever made the answer may have another made, now that this one is counted.
-        parts.extensions.clear();
+        drop(permit);
         if input.holds() {
             // What came behind the request waits for the client to take the answer.
             input.account.waits_for_client(true);
         }
         Ok(Response::from_parts(parts, Noted::new(body, note(Phase::Writing))))
+    }
+
+    /// Whatever is no review.
+    async fn route(&self, mut request: Request<Noted<Incoming>>, sender: Sender) -> AxumResponse {
+        // For handlers of tests.
+        request.extensions_mut().insert(sender.account);
+        let answered = self.router.clone().call(request).await;
+        answered.unwrap_or_else(|never| match never {})
     }
 
     /// Polls `work` until it ends or the deadline of the phase that the

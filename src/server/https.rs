@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::get;
+use axum::routing::{any, get};
 use rustls::ServerConfig;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
 use super::accept::Acceptor;
+use super::admissions::Admissions;
 use super::connection::{Shared, Tls};
-use super::fallbacks::{alive, with_fallbacks};
+use super::fallbacks::{alive, only, with_fallbacks};
 use super::{BodyReader, ConnectionStats, DrainLimits, Drained, Limits, Metrics, Readiness};
 use crate::tls::clients::Rejections;
 
@@ -18,6 +19,9 @@ use crate::tls::clients::Rejections;
 #[derive(Debug)]
 pub(crate) struct Https {
     pub listener: TcpListener,
+    /// What answers reviews.
+    pub admissions: Option<Arc<Admissions>>,
+    /// What answers all else.
     pub router: Router,
     /// Where requests are counted.
     pub counted: Option<Arc<Metrics>>,
@@ -41,6 +45,7 @@ impl Https {
     pub(crate) async fn serve(self, shutdown: impl Future<Output = ()>) -> Drained {
         let Self {
             listener,
+            admissions,
             router,
             counted,
             tls,
@@ -53,14 +58,22 @@ impl Https {
         } = self;
         let tls = Some(Tls { acceptor: TlsAcceptor::from(tls), rejections });
         let memory = bodies.memory();
-        let shared = Shared { counted, tls, memory, ..Shared::new(router, limits, &drain) };
+        let shared =
+            Shared { admissions, counted, tls, memory, ..Shared::new(router, limits, &drain) };
         let acceptor = Acceptor::new(listener, shared, stats);
         acceptor.run(drain, Some(&readiness), shutdown).await
     }
 }
 
-/// The admission handlers, `/healthz`, and reasons for all else.
-pub(crate) fn router(admissions: Router) -> Router {
-    let router = admissions.route("/healthz", get(alive));
-    with_fallbacks(router, "/mutate, /mutate/required and /healthz")
+/// What it serves, for those who ask for something else.
+pub(super) const PATHS: &str = "/mutate, /mutate/required and /healthz";
+
+/// `/healthz`, and reasons for all else that is no review.
+pub(crate) fn router() -> Router {
+    let no_review = || any(async || only("POST"));
+    let router = Router::new()
+        .route("/mutate", no_review())
+        .route("/mutate/required", no_review())
+        .route("/healthz", get(alive));
+    with_fallbacks(router, PATHS)
 }

@@ -223,6 +223,15 @@ impl Path {
         }
     }
 
+    /// Where reviews go.
+    pub(super) fn endpoint(self) -> Option<Endpoint> {
+        match self {
+            Self::Mutate => Some(Endpoint::Mutate),
+            Self::Required => Some(Endpoint::Required),
+            Self::Healthz | Self::Other => None,
+        }
+    }
+
     fn as_str(self) -> &'static str {
         match self {
             Self::Mutate => "/mutate",

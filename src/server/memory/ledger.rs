@@ -13,14 +13,19 @@
 //!   evicted, the one that has been still for longest first, when it has looked
 //!   once more whether anything came: the program may be the one that is slow.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::time::Duration;
+
+use nohash_hasher::{IntMap, IsEnabled};
 
 /// Bytes that a client has to move within the patience: less is as good as none.
 pub(crate) const STEP: usize = 16 << 10;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Id(u64);
+
+/// Counted here, and so not chosen by any client: a table needs no hash of them.
+impl IsEnabled for Id {}
 
 /// How much there is, and how long a holder may be still while others wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +43,7 @@ pub(crate) struct Ledger {
     taken: usize,
     next_id: u64,
     next_turn: u64,
-    accounts: HashMap<Id, Account>,
+    accounts: IntMap<Id, Account>,
     /// By turn: the older request first.
     line: BTreeMap<u64, Id>,
     favoured: Option<Id>,
@@ -81,7 +86,7 @@ impl Ledger {
             taken: 0,
             next_id: 0,
             next_turn: 0,
-            accounts: HashMap::new(),
+            accounts: IntMap::default(),
             line: BTreeMap::new(),
             favoured: None,
         }

@@ -2,7 +2,6 @@
 
 pub(super) mod ledger;
 
-use std::collections::HashMap;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,6 +11,7 @@ use std::time::Duration;
 use tokio::time::{Instant, Sleep, sleep};
 
 use ledger::{Id, Ledger, Sizes};
+use nohash_hasher::IntMap;
 
 /// How often the first in line looks whether another has been still for too
 /// long.
@@ -32,7 +32,7 @@ pub(super) struct Memory {
 #[derive(Debug)]
 struct State {
     ledger: Ledger,
-    wakers: HashMap<Id, Waker>,
+    wakers: IntMap<Id, Waker>,
 }
 
 impl State {
@@ -47,7 +47,7 @@ impl State {
 
 impl Memory {
     pub(super) fn new(sizes: Sizes) -> Arc<Self> {
-        let state = State { ledger: Ledger::new(sizes), wakers: HashMap::new() };
+        let state = State { ledger: Ledger::new(sizes), wakers: IntMap::default() };
         Arc::new(Self { start: Instant::now(), state: Mutex::new(state) })
     }
 

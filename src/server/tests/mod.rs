@@ -29,6 +29,7 @@ use tokio_rustls::client::TlsStream;
 use tokio_util::sync::CancellationToken;
 
 use super::bind::bind;
+use super::fallbacks::{alive, with_fallbacks};
 use super::stats::Ending;
 use super::{
     BodyReader, Condition, ConnectionStats, DrainLimits, Drained, Https, Limits, Readiness, https,
@@ -123,7 +124,8 @@ impl Rig {
         let bodies = BodyReader::new(&limits);
         let https = Https {
             listener,
-            router: https::router(handlers(&bodies, limits.answer, &hold)),
+            admissions: None,
+            router: with_fallbacks(handlers(&bodies, limits.answer, &hold), https::PATHS),
             counted: None,
             tls: settings
                 .server_config(Arc::clone(&resolver) as _, WebPkiClientVerifier::no_client_auth())
@@ -213,7 +215,8 @@ fn handlers(reader: &BodyReader, patience: Duration, hold: &Hold) -> Router {
     let reader = reader.clone();
     let count = async move |State(reader): State<BodyReader>, request: Request| {
         let deadline = super::deadline::of(request.uri(), patience);
-        reader.read(request, deadline).await.map(|body| body.len().to_string())
+        let account = request.extensions().get().cloned().expect("the connection's account");
+        reader.read(request.into_body(), account, deadline).await.map(|body| body.len().to_string())
     };
     let hold = hold.clone();
     let holding = async move || {
@@ -223,6 +226,7 @@ fn handlers(reader: &BodyReader, patience: Duration, hold: &Hold) -> Router {
     };
     Router::new()
         .route("/mutate", post(count))
+        .route("/healthz", get(alive))
         .route("/hold", post(holding))
         .route("/large", get(async || "x".repeat(32 << 20)))
         .with_state(reader)

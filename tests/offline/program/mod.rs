@@ -97,6 +97,8 @@ async fn answers_bad_input_with_an_http_error_and_one_line() {
         let reply = answer(&webhook, request).await;
         assert_eq!(reply.status.as_u16(), status, "{what}: {}", reply.text());
         assert_eq!(reply.text().trim_end().lines().count(), 1, "{what}: {}", reply.text());
+        let allowed = reply.headers.get("allow").map(|value| value.to_str().unwrap());
+        assert_eq!(allowed, (status == 405).then_some("POST"), "{what}");
     }
     // It lives, and answers.
     let reply = answer(&webhook, post("/mutate", review_of(&pod("app", "app")))).await;

@@ -29,7 +29,7 @@ pub fn from_slice<'a, T: Deserialize<'a>>(mut text: &'a [u8]) -> Result<T, Unsur
     if least < b' ' {
         return Err(Unsure);
     }
-    let mut reader = Reader { text, scan: Scan::new(text.as_bytes()) };
+    let mut reader = Reader { text, scan: Scan::new(text.as_bytes())? };
     let value = T::deserialize(&mut reader)?;
     if reader.scan.is_at_end() { Ok(value) } else { Err(Unsure) }
 }

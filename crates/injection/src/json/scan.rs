@@ -1,9 +1,9 @@
 //! Goes over JSON that nobody asked for, and checks its grammar on the way.
 //!
-//! Two looks at the text, one behind the other. The first finds quotes and
-//! backslashes, 64 bytes at a time and without asking what they mean. The
-//! second goes over the items, and knows from the first where each string ends
-//! instead of looking for it: else every string would wait for the one before.
+//! Two looks at the text, one behind the other. The first finds the quotes that
+//! no backslash escapes, 64 bytes at a time and without asking what they mean.
+//! The second goes over the items, and knows from the first where each string
+//! ends instead of looking for it: else every string would wait for the one before.
 
 use wide::u8x16;
 
@@ -25,13 +25,19 @@ pub(super) struct Scan<'a> {
     at: usize,
     /// Where the window begins that was looked at last.
     window: usize,
-    /// Its quotes and backslashes from the place on: a bit for each byte.
-    marks: u64,
+    /// Its quotes from the place on, but for the escaped ones: a bit for each byte.
+    quotes: u64,
+    /// All of its backslashes.
+    backslashes: u64,
+    /// Its last byte escapes the first one of the next window.
+    carry: bool,
 }
 
 impl<'a> Scan<'a> {
-    pub(super) fn new(text: &'a [u8]) -> Self {
-        Self { text, at: 0, window: 0, marks: marks(text, 0) }
+    pub(super) fn new(text: &'a [u8]) -> Result<Self, Unsure> {
+        let mut scan = Self { text, at: 0, window: 0, quotes: 0, backslashes: 0, carry: false };
+        scan.look()?;
+        Ok(scan)
     }
 
     pub(super) fn at(&self) -> usize {
@@ -59,9 +65,13 @@ impl<'a> Scan<'a> {
         Ok(())
     }
 
+    #[inline]
+    fn is_before(&self, wanted: &[u8]) -> bool {
+        self.text.get(self.at..self.at + wanted.len()) == Some(wanted)
+    }
+
     pub(super) fn take_word(&mut self, word: &[u8]) -> Result<(), Unsure> {
-        let rest = self.text.get(self.at..).unwrap_or_default();
-        if !rest.starts_with(word) {
+        if !self.is_before(word) {
             return Err(Unsure);
         }
         self.at += word.len();
@@ -76,81 +86,56 @@ impl<'a> Scan<'a> {
         if self.peek() != b'"' {
             return Err(Unsure);
         }
-        self.next_mark();
-        self.at = self.next_mark();
-        if self.peek() == b'"' {
-            self.at += 1;
-            Ok(true)
-        } else if self.peek() == b'\\' {
-            *self = self.behind_escapes()?;
-            Ok(false)
-        } else {
-            Err(Unsure)
+        // All quotes before the place are gone: the next one begins the string.
+        let mut within = u64::MAX << self.go_to_quote()?;
+        self.quotes &= self.quotes - 1;
+        let mut escapes = 0;
+        while self.quotes == 0 {
+            escapes |= self.backslashes & within;
+            within = u64::MAX;
+            self.next_window()?;
         }
+        let end = self.go_to_quote()?;
+        escapes |= self.backslashes & within & !(u64::MAX << end);
+        self.quotes &= self.quotes - 1;
+        self.at = self.window + end as usize + 1;
+        Ok(escapes == 0)
     }
 
-    /// The rest of a string, from its first backslash on: a window at a time, so that a string of many
-    /// escapes costs no more than its bytes.
-    #[inline(never)]
-    fn behind_escapes(mut self) -> Result<Self, Unsure> {
-        // No bit of what stands before the backslash, which no other escapes.
-        let mut from = u64::MAX << (self.at - self.window);
-        let mut is_escaped = false;
-        loop {
-            let looked_at = Marks::of(self.text, self.window);
-            let (escaped, carry) = escaped(looked_at.backslashes & from, is_escaped);
-            let ends = looked_at.quotes & from & !escaped;
-            // What is escaped up to the string's end, or in all of the window.
-            let within = if ends == 0 { u64::MAX } else { ends ^ (ends - 1) };
-            self.check_escapes(escaped & within, looked_at.quotes | looked_at.backslashes)?;
-            if ends != 0 {
-                self.at = self.window + ends.trailing_zeros() as usize + 1;
-                self.marks = (looked_at.quotes | looked_at.backslashes) & !within;
-                return Ok(self);
-            }
-            self.window += WINDOW;
-            if self.window >= self.text.len() {
-                return Err(Unsure);
-            }
-            (from, is_escaped) = (u64::MAX, carry);
+    /// The place of the next quote in its window, which becomes the one that was looked at last.
+    #[inline(always)]
+    #[allow(
+        clippy::inline_always,
+        reason = "two of three strings end in the window of the last one"
+    )]
+    fn go_to_quote(&mut self) -> Result<u32, Unsure> {
+        while self.quotes == 0 {
+            self.next_window()?;
         }
+        Ok(self.quotes.trailing_zeros())
     }
 
-    /// Whether each byte that stands behind an escaping backslash may. Quotes and backslashes, which may, are
-    /// nearly all of them.
-    #[inline]
-    fn check_escapes(&self, escaped: u64, marks: u64) -> Result<(), Unsure> {
-        let mut others = escaped & !marks;
-        while others != 0 {
-            let at = self.window + others.trailing_zeros() as usize;
-            others &= others - 1;
-            match self.text.get(at..).unwrap_or_default() {
-                [b'/' | b'b' | b'f' | b'n' | b'r' | b't', ..] => {}
-                [b'u', digits @ ..] => match digits.first_chunk::<4>() {
-                    Some(digits) if digits.iter().all(u8::is_ascii_hexdigit) => {}
-                    _ => return Err(Unsure),
-                },
-                _ => return Err(Unsure),
-            }
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "as above")]
+    fn next_window(&mut self) -> Result<(), Unsure> {
+        self.window += WINDOW;
+        self.look()
+    }
+
+    /// Finds the quotes and backslashes of the window.
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "as above")]
+    fn look(&mut self) -> Result<(), Unsure> {
+        let rest = self.text.get(self.window..).unwrap_or_default();
+        let Marks { quotes, backslashes } = match rest.first_chunk() {
+            Some(whole) => Marks::of(whole),
+            None => Marks::of_last(rest)?,
+        };
+        (self.quotes, self.backslashes) = (quotes, backslashes);
+        if backslashes != 0 || self.carry {
+            (self.quotes, self.carry) = unescaped(rest, quotes, backslashes, self.carry)?;
         }
         Ok(())
-    }
-
-    /// The place of the next quote or backslash, each of which is given once;
-    /// behind the last one, the end of the text.
-    #[inline(always)]
-    #[allow(clippy::inline_always, reason = "the place then stays in registers")]
-    fn next_mark(&mut self) -> usize {
-        while self.marks == 0 {
-            if self.window >= self.text.len() {
-                return self.text.len();
-            }
-            self.window += WINDOW;
-            self.marks = marks(self.text, self.window);
-        }
-        let mark = self.window + self.marks.trailing_zeros() as usize;
-        self.marks &= self.marks - 1;
-        mark
     }
 
     /// Goes over one value.
@@ -203,11 +188,16 @@ impl<'a> Scan<'a> {
         }
     }
 
-    /// A name and its colon.
+    /// A name and its colon. Names of empty objects go by with the name behind them: a pod's managed fields
+    /// are little else.
     #[inline(always)]
     #[allow(clippy::inline_always, reason = "the place then stays in registers")]
     fn name(&mut self) -> Result<(), Unsure> {
         self.string()?;
+        while self.is_before(b":{},\"") {
+            self.at += 4;
+            self.string()?;
+        }
         self.take(b':')
     }
 
@@ -255,6 +245,40 @@ fn digits(text: &[u8], at: usize) -> Result<usize, Unsure> {
     }
 }
 
+/// The quotes of a window that are not escaped, and whether the next window's first byte is. `rest` is the text from
+/// the window on. A backslash outside of a string, which escapes nothing, does no harm: whoever goes over the items
+/// comes to it and gives up.
+#[inline(never)]
+fn unescaped(
+    rest: &[u8],
+    quotes: u64,
+    backslashes: u64,
+    is_escaped: bool,
+) -> Result<(u64, bool), Unsure> {
+    let (escaped, carry) = escaped(backslashes, is_escaped);
+    check_escapes(rest, escaped & !(quotes | backslashes))?;
+    Ok((quotes & !escaped, carry))
+}
+
+/// Whether each byte that stands behind an escaping backslash may. Quotes and backslashes, which may and are nearly
+/// all of them, are not among `others`.
+#[inline]
+fn check_escapes(rest: &[u8], mut others: u64) -> Result<(), Unsure> {
+    while others != 0 {
+        let at = others.trailing_zeros() as usize;
+        others &= others - 1;
+        match rest.get(at..).unwrap_or_default() {
+            [b'/' | b'b' | b'f' | b'n' | b'r' | b't', ..] => {}
+            [b'u', digits @ ..] => match digits.first_chunk::<4>() {
+                Some(digits) if digits.iter().all(u8::is_ascii_hexdigit) => {}
+                _ => return Err(Unsure),
+            },
+            _ => return Err(Unsure),
+        }
+    }
+    Ok(())
+}
+
 /// The bytes that a backslash escapes, and whether the first one of the next window is. The first byte
 /// is where the window before ended with an escaping backslash.
 ///
@@ -280,16 +304,25 @@ struct Marks {
 
 impl Marks {
     #[inline]
-    fn of(text: &[u8], window: usize) -> Self {
-        let rest = text.get(window..).unwrap_or_default();
-        let mut last = [0; WINDOW];
-        let whole = rest.first_chunk().unwrap_or_else(|| {
-            if let Some(part) = last.get_mut(..rest.len()) {
-                part.copy_from_slice(rest);
-            }
-            &last
-        });
-        Self { quotes: places(whole, b'"'), backslashes: places(whole, b'\\') }
+    fn of(window: &[u8; WINDOW]) -> Self {
+        // Nearly no window has a backslash: one look for all of its blocks says so.
+        let (blocks, _) = window.as_chunks();
+        let backslash = |block: &[u8; 16]| u8x16::new(*block).simd_eq(u8x16::splat(b'\\'));
+        let any = blocks.iter().map(backslash).fold(u8x16::ZERO, |any, found| any | found);
+        let backslashes = if any.to_bitmask() == 0 { 0 } else { places(window, b'\\') };
+        Self { quotes: places(window, b'"'), backslashes }
+    }
+
+    /// Of a text's last bytes; there must be some.
+    #[cold]
+    #[inline(never)]
+    fn of_last(rest: &[u8]) -> Result<Self, Unsure> {
+        let mut whole = [0; WINDOW];
+        match whole.get_mut(..rest.len()) {
+            Some(part) if !rest.is_empty() => part.copy_from_slice(rest),
+            _ => return Err(Unsure),
+        }
+        Ok(Self::of(&whole))
     }
 }
 
@@ -299,37 +332,6 @@ fn places(window: &[u8; WINDOW], byte: u8) -> u64 {
     let (blocks, _) = window.as_chunks();
     blocks.iter().rev().fold(0, |places, block| {
         places << 16 | u64::from(u8x16::new(*block).simd_eq(u8x16::splat(byte)).to_bitmask())
-    })
-}
-
-/// The quotes and backslashes of a window, together: a bit for each byte.
-#[inline(always)]
-#[allow(clippy::inline_always, reason = "two of three strings end in the window of the last one")]
-fn marks(text: &[u8], window: usize) -> u64 {
-    let rest = text.get(window..).unwrap_or_default();
-    match rest.first_chunk() {
-        Some(whole) => marks_of(whole),
-        None => marks_of_last(rest),
-    }
-}
-
-#[cold]
-#[inline(never)]
-fn marks_of_last(rest: &[u8]) -> u64 {
-    let mut whole = [0; WINDOW];
-    if let Some(part) = whole.get_mut(..rest.len()) {
-        part.copy_from_slice(rest);
-    }
-    marks_of(&whole)
-}
-
-#[inline]
-fn marks_of(window: &[u8; WINDOW]) -> u64 {
-    let (blocks, _) = window.as_chunks();
-    blocks.iter().rev().fold(0, |marks, block| {
-        let block = u8x16::new(*block);
-        let found = block.simd_eq(u8x16::splat(b'"')) | block.simd_eq(u8x16::splat(b'\\'));
-        marks << 16 | u64::from(found.to_bitmask())
     })
 }
 

@@ -1,10 +1,12 @@
 //! The environment of a container, as far as it decides about credentials.
 
+use memchr::{memchr, memmem};
 use serde::Deserialize;
-use serde::de::Deserializer;
+use serde::de::{Deserializer, Error};
 
 use super::items::items;
 use super::text::Text;
+use crate::json::Raw;
 
 /// The variables that are looked at, in the order of their bits. The first
 /// [`CREDENTIALS`] of them decide whose credentials a container uses.
@@ -21,6 +23,8 @@ const NAMES: [&str; 10] = [
     "AWS_ENDPOINT_URL_STS",
 ];
 const CREDENTIALS: usize = 5;
+/// All of them begin with it.
+const PREFIX: &str = "AWS_";
 
 /// Those whose value is looked at: where the token is.
 const FILES: [&str; 2] = ["AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"];
@@ -176,9 +180,30 @@ impl EnvFrom {
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for EnvItems<'a> {
+    /// Nearly no container sets a variable of AWS itself, and some have hundreds of others: those lists are not
+    /// taken apart.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        items(deserializer, EnvItems::<'de>::take)
+        let list = Raw::deserialize(deserializer)?;
+        if list.get().starts_with('[') && !may_name(list.get()) {
+            return Ok(Self::default());
+        }
+        list.read::<Taken<'de>>().map(|Taken(items)| items).map_err(D::Error::custom)
     }
+}
+
+/// A list of variables that is taken apart.
+struct Taken<'a>(EnvItems<'a>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Taken<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        items(deserializer, EnvItems::<'de>::take).map(Taken)
+    }
+}
+
+/// Whether a text may have one of the names: as it stands, or with escapes.
+fn may_name(text: &str) -> bool {
+    let text = text.as_bytes();
+    memmem::find(text, PREFIX.as_bytes()).is_some() || memchr(b'\\', text).is_some()
 }
 
 impl<'de> Deserialize<'de> for EnvFrom {
@@ -193,8 +218,55 @@ pub(super) fn file(name: &str) -> Option<usize> {
 }
 
 fn bit(name: &str) -> u16 {
-    if !name.starts_with("AWS_") {
+    if !name.starts_with(PREFIX) {
         return 0;
     }
     NAMES.iter().position(|known| *known == name).map_or(0, |place| 1 << place)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(list: &str) -> Result<EnvItems<'_>, String> {
+        let fast = crate::json::from_slice::<EnvItems<'_>>(list.as_bytes());
+        let judged = serde_json::from_str::<EnvItems<'_>>(list).map_err(|error| error.to_string());
+        if let (Ok(fast), Ok(judged)) = (&fast, &judged) {
+            assert_eq!((fast.env, fast.files.each_ref()), (judged.env, judged.files.each_ref()));
+        }
+        assert!(fast.is_err() || judged.is_ok(), "{list}");
+        judged
+    }
+
+    #[test]
+    fn finds_a_name_however_it_is_written() {
+        for list in [
+            r#"[{"name":"AWS_ROLE_ARN","value":"x"}]"#,
+            r#"[{"name":"A","value":"b"},{"value":"x","name":"AWS_ROLE_ARN"}]"#,
+            r#"[{"name":"\u0041WS_ROLE_ARN","value":"x"}]"#,
+            r#"[{"name":"AWS\u005fROLE_ARN","value":"x"}]"#,
+            r#"[{"n\u0061me":"AWS_ROLE_ARN","value":"x"}]"#,
+            r#"[ {"name" : "AWS_ROLE_ARN", "value": "x"} ]"#,
+        ] {
+            let found = read(list).expect("a list of variables").env;
+            assert_eq!(found.value("AWS_ROLE_ARN"), Value::Set, "{list}");
+        }
+    }
+
+    #[test]
+    fn finds_none_where_a_value_alone_mentions_it() {
+        for list in [r#"[{"name":"A","value":"$(AWS_ROLE_ARN)"}]"#, r#"[{"name":"A"}]"#, "[]"] {
+            assert!(read(list).expect("a list of variables").env.is_bare(), "{list}");
+        }
+    }
+
+    #[test]
+    fn takes_nothing_that_is_no_list() {
+        for other in [r#""AWS_ROLE_ARN""#, r#"{"name":"A"}"#, "5", "true", "[", r#"[{"name":"A"}"#]
+        {
+            assert!(read(other).is_err(), "{other}");
+        }
+        let error = read(r#"[{"name":"AWS_ROLE_ARN","value":5}]"#).expect_err("no string");
+        assert_eq!(error, "invalid type: integer `5`, expected a string");
+    }
 }

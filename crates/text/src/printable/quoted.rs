@@ -18,12 +18,20 @@ pub enum Quotes {
 /// A document, or a part of one, in which whatever is unprintable stands
 /// between double quotes; line breaks between its values stay.
 #[must_use]
+#[inline]
 pub fn quoted(document: &str, quotes: Quotes) -> Cow<'_, str> {
-    // The usual document, at the cost of one look at its bytes.
-    let is_plain = document.bytes().all(|byte| byte < 0x7f && (byte >= b' ' || byte == b'\n'));
-    if is_plain && !document.contains("##") {
-        return Cow::Borrowed(document);
+    // The usual document, at the cost of one look at its bytes: a log line waits for it. Without a way out, and
+    // compiled with the caller, it goes by vectors.
+    let may_be_odd = |byte| byte >= 0x7f || byte < b' ' && byte != b'\n' || byte == b'#';
+    if document.bytes().fold(false, |any, byte| any | may_be_odd(byte)) {
+        Cow::Owned(escaped(document, quotes))
+    } else {
+        Cow::Borrowed(document)
     }
+}
+
+#[cold]
+fn escaped(document: &str, quotes: Quotes) -> String {
     let mut out = String::with_capacity(document.len() + 32);
     for (index, c) in document.char_indices() {
         let is_odd = c != '\n' && c != '\t' && is_unprintable(c)
@@ -39,7 +47,7 @@ pub fn quoted(document: &str, quotes: Quotes) -> Cow<'_, str> {
             }
         };
     }
-    Cow::Owned(out)
+    out
 }
 
 /// Whether a value must stand in double quotes, on one line, for [`quoted`] to
