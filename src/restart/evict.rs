@@ -44,8 +44,8 @@ struct Now {
     selector: String,
     /// Of all its pods.
     uids: BTreeSet<String>,
-    /// How many of them are ready, and not on their way out.
-    ready: u64,
+    /// The names of those that are ready, and not on their way out.
+    ready: BTreeSet<String>,
     /// The one that is to go.
     pod: Option<Value>,
     /// How many pods were read.
@@ -111,7 +111,7 @@ impl Restarter<'_, '_> {
             if before.is_some() {
                 return Turn::Go;
             }
-            if wanted_pods(step, &facts).is_some_and(|wanted| ready >= wanted) {
+            if wanted_pods(step, &facts).is_some_and(|wanted| ready.len() as u64 >= wanted) {
                 return Turn::Over(Ok(Outcome::Gone));
             }
             let why = "it is being deleted already, and its workload is not complete yet";
@@ -124,7 +124,7 @@ impl Restarter<'_, '_> {
             }
             _ => return Turn::Over(Ok(Outcome::NotNeeded)),
         }
-        if let Err(why) = check_eviction(step, &found, &facts, self.options) {
+        if let Err(why) = check_eviction(step, &found, &ready, &facts, self.options) {
             return self.refused(why, pause);
         }
         if self.stop.is_requested() {
@@ -165,13 +165,15 @@ impl Restarter<'_, '_> {
         self.refresh(step).await?;
         let facts = current_facts(self.client, step).await.map_err(Unseen::Failed)?;
         let selector = facts.selector(&step.controller).map_err(Unseen::Refused)?;
-        let (mut uids, mut ready, mut found) = (BTreeSet::new(), 0, None);
+        let (mut uids, mut ready, mut found) = (BTreeSet::new(), BTreeSet::new(), None);
         let see = |pod: Value| {
             if !step.controller.owns(&pod) {
                 return;
             }
             uids.insert(uid(&pod).to_owned());
-            ready += u64::from(is_live(&pod) && is_ready(&pod));
+            if is_live(&pod) && is_ready(&pod) {
+                ready.insert(name(&pod));
+            }
             if uid(&pod) == wanted {
                 found = Some(pod);
             }
@@ -195,7 +197,7 @@ impl Restarter<'_, '_> {
                 if !step.controller.owns(&pod) {
                     return;
                 }
-                live += u64::from(is_live(&pod));
+                live += u64::from(is_live(&pod) && !has_finished(&pod));
                 if !before.uids.contains(uid(&pod)) {
                     new.push(pod);
                 }
@@ -250,6 +252,11 @@ impl Restarter<'_, '_> {
         }
         Ok(())
     }
+}
+
+/// Whether it runs no more: such a pod may stay for long, and its controller does not count it.
+fn has_finished(pod: &Value) -> bool {
+    ["Failed", "Succeeded"].iter().any(|phase| pod["status"]["phase"] == *phase)
 }
 
 /// Evicts this pod and no later one of its name, and only as it was when it was looked at.

@@ -3,6 +3,7 @@
 
 mod changes;
 mod scene;
+mod states;
 
 use std::collections::BTreeSet;
 use std::process::Command;
@@ -215,7 +216,7 @@ async fn stops_between_two_pods_when_it_is_asked_to() {
 
 impl Scene {
     /// The API server can't call the webhook any more, and must.
-    async fn point_nowhere(&self) {
+    pub(super) async fn point_nowhere(&self) {
         let api: Api<MutatingWebhookConfiguration> = Api::all(self.client());
         let name = self.configuration().to_owned();
         let mut found = api.get(&name).await.unwrap();

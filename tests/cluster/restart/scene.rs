@@ -20,6 +20,8 @@ use crate::support::{
 };
 
 pub(super) const ROLE: &str = "arn:aws:iam::111122223333:role/app";
+/// A pod with this annotation never gets ready.
+pub(super) const SICK: &str = "test.example.com/sick";
 pub(super) const ROLE_ARN: &str = "eks.amazonaws.com/role-arn";
 
 /// What a restart needs in a namespace, as docs/diagnosis.md has it; group, resource, verbs.
@@ -319,7 +321,8 @@ async fn play_kubelet(namespace: Arc<Namespace>, worst: Arc<AtomicUsize>, most: 
         let (ready, new): (Vec<_>, Vec<_>) = list.items.iter().partition(|pod| is_ready(pod));
         worst.fetch_max(new.len(), Ordering::SeqCst);
         let room = most.load(Ordering::SeqCst).saturating_sub(ready.len());
-        for pod in new.iter().take(room) {
+        let is_sick = |pod: &&&Pod| pod.metadata.annotations.iter().any(|it| it.contains_key(SICK));
+        for pod in new.iter().filter(|pod| !is_sick(pod)).take(room) {
             let status = json!({"status": {"phase": "Running", "conditions": [
                 {"type": "Ready", "status": "True", "lastTransitionTime": "2026-12-25T00:00:00Z"}]}});
             let name = pod.metadata.name.as_deref().unwrap_or_default();
