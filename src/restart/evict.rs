@@ -149,7 +149,10 @@ impl Restarter<'_, '_> {
                 return Turn::Over(Err(Halt::Failed(why)));
             }
             Answer::Later { why, pause: wish } => {
-                let end = format!("it could not be evicted within {within:?}: {why}");
+                let end = format!(
+                    "it could not be evicted within {within:?}: {why}; run it again with a longer --timeout, or \
+                     with --rollout for a Deployment"
+                );
                 (why, wish.max(pause), end)
             }
             Answer::Lost(why) => {
@@ -288,14 +291,17 @@ async fn evict(client: &Client, namespace: &str, pod: &StepPod, version: &Value)
         // A budget that is busy, or the pod has changed, or it is another of its name: the next look tells.
         FailureKind::Conflict => Answer::Later { why, pause: BUDGET_PAUSE.0 },
         FailureKind::TooManyRequests => {
-            let wish = match &error {
-                kube::Error::Api(status) => {
-                    status.details.as_ref().map_or(0, |details| details.retry_after_seconds)
-                }
-                _ => 0,
+            let details = match &error {
+                kube::Error::Api(status) => status.details.as_ref(),
+                _ => None,
             };
+            let wish = details.map_or(0, |details| details.retry_after_seconds);
             let (least, most) = BUDGET_PAUSE;
             let pause = Duration::from_secs(wish.into()).clamp(least, most);
+            // It names the budget, and says how many healthy pods that needs.
+            let mut causes = details.into_iter().flat_map(|details| &details.causes);
+            let budget = causes.find(|cause| cause.reason == "DisruptionBudget");
+            let why = budget.map_or(why, |cause| bounded(&cause.message));
             Answer::Later { why, pause }
         }
         FailureKind::Timeout

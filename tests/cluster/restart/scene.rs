@@ -116,7 +116,7 @@ impl Scene {
         ));
         let scene = Self { cluster, namespace, configuration, kubelet, worst, ready };
         scene.settled(kind, replicas).await;
-        scene.annotate().await;
+        scene.annotate(ROLE).await;
         scene.worst.store(0, Ordering::SeqCst);
         scene
     }
@@ -149,14 +149,14 @@ impl Scene {
     }
 
     /// Writes the role, and waits until the webhook has seen it.
-    async fn annotate(&self) {
-        let change = json!({"metadata": {"annotations": {ROLE_ARN: ROLE}}});
+    pub(super) async fn annotate(&self, role: &str) {
+        let change = json!({"metadata": {"annotations": {ROLE_ARN: role}}});
         let accounts = self.namespace.api::<ServiceAccount>();
         accounts.patch("app", &PatchParams::default(), &Patch::Merge(change)).await.unwrap();
         eventually("the webhook to see it", SOON, || async {
             let pod = crate::support::pod("new", "app");
             let answer = self.cluster.webhook.review(&self.namespace, &pod).await;
-            ensure!(answer.role().as_deref() == Some(ROLE), "it has not");
+            ensure!(answer.role().as_deref() == Some(role), "it has not");
             Ok(())
         })
         .await;

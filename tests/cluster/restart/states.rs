@@ -109,3 +109,17 @@ async fn restarts_nothing_of_a_workload_that_is_being_deleted() {
     let free = json!({"metadata": {"finalizers": null}});
     deployments.patch("app", &PatchParams::default(), &Patch::Merge(free)).await.unwrap();
 }
+
+/// They work with the role that they have: somebody has misspelt the next one since.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn takes_no_role_from_a_pod_for_one_that_no_sts_would_take() {
+    let scene = Scene::with(2, &json!({})).await;
+    let said = scene.restart(&["--yes", FAST]).await;
+    assert_eq!((said.exit, scene.with_role().await), (0, (2, 2)), "{said:?}");
+    scene.annotate("arn:aws:iam::111122223333:app").await;
+    for more in [vec!["--yes", FAST], vec!["--yes", "--rollout", FAST]] {
+        let said = scene.restart(&more).await;
+        assert_eq!((said.exit, scene.with_role().await), (1, (2, 2)), "{said:?}");
+        assert!(said.out.contains("is not the ARN of a role"), "{said:?}");
+    }
+}

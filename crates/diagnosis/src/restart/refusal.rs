@@ -146,7 +146,7 @@ impl Refused {
                 "cluster-autoscaler.kubernetes.io/safe-to-evict is \"false\"".to_owned()
             }
             Self::System => "pods in kube-system are part of the cluster itself".to_owned(),
-            Self::Own => "the namespace is that of the webhook itself".to_owned(),
+            Self::Own => "the pod is one of the webhook itself, or in its namespace".to_owned(),
             Self::Ending => "the pod is being deleted already".to_owned(),
             Self::WorkloadEnding(name) => {
                 format!("{name} is being deleted, and makes no pod any more")

@@ -111,6 +111,23 @@ fn takes_for_a_replacement_what_is_in_the_place_of_the_old_pod() {
     assert_eq!(found("ReplicaSet", &there), ("ready", 2));
 }
 
+#[test]
+fn finds_a_role_that_no_sts_would_take() {
+    let with = |role: &str| {
+        let env = json!([{"name": "A", "value": "x"}, {"name": "AWS_ROLE_ARN", "value": role}]);
+        odd_role(&json!({"spec": {"containers": [{"name": "a"}, {"name": "b", "env": env}]}}))
+    };
+    for role in ["arn:aws:iam::111122223333:role/app", "arn:minio:iam:::role/idmp-app"] {
+        assert_eq!(with(role), None);
+    }
+    for role in ["app", "", "arn:aws:iam::111122223333:app", "arn:aws:iam::111122223333:role/a b"] {
+        assert_eq!(with(role).as_deref(), Some(role));
+    }
+    let elsewhere = json!([{"name": "AWS_ROLE_ARN", "valueFrom": {}}]);
+    assert_eq!(odd_role(&json!({"spec": {"initContainers": [{"env": elsewhere}]}})), None);
+    assert_eq!(odd_role(&json!({})), None);
+}
+
 /// What was true of a workload when the plan was made may not be true when its turn comes.
 #[test]
 fn checks_each_pod_and_rollout_by_what_is_known_when_its_turn_comes() {
