@@ -105,8 +105,8 @@ impl Restarter<'_, '_> {
             };
         self.state.answers = None;
         let pause = pace.next(read);
-        let Some(found) = found else { return Turn::Go };
-        if !is_live(&found) {
+        let (is_there, found) = (found.is_some(), found.filter(is_live));
+        let Some(found) = found else {
             // Deleted by this, or by somebody else: then its replacement comes without this.
             if before.is_some() {
                 return Turn::Go;
@@ -114,9 +114,14 @@ impl Restarter<'_, '_> {
             if wanted_pods(step, &facts).is_some_and(|wanted| ready.len() as u64 >= wanted) {
                 return Turn::Over(Ok(Outcome::Gone));
             }
-            let why = "it is being deleted already, and its workload is not complete yet";
-            return self.settles(why.to_owned(), pause, Ok(Outcome::Gone));
-        }
+            let (what, end) = if is_there {
+                ("it is being deleted already", Outcome::Skipped(Refused::Ending))
+            } else {
+                ("it is gone", Outcome::Gone)
+            };
+            let why = format!("{what}, and its workload is not complete yet");
+            return self.settles(why, pause, Ok(end));
+        };
         match self.auditor.state_of(&found) {
             Some(found) if found.state.is_wrong() => {}
             Some(found) if found.state == PodState::Unknown => {
