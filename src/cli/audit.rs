@@ -8,7 +8,7 @@ use clap::Args;
 use super::cluster::ClusterArgs;
 use super::doctor::RegistrationArgs;
 use super::identity::SettingsArgs;
-use super::values::{WideFormat, duration};
+use super::values::{WideFormat, wait};
 
 #[derive(Args, Clone, Debug)]
 #[command(mut_arg("namespace", |arg| arg.help("Namespace to check [default: the context's]")))]
@@ -52,6 +52,6 @@ pub struct RestartArgs {
         value_parser = clap::value_parser!(u32).range(1..=6000))]
     pub per_minute: u32,
     /// How long to wait for a PodDisruptionBudget, and then for each replacement or rollout
-    #[arg(long, value_name = "DURATION", requires = "restart", value_parser = duration, default_value = "10m")]
+    #[arg(long, value_name = "DURATION", requires = "restart", value_parser = wait, default_value = "10m")]
     pub timeout: Duration,
 }

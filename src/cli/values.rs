@@ -115,6 +115,14 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
     Ok(Duration::from_nanos(nanoseconds.unsigned_abs()))
 }
 
+/// The same for a wait that has to end, and not at once: 0, which is for ever in kubectl, is neither.
+pub(super) fn wait(text: &str) -> Result<Duration, String> {
+    match duration(text)? {
+        Duration::ZERO => Err("no time at all: write how long to wait, such as 10m".to_owned()),
+        wait => Ok(wait),
+    }
+}
+
 /// How long a request may take, as kubectl's flag of that name has it: a duration, or a number of seconds; 0 is
 /// for ever.
 pub(super) fn request_timeout(text: &str) -> Result<RequestTimeout, String> {
@@ -212,6 +220,14 @@ mod tests {
             ("0.0000000001s", 0),
         ] {
             assert_eq!(duration(text), Ok(Duration::from_nanos(nanoseconds)), "{text}");
+        }
+    }
+
+    #[test]
+    fn waits_for_some_time_and_not_for_ever() {
+        assert_eq!(wait("1s"), Ok(Duration::from_secs(1)));
+        for text in ["0", "0s", "0.0000000001s", ""] {
+            assert!(wait(text).is_err(), "{text}");
         }
     }
 

@@ -44,8 +44,8 @@ struct Now {
     selector: String,
     /// Of all its pods.
     uids: BTreeSet<String>,
-    /// How many of them are ready, and not on their way out.
-    ready: u64,
+    /// The names of those that are ready, and not on their way out.
+    ready: BTreeSet<String>,
     /// The one that is to go.
     pod: Option<Value>,
     /// How many pods were read.
@@ -105,18 +105,23 @@ impl Restarter<'_, '_> {
             };
         self.state.answers = None;
         let pause = pace.next(read);
-        let Some(found) = found else { return Turn::Go };
-        if !is_live(&found) {
+        let (is_there, found) = (found.is_some(), found.filter(is_live));
+        let Some(found) = found else {
             // Deleted by this, or by somebody else: then its replacement comes without this.
             if before.is_some() {
                 return Turn::Go;
             }
-            if wanted_pods(step, &facts).is_some_and(|wanted| ready >= wanted) {
+            if wanted_pods(step, &facts).is_some_and(|wanted| ready.len() as u64 >= wanted) {
                 return Turn::Over(Ok(Outcome::Gone));
             }
-            let why = "it is being deleted already, and its workload is not complete yet";
-            return self.settles(why.to_owned(), pause, Ok(Outcome::Gone));
-        }
+            let (what, end) = if is_there {
+                ("it is being deleted already", Outcome::Skipped(Refused::Ending))
+            } else {
+                ("it is gone", Outcome::Gone)
+            };
+            let why = format!("{what}, and its workload is not complete yet");
+            return self.settles(why, pause, Ok(end));
+        };
         match self.auditor.state_of(&found) {
             Some(found) if found.state.is_wrong() => {}
             Some(found) if found.state == PodState::Unknown => {
@@ -124,7 +129,7 @@ impl Restarter<'_, '_> {
             }
             _ => return Turn::Over(Ok(Outcome::NotNeeded)),
         }
-        if let Err(why) = check_eviction(step, &found, &facts, self.options) {
+        if let Err(why) = check_eviction(step, &found, &ready, &facts, self.options) {
             return self.refused(why, pause);
         }
         if self.stop.is_requested() {
@@ -149,7 +154,10 @@ impl Restarter<'_, '_> {
                 return Turn::Over(Err(Halt::Failed(why)));
             }
             Answer::Later { why, pause: wish } => {
-                let end = format!("it could not be evicted within {within:?}: {why}");
+                let end = format!(
+                    "it could not be evicted within {within:?}: {why}; run it again with a longer --timeout, or \
+                     with --rollout for a Deployment"
+                );
                 (why, wish.max(pause), end)
             }
             Answer::Lost(why) => {
@@ -165,13 +173,15 @@ impl Restarter<'_, '_> {
         self.refresh(step).await?;
         let facts = current_facts(self.client, step).await.map_err(Unseen::Failed)?;
         let selector = facts.selector(&step.controller).map_err(Unseen::Refused)?;
-        let (mut uids, mut ready, mut found) = (BTreeSet::new(), 0, None);
+        let (mut uids, mut ready, mut found) = (BTreeSet::new(), BTreeSet::new(), None);
         let see = |pod: Value| {
             if !step.controller.owns(&pod) {
                 return;
             }
             uids.insert(uid(&pod).to_owned());
-            ready += u64::from(is_live(&pod) && is_ready(&pod));
+            if is_live(&pod) && is_ready(&pod) {
+                ready.insert(name(&pod));
+            }
             if uid(&pod) == wanted {
                 found = Some(pod);
             }
@@ -195,7 +205,7 @@ impl Restarter<'_, '_> {
                 if !step.controller.owns(&pod) {
                     return;
                 }
-                live += u64::from(is_live(&pod));
+                live += u64::from(is_live(&pod) && !has_finished(&pod));
                 if !before.uids.contains(uid(&pod)) {
                     new.push(pod);
                 }
@@ -252,6 +262,11 @@ impl Restarter<'_, '_> {
     }
 }
 
+/// Whether it runs no more: such a pod may stay for long, and its controller does not count it.
+fn has_finished(pod: &Value) -> bool {
+    ["Failed", "Succeeded"].iter().any(|phase| pod["status"]["phase"] == *phase)
+}
+
 /// Evicts this pod and no later one of its name, and only as it was when it was looked at.
 async fn evict(client: &Client, namespace: &str, pod: &StepPod, version: &Value) -> Answer {
     let body = json!({
@@ -281,14 +296,17 @@ async fn evict(client: &Client, namespace: &str, pod: &StepPod, version: &Value)
         // A budget that is busy, or the pod has changed, or it is another of its name: the next look tells.
         FailureKind::Conflict => Answer::Later { why, pause: BUDGET_PAUSE.0 },
         FailureKind::TooManyRequests => {
-            let wish = match &error {
-                kube::Error::Api(status) => {
-                    status.details.as_ref().map_or(0, |details| details.retry_after_seconds)
-                }
-                _ => 0,
+            let details = match &error {
+                kube::Error::Api(status) => status.details.as_ref(),
+                _ => None,
             };
+            let wish = details.map_or(0, |details| details.retry_after_seconds);
             let (least, most) = BUDGET_PAUSE;
             let pause = Duration::from_secs(wish.into()).clamp(least, most);
+            // It names the budget, and says how many healthy pods that needs.
+            let mut causes = details.into_iter().flat_map(|details| &details.causes);
+            let budget = causes.find(|cause| cause.reason == "DisruptionBudget");
+            let why = budget.map_or(why, |cause| bounded(&cause.message));
             Answer::Later { why, pause }
         }
         FailureKind::Timeout

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use diagnosis::{
     Action, Auditor, Commands, Fact, PodState, Refused, RestartOptions, RestartPlan, Step, bounded,
+    odd_role,
 };
 use kube::Client;
 use serde_json::Value;
@@ -263,7 +264,12 @@ impl Restarter<'_, '_> {
     fn judge(&self, pod: &Value) -> Result<(), String> {
         let name = name(pod);
         match self.auditor.state_of(pod) {
-            Some(found) if found.state == PodState::Fine => Ok(()),
+            Some(found) if found.state == PodState::Fine => match odd_role(pod) {
+                None => Ok(()),
+                Some(role) => Err(format!(
+                    "its replacement {name} has the role {role}, which is not the ARN of a role"
+                )),
+            },
             Some(found) => {
                 Err(format!("its replacement {name} is {}: {}", found.state.as_str(), found.why))
             }

@@ -359,12 +359,35 @@ async fn waits_a_while_for_what_comes_in_place_of_a_pod_that_somebody_else_delet
         world.pods[0]["metadata"]["deletionTimestamp"] = "2026-12-25T00:00:00Z".into();
         world
     };
-    for (look, most) in [(4, Duration::from_secs(10)), (usize::MAX, Duration::from_mins(2))] {
+    for (look, most, outcome) in
+        [(4, Duration::from_secs(10), "gone"), (usize::MAX, Duration::from_mins(2), "ending")]
+    {
         let (carried, world, took) = carried(ending(look), Action::Evict).await;
-        assert_eq!(outcomes(&carried), ["gone", "replaced", "replaced"], "{carried:?}");
+        assert_eq!(outcomes(&carried), [outcome, "replaced", "replaced"], "{carried:?}");
         assert!(took < most, "{took:?}");
         assert_eq!(world.sent(&format!("POST {PODS}/old-0/")), 0, "{:?}", world.asked);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn evicts_no_pod_before_one_has_come_for_another_that_somebody_else_deleted() {
+    let (mut is_planned, mut looks) = (true, 0);
+    let world = World::hooked(move |world, asked| {
+        if std::mem::take(&mut is_planned) {
+            world.pods.remove(0);
+        }
+        looks += usize::from(asked == format!("GET {PODS}"));
+        if looks == 4 && world.pods.len() == 2 {
+            let new = world.new_pod();
+            world.pods.push(new);
+        }
+        None
+    });
+    let (carried, world, _) = carried(world, Action::Evict).await;
+    assert_eq!(outcomes(&carried), ["gone", "replaced", "replaced"], "{carried:?}");
+    let first = world.asked.iter().position(|it| is_eviction(it)).unwrap();
+    let looks = world.asked[..first].iter().filter(|it| **it == format!("GET {PODS}")).count();
+    assert!(looks >= 4, "{:?}", world.asked);
 }
 
 #[tokio::test(start_paused = true)]

@@ -45,7 +45,7 @@ pub use registration::{Registration, has_labels};
 pub use restart::{
     Action, Controller, Refused, RefusedRestart, Replaced, RestartFacts, RestartOptions,
     RestartPlan, Rollout, Step, StepPod, candidates, check_eviction, check_rollout, is_ready,
-    replacement, restart_patch, wanted_pods,
+    odd_role, replacement, restart_patch, wanted_pods,
 };
 pub use selector::{LabelSelector, SelectorError};
 pub use state::{Assessment, PodState, Remedy, WouldGet, assess};

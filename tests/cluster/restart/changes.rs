@@ -38,12 +38,17 @@ async fn keep(scene: &Scene, pod: &str) {
 }
 
 /// A budget with the status that its controller, which does not run here, would write.
-async fn budget_of(scene: &Scene, least: u32, allowed: u32) {
+pub(super) async fn budget_of(scene: &Scene, least: u32, allowed: u32) {
     let budget = json!({
         "metadata": {"name": "app"},
         "spec": {"minAvailable": least, "selector": {"matchLabels": {"app": "app"}}},
     });
     scene.namespace.create_object::<PodDisruptionBudget>(&budget).await.unwrap();
+    allow(scene, least, allowed).await;
+}
+
+/// As the controller of budgets counts.
+pub(super) async fn allow(scene: &Scene, least: u32, allowed: u32) {
     let status = json!({"status": {"observedGeneration": 1, "disruptionsAllowed": allowed,
         "currentHealthy": 3, "desiredHealthy": least, "expectedPods": 3}});
     let budgets = scene.namespace.api::<PodDisruptionBudget>();

@@ -20,6 +20,8 @@ use crate::support::{
 };
 
 pub(super) const ROLE: &str = "arn:aws:iam::111122223333:role/app";
+/// A pod with this annotation never gets ready.
+pub(super) const SICK: &str = "test.example.com/sick";
 pub(super) const ROLE_ARN: &str = "eks.amazonaws.com/role-arn";
 
 /// What a restart needs in a namespace, as docs/diagnosis.md has it; group, resource, verbs.
@@ -114,7 +116,7 @@ impl Scene {
         ));
         let scene = Self { cluster, namespace, configuration, kubelet, worst, ready };
         scene.settled(kind, replicas).await;
-        scene.annotate().await;
+        scene.annotate(ROLE).await;
         scene.worst.store(0, Ordering::SeqCst);
         scene
     }
@@ -147,14 +149,14 @@ impl Scene {
     }
 
     /// Writes the role, and waits until the webhook has seen it.
-    async fn annotate(&self) {
-        let change = json!({"metadata": {"annotations": {ROLE_ARN: ROLE}}});
+    pub(super) async fn annotate(&self, role: &str) {
+        let change = json!({"metadata": {"annotations": {ROLE_ARN: role}}});
         let accounts = self.namespace.api::<ServiceAccount>();
         accounts.patch("app", &PatchParams::default(), &Patch::Merge(change)).await.unwrap();
         eventually("the webhook to see it", SOON, || async {
             let pod = crate::support::pod("new", "app");
             let answer = self.cluster.webhook.review(&self.namespace, &pod).await;
-            ensure!(answer.role().as_deref() == Some(ROLE), "it has not");
+            ensure!(answer.role().as_deref() == Some(role), "it has not");
             Ok(())
         })
         .await;
@@ -319,7 +321,8 @@ async fn play_kubelet(namespace: Arc<Namespace>, worst: Arc<AtomicUsize>, most: 
         let (ready, new): (Vec<_>, Vec<_>) = list.items.iter().partition(|pod| is_ready(pod));
         worst.fetch_max(new.len(), Ordering::SeqCst);
         let room = most.load(Ordering::SeqCst).saturating_sub(ready.len());
-        for pod in new.iter().take(room) {
+        let is_sick = |pod: &&&Pod| pod.metadata.annotations.iter().any(|it| it.contains_key(SICK));
+        for pod in new.iter().filter(|pod| !is_sick(pod)).take(room) {
             let status = json!({"status": {"phase": "Running", "conditions": [
                 {"type": "Ready", "status": "True", "lastTransitionTime": "2026-12-25T00:00:00Z"}]}});
             let name = pod.metadata.name.as_deref().unwrap_or_default();

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::super::redact::bounded;
 use super::super::selector::LabelSelector;
+use super::ordinal;
 use super::refusal::Refused;
 
 /// The kinds whose controllers make a pod anew at once when it is gone: kind, API version, plural.
@@ -158,6 +159,7 @@ impl<'a> Workload<'a> {
         allow_downtime: bool,
     ) -> Result<(), Refused> {
         let name = || self.top().object();
+        self.check_is_kept()?;
         if self.holds_an_update_back() {
             return Err(Refused::HeldUpdate(name()));
         }
@@ -189,6 +191,7 @@ impl<'a> Workload<'a> {
     /// Whether its Deployment may be rolled out.
     pub(super) fn check_rollout(&self, allow_downtime: bool) -> Result<(), Refused> {
         let (spec, name) = (&self.top_object()["spec"], self.top().object());
+        self.check_is_kept()?;
         if spec["paused"] == true {
             return Err(Refused::Paused);
         }
@@ -221,8 +224,37 @@ impl<'a> Workload<'a> {
         Ok(())
     }
 
+    /// What is being deleted makes no pod anew, however long a finalizer keeps it.
+    fn check_is_kept(&self) -> Result<(), Refused> {
+        let own = (&self.controller, self.object);
+        let deployment = self.deployment.as_ref().map(|(controller, object)| (controller, *object));
+        let mut all = [Some(own), deployment].into_iter().flatten();
+        match all.find(|(_, object)| is_ending(object)) {
+            Some((controller, _)) => Err(Refused::WorkloadEnding(controller.object())),
+            None => Ok(()),
+        }
+    }
+
+    /// A `StatefulSet` makes a pod only when all those before it are ready, unless it makes them in parallel.
+    pub(super) fn check_order(&self, pod: &str, ready: &BTreeSet<String>) -> Result<(), Refused> {
+        let spec = &self.object["spec"];
+        if self.controller.kind != "StatefulSet" || spec["podManagementPolicy"] == "Parallel" {
+            return Ok(());
+        }
+        let Some(number) = ordinal(pod) else { return Ok(()) };
+        let first = spec["ordinals"]["start"].as_u64().unwrap_or_default();
+        let mut before = (first..number).map(|it| format!("{}-{it}", self.controller.name));
+        match before.find(|name| !ready.contains(name)) {
+            Some(name) => Err(Refused::Behind(name)),
+            None => Ok(()),
+        }
+    }
+
     /// How many pods what makes them itself wants, without its Deployment.
     pub(super) fn wanted(&self) -> Option<u64> {
+        if is_ending(self.object) {
+            return Some(0);
+        }
         let (spec, status) = (&self.object["spec"], &self.object["status"]);
         match self.controller.kind {
             "DaemonSet" => status["desiredNumberScheduled"].as_u64(),
@@ -276,7 +308,11 @@ impl<'a> Workload<'a> {
         let number = |value: &Value| value.as_u64().unwrap_or_default();
         is_on_delete(spec)
             && match self.controller.kind {
-                "StatefulSet" => status["currentRevision"] != status["updateRevision"],
+                // Older versions of Kubernetes keep the old revision for the current one when all pods are new.
+                "StatefulSet" => {
+                    status["currentRevision"] != status["updateRevision"]
+                        && number(&status["updatedReplicas"]) < number(&spec["replicas"])
+                }
                 "DaemonSet" => {
                     let wanted = number(&status["desiredNumberScheduled"]);
                     number(&status["updatedNumberScheduled"]) < wanted
@@ -290,6 +326,10 @@ impl<'a> Workload<'a> {
 pub(super) fn is_name(name: &str) -> bool {
     let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.".contains(c);
     (1..=253).contains(&name.len()) && name.chars().all(is_plain) && !name.starts_with('.')
+}
+
+fn is_ending(object: &Value) -> bool {
+    object["metadata"]["deletionTimestamp"].is_string()
 }
 
 fn is_on_delete(spec: &Value) -> bool {

@@ -23,7 +23,7 @@ pub use controller::{Controller, is_ready};
 pub use facts::RestartFacts;
 pub use recheck::{check_eviction, check_rollout, wanted_pods};
 pub use refusal::{Refused, RefusedRestart};
-pub use replacement::{Replaced, Rollout, replacement, restart_patch};
+pub use replacement::{Replaced, Rollout, odd_role, replacement, restart_patch};
 
 use budget::budget;
 use controller::is_name;
@@ -146,8 +146,8 @@ impl RestartPlan {
             }
         }
         let mut steps: Vec<Step> = steps.into_values().collect();
-        for step in steps.iter_mut().filter(|it| it.controller.kind == "StatefulSet") {
-            step.pods.sort_by(|one, other| by_ordinal(&one.name, &other.name));
+        for step in &mut steps {
+            in_order(step, facts);
         }
         Self { steps, refused: refused.into_values().collect() }
     }
@@ -271,16 +271,25 @@ fn check_pod(pod: &Value) -> Result<(), Refused> {
     Ok(())
 }
 
-/// The last one of a `StatefulSet` first, as its own controller does it; others by name.
-fn by_ordinal(one: &str, other: &str) -> std::cmp::Ordering {
-    let split = |name: &str| {
-        let (stem, number) = name.rsplit_once('-')?;
-        Some((stem.to_owned(), number.parse::<u64>().ok()?))
-    };
-    match (split(one), split(other)) {
-        (Some((a, first)), Some((b, second))) if a == b => second.cmp(&first),
-        _ => one.cmp(other),
-    }
+/// Those that are not ready come first: nobody misses them, and a `StatefulSet` may wait for the lowest of them. Then
+/// those that are ready, of a `StatefulSet` the last one first, as its own controller does it.
+fn in_order(step: &mut Step, facts: &RestartFacts) {
+    let is_stateful = step.controller.kind == "StatefulSet";
+    let namespace = step.namespace.as_str();
+    step.pods.sort_by_cached_key(|it| {
+        let is_ready = facts.pod(namespace, &it.name).is_ok_and(is_ready);
+        let place = match ordinal(&it.name).filter(|_| is_stateful) {
+            Some(number) if is_ready => u64::MAX - number,
+            Some(number) => number,
+            None => 0,
+        };
+        (is_ready, place, it.name.clone())
+    });
+}
+
+/// The number at the end of a name, which a `StatefulSet` gives.
+fn ordinal(name: &str) -> Option<u64> {
+    name.rsplit_once('-')?.1.parse().ok()
 }
 
 #[cfg(test)]

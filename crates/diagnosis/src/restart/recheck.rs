@@ -1,5 +1,7 @@
 //! The same checks again, when the turn of a pod or a rollout comes: what the plan was made from may have changed.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use super::budget::budget;
@@ -7,20 +9,23 @@ use super::facts::{RestartFacts, is_not_safe_to_evict};
 use super::refusal::Refused;
 use super::{RestartOptions, Step, check_pod};
 
-/// Whether a pod of a step may be evicted, by what is known of it and of its workload now.
+/// Whether a pod of a step may be evicted, by what is known of it and of its workload now. `ready` are the names of the
+/// workload's pods that are ready.
 ///
 /// # Errors
 /// [`Refused`] where it may not.
 pub fn check_eviction(
     step: &Step,
     pod: &Value,
+    ready: &BTreeSet<String>,
     facts: &RestartFacts,
     options: RestartOptions,
 ) -> Result<(), Refused> {
     check_pod(pod)?;
     let workload = facts.workload(&step.controller)?;
     let budget = budget(pod, facts.budgets(&step.namespace)?)?;
-    workload.check_eviction(pod, budget.is_some(), options.allow_downtime)
+    workload.check_eviction(pod, budget.is_some(), options.allow_downtime)?;
+    workload.check_order(pod["metadata"]["name"].as_str().unwrap_or_default(), ready)
 }
 
 /// Whether a step's Deployment may be rolled out, by what is known of it and of its pods now.

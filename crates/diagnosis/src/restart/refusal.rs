@@ -34,6 +34,10 @@ pub enum Refused {
     Own,
     /// It is being deleted already.
     Ending,
+    /// Its workload is being deleted, and makes no pod any more: the kind and name.
+    WorkloadEnding(String),
+    /// Its `StatefulSet` makes no pod in its place before this one is ready.
+    Behind(String),
     /// It has gone since it was looked at: nobody has to be told.
     Gone,
     /// Its workload is rolling out a change: the kind and name.
@@ -96,7 +100,8 @@ impl Refused {
             Self::NotSafeToEvict => "not-safe-to-evict",
             Self::System => "kube-system",
             Self::Own => "own-namespace",
-            Self::Ending => "ending",
+            Self::Ending | Self::WorkloadEnding(_) => "ending",
+            Self::Behind(_) => "behind",
             Self::Gone => "gone",
             Self::RollingOut(_) => "rolling-out",
             Self::HeldUpdate(_) => "held-update",
@@ -120,7 +125,7 @@ impl Refused {
     /// later.
     #[must_use]
     pub fn may_pass(&self) -> bool {
-        matches!(self, Self::RollingOut(_) | Self::OneReady(_))
+        matches!(self, Self::RollingOut(_) | Self::OneReady(_) | Self::Behind(_))
     }
 
     /// The reason in one line.
@@ -141,8 +146,14 @@ impl Refused {
                 "cluster-autoscaler.kubernetes.io/safe-to-evict is \"false\"".to_owned()
             }
             Self::System => "pods in kube-system are part of the cluster itself".to_owned(),
-            Self::Own => "the namespace is that of the webhook itself".to_owned(),
+            Self::Own => "the pod is one of the webhook itself, or in its namespace".to_owned(),
             Self::Ending => "the pod is being deleted already".to_owned(),
+            Self::WorkloadEnding(name) => {
+                format!("{name} is being deleted, and makes no pod any more")
+            }
+            Self::Behind(name) => {
+                format!("its StatefulSet makes no pod in its place before {name} is ready")
+            }
             Self::Gone => "the pod is gone".to_owned(),
             Self::RollingOut(name) => format!("{name} is rolling out a change"),
             Self::HeldUpdate(name) => {
@@ -178,7 +189,8 @@ impl Refused {
             Self::NoController => "make it anew from its manifest",
             Self::OtherController(_) => "restart it as its operator says",
             Self::NotSafeToEvict | Self::System | Self::Own => "restart it by hand when that suits",
-            Self::Ending | Self::RollingOut(_) => "run it again later",
+            Self::Ending | Self::WorkloadEnding(_) | Self::RollingOut(_) => "run it again later",
+            Self::Behind(_) => "see why that pod is not ready, then run it again",
             Self::Gone => return None,
             Self::HeldUpdate(_) => "delete the pods by hand when the change may come",
             Self::Paused => "resume it, or leave out --rollout",

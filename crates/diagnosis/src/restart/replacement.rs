@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::super::redact::bounded;
+use super::super::sts::may_be_role;
 use super::controller::{Controller, is_ready};
 
 /// The pod that a workload would make, to be created by dry run. Nothing where the object has no template.
@@ -46,6 +47,17 @@ pub fn replacement(controller: &Controller, object: &Value) -> Option<Value> {
         spec["volumes"] = volumes.into();
     }
     Some(json!({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}))
+}
+
+/// The role that a container has where that can't be the ARN of one: no STS would take it.
+#[must_use]
+pub fn odd_role(pod: &Value) -> Option<String> {
+    let lists = ["initContainers", "containers"].map(|member| pod["spec"][member].as_array());
+    let containers = lists.into_iter().flatten().flatten();
+    let variables = containers.filter_map(|it| it["env"].as_array()).flatten();
+    let roles = variables.filter(|it| it["name"] == "AWS_ROLE_ARN");
+    let mut roles = roles.filter_map(|it| it["value"].as_str());
+    roles.find(|role| !may_be_role(role)).map(bounded)
 }
 
 /// What has become of a pod that was evicted, by the pods of its controller.

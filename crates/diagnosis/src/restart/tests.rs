@@ -111,6 +111,23 @@ fn takes_for_a_replacement_what_is_in_the_place_of_the_old_pod() {
     assert_eq!(found("ReplicaSet", &there), ("ready", 2));
 }
 
+#[test]
+fn finds_a_role_that_no_sts_would_take() {
+    let with = |role: &str| {
+        let env = json!([{"name": "A", "value": "x"}, {"name": "AWS_ROLE_ARN", "value": role}]);
+        odd_role(&json!({"spec": {"containers": [{"name": "a"}, {"name": "b", "env": env}]}}))
+    };
+    for role in ["arn:aws:iam::111122223333:role/app", "arn:minio:iam:::role/idmp-app"] {
+        assert_eq!(with(role), None);
+    }
+    for role in ["app", "", "arn:aws:iam::111122223333:app", "arn:aws:iam::111122223333:role/a b"] {
+        assert_eq!(with(role).as_deref(), Some(role));
+    }
+    let elsewhere = json!([{"name": "AWS_ROLE_ARN", "valueFrom": {}}]);
+    assert_eq!(odd_role(&json!({"spec": {"initContainers": [{"env": elsewhere}]}})), None);
+    assert_eq!(odd_role(&json!({})), None);
+}
+
 /// What was true of a workload when the plan was made may not be true when its turn comes.
 #[test]
 fn checks_each_pod_and_rollout_by_what_is_known_when_its_turn_comes() {
@@ -137,9 +154,10 @@ fn checks_each_pod_and_rollout_by_what_is_known_when_its_turn_comes() {
         facts
     };
     let options = RestartOptions::default();
+    let ready = ["app-0", "app-2"].map(str::to_owned).into();
     let of = |object: Fact<Value>, pod: &Value, budgets: Vec<Value>| {
         let facts = facts(&controller, object, budgets);
-        check_eviction(&step(&controller), pod, &facts, options).map_err(|why| why.id())
+        check_eviction(&step(&controller), pod, &ready, &facts, options).map_err(|why| why.id())
     };
     let given = |more: Value| Fact::Known(workload(&more));
     let with = |more: Value| {
@@ -155,6 +173,23 @@ fn checks_each_pod_and_rollout_by_what_is_known_when_its_turn_comes() {
     assert_eq!(of(given(behind), &plain, Vec::new()), Err("downtime"));
     let changed = json!({"metadata": {"generation": 2}});
     assert_eq!(of(given(changed), &plain, Vec::new()), Err("rolling-out"));
+    let ends = json!({"metadata": {"deletionTimestamp": "2026-12-25T00:00:00Z"}});
+    assert_eq!(of(given(ends.clone()), &plain, Vec::new()), Err("ending"));
+    // Without app-1, no app-2 would come.
+    let last = with(json!({"metadata": {"name": "app-2"}}));
+    assert_eq!(of(given(json!({})), &last, Vec::new()), Err("behind"));
+    let parallel = json!({"spec": {"podManagementPolicy": "Parallel"}});
+    assert_eq!(of(given(parallel), &last, Vec::new()), Ok(()));
+    let from_2 = json!({"spec": {"ordinals": {"start": 2}}});
+    assert_eq!(of(given(from_2), &last, Vec::new()), Ok(()));
+    let held = |updated: u64| {
+        given(json!({
+            "spec": {"updateStrategy": {"type": "OnDelete"}},
+            "status": {"currentRevision": "a", "updateRevision": "b", "updatedReplicas": updated},
+        }))
+    };
+    assert_eq!(of(held(2), &plain, Vec::new()), Err("held-update"));
+    assert_eq!(of(held(3), &plain, Vec::new()), Ok(()));
     assert_eq!(of(Fact::Absent, &plain, Vec::new()), Err("no-controller"));
     assert_eq!(of(Fact::Unknown("503".into()), &plain, Vec::new()), Err("not-known"));
     let budget = |name: &str| json!({"metadata": {"name": name}, "spec": {"selector": {}}});
@@ -177,6 +212,7 @@ fn checks_each_pod_and_rollout_by_what_is_known_when_its_turn_comes() {
     };
     assert_eq!(rolls(given(json!({})), &[]), Ok(()));
     assert_eq!(rolls(given(json!({"spec": {"paused": true}})), &[]), Err("paused"));
+    assert_eq!(rolls(given(ends), &[]), Err("ending"));
     let kept = with(
         json!({"metadata": {"annotations": {"cluster-autoscaler.kubernetes.io/safe-to-evict": "false"}}}),
     );

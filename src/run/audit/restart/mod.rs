@@ -20,7 +20,7 @@ use crate::platform::Signals;
 use crate::restart::{Carried, Ended, Event, Restarter, State, Stop};
 use diagnosis::{
     Action, Audit, Auditor, Commands, DryRun, Fact, PodState, Refused, RestartFacts, RestartPlan,
-    Status, Step, replacement,
+    Status, Step, odd_role, replacement,
 };
 
 use document::Document;
@@ -142,7 +142,12 @@ impl Restart<'_> {
             }
         };
         match auditor.state_of(&pod) {
-            Some(found) if found.state == PodState::Fine => Ok(()),
+            Some(found) if found.state == PodState::Fine => match odd_role(&pod) {
+                None => Ok(()),
+                Some(role) => {
+                    Err(Refused::Replacement(format!("its role {role} is not the ARN of a role")))
+                }
+            },
             Some(found) if found.state == PodState::Unknown => Err(Refused::NotKnown(found.why)),
             Some(found) => {
                 Err(Refused::Replacement(format!("{}: {}", found.state.as_str(), found.why)))

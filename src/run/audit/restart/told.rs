@@ -185,7 +185,10 @@ pub(super) fn ended(
         0 => String::new(),
         count => format!("; {} not restarted", counted(count, "pod")),
     };
-    errors.line(format_args!("{done} of {all} done{skipped}{rest}{refused}"))
+    match all {
+        0 => errors.line(format_args!("nothing to restart{refused}")),
+        _ => errors.line(format_args!("{done} of {all} done{skipped}{rest}{refused}")),
+    }
 }
 
 fn at(plan: &RestartPlan, step: usize, what: &str) -> String {

@@ -161,6 +161,17 @@ pub(super) const KINDS: &[Kind] = &[
     ("a StatefulSet that changes by hand, and has no change", "StatefulSet", "apps/v1", || {
         revisions("b", &json!({"type": "OnDelete"}))
     }),
+    ("a StatefulSet whose pods were all changed by hand", "StatefulSet", "apps/v1", || {
+        let mut all = revisions("a", &json!({"type": "OnDelete"}));
+        all["status"]["updatedReplicas"] = 3.into();
+        all
+    }),
+    (
+        "a StatefulSet that is being deleted",
+        "StatefulSet",
+        "apps/v1",
+        || json!({"metadata": {"deletionTimestamp": "2026-12-25T00:00:00Z"}}),
+    ),
     ("a DaemonSet", "DaemonSet", "apps/v1", || nodes(3, 3, "RollingUpdate")),
     ("a DaemonSet that is rolling out", "DaemonSet", "apps/v1", || nodes(3, 2, "RollingUpdate")),
     ("a DaemonSet whose change waits", "DaemonSet", "apps/v1", || nodes(3, 2, "OnDelete")),
@@ -196,7 +207,10 @@ fn rolled(scene: &mut Scene) {
 }
 
 fn revisions(current: &str, strategy: &Value) -> Value {
-    json!({"spec": {"updateStrategy": strategy}, "status": {"currentRevision": current, "updateRevision": "b"}})
+    let updated = if current == "b" { 3 } else { 1 };
+    let status =
+        json!({"currentRevision": current, "updateRevision": "b", "updatedReplicas": updated});
+    json!({"spec": {"updateStrategy": strategy}, "status": status})
 }
 
 fn nodes(wanted: u64, updated: u64, strategy: &str) -> Value {

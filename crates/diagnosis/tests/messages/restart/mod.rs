@@ -198,3 +198,22 @@ fn restart_begins_with_the_last_pod_of_a_stateful_set() {
     let names: Vec<_> = plan.steps[0].pods.iter().map(|it| it.name.as_str()).collect();
     assert_eq!(names, ["app-10", "app-2", "app-0"]);
 }
+
+/// A `StatefulSet` makes no pod before those of lower numbers are ready; and names may be anything.
+#[test]
+fn restart_begins_with_pods_that_are_not_ready() {
+    let owners = owned("StatefulSet", "apps/v1", "app");
+    let mut scene = Scene::of("StatefulSet", "apps/v1", &json!({"spec": {"replicas": 40}}));
+    let odd = (0..20).map(|it| format!("app-{it}x"));
+    let names: Vec<String> = (0..20).map(|it| format!("app-{it}")).chain(odd).collect();
+    scene.pods = names.iter().map(|name| pod(name, &owners)).collect();
+    for at in [3, 12] {
+        scene.pods[at]["status"]["conditions"] = json!([]);
+    }
+    let plan = scene.plan();
+    let found: Vec<_> = plan.steps[0].pods.iter().map(|it| it.name.as_str()).collect();
+    assert_eq!(found[..2], ["app-3", "app-12"]);
+    let numbered = found.iter().filter(|it| !it.ends_with('x'));
+    assert_eq!(numbered.copied().nth(2), Some("app-19"));
+    assert_eq!(found.len(), 40);
+}
