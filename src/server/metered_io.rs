@@ -12,8 +12,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 
+use bytes::{Buf as _, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio_util::io::poll_read_buf;
 
 use super::activity::{Activity, Phase};
 use super::memory::Account;
@@ -23,6 +25,10 @@ use super::memory::Account;
 /// that [`body`](super::body) holds without asking.
 const STEPS: [(usize, usize); 2] = [(12 << 10, BUFFERS_BYTES), (4 << 10, 16 << 10)];
 pub(super) const BUFFERS_BYTES: usize = 64 << 10;
+
+/// Read from the kernel at once where a request begins: the usual review is larger than the 4 KiB that rustls asks
+/// for, and a call of the system costs more than to copy them.
+const AHEAD: usize = 8 << 10;
 
 /// What a handshake may take of a client: a hello and, where one is asked for, a
 /// chain of certificates; and the first record behind it, which comes with it.
@@ -52,6 +58,8 @@ pub(super) struct MeteredIo {
     io: TcpStream,
     activity: Arc<Activity>,
     input: Arc<Input>,
+    /// What was read and not asked for yet. Nearly always rustls takes it all at once, so that it holds no memory.
+    ahead: BytesMut,
     /// Bytes read since all buffers were empty.
     unused: usize,
     /// When the connection was last found idle.
@@ -61,7 +69,8 @@ pub(super) struct MeteredIo {
 
 impl MeteredIo {
     pub(super) fn new(io: TcpStream, activity: Arc<Activity>, input: Arc<Input>) -> Self {
-        Self { io, activity, input, unused: 0, idle: None, waiting: false }
+        let (ahead, unused) = (BytesMut::new(), 0);
+        Self { io, activity, input, ahead, unused, idle: None, waiting: false }
     }
 
     pub(super) fn peer_addr(&self) -> Option<SocketAddr> {
@@ -75,7 +84,7 @@ impl MeteredIo {
         if matches!(look.phase, Phase::Idle | Phase::FirstRequest) && self.idle != Some(look.word())
         {
             self.idle = Some(look.word());
-            self.unused = 0;
+            self.unused = self.ahead.len();
             // The end of a handshake stands in line for what comes behind it, and is through without that. Nobody
             // would look after the line in its place.
             if std::mem::take(&mut self.waiting) {
@@ -86,6 +95,18 @@ impl MeteredIo {
                 self.input.account.give(buffers);
             }
         }
+    }
+
+    /// Notes what was read.
+    fn take(&mut self, read: usize) -> io::Result<()> {
+        self.unused = self.unused.saturating_add(read);
+        if self.input.holds() {
+            self.input.account.moved(read);
+        }
+        if self.unused > HANDSHAKE_BYTES && self.activity.look().phase == Phase::Handshake {
+            return Err(io::Error::other("the handshake is too large"));
+        }
+        Ok(())
     }
 
     fn poll_share(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -108,18 +129,25 @@ impl AsyncRead for MeteredIo {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         self.settle();
-        // Nothing is taken for what does not come.
-        ready!(self.io.poll_read_ready(cx))?;
-        ready!(self.poll_share(cx))?;
-        let before = buffer.filled().len();
-        ready!(Pin::new(&mut self.io).poll_read(cx, buffer))?;
-        let read = buffer.filled().len() - before;
-        self.unused = self.unused.saturating_add(read);
-        if self.input.holds() {
-            self.input.account.moved(read);
+        if self.ahead.is_empty() {
+            // Nothing is taken for what does not come.
+            ready!(self.io.poll_read_ready(cx))?;
+            ready!(self.poll_share(cx))?;
+            if self.unused > 0 {
+                let before = buffer.filled().len();
+                ready!(Pin::new(&mut self.io).poll_read(cx, buffer))?;
+                return Poll::Ready(self.take(buffer.filled().len() - before));
+            }
+            let mut ahead = BytesMut::with_capacity(AHEAD);
+            let read = ready!(poll_read_buf(Pin::new(&mut self.io), cx, &mut ahead))?;
+            self.ahead = ahead;
+            self.take(read)?;
         }
-        if self.unused > HANDSHAKE_BYTES && self.activity.look().phase == Phase::Handshake {
-            return Poll::Ready(Err(io::Error::other("the handshake is too large")));
+        let now = self.ahead.len().min(buffer.remaining());
+        buffer.put_slice(self.ahead.get(..now).unwrap_or_default());
+        self.ahead.advance(now);
+        if self.ahead.is_empty() {
+            self.ahead = BytesMut::new();
         }
         Poll::Ready(Ok(()))
     }

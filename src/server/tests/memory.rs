@@ -155,8 +155,11 @@ async fn makes_room_of_heads_and_records_that_are_not_completed() {
     for _ in 0..30 {
         let mut client = rig.client().await;
         let head = format!("POST /mutate HTTP/1.1\r\nFiller: {}", "x".repeat(7_000));
-        // Some have made room before they have sent it.
-        let _ = client.stream.write_all(head.as_bytes()).await;
+        // In many records, so that it is more than any connection may hold; some have made room before they have sent it.
+        for record in head.as_bytes().chunks(20) {
+            let _ = client.stream.write_all(record).await;
+            let _ = client.stream.flush().await;
+        }
         stalled.push(client);
     }
     let mut client = rig.client().await;
