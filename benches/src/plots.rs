@@ -12,9 +12,18 @@ pub struct Bars {
     pub series: Vec<(String, Vec<f64>)>,
 }
 
-const COLOURS: [RGBColor; 3] =
-    [RGBColor(150, 150, 150), RGBColor(32, 110, 190), RGBColor(220, 130, 30)];
-const SIZE: (u32, u32) = (760, 360);
+/// The same in every plot.
+fn colour(series: &str) -> RGBColor {
+    match series {
+        "ours" => RGBColor(32, 110, 190),
+        "peer" => RGBColor(220, 130, 30),
+        _ => RGBColor(150, 150, 150),
+    }
+}
+
+const SIZE: (u32, u32) = (840, 360);
+/// What is right of it has the names of the series.
+const PLOT_WIDTH: u32 = 740;
 /// Of the room for a group, what its bars take.
 const FILLED: f64 = 0.8;
 
@@ -22,10 +31,11 @@ impl Bars {
     pub fn draw(&self, path: &Path) -> anyhow::Result<()> {
         let root = SVGBackend::new(path, SIZE).into_drawing_area();
         root.fill(&WHITE)?;
+        let (plot, names) = root.split_horizontally(PLOT_WIDTH);
         let all = self.series.iter().flat_map(|(_, values)| values);
         let highest = all.copied().filter(|it| it.is_finite()).fold(0.0, f64::max);
         let groups = self.labels.len() as f64;
-        let mut chart = ChartBuilder::on(&root)
+        let mut chart = ChartBuilder::on(&plot)
             .caption(&self.title, ("sans-serif", 18))
             .margin(10)
             .x_label_area_size(34)
@@ -40,14 +50,15 @@ impl Bars {
             .draw()?;
         let width = FILLED / self.series.len() as f64;
         for (index, (name, values)) in self.series.iter().enumerate() {
-            let colour = COLOURS[index % COLOURS.len()];
+            let colour = colour(name);
             let bars = values.iter().enumerate().map(|(group, value)| {
                 let left = group as f64 + (1.0 - FILLED) / 2.0 + index as f64 * width;
                 Rectangle::new([(left, 0.0), (left + width * 0.92, *value)], colour.filled())
             });
-            chart.draw_series(bars)?.label(name).legend(move |(x, y)| {
-                Rectangle::new([(x, y - 5), (x + 12, y + 5)], colour.filled())
-            });
+            chart.draw_series(bars)?;
+            let y = 40 + 22 * i32::try_from(index)?;
+            names.draw(&Rectangle::new([(4, y), (16, y + 10)], colour.filled()))?;
+            names.draw(&Text::new(name.clone(), (24, y), ("sans-serif", 13)))?;
             let numbers = values.iter().enumerate().map(|(group, value)| {
                 let left = group as f64 + (1.0 - FILLED) / 2.0 + index as f64 * width;
                 let text =
@@ -60,11 +71,6 @@ impl Bars {
             let at = chart.backend_coord(&(group as f64 + (1.0 - FILLED) / 2.0, 0.0));
             root.draw(&Text::new(label.clone(), (at.0, at.1 + 10), ("sans-serif", 13)))?;
         }
-        chart
-            .configure_series_labels()
-            .border_style(BLACK.mix(0.3))
-            .background_style(WHITE)
-            .draw()?;
         Ok(root.present()?)
     }
 }

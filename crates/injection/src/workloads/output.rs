@@ -1,9 +1,9 @@
 //! Manifests written.
 
+use diffy::create_patch;
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 use serde_json::Value;
 use serde_saphyr::DoubleQuoted;
-use similar::TextDiff;
 use text::{Quotes, escaped, needs_quotes, quoted};
 
 /// YAML that every reader of Kubernetes manifests reads as the same values;
@@ -62,10 +62,15 @@ fn has_odd_key(value: &Value) -> bool {
 /// As [`to_yaml`].
 pub fn diff(name: &str, old: &Value, new: &Value) -> Result<String, serde_saphyr::ser::Error> {
     let (old, new) = (to_yaml(old)?, to_yaml(new)?);
-    let diff = TextDiff::from_lines(&old, &new);
+    let patch = create_patch(&old, &new);
+    if patch.hunks().is_empty() {
+        return Ok(String::new());
+    }
+    // Its own header, two lines, would quote what is escaped already.
+    let written = patch.to_string();
+    let hunks = written.splitn(3, '\n').nth(2).unwrap_or_default();
     let name = escaped(name);
-    let header = (format!("a/{name}"), format!("b/{name}"));
-    Ok(diff.unified_diff().context_radius(3).header(&header.0, &header.1).to_string())
+    Ok(format!("--- a/{name}\n+++ b/{name}\n{hunks}"))
 }
 
 #[cfg(test)]
