@@ -80,8 +80,7 @@ impl Installation {
         }
         if !webhook.not_known.is_empty() {
             notes.push(format!(
-                "some flags of the webhook are not known, so that those of the command line count: \
-                 {} ({})",
+                "some flags of the webhook are not known, so those of this command line count: {} ({})",
                 webhook.not_known.join(", "),
                 webhook.of
             ));

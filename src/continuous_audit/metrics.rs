@@ -37,20 +37,21 @@ impl ContinuousAudit {
         let shared = self.shared.clone();
         registry.read_gauge(
             "pod_identity_audit_interval_seconds",
-            "How often pods are audited: --audit-interval.",
+            "How often pods are audited: --audit-interval. Absent while the audit is off.",
             move || shared.interval().as_secs_f64(),
         )?;
         let audit = self.clone();
         registry.read_gauge(
             "pod_identity_audit_lease_held",
-            "1 while this replica holds the Lease, and is the one that audits, else 0.",
+            "1 while this replica holds the Lease, and is the one that audits, else 0. Absent while \
+             the audit is off.",
             move || u64::from(audit.status().holds_lease),
         )?;
         let shared = self.shared.clone();
         registry.read_counters(
             "pod_identity_audit_rounds_total",
             "Audits of all pods that this replica has ended, by result: complete, incomplete \
-             because something could not be looked at, or failed.",
+             because something could not be looked at, or failed. Absent while the audit is off.",
             "result",
             RoundResult::ALL.map(|result| (result.as_str(), result)),
             move |result| shared.rounds(result),

@@ -37,10 +37,8 @@ pub(super) async fn in_use(
     };
     let account = cluster::account(&installation.role_names).await?;
     let policy = installation.policy.clone();
-    let composes =
-        |of: &WebhookFlags| of.flags.get("compose-role-arn").is_some_and(|it| it == "true");
     let settings = WebhookSettings {
-        completes_names: account.is_none() && flags.known().is_some_and(composes),
+        completes_names: flags.known().and_then(|of| composes(of, account.is_some())),
         reader: policy.reader(account),
         policy,
         configurations: configurations.to_vec(),
@@ -48,6 +46,16 @@ pub(super) async fn in_use(
         commands,
     };
     Ok(InUse { installation, settings })
+}
+
+/// Whether the webhook completes names with an account that is not known here, where that is known.
+fn composes(flags: &WebhookFlags, is_account_known: bool) -> Option<bool> {
+    const FLAG: &str = "compose-role-arn";
+    if is_account_known {
+        return Some(false);
+    }
+    let given = flags.flags.get(FLAG).is_some_and(|it| it == "true");
+    (!flags.is_unsure(FLAG)).then_some(given)
 }
 
 /// Flags that can't be used are not known.
@@ -70,4 +78,34 @@ pub(super) fn container_credentials(
     let text = input::read_text(path, LONGEST)
         .context("failed to read --watch-container-credentials-config")?;
     Ok(evidence::keys(text.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn takes_no_name_for_completed_where_the_webhook_completes_none() {
+        let flags = |flag: Option<&str>, not_known: &[&str]| WebhookFlags {
+            flags: flag
+                .map(|value| ("compose-role-arn".to_owned(), value.to_owned()))
+                .into_iter()
+                .collect(),
+            not_known: not_known.iter().map(ToString::to_string).collect(),
+            ..WebhookFlags::default()
+        };
+        for (flag, not_known, wanted) in [
+            (None, &[][..], Some(false)),
+            (Some("false"), &[], Some(false)),
+            (Some("true"), &[], Some(true)),
+            (Some("true"), &["--aws-account-id"], Some(true)),
+            (None, &["--compose-role-arn"], None),
+            (None, &["PODID_COMPOSE_ROLE_ARN"], None),
+            (None, &["PODID_TOKEN_AUDIENCE"], Some(false)),
+        ] {
+            let flags = flags(flag, not_known);
+            assert_eq!(composes(&flags, false), wanted, "{flag:?} {not_known:?}");
+            assert_eq!(composes(&flags, true), Some(false));
+        }
+    }
 }

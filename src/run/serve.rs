@@ -230,6 +230,8 @@ async fn open(
             policy: config.policy.clone(),
             reader,
             configurations: wanted.configurations.clone(),
+            // With an account that is known, or not at all.
+            completes_names: Some(false),
             ..WebhookSettings::default()
         };
         let identity = &config.identity;

@@ -247,6 +247,7 @@ impl<'a> Auditor<'a> {
         let now = WouldGet {
             lookup: &lookup,
             policy: &self.settings.policy,
+            may_complete_names: self.settings.may_complete_names(),
             written: account.and_then(|it| it.written.as_deref()),
             selection: &selection,
             not_known: not_known.as_deref(),

@@ -30,7 +30,9 @@ impl Case<'_> {
             return finding;
         }
         match self.identity() {
-            Some(Identity::WebIdentity(web)) if !is_same_role(given, web.role_arn) => {
+            Some(Identity::WebIdentity(web))
+                if !is_same_role(given, web.role_arn, self.settings.may_complete_names()) =>
+            {
                 Finding::fail(
                     format!(
                         "the test pod got {given}, but the ServiceAccount names {}",

@@ -66,7 +66,8 @@ impl Case<'_> {
     }
 
     pub(super) fn discovery(&self) -> Finding {
-        let document = match fetched(&self.facts.discovery, "the discovery document") {
+        let what = ("the discovery document", "discovery.json");
+        let document = match self.fetched(&self.facts.discovery, what, &[ids::URL]) {
             Ok(document) => document,
             Err(finding) => return finding,
         };
@@ -78,7 +79,12 @@ impl Case<'_> {
     }
 
     pub(super) fn jwks(&self) -> Finding {
-        let document = match fetched(&self.facts.jwks, "the JWK set") {
+        let leads = match self.facts.discovery {
+            Fact::Known(_) => &[ids::URL, ids::DISCOVERY_FETCH, ids::DISCOVERY][..],
+            Fact::Absent | Fact::Unknown(_) | Fact::NotAsked => &[ids::URL],
+        };
+        let what = ("the JWK set", "jwks.json");
+        let document = match self.fetched(&self.facts.jwks, what, leads) {
             Ok(document) => document,
             Err(finding) => return finding,
         };
@@ -99,6 +105,32 @@ impl Case<'_> {
         let signed = [ids::TOKEN_KEY, ids::TOKEN_SIGNATURE];
         let needed = [&[ids::JWKS_FETCH, ids::JWKS, ids::ALGORITHMS][..], &signed].concat();
         self.found(&needed, seen)
+    }
+
+    /// What came of fetching a document, else why there is none: what leads to it failed, or a folder
+    /// is without its file.
+    fn fetched<'a>(
+        &self,
+        fact: &'a Fact<FetchedDocument>,
+        (what, file): (&str, &str),
+        leads: &[&str],
+    ) -> Result<&'a FetchedDocument, Finding> {
+        let not_fetched = |why: &str| format!("{what} was not fetched: {why}");
+        let why = match fact {
+            Fact::Known(fetched) => return Ok(fetched),
+            Fact::Unknown(why) => why.to_string(),
+            Fact::Absent | Fact::NotAsked if self.facts.token.known().is_none() => {
+                not_fetched("without a token the issuer is not known")
+            }
+            Fact::Absent | Fact::NotAsked => {
+                let failed = self.issuer.iter().find(|it| leads.contains(&it.id) && it.failed());
+                failed.map_or_else(
+                    || format!("{file} is not in the folder"),
+                    |it| not_fetched(&it.found),
+                )
+            }
+        };
+        Err(Finding::Unknown(why))
     }
 
     /// The first of these checks of the issuer that failed, in their order.
@@ -124,19 +156,5 @@ impl Case<'_> {
             let _ = write!(seen, "; note: {remark}");
         }
         Finding::pass(seen)
-    }
-}
-
-/// What came of fetching a document, else why nobody fetched it.
-fn fetched<'a>(
-    fact: &'a Fact<FetchedDocument>,
-    what: &str,
-) -> Result<&'a FetchedDocument, Finding> {
-    match fact {
-        Fact::Known(fetched) => Ok(fetched),
-        Fact::Unknown(why) => Err(Finding::Unknown(why.to_string())),
-        Fact::Absent | Fact::NotAsked => Err(Finding::Unknown(format!(
-            "{what} was not fetched: without a token the issuer is not known"
-        ))),
     }
 }

@@ -73,13 +73,20 @@ pub struct WebhookSettings {
     /// Names of `MutatingWebhookConfiguration`s; by what they look like where
     /// there are none.
     pub configurations: Vec<String>,
-    /// The webhook completes the names of roles with an account that is not known here, such as
-    /// that of its node.
-    pub completes_names: bool,
+    /// Whether the webhook completes the names of roles with an account that is not known here, such
+    /// as that of its node; nothing where that is not known.
+    pub completes_names: Option<bool>,
     /// What is to be said of these settings.
     pub notes: Vec<String>,
     /// How the commands that are advised reach the cluster.
     pub commands: Commands,
+}
+
+impl WebhookSettings {
+    /// Whether a pod with the ARN of a role may have what a bare name stands for.
+    pub(crate) fn may_complete_names(&self) -> bool {
+        self.completes_names != Some(false)
+    }
 }
 
 /// All that a check may look at.
@@ -177,7 +184,7 @@ fn listing_not_known(why: &Reason) -> String {
 /// The note that the flags of the command line count.
 #[must_use]
 pub fn flags_not_known(why: &Reason) -> String {
-    format!("the webhook's own flags are not known, so that those of the command line count: {why}")
+    format!("the webhook's own flags are not known, so the flags of this command line count: {why}")
 }
 
 impl Case<'_> {
@@ -237,8 +244,14 @@ fn role_given<'a>(
     let given = came_back.and_then(pod::role);
     match identity {
         Some(Identity::WebIdentity(web)) => match given {
-            Some(given) if state::is_same_role(given, web.role_arn) => Some(given),
-            _ if settings.completes_names && !web.role_arn.starts_with("arn:") => None,
+            Some(given)
+                if state::is_same_role(given, web.role_arn, settings.may_complete_names()) =>
+            {
+                Some(given)
+            }
+            _ if settings.completes_names == Some(true) && !web.role_arn.starts_with("arn:") => {
+                None
+            }
             _ => Some(web.role_arn),
         },
         Some(Identity::ContainerCredentials(_)) => None,

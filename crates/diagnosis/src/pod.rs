@@ -179,6 +179,7 @@ impl Case<'_> {
         let now = WouldGet {
             lookup: &self.lookup,
             policy: &self.settings.policy,
+            may_complete_names: self.settings.may_complete_names(),
             written: account.and_then(|account| written(account, &keys.role_arn)),
             // The dry run has been there.
             selection: &Selection::Selected,

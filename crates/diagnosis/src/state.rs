@@ -83,6 +83,8 @@ pub struct WouldGet<'a> {
     pub lookup: &'a Lookup,
     /// The webhook's settings.
     pub policy: &'a AdmissionSettings,
+    /// Whether the webhook may complete the names of roles with an account that is not known here.
+    pub may_complete_names: bool,
     /// When the role's annotation was written, where that is known.
     pub written: Option<&'a str>,
     /// Whether the API server calls the webhook for the pod.
@@ -375,7 +377,11 @@ impl Look<'_> {
             let found = Found { state: PodState::Unknown, what, advice: None };
             return holding.has(wanted.name).then_some(found);
         };
-        if own.is_empty() || is_same(wanted.name, own, value) {
+        let is_same = match wanted.name {
+            ROLE => is_same_role(own, value, self.now.may_complete_names),
+            _ => is_same_url(own, value),
+        };
+        if own.is_empty() || is_same {
             return None;
         }
         let (state, what) = if wanted.name != ROLE {
@@ -431,7 +437,7 @@ impl Look<'_> {
         let EnvVar { source: EnvSource::Value(value), .. } = wanted else { return None };
         let own = holding.literal(ENDPOINT).filter(|own| !own.is_empty())?;
         // A value that nobody asked for is empty.
-        if value.is_empty() || is_same(ENDPOINT, own, value) {
+        if value.is_empty() || is_same_url(own, value) {
             return None;
         }
         let own = endpoint(own);
@@ -445,21 +451,17 @@ fn verdict(plan: &ContainerPlan<'_>) -> Verdict {
     plan.verdicts[Variables::Credentials as usize]
 }
 
-/// Whether a pod's role is the one that is wanted, by its ARN or by a name that the webhook
-/// completes.
-pub(super) fn is_same_role(own: &str, wanted: &str) -> bool {
-    is_same(ROLE, own, wanted)
+/// Whether a pod's role is the one that is wanted: by its ARN, or by a name where the webhook may
+/// complete names with an account which is not known here.
+pub(super) fn is_same_role(own: &str, wanted: &str, may_complete_names: bool) -> bool {
+    let of_name = |role: &str| role.split_once(":role/").map(|(_, name)| name.to_owned());
+    let is_name = may_complete_names && !wanted.starts_with("arn:");
+    let name = wanted.trim_start_matches('/');
+    own == wanted || is_name && of_name(own).as_deref() == Some(name)
 }
 
 /// Addresses are kept without what may be a secret in them.
-fn is_same(variable: &str, own: &str, wanted: &str) -> bool {
-    if variable == ROLE {
-        // A name that the webhook completes with an account which is not known here.
-        let of_name = |role: &str| role.split_once(":role/").map(|(_, name)| name.to_owned());
-        let is_name = !wanted.starts_with("arn:");
-        let name = wanted.trim_start_matches('/');
-        return own == wanted || is_name && of_name(own).as_deref() == Some(name);
-    }
+fn is_same_url(own: &str, wanted: &str) -> bool {
     let bare = |url: &str| endpoint(url).trim_end_matches('/').to_owned();
     bare(own) == bare(wanted)
 }

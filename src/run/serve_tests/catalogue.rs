@@ -19,8 +19,8 @@ are made of them. This page is made from the program: `UPDATE_GOLDEN=1 cargo tes
 - All series exist from the start, at zero, so \"never\" differs from \"gone\". Exceptions say so.
 - Counters count since the process started, for one replica. Add up replicas, and use `rate` or `increase`.
 - Labels have fixed values. No name of an object is ever one.
-- Names begin with `pod_identity_` and follow Prometheus' rules. Four come from the Go webhook, for dashboards that know them. `promtool check metrics` complains about
-  three of them, and about nothing else.
+- Names begin with `pod_identity_` or `process_`, but for `http_request_count`, and follow Prometheus' rules. Four come from the Go webhook, for dashboards that know them.
+  `promtool check metrics` complains about three of them, and about nothing else.
 ";
 
 const GROUPS: [(&str, &[Row]); 8] = [
@@ -42,7 +42,7 @@ const GROUPS: [(&str, &[Row]); 8] = [
             ("pod_identity_audit_interval_seconds", "Nothing: alerts compare with it"),
             (
                 "pod_identity_audit_lease_held",
-                "Exactly one replica should have 1. If none has, the log says why: usually a missing right to Leases",
+                "Exactly one replica should have 1. None has for up to 40 seconds after the very first start, and after the one that had it dies. If that lasts, the log says why: usually a missing right to Leases",
             ),
             (
                 "pod_identity_audit_rounds_total",
@@ -63,7 +63,7 @@ const GROUPS: [(&str, &[Row]); 8] = [
             ),
             (
                 "pod_identity_admission_warnings_total",
-                "If a kind rises, search the log for `warning`: the line names the object. See [PodIdentityWarningsRising](operate.md#podidentitywarningsrising)",
+                "If a kind rises, search the [log](operate.md#the-log) for it: the line names the object. See [PodIdentityWarningsRising](operate.md#podidentitywarningsrising)",
             ),
             (
                 "pod_identity_denied_total",

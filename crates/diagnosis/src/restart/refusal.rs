@@ -176,9 +176,10 @@ impl Refused {
         }
     }
 
-    /// What to do instead, where there is something.
+    /// What to do instead for pods of this owner, where there is something.
     #[must_use]
-    pub fn next(&self) -> Option<String> {
+    pub fn next(&self, owner: &Owner) -> Option<String> {
+        let is_rolled_out = owner.is_builtin && owner.kind == "Deployment";
         let next = match self {
             Self::Manifest(next) => return Some(next.clone()),
             Self::NotKnown(_) => "find out why, then run it again",
@@ -197,10 +198,12 @@ impl Refused {
             Self::Downtime(_) | Self::OneReady(_) => {
                 "pass --allow-downtime, or give it a second replica"
             }
-            Self::BudgetAllowsNone(_) => {
-                "give it another replica, change the budget, or pass --rollout for a Deployment"
+            Self::BudgetAllowsNone(_) if is_rolled_out => {
+                "give it another replica, change the budget, or pass --rollout"
             }
-            Self::ManyBudgets(_) => "leave one of them, or pass --rollout for a Deployment",
+            Self::BudgetAllowsNone(_) => "give it another replica, or change the budget",
+            Self::ManyBudgets(_) if is_rolled_out => "leave one of them, or pass --rollout",
+            Self::ManyBudgets(_) => "leave one of them",
         };
         Some(next.to_owned())
     }

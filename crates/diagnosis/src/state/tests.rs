@@ -62,6 +62,7 @@ struct Setting<'a> {
     selection: Selection,
     /// `--sts-endpoint-url`.
     sts: Option<&'a str>,
+    may_complete_names: bool,
 }
 
 const ROLE_NOW: &[(&str, &str)] = &[("eks.amazonaws.com/role-arn", NOW)];
@@ -74,6 +75,7 @@ fn usual() -> Setting<'static> {
         written,
         selection: Selection::Selected,
         sts: None,
+        may_complete_names: true,
     }
 }
 
@@ -90,6 +92,7 @@ fn assessed(pod: &Value, setting: &Setting<'_>) -> Option<Assessment> {
     let now = WouldGet {
         lookup: &lookup,
         policy: &settings.policy,
+        may_complete_names: setting.may_complete_names,
         written: setting.written,
         selection: &setting.selection,
         not_known: None,
@@ -318,13 +321,21 @@ fn compares_the_sts_endpoint() {
 fn takes_a_role_for_the_one_that_is_named_where_the_account_is_not_known() {
     let named = |name| [("eks.amazonaws.com/role-arn", name)];
     let pod = pod(vec![injected("arn:aws:iam::111122223333:role/team/now")], ours());
-    for (name, state) in [
-        ("team/now", PodState::Fine),
-        ("/team/now", PodState::Fine),
-        ("now", PodState::StaleRole),
-        ("arn:aws:iam::444455556666:role/team/now", PodState::StaleRole),
+    for (name, may_complete_names, state) in [
+        ("team/now", true, PodState::Fine),
+        ("/team/now", true, PodState::Fine),
+        ("now", true, PodState::StaleRole),
+        ("arn:aws:iam::444455556666:role/team/now", true, PodState::StaleRole),
+        // A new pod would get the name as it is written.
+        ("team/now", false, PodState::StaleRole),
+        ("/team/now", false, PodState::StaleRole),
+        ("arn:aws:iam::111122223333:role/team/now", false, PodState::Fine),
     ] {
-        let setting = Setting { annotations: &named(name), written: None, ..usual() };
+        let annotations = &named(name);
+        let setting = Setting { annotations, written: None, may_complete_names, ..usual() };
         assert_eq!(assessed(&pod, &setting).unwrap().state, state, "{name}");
     }
+    let bare = super::tests::pod(vec![injected("team/now")], ours());
+    let setting = Setting { annotations: &named("team/now"), may_complete_names: false, ..usual() };
+    is(&bare, &setting, PodState::Fine, "");
 }

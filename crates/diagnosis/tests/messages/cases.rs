@@ -212,9 +212,13 @@ pub(crate) const CASES: &[Case] = &[
     ("role-annotation", "a similar key", |f, _| annotated(f, &json!({"eks.amazon.com/role-arn": ROLE}))),
     ("role-annotation", "not the ARN of a role", |f, _| annotated(f, &json!({"eks.amazonaws.com/role-arn": "role/app"}))),
     ("role-annotation", "a name that the webhook completes", |f, _| named(f)),
+    ("role-annotation", "a name that the webhook does not complete, though the test pod got its role", |f, s| {
+        named(f);
+        s.completes_names = Some(false);
+    }),
     ("role-annotation", "a name that the webhook may complete", |f, s| {
         named(f);
-        (f.dry_run, s.completes_names) = (Fact::NotAsked, true);
+        (f.dry_run, s.completes_names) = (Fact::NotAsked, Some(true));
     }),
     ("role-annotation", "another value is wrong", |f, _| {
         annotated(f, &json!({"eks.amazonaws.com/role-arn": ROLE, "eks.amazonaws.com/token-expiration": "soon"}));
@@ -254,7 +258,7 @@ pub(crate) const CASES: &[Case] = &[
     }),
     ("dry-run", "a name that the webhook completes", |f, _| named(f)),
     ("dry-run", "a name that another role has not", |f, s| {
-        s.completes_names = true;
+        s.completes_names = Some(true);
         named(f);
         admitted(f, with_role(pod("test"), OTHER_ROLE));
     }),
@@ -314,6 +318,9 @@ pub(crate) const CASES: &[Case] = &[
     }),
     ("discovery", "it is not known", |f, _| f.discovery = why()),
     ("discovery", "it is not given", |f, _| f.discovery = Fact::NotAsked),
+    ("discovery", "neither it nor a token is given", |f, _| {
+        (f.token, f.discovery) = (Fact::NotAsked, Fact::NotAsked);
+    }),
 
     ("jwks", "the token verifies", |_, _| {}),
     ("jwks", "it does not", |f, _| token(f).verified = Some(Err("REASON".to_owned()))),
@@ -344,6 +351,9 @@ pub(crate) const CASES: &[Case] = &[
     }),
     ("jwks", "it is not known", |f, _| f.jwks = why()),
     ("jwks", "it is not given", |f, _| f.jwks = Fact::NotAsked),
+    ("jwks", "neither it nor a token is given", |f, _| {
+        (f.token, f.jwks) = (Fact::NotAsked, Fact::NotAsked);
+    }),
 
     ("partition", "the same", |_, _| {}),
     ("partition", "the region is in another", |f, _| {

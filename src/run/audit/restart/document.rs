@@ -93,7 +93,7 @@ impl<'a> Document<'a> {
             let skipped = |name: &str| {
                 let found =
                     done.get(&(index, name)).or_else(|| done.get(&(index, rollout.as_str())));
-                found.and_then(|it| it.skipped()).map(Skipped::of)
+                found.and_then(|it| it.skipped()).map(|why| Skipped::of(why, &step.owner))
             };
             let pods = step.pods.iter().map(|pod| PodOf {
                 name: &pod.name,
@@ -116,7 +116,7 @@ impl<'a> Document<'a> {
             id: it.why.id(),
             status: it.why.status(),
             message: it.why.message(),
-            next: it.why.next(),
+            next: it.why.next(&it.owner),
             namespace: &it.namespace,
             owner: &it.owner,
             service_account: &it.service_account,
@@ -157,9 +157,9 @@ impl<'a> Document<'a> {
 }
 
 impl Skipped {
-    fn of(why: &Refused) -> Self {
+    fn of(why: &Refused, owner: &Owner) -> Self {
         let (id, status) = (why.id(), why.status());
-        Self { id, status, message: why.message(), next: why.next() }
+        Self { id, status, message: why.message(), next: why.next(owner) }
     }
 }
 

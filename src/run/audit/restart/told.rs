@@ -31,7 +31,7 @@ pub(super) fn plan(out: &mut Lines<impl Write>, plan: &RestartPlan, wide: bool) 
         let tone = if it.why.status() == Status::Unknown { Tone::Doubtful } else { Tone::Bad };
         let action = table::Cell::toned(tone, "none");
         let names: Vec<&str> = it.pods.iter().map(String::as_str).collect();
-        let more = (it.service_account.as_str(), names, it.why.next().unwrap_or_default());
+        let more = (it.service_account.as_str(), names, it.why.next(&it.owner).unwrap_or_default());
         row(&it.namespace, &it.owner.object(), action, &it.why.message(), more, wide)
     });
     let rows: Vec<_> = steps.chain(refused).collect();
@@ -72,7 +72,8 @@ fn row(
 pub(super) fn summary(plan: &RestartPlan) -> String {
     let left = match plan.refused_pods() {
         0 => String::new(),
-        count => format!(", leave {} as they are", counted(count, "pod")),
+        1 => ", leave 1 pod as it is".to_owned(),
+        count => format!(", leave {count} pods as they are"),
     };
     match plan.pods() {
         0 if plan.refused.is_empty() => "no pod needs a restart".to_owned(),
@@ -100,7 +101,7 @@ pub(super) fn parts(step: &Step) -> usize {
 /// A line for what is done.
 pub(super) fn done(step: &Step, done: &Done) -> io::Result<()> {
     let what = match step.action {
-        Action::Evict => format!("pod {} of {}", done.what, step.owner.object()),
+        Action::Evict => format!("{}, of {}", done.what, step.owner.object()),
         Action::Rollout => done.what.clone(),
     };
     let (tone, word, text) = match &done.outcome {
@@ -127,7 +128,7 @@ pub(super) fn done(step: &Step, done: &Done) -> io::Result<()> {
             (Tone::Faint, "evicted", text)
         }
         Outcome::Skipped(why) => {
-            let next = why.next().map(|next| format!("; {next}")).unwrap_or_default();
+            let next = why.next(&step.owner).map(|next| format!("; {next}")).unwrap_or_default();
             (Tone::Doubtful, "skipped", format!("{what}: {}{next}", why.message()))
         }
     };

@@ -5,8 +5,8 @@ mod cases;
 use std::fmt::Write as _;
 
 use diagnosis::{
-    Auditor, Controller, Fact, RestartFacts, RestartOptions, RestartPlan, Sources, WebhookSettings,
-    candidates,
+    Auditor, Controller, Fact, Owner, Refused, RestartFacts, RestartOptions, RestartPlan, Sources,
+    WebhookSettings, candidates,
 };
 use serde_json::{Value, json};
 
@@ -163,7 +163,7 @@ impl Scene {
         for it in &plan.refused {
             let (id, object, why) = (it.why.id(), it.owner.object(), it.why.message());
             writeln!(text, "  none, {id}, {} of {object}: {why}", it.pods.len()).unwrap();
-            if let Some(next) = it.why.next() {
+            if let Some(next) = it.why.next(&it.owner) {
                 writeln!(text, "    next: {next}").unwrap();
             }
         }
@@ -187,6 +187,21 @@ fn restart_plans_what_stands_in_the_file() {
         assert_eq!(scene.planned(), evicted, "{what}: no Deployment is rolled out");
     }
     super::golden("restart.txt", &all);
+}
+
+#[test]
+fn restart_advises_a_rollout_for_deployments_alone() {
+    for (kind, is_rolled_out) in
+        [("Deployment", true), ("StatefulSet", false), ("DaemonSet", false)]
+    {
+        let owner = Owner { kind: kind.to_owned(), name: "app".to_owned(), is_builtin: true };
+        for why in
+            [Refused::BudgetAllowsNone("a".to_owned()), Refused::ManyBudgets("a, b".to_owned())]
+        {
+            let next = why.next(&owner).unwrap();
+            assert_eq!(next.contains("--rollout"), is_rolled_out, "{kind}: {next}");
+        }
+    }
 }
 
 #[test]
