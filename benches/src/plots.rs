@@ -16,7 +16,7 @@ pub struct Bars {
 fn colour(series: &str) -> RGBColor {
     match series {
         "ours" => RGBColor(32, 110, 190),
-        "peer" => RGBColor(220, 130, 30),
+        "Go webhook" => RGBColor(220, 130, 30),
         _ => RGBColor(150, 150, 150),
     }
 }
