@@ -154,9 +154,9 @@ impl Restarter<'_, '_> {
                 return Turn::Over(Err(Halt::Failed(why)));
             }
             Answer::Later { why, pause: wish } => {
+                let rollout = if step.owner.is_deployment() { ", or with --rollout" } else { "" };
                 let end = format!(
-                    "it could not be evicted within {within:?}: {why}; run it again with a longer --timeout, or \
-                     with --rollout for a Deployment"
+                    "it could not be evicted within {within:?}: {why}; run it again with a longer --timeout{rollout}"
                 );
                 (why, wish.max(pause), end)
             }

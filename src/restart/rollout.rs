@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use diagnosis::{
-    Fact, PodState, Refused, RestartFacts, Rollout, Step, bounded, check_rollout, restart_patch,
+    Fact, PodState, RESTARTED_AT, Refused, RestartFacts, Rollout, Step, bounded, check_rollout,
+    restart_patch,
 };
 use hyper::Request;
 use jiff::Timestamp;
@@ -16,9 +17,6 @@ use super::{Event, Halt, Outcome, Restarter, Turn, Unseen, Wait, is_live, uid};
 use crate::api_server::request::OwnRetries;
 use crate::api_server::{Failure, FailureKind};
 use crate::evidence::{ask, current_facts};
-
-/// The annotation that new pods have from their template.
-const RESTARTED_AT: &str = "kubectl.kubernetes.io/restartedAt";
 
 /// A Deployment and its pods as they are now.
 struct Now {

@@ -36,7 +36,8 @@ use crate::tls::clients::Rejections;
 
 /// What all connections of a listener have in common.
 pub(super) struct Shared {
-    /// Takes reviews, which the router then never sees: it would take memory nine times for one.
+    /// Takes reviews, which the router then never sees: it allocates for each, and moves the handler's future into a
+    /// box.
     pub(super) admissions: Option<Arc<Admissions>>,
     pub(super) router: Router,
     /// Where requests are counted, as the Go webhook's dashboards know them.

@@ -43,9 +43,9 @@ pub use pod::{probe_pod, probe_review};
 pub use redact::{Redacted, bounded, certificates, redacted_pod};
 pub use registration::{Registration, has_labels};
 pub use restart::{
-    Action, Controller, Refused, RefusedRestart, Replaced, RestartFacts, RestartOptions,
-    RestartPlan, Rollout, Step, StepPod, candidates, check_eviction, check_rollout, is_ready,
-    odd_role, replacement, restart_patch, wanted_pods,
+    Action, Controller, RESTARTED_AT, Refused, RefusedRestart, Replaced, RestartFacts,
+    RestartOptions, RestartPlan, Rollout, Step, StepPod, candidates, check_eviction, check_rollout,
+    is_ready, odd_role, replacement, restart_patch, wanted_pods,
 };
 pub use selector::{LabelSelector, SelectorError};
 pub use state::{Assessment, PodState, Remedy, WouldGet, assess};

@@ -51,6 +51,12 @@ impl Owner {
         behind.unwrap_or(Self { kind, name, is_builtin })
     }
 
+    /// Whether it is a Deployment, which `--rollout` restarts.
+    #[must_use]
+    pub fn is_deployment(&self) -> bool {
+        self.is_builtin && self.kind == "Deployment"
+    }
+
     /// Whether `kubectl rollout restart` makes its pods anew.
     #[must_use]
     pub fn can_be_restarted(&self) -> bool {

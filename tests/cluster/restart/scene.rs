@@ -329,6 +329,7 @@ async fn play_kubelet(namespace: Arc<Namespace>, worst: Arc<AtomicUsize>, most: 
             // One that has gone meanwhile needs nothing.
             let _ = pods.patch_status(name, &PatchParams::default(), &Patch::Merge(status)).await;
         }
+        // What it plays looks again and again; no test waits for this, but for what comes of it.
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }

@@ -23,7 +23,7 @@ pub use controller::{Controller, is_ready};
 pub use facts::RestartFacts;
 pub use recheck::{check_eviction, check_rollout, wanted_pods};
 pub use refusal::{Refused, RefusedRestart};
-pub use replacement::{Replaced, Rollout, odd_role, replacement, restart_patch};
+pub use replacement::{RESTARTED_AT, Replaced, Rollout, odd_role, replacement, restart_patch};
 
 use budget::budget;
 use controller::is_name;

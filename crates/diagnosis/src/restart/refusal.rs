@@ -179,7 +179,7 @@ impl Refused {
     /// What to do instead for pods of this owner, where there is something.
     #[must_use]
     pub fn next(&self, owner: &Owner) -> Option<String> {
-        let is_rolled_out = owner.is_builtin && owner.kind == "Deployment";
+        let is_rolled_out = owner.is_deployment();
         let next = match self {
             Self::Manifest(next) => return Some(next.clone()),
             Self::NotKnown(_) => "find out why, then run it again",

@@ -170,8 +170,8 @@ impl Rollout {
     }
 }
 
-/// The annotation of a template that `kubectl rollout restart` sets.
-pub(crate) const RESTARTED_AT: &str = "kubectl.kubernetes.io/restartedAt";
+/// The annotation of a template that `kubectl rollout restart` sets; new pods have it from there.
+pub const RESTARTED_AT: &str = "kubectl.kubernetes.io/restartedAt";
 
 /// The patch that restarts a Deployment: that of this uid and no later one of its name, and only as it was when it was
 /// looked at.
