@@ -51,7 +51,7 @@ where
             else {
                 return Ok(answer);
             };
-            // As with client-go, which only the next request has the new token of.
+            // client-go makes a new token too, and leaves it to the next request.
             let Some(header) = tokens.renewed(&header).await.map_err(failed)? else {
                 return Ok(answer);
             };

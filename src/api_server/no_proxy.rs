@@ -1,4 +1,5 @@
-//! `NO_PROXY`: servers that are reached directly although the environment names a proxy, as Go's programs read it.
+//! `NO_PROXY`: servers that are reached directly although the environment names a proxy, as kubectl and all of Go's
+//! programs read it. The reader in hyper-util knows no ports, and no exception for this machine.
 //! <https://pkg.go.dev/golang.org/x/net/http/httpproxy>
 
 use std::net::IpAddr;

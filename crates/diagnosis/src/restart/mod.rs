@@ -225,7 +225,7 @@ fn planned(
     }
     let account = audited.service_account.split('/').next_back().unwrap_or_default();
     if ![namespace, &audited.pod, account].into_iter().all(is_name) {
-        return Err(Refused::NotKnown("its name is none that Kubernetes takes".to_owned()));
+        return Err(Refused::NotKnown("its name is not one that Kubernetes accepts".to_owned()));
     }
     let pod = facts.pod(namespace, &audited.pod)?;
     check_pod(pod)?;

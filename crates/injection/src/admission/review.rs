@@ -157,11 +157,8 @@ pub fn decode(body: &[u8]) -> Result<Review<'_>, DecodeError> {
 /// In a line of bounded length: what is wrong may be a value of any length, which
 /// `serde_json` quotes, and the place comes last.
 fn not_json(error: &serde_json::Error) -> DecodeError {
-    let (line, column) = (error.line(), error.column());
-    let place = format!(" at line {line} column {column}");
-    let told = error.to_string();
-    let what = told.strip_suffix(&place).unwrap_or(&told);
-    DecodeError::Json(format!("{}{place}", shortened(what, 256)))
+    let (what, place) = json::without_place(error);
+    DecodeError::Json(format!("{}{place}", shortened(&what, 256)))
 }
 
 impl<'a> PodEnvelope<'a> {

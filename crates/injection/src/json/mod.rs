@@ -14,5 +14,12 @@ pub use raw::Raw;
 pub use read::{Unsure, from_slice};
 pub use write::push_string;
 
+/// What is wrong with a text, and where: ` at line 1 column 5`.
+pub(crate) fn without_place(error: &serde_json::Error) -> (String, String) {
+    let place = format!(" at line {} column {}", error.line(), error.column());
+    let told = error.to_string();
+    (told.strip_suffix(&place).unwrap_or(&told).to_owned(), place)
+}
+
 #[cfg(test)]
 mod tests;

@@ -27,13 +27,8 @@ impl<'a> Raw<'a> {
     /// # Errors
     /// What is wrong with it, without a place: that would be one within this value.
     pub fn read<T: Deserialize<'a>>(self) -> Result<T, String> {
-        super::from_slice(self.0.as_bytes()).or_else(|_| serde_json::from_str(self.0)).map_err(
-            |error| {
-                let place = format!(" at line {} column {}", error.line(), error.column());
-                let told = error.to_string();
-                told.strip_suffix(&place).unwrap_or(&told).to_owned()
-            },
-        )
+        let read = super::from_slice(self.0.as_bytes()).or_else(|_| serde_json::from_str(self.0));
+        read.map_err(|error| super::without_place(&error).0)
     }
 }
 
