@@ -2,14 +2,15 @@
 //! annotations where any of them means something here.
 //!
 //! It is fed events and the answers of live GETs, and asks nobody anything:
-//! the time is an argument. A cluster may have 100,000 `ServiceAccount`s, most
-//! without an annotation, so an entry is a short key and 24 bytes.
+//! the time is an argument.
 
-use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use nohash_hasher::IntMap;
+
+use super::entries::{Entries, Hashed, Seen};
 use super::flights::Settled;
 use injection::identity::{Key, Observed, ServiceAccount};
 
@@ -43,32 +44,20 @@ pub(super) type Answer = Settled<Observed<Arc<ServiceAccount>>>;
 
 #[derive(Debug)]
 pub(super) struct Index {
-    /// By `NAMESPACE/NAME`: one allocation for each, wherever they are.
-    entries: HashMap<Box<str>, Entry>,
+    entries: Entries,
     /// The keys that a live GET is out for, and whether the watch delivered
     /// something since that makes its answer old.
-    fetching: HashMap<Box<str>, Superseded>,
+    fetching: IntMap<Hashed, Superseded>,
     /// How many lists began.
     lists: u32,
     /// The first list is complete.
     listed: bool,
-    with_role: usize,
     /// How long after its first sight one without a role is not believed.
     window: Duration,
     epoch: Instant,
 }
 
 type Superseded = bool;
-
-#[derive(Debug)]
-struct Entry {
-    read: Read,
-    /// In tenths of seconds after the epoch, which lasts 13 years.
-    fresh_until: u32,
-    /// The list that it was last seen in or after.
-    list: u32,
-    uid: Uid,
-}
 
 /// Of an entry that only a GET has seen: it is not believed to have no role
 /// until the watch delivers it, and the next list drops it if it is not there.
@@ -77,11 +66,10 @@ const NOT_WATCHED: u32 = 0;
 impl Index {
     pub(super) fn new(window: Duration, now: Instant) -> Self {
         Self {
-            entries: HashMap::new(),
-            fetching: HashMap::new(),
+            entries: Entries::default(),
+            fetching: IntMap::default(),
             lists: NOT_WATCHED,
             listed: false,
-            with_role: 0,
             window,
             epoch: now,
         }
@@ -92,13 +80,11 @@ impl Index {
         if !self.listed {
             return None;
         }
-        let entry = with_joined(key, |joined| self.entries.get(joined))?;
-        if !has_role(&entry.read)
-            && (entry.list == NOT_WATCHED || entry.fresh_until > self.tenths(now))
-        {
+        let (seen, read) = self.entries.get(key)?;
+        if !has_role(read) && (seen.list == NOT_WATCHED || seen.fresh_until > self.tenths(now)) {
             return None;
         }
-        Some(fact(&entry.read))
+        Some(fact(read))
     }
 
     /// What was known before goes on being served until the list is complete.
@@ -125,12 +111,7 @@ impl Index {
     /// meanwhile as well: a GET may have been answered before the list was
     /// taken, and one more GET is cheap.
     pub(super) fn finish_list(&mut self) {
-        let (list, with_role) = (self.lists, &mut self.with_role);
-        self.entries.retain(|_, entry| {
-            let stays = entry.list == list;
-            *with_role -= usize::from(!stays && has_role(&entry.read));
-            stays
-        });
+        self.entries.keep_only(self.lists);
         for superseded in self.fetching.values_mut() {
             *superseded = true;
         }
@@ -144,12 +125,12 @@ impl Index {
 
     pub(super) fn deleted(&mut self, key: Key<'_>) {
         self.supersede(key);
-        self.remove(key);
+        self.entries.remove(key);
     }
 
     /// A GET goes out. There is one at most for each key.
     pub(super) fn fetch_began(&mut self, key: Key<'_>) {
-        self.fetching.insert(joined(key), false);
+        self.fetching.insert(self.entries.hashed(key), false);
     }
 
     /// The answer of a GET, and what is to be believed in view of what the
@@ -161,32 +142,31 @@ impl Index {
     pub(super) fn fetched(&mut self, key: Key<'_>, answer: &Fetched) -> Answer {
         let superseded = self.fetch_failed(key);
         let (answered, answered_role) = match answer {
-            Fetched::Found(read, _) => (fact(read), has_role(read)),
+            Fetched::Found(read, _) => (fact(read.as_ref()), has_role(read.as_ref())),
             Fetched::NotFound => (Observed::Absent, false),
         };
         if superseded {
-            let watched = with_joined(key, |joined| self.entries.get(joined));
-            return Settled::ForEarlier(match watched {
-                Some(entry) if !answered_role && has_role(&entry.read) => fact(&entry.read),
+            return Settled::ForEarlier(match self.entries.get(key) {
+                Some((_, read)) if !answered_role && has_role(read) => fact(read),
                 _ => answered,
             });
         }
         match answer {
             Fetched::Found(read, uid) => {
                 // One that the watch knows keeps the time of its first sight.
-                let (fresh_until, list) = with_joined(key, |joined| self.entries.get(joined))
-                    .filter(|entry| entry.uid == *uid)
-                    .map_or((0, NOT_WATCHED), |entry| (entry.fresh_until, entry.list));
-                self.put(key, Entry { read: read.clone(), fresh_until, list, uid: *uid });
+                let known = self.entries.get(key).map(|(seen, _)| seen);
+                let seen = known.filter(|seen| seen.uid == *uid);
+                let seen = seen.unwrap_or_else(|| Seen::new(0, NOT_WATCHED, *uid));
+                self.entries.put(key, read.clone(), seen);
             }
-            Fetched::NotFound => self.remove(key),
+            Fetched::NotFound => self.entries.remove(key),
         }
         if answered_role { Settled::ForAll(answered) } else { Settled::ForEarlier(answered) }
     }
 
     /// A GET ended without an answer.
     pub(super) fn fetch_failed(&mut self, key: Key<'_>) -> Superseded {
-        with_joined(key, |joined| self.fetching.remove(joined)).unwrap_or_default()
+        self.fetching.remove(&self.entries.hashed(key)).unwrap_or_default()
     }
 
     #[cfg(test)]
@@ -195,16 +175,16 @@ impl Index {
     }
 
     pub(super) fn known(&self) -> usize {
-        self.entries.len()
+        self.entries.count()
     }
 
     pub(super) fn with_role(&self) -> usize {
-        self.with_role
+        self.entries.with_role()
     }
 
     /// Those with an annotation that means something here.
     pub(super) fn annotated(&self) -> impl Iterator<Item = (&str, &ServiceAccount)> {
-        self.entries.iter().filter_map(|(key, entry)| Some((&**key, entry.read.as_deref()?)))
+        self.entries.annotated()
     }
 
     /// The keys of those that are wrong whatever pod uses them.
@@ -221,40 +201,24 @@ impl Index {
         let end = |seen| self.tenths(seen + self.window + Duration::from_millis(99));
         let mut fresh_until = seen.map_or(0, end);
         let mut before = None;
-        if let Some(entry) = with_joined(key, |joined| self.entries.get(joined))
-            && entry.list != NOT_WATCHED
+        if let Some((seen, known)) = self.entries.get(key)
+            && seen.list != NOT_WATCHED
         {
             // Not of another one that had its name: a list does not tell that
             // it was deleted in between.
-            if entry.uid == uid {
-                fresh_until = entry.fresh_until;
+            if seen.uid == uid {
+                fresh_until = seen.fresh_until;
             }
-            before.clone_from(&entry.read);
+            before = known.cloned();
         }
-        let list = self.lists;
-        self.put(key, Entry { read, fresh_until, list, uid });
+        self.entries.put(key, read, Seen::new(fresh_until, self.lists, uid));
         before
     }
 
-    fn put(&mut self, key: Key<'_>, entry: Entry) {
-        self.with_role += usize::from(has_role(&entry.read));
-        let slot = with_joined(key, |joined| self.entries.get_mut(joined));
-        let old = match slot {
-            Some(slot) => Some(std::mem::replace(slot, entry)),
-            None => self.entries.insert(joined(key), entry),
-        };
-        self.with_role -= usize::from(old.is_some_and(|old| has_role(&old.read)));
-    }
-
-    fn remove(&mut self, key: Key<'_>) {
-        let old = with_joined(key, |joined| self.entries.remove(joined));
-        self.with_role -= usize::from(old.is_some_and(|old| has_role(&old.read)));
-    }
-
     fn supersede(&mut self, key: Key<'_>) {
-        // Nearly always empty: no need to join the key.
+        // Nearly always empty: no need to hash the key.
         if !self.fetching.is_empty()
-            && let Some(superseded) = with_joined(key, |joined| self.fetching.get_mut(joined))
+            && let Some(superseded) = self.fetching.get_mut(&self.entries.hashed(key))
         {
             *superseded = true;
         }
@@ -267,33 +231,12 @@ impl Index {
     }
 }
 
-fn has_role(read: &Read) -> bool {
-    read.as_ref().is_some_and(|read| read.role.is_some())
+fn has_role(read: Option<&Arc<ServiceAccount>>) -> bool {
+    read.is_some_and(|read| read.role.is_some())
 }
 
-fn fact(read: &Read) -> Observed<Arc<ServiceAccount>> {
-    read.clone().map_or(Observed::Absent, Observed::Known)
-}
-
-fn joined(key: Key<'_>) -> Box<str> {
-    key.to_string().into()
-}
-
-/// Calls `then` with `NAMESPACE/NAME`, without an allocation for all names
-/// that Kubernetes takes (63 and 253 characters).
-fn with_joined<R>(key: Key<'_>, then: impl FnOnce(&str) -> R) -> R {
-    let Key { namespace, name } = key;
-    let mut buffer = [0; 63 + 1 + 253];
-    let length = namespace.len() + 1 + name.len();
-    if let Some(buffer) = buffer.get_mut(..length) {
-        buffer[..namespace.len()].copy_from_slice(namespace.as_bytes());
-        buffer[namespace.len()] = b'/';
-        buffer[namespace.len() + 1..].copy_from_slice(name.as_bytes());
-        if let Ok(joined) = str::from_utf8(buffer) {
-            return then(joined);
-        }
-    }
-    then(&joined(key))
+fn fact(read: Option<&Arc<ServiceAccount>>) -> Observed<Arc<ServiceAccount>> {
+    read.cloned().map_or(Observed::Absent, Observed::Known)
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 
 mod config_map;
 mod container_credentials;
+mod entries;
 mod events;
 mod failure;
 mod fair_queue;

@@ -38,7 +38,7 @@ fn after(start: Instant, seconds: u64) -> Instant {
 }
 
 fn answer(read: &Read) -> Option<Observed<Arc<ServiceAccount>>> {
-    Some(fact(read))
+    Some(fact(read.as_ref()))
 }
 
 #[test]
@@ -145,7 +145,7 @@ fn starts_over_where_a_list_breaks_off() {
 fn keeps_the_answer_of_a_get() {
     let (mut index, now) = listed();
     index.fetch_began(APP);
-    assert_eq!(index.fetched(APP, &found(role("r"))), Settled::ForAll(fact(&role("r"))));
+    assert_eq!(index.fetched(APP, &found(role("r"))), Settled::ForAll(fact(role("r").as_ref())));
     assert_eq!(index.get(APP, now), answer(&role("r")));
 }
 
@@ -174,7 +174,7 @@ fn believes_the_watch_over_a_get_that_began_before() {
     let (mut index, now) = listed();
     index.fetch_began(APP);
     index.applied(APP, of(role("annotated meanwhile")), now);
-    let meanwhile = fact(&role("annotated meanwhile"));
+    let meanwhile = fact(role("annotated meanwhile").as_ref());
     assert_eq!(index.fetched(APP, &found(None)), Settled::ForEarlier(meanwhile.clone()));
     assert_eq!(index.get(APP, now), Some(meanwhile));
 
@@ -190,7 +190,11 @@ fn answers_with_the_role_of_a_get_though_the_watch_lags_behind() {
     index.fetch_began(APP);
     index.applied(APP, of(None), now);
     let answer = index.fetched(APP, &found(role("r")));
-    assert_eq!(answer, Settled::ForEarlier(fact(&role("r"))), "either may be the older one");
+    assert_eq!(
+        answer,
+        Settled::ForEarlier(fact(role("r").as_ref())),
+        "either may be the older one"
+    );
     assert_eq!(index.get(APP, now), None, "the watch is to deliver it");
 }
 
