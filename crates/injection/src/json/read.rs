@@ -11,7 +11,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visi
 use serde::{Deserialize, forward_to_deserialize_any};
 
 use super::raw;
-use super::scan::Scan;
+use super::scan::{self, Scan};
 
 /// Deserializes a JSON text quickly, with the result that `serde_json` would have.
 ///
@@ -23,12 +23,10 @@ pub fn from_slice<'a, T: Deserialize<'a>>(mut text: &'a [u8]) -> Result<T, Unsur
         text = rest;
     }
     // One fast look at all of it spares one at each string.
-    // A fold, and not `any`: without a way out it goes by vectors.
-    let least = text.iter().fold(u8::MAX, |least, byte| least.min(*byte));
-    let text = simdutf8::basic::from_utf8(text).map_err(|_| Unsure)?;
-    if least < b' ' {
+    if scan::has_controls(text) {
         return Err(Unsure);
     }
+    let text = simdutf8::basic::from_utf8(text).map_err(|_| Unsure)?;
     let mut reader = Reader { text, scan: Scan::new(text.as_bytes())? };
     let value = T::deserialize(&mut reader)?;
     if reader.scan.is_at_end() { Ok(value) } else { Err(Unsure) }

@@ -296,6 +296,16 @@ fn escaped(backslashes: u64, is_escaped: bool) -> (u64, bool) {
     ((EVEN ^ rows << 1) & behind, carry)
 }
 
+/// Whether any byte is a control character. Not left to the compiler's vectorizer, which has no part in a program
+/// that is compiled for size.
+#[inline(never)]
+pub(super) fn has_controls(text: &[u8]) -> bool {
+    let (blocks, rest) = text.as_chunks();
+    let least = |least: u8x16, block: &[u8; 16]| least.min(u8x16::new(*block));
+    let least = blocks.iter().fold(u8x16::MAX, least).to_array();
+    least.iter().chain(rest).any(|byte| *byte < b' ')
+}
+
 /// The quotes and the backslashes of a window: a bit for each byte.
 struct Marks {
     quotes: u64,
