@@ -80,33 +80,48 @@ impl<'w> Scan<'w> {
         if self.peek() != b'"' {
             return Err(Unsure);
         }
-        // All quotes before the place are gone: the next one begins the string.
-        let mut within = u64::MAX << self.go_to_quote()?;
-        self.quotes &= self.quotes - 1;
-        let mut escapes = 0;
+        // All quotes before the place are gone: the next one begins the string. Two of three strings end in the
+        // window of the last one.
+        let begin = self.quotes;
+        let end = begin & begin.wrapping_sub(1);
+        if end == 0 {
+            return self.string_beyond();
+        }
+        self.go_behind(end);
+        Ok(self.backslashes & (lowest(end) - lowest(begin)) == 0)
+    }
+
+    /// A string that ends in a later window.
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "as above")]
+    fn string_beyond(&mut self) -> Result<bool, Unsure> {
         while self.quotes == 0 {
-            escapes |= self.backslashes & within;
-            within = u64::MAX;
             self.next_window()?;
         }
-        let end = self.go_to_quote()?;
-        escapes |= self.backslashes & within & !(u64::MAX << end);
-        self.quotes &= self.quotes - 1;
-        self.at = self.window + end as usize + 1;
+        let begin = lowest(self.quotes);
+        let mut escapes = self.backslashes & !(begin - 1);
+        let mut end = self.quotes & !begin;
+        if end == 0 {
+            self.next_window()?;
+            while self.quotes == 0 {
+                escapes |= self.backslashes;
+                self.next_window()?;
+            }
+            end = self.quotes;
+            escapes |= self.backslashes & (lowest(end) - 1);
+        } else {
+            escapes &= lowest(end) - 1;
+        }
+        self.go_behind(end);
         Ok(escapes == 0)
     }
 
-    /// The place of the next quote in its window, which becomes the one that was looked at last.
+    /// Behind the first of these quotes of the window.
     #[inline(always)]
-    #[allow(
-        clippy::inline_always,
-        reason = "two of three strings end in the window of the last one"
-    )]
-    fn go_to_quote(&mut self) -> Result<u32, Unsure> {
-        while self.quotes == 0 {
-            self.next_window()?;
-        }
-        Ok(self.quotes.trailing_zeros())
+    #[allow(clippy::inline_always, reason = "as above")]
+    fn go_behind(&mut self, quotes: u64) {
+        self.at = self.window + quotes.trailing_zeros() as usize + 1;
+        self.quotes = quotes & (quotes - 1);
     }
 
     #[inline(always)]
@@ -147,7 +162,7 @@ impl<'w> Scan<'w> {
                 }
                 self.at += 1;
             } else {
-                self = self.scalar(first)?;
+                self.at = behind_scalar(self.text, self.at, first)?;
             }
             // Behind a value: there is another one, or what holds it ends.
             while open != OUTSIDE {
@@ -175,42 +190,48 @@ impl<'w> Scan<'w> {
     #[allow(clippy::inline_always, reason = "the place then stays in registers")]
     fn name(&mut self) -> Result<(), Unsure> {
         self.string()?;
-        while self.is_before(b":{},\"") {
+        while self.is_before(b":{},") {
             self.at += 4;
             self.string()?;
         }
         self.take(b':')
     }
+}
 
-    /// Not a part of the loop over values, which most of the time has strings and
-    /// objects before it.
-    #[inline(never)]
-    fn scalar(mut self, first: u8) -> Result<Self, Unsure> {
-        match first {
-            b't' => self.take_word(b"true")?,
-            b'f' => self.take_word(b"false")?,
-            b'n' => self.take_word(b"null")?,
-            _ => self.number()?,
-        }
-        Ok(self)
-    }
+/// Not a part of the loop over values, which most of the time has strings and
+/// objects before it.
+#[inline(never)]
+fn behind_scalar(text: &[u8], at: usize, first: u8) -> Result<usize, Unsure> {
+    let rest = text.get(at..).unwrap_or_default();
+    let word: &[u8] = match first {
+        b't' => b"true",
+        b'f' => b"false",
+        b'n' => b"null",
+        _ => return Ok(at + number(rest)?),
+    };
+    if rest.starts_with(word) { Ok(at + word.len()) } else { Err(Unsure) }
+}
 
-    fn number(&mut self) -> Result<(), Unsure> {
-        let rest = self.text.get(self.at..).unwrap_or_default();
-        let is = |at: usize, bytes: &[u8]| rest.get(at).is_some_and(|byte| bytes.contains(byte));
-        let mut at = usize::from(is(0, b"-"));
-        // Behind a zero no digit may follow: whatever reads on refuses it.
-        at = if is(at, b"0") { at + 1 } else { digits(rest, at)? };
-        if is(at, b".") {
-            at = digits(rest, at + 1)?;
-        }
-        if is(at, b"eE") {
-            at += 1;
-            at = digits(rest, if is(at, b"+-") { at + 1 } else { at })?;
-        }
-        self.at += at;
-        Ok(())
+/// How many bytes the number takes that this begins with.
+fn number(rest: &[u8]) -> Result<usize, Unsure> {
+    let is = |at: usize, bytes: &[u8]| rest.get(at).is_some_and(|byte| bytes.contains(byte));
+    let mut at = usize::from(is(0, b"-"));
+    // Behind a zero no digit may follow: whatever reads on refuses it.
+    at = if is(at, b"0") { at + 1 } else { digits(rest, at)? };
+    if is(at, b".") {
+        at = digits(rest, at + 1)?;
     }
+    if is(at, b"eE") {
+        at += 1;
+        at = digits(rest, if is(at, b"+-") { at + 1 } else { at })?;
+    }
+    Ok(at)
+}
+
+/// The lowest bit alone, of those that are set.
+#[inline]
+fn lowest(bits: u64) -> u64 {
+    bits & bits.wrapping_neg()
 }
 
 #[inline]
