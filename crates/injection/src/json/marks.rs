@@ -20,6 +20,10 @@ pub(super) struct Marks {
 ///
 /// A text with control characters, or with a backslash before what no escape of JSON has, is left to `serde_json`.
 pub(super) fn look_over(text: &[u8]) -> Result<Vec<Marks>, Unsure> {
+    look_over_by(Level::new(), text)
+}
+
+fn look_over_by(level: Level, text: &[u8]) -> Result<Vec<Marks>, Unsure> {
     let (whole, rest) = text.as_chunks();
     let mut last = [[b' '; WINDOW]];
     let last = match last[0].get_mut(..rest.len()) {
@@ -31,7 +35,6 @@ pub(super) fn look_over(text: &[u8]) -> Result<Vec<Marks>, Unsure> {
     };
     let mut windows = vec![Marks::default(); whole.len() + last.len()];
     let (marks, last_marks) = windows.split_at_mut(whole.len());
-    let level = Level::new();
     let has_controls = dispatch!(level, simd => find(simd, whole, marks))
         || dispatch!(level, simd => find(simd, last, last_marks));
     if has_controls { Err(Unsure) } else { leave_out_escaped(text, &mut windows).map(|()| windows) }
@@ -108,10 +111,51 @@ fn escapes(backslashes: u64, is_escaped: bool) -> (u64, bool) {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use proptest::sample::Index;
 
     use super::*;
 
+    /// From byte to byte, of a text without control characters.
+    fn walked(text: &[u8]) -> Vec<Marks> {
+        let mut windows = vec![Marks::default(); text.len().div_ceil(WINDOW)];
+        let mut is_escaped = false;
+        for (at, byte) in text.iter().enumerate() {
+            let (window, bit) = (&mut windows[at / WINDOW], 1 << (at % WINDOW));
+            match byte {
+                b'"' if !is_escaped => window.quotes |= bit,
+                b'\\' => window.backslashes |= bit,
+                _ => {}
+            }
+            is_escaped = *byte == b'\\' && !is_escaped;
+        }
+        windows
+    }
+
+    /// Those that this machine has.
+    fn levels() -> impl Iterator<Item = Level> {
+        let best = Level::new();
+        #[cfg(target_arch = "x86_64")]
+        let others = [best.as_avx2().map(Level::Avx2), best.as_sse4_2().map(Level::Sse4_2)];
+        #[cfg(not(target_arch = "x86_64"))]
+        let others = [None, None];
+        [best, Level::baseline()].into_iter().chain(others.into_iter().flatten())
+    }
+
     proptest! {
+        #[test]
+        fn finds_the_same_as_a_walk_with_vectors_of_each_width(
+            text in r#"([ -\[\]-~]{0,70}|"{0,3}|(\\\\){0,40}|\\["\\/bfnrt]|\\u[0-9a-fA-F]{4}|ä){0,12}"#,
+            control in (any::<Index>(), 0..b' ')
+        ) {
+            for level in levels() {
+                let found = look_over_by(level, text.as_bytes());
+                prop_assert_eq!(found, Ok(walked(text.as_bytes())), "{:?}", level);
+                let mut odd = text.clone().into_bytes();
+                odd.insert(control.0.index(odd.len() + 1), control.1);
+                prop_assert_eq!(look_over_by(level, &odd), Err(Unsure), "{:?}", level);
+            }
+        }
+
         #[test]
         fn finds_what_is_escaped_as_a_walk_from_byte_to_byte_does(
             windows in proptest::collection::vec(any::<[u64; 3]>(), 1..4)
