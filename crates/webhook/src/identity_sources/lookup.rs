@@ -79,17 +79,24 @@ impl Lookups {
         self.index.write().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// From memory, where that is enough. Whoever needs no more counts it.
+    pub(super) fn known(&self, key: Key<'_>, now: Instant) -> Option<Answer> {
+        match self.index().get(key, now.into_std()) {
+            None if self.asking.is_some() && can_exist(key) => None,
+            known => Some(known.unwrap_or(Observed::Absent)),
+        }
+    }
+
+    pub(super) fn count_hit(&self) {
+        add(&self.counts.hits);
+    }
+
     pub(super) async fn service_account(self: &Arc<Self>, key: Key<'_>, by: &Asker) -> Answer {
-        let known = self.index().get(key, Instant::now().into_std());
-        match (known, &self.asking) {
-            (Some(known), _) => {
-                add(&self.counts.hits);
-                known
-            }
-            (None, Some(asking)) if can_exist(key) => self.wait(key, by, asking.limit).await,
-            (None, _) => {
-                add(&self.counts.hits);
-                Observed::Absent
+        match (self.known(key, Instant::now()), &self.asking) {
+            (None, Some(asking)) => self.wait(key, by, asking.limit).await,
+            (known, _) => {
+                self.count_hit();
+                known.unwrap_or(Observed::Absent)
             }
         }
     }

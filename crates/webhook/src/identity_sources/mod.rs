@@ -141,6 +141,19 @@ impl ServiceAccounts {
         tasks::start(options).await
     }
 
+    /// All that is known about the key at this time, where memory is enough to say so.
+    pub(crate) fn known(&self, key: Key<'_>, now: Instant) -> Option<Lookup> {
+        let container_credentials = self.inner.container_credentials.contains(key);
+        let service_account = self.inner.lookups.known(key, now)?;
+        let config_map_entry = if has_role(&service_account) && !container_credentials {
+            Observed::Absent
+        } else {
+            self.known_config_map_entry(key)?
+        };
+        self.inner.lookups.count_hit();
+        Some(Lookup { container_credentials, service_account, config_map_entry })
+    }
+
     /// All that is known about the key. From memory without waiting, where
     /// that is enough. Where it is not, the caller waits in a line of his
     /// own.
@@ -195,24 +208,29 @@ impl ServiceAccounts {
         let _ = self.inner.pending.subscribe().wait_for(|pending| !pending.config_map).await;
     }
 
+    fn known_config_map_entry(&self, key: Key<'_>) -> Option<Observed<Arc<ConfigMapEntry>>> {
+        match &**self.inner.config_map.known() {
+            Known::Entries(entries) => Some(entry_of(entries, key)),
+            Known::Off | Known::Forbidden => Some(Observed::Absent),
+            Known::Unanswered => self.inner.client.is_none().then_some(Observed::Absent),
+        }
+    }
+
     async fn config_map_entry(
         &self,
         key: Key<'_>,
         by: &Asker,
         begun: Instant,
     ) -> Observed<Arc<ConfigMapEntry>> {
-        let of = |entries: &ConfigMapIdentities| {
-            entries.get(key).map_or(Observed::Absent, |entry| Observed::Known(Arc::clone(entry)))
-        };
-        match &**self.inner.config_map.known() {
-            Known::Entries(entries) => return of(entries),
-            Known::Off | Known::Forbidden => return Observed::Absent,
-            Known::Unanswered => {}
-        }
-        let Some(DebugClient(client)) = &self.inner.client else { return Observed::Absent };
-        match self.ask_config_map(client, by, begun).await {
-            Ok(entries) => of(&entries),
-            Err(why) => Observed::Unknown(why),
+        match (self.known_config_map_entry(key), &self.inner.client) {
+            (Some(known), _) => known,
+            (None, None) => Observed::Absent,
+            (None, Some(DebugClient(client))) => {
+                match self.ask_config_map(client, by, begun).await {
+                    Ok(entries) => entry_of(&entries, key),
+                    Err(why) => Observed::Unknown(why),
+                }
+            }
         }
     }
 
@@ -240,6 +258,10 @@ impl ServiceAccounts {
         let answer = config_map_flights.get(key, by.caller, limit, ask).await;
         answer.unwrap_or_else(|why| Err(why.explained(config_map.what(), limit)))
     }
+}
+
+fn entry_of(entries: &ConfigMapIdentities, key: Key<'_>) -> Observed<Arc<ConfigMapEntry>> {
+    entries.get(key).map_or(Observed::Absent, |entry| Observed::Known(Arc::clone(entry)))
 }
 
 fn has_role(fact: &Observed<Arc<ServiceAccount>>) -> bool {

@@ -54,6 +54,8 @@ impl Phase {
 pub(super) struct Activity {
     word: AtomicU64,
     accepted: Instant,
+    /// The microseconds from the accept to when the clock was looked at last.
+    now: AtomicU64,
     /// A part of the request's body was not read.
     unread: AtomicBool,
     /// A part of the answer was not handed over yet.
@@ -72,11 +74,19 @@ impl Activity {
         Self {
             word: AtomicU64::new(phase as u64),
             accepted: Instant::now(),
+            now: AtomicU64::new(0),
             unread: AtomicBool::new(false),
             more: AtomicBool::new(false),
             holds_answer: AtomicBool::new(false),
             answer: Mutex::new(None),
         }
+    }
+
+    /// Looks at the clock: phases that begin from now on begin at this time. Once for each time that the connection is
+    /// polled, since a request has five phases and a look takes 25 ns.
+    pub(super) fn look_at_clock(&self) {
+        let now = u64::try_from(self.accepted.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.now.store(now, Ordering::Relaxed);
     }
 
     pub(super) fn set_unread(&self, unread: bool) {
@@ -144,7 +154,8 @@ impl Activity {
     }
 
     fn word_of(&self, phase: Phase, before: u64) -> u64 {
-        let since = u64::try_from(self.accepted.elapsed().as_micros()).unwrap_or(u64::MAX);
+        // Later than the one before, so that no two phases have the same word.
+        let since = self.now.load(Ordering::Relaxed).max((before >> SINCE_SHIFT) + 1);
         let answered = if phase == Phase::Idle { ANSWERED } else { before & ANSWERED };
         since << SINCE_SHIFT | answered | phase as u64
     }
@@ -228,6 +239,11 @@ mod tests {
         Duration::from_secs(1)
     }
 
+    async fn pass(activity: &Activity, time: Duration) {
+        tokio::time::advance(time).await;
+        activity.look_at_clock();
+    }
+
     #[tokio::test(start_paused = true)]
     async fn gives_every_phase_a_deadline() {
         let (accepted, limits) = (Instant::now(), Limits::default());
@@ -253,11 +269,12 @@ mod tests {
     async fn holds_the_first_request_to_one_limit_whatever_comes_in_drops() {
         let limits = Limits::default();
         let activity = Activity::new(Phase::FirstRequest);
-        tokio::time::advance(25 * second()).await;
+        pass(&activity, 25 * second()).await;
         activity.advance(&[Phase::FirstRequest], Phase::Head);
         let left = activity.look().deadline(&limits, None) - Instant::now();
         assert_eq!(left, 5 * second());
         assert!(activity.enter(Phase::Idle));
+        pass(&activity, second()).await;
         activity.advance(&[Phase::Idle], Phase::Head);
         let left = activity.look().deadline(&limits, None) - Instant::now();
         assert_eq!(left, limits.header, "later requests have the usual time");
@@ -269,8 +286,10 @@ mod tests {
         let activity = Activity::new(Phase::FirstRequest);
         let fresh = activity.look().deadline(&limits, Some(second()));
         assert_eq!(fresh - Instant::now(), second());
+        pass(&activity, second()).await;
         assert!(activity.enter(Phase::Idle));
         assert!(activity.look().deadline(&limits, Some(second())) <= Instant::now());
+        pass(&activity, second()).await;
         assert!(activity.enter(Phase::Working));
         assert!(activity.look().deadline(&limits, Some(second())) > Instant::now() + second());
     }
@@ -280,10 +299,18 @@ mod tests {
         let activity = Activity::new(Phase::FirstRequest);
         assert!(activity.enter(Phase::Idle));
         let look = activity.look();
-        tokio::time::advance(second()).await;
+        pass(&activity, second()).await;
         assert!(activity.enter(Phase::Working));
         assert!(!activity.evict(&look));
         assert_eq!(activity.look().waiting_since(), None);
+    }
+
+    #[test]
+    fn begins_each_phase_later_than_the_one_before_though_the_clock_was_not_looked_at() {
+        let activity = Activity::new(Phase::Idle);
+        let idle = activity.look();
+        assert!(activity.enter(Phase::Head) && activity.enter(Phase::Idle));
+        assert!(!activity.evict(&idle), "a request came and went");
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,10 +1,7 @@
 //! The way of a request: from the bytes of a review to the bytes of its
 //! answer. Only the body, a permit to work on it and the lookup are waited for.
 
-use std::future::poll_fn;
-use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
 use axum::BoxError;
@@ -116,10 +113,12 @@ impl Admissions {
     where
         B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Unpin,
     {
-        let deadline = deadline::of(request.uri(), self.patience);
+        let begun = Instant::now();
+        let deadline = deadline::of(request.uri(), self.patience, begun);
         let traces = self.traces.as_ref();
         let span = traces.and_then(|it| it.request(path(endpoint), request.headers()));
-        let answer = self.read_and_answer(endpoint, request, sender, deadline, span.as_ref()).await;
+        let answer =
+            self.read_and_answer(endpoint, request, sender, (begun, deadline), span.as_ref()).await;
         let (answer, permit) = match answer {
             Ok((answer, permit)) => (answer, Some(permit)),
             Err(error) => {
@@ -144,7 +143,7 @@ impl Admissions {
         endpoint: Endpoint,
         request: Request<B>,
         sender: Sender,
-        deadline: Instant,
+        (begun, deadline): (Instant, Instant),
         span: Option<&ServerSpan>,
     ) -> Result<(Response, Permit), Unanswered>
     where
@@ -152,7 +151,7 @@ impl Admissions {
     {
         require_json(request.headers())?;
         let Sender { account, caller } = sender;
-        let body = self.bodies.read(request.into_body(), account, deadline).await?;
+        let body = self.bodies.read(request.into_body(), account, (begun, deadline)).await?;
         self.answer(endpoint, caller, body, deadline, span).await
     }
 
@@ -176,15 +175,14 @@ impl Admissions {
             }
             Triage::Lookup(candidate) => candidate,
         };
-        let (namespace, name) = (candidate.key.namespace.to_owned(), candidate.key.name.to_owned());
-        let key = Key { namespace: &namespace, name: &name };
-        let trace = span.map(ServerSpan::parent).unwrap_or_default();
-        let mut lookup = pin!(self.service_accounts.resolve(key, Asker { caller, trace }));
-        let known = poll_fn(|cx| Poll::Ready(lookup.as_mut().poll(cx))).await;
-        if let Poll::Ready(lookup) = known {
+        if let Some(lookup) = self.service_accounts.known(candidate.key, record.begun()) {
             let admission = candidate.admit(&lookup, &self.policy, endpoint, jitter());
             return end(&record, &review, &admission, permit);
         }
+        let (namespace, name) = (candidate.key.namespace.to_owned(), candidate.key.name.to_owned());
+        let key = Key { namespace: &namespace, name: &name };
+        let trace = span.map(ServerSpan::parent).unwrap_or_default();
+        let lookup = self.service_accounts.resolve(key, Asker { caller, trace });
         let waiting = record.waits_for(&review);
         let wait = span.map(|span| span.waits_for("wait for ServiceAccount"));
         drop(review);

@@ -87,12 +87,11 @@ impl BodyReader {
         &self,
         body: B,
         account: Arc<Account>,
-        deadline: Instant,
+        (begun, deadline): (Instant, Instant),
     ) -> Result<RequestBody, BodyError>
     where
         B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Unpin,
     {
-        let begun = Instant::now();
         let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
         if announced > self.limit {
             return Err(BodyError::FitLimit { limit: self.limit });

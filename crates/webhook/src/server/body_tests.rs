@@ -12,7 +12,7 @@ fn reader(body_bytes: usize, body_memory: usize) -> BodyReader {
 async fn read(reader: &BodyReader, body: impl Into<Body>) -> Result<Contiguous, BodyError> {
     let deadline = Instant::now() + Duration::from_secs(10);
     let account = Arc::new(reader.memory().open());
-    reader.read(body.into(), account, deadline).await.map(RequestBody::contiguous)
+    reader.read(body.into(), account, (Instant::now(), deadline)).await.map(RequestBody::contiguous)
 }
 
 fn pieces(count: usize, size: usize) -> Body {

@@ -252,6 +252,7 @@ impl Shared {
         };
         let mut sleep = pin!(tokio::time::sleep_until(deadline().0));
         std::future::poll_fn(|cx| {
+            activity.look_at_clock();
             // First, so that what has already come in counts.
             if let Poll::Ready(output) = work.as_mut().poll(cx) {
                 return Poll::Ready(Ok(output));

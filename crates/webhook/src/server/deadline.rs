@@ -13,10 +13,10 @@ const MOST: Duration = Duration::from_secs(30);
 /// Longer values are none.
 const TEXT_BYTES: usize = 32;
 
-/// From now on: what the client says it waits, else `usual`. An API server
-/// appends `?timeout=10s` to the URL: a Go duration.
-pub(super) fn of(uri: &Uri, usual: Duration) -> Instant {
-    Instant::now() + patience(uri.query().unwrap_or_default()).unwrap_or(usual)
+/// What the client says it waits, else `usual`, from the request's beginning. An API
+/// server appends `?timeout=10s` to the URL: a Go duration.
+pub(super) fn of(uri: &Uri, usual: Duration, begun: Instant) -> Instant {
+    begun + patience(uri.query().unwrap_or_default()).unwrap_or(usual)
 }
 
 /// To the millisecond: for a text, not for the clock.

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt::Display;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use opentelemetry::KeyValue;
 use tracing::field::display;
@@ -13,6 +13,7 @@ use crate::telemetry::traces::ServerSpan;
 use injection::admission::{Admission, Endpoint, Outcome, Refusal, Review};
 use injection::identity::{Warning, WarningKind, Warnings};
 use text::shortened;
+use tokio::time::Instant;
 
 /// The attribute of a span that has the outcome.
 const OUTCOME: &str = "pod_identity.outcome";
@@ -98,6 +99,10 @@ impl<'a> Record<'a> {
         span: Option<&'a ServerSpan>,
     ) -> Self {
         Self { metrics, recent, endpoint, begun: Instant::now(), span }
+    }
+
+    pub(super) fn begun(&self) -> Instant {
+        self.begun
     }
 
     pub(super) fn elapsed(&self) -> Duration {
