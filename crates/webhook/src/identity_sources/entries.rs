@@ -1,7 +1,8 @@
 //! Where the index keeps what it knows, with little memory for each `ServiceAccount`.
 //!
 //! Most of 100,000 have no annotation, and nobody asks for their names: one is found by a hash of its key, and
-//! takes 25 bytes of a table that is up to half empty. Two keys with one hash would be taken for one. The hash has
+//! takes 25 bytes of a table that is up to half empty. There are many small tables, since each is copied when it grows:
+//! what is left of one then becomes the next one's. Two keys with one hash would be taken for one. The hash has
 //! 64 bits and a random secret, so that this happens in one of four billion clusters of that size, and nobody can
 //! bring it about. An annotated one keeps its key: no pod gets another one's role even then.
 
@@ -19,12 +20,35 @@ pub(super) struct Hashed(u64);
 
 impl nohash_hasher::IsEnabled for Hashed {}
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Entries {
     hashes: RandomState,
+    shards: Box<[Shard; SHARDS]>,
+    with_role: usize,
+}
+
+/// A power of two.
+const SHARDS: usize = 64;
+
+#[derive(Debug, Default)]
+struct Shard {
     seen: IntMap<Hashed, Seen>,
     annotated: IntMap<Hashed, Annotated>,
-    with_role: usize,
+}
+
+impl Default for Entries {
+    fn default() -> Self {
+        let shards = Box::new(std::array::from_fn(|_| Shard::default()));
+        Self { hashes: RandomState::new(), shards, with_role: 0 }
+    }
+}
+
+impl Hashed {
+    /// By bits that the tables use little: they take the first and the last ones.
+    #[allow(clippy::cast_possible_truncation, reason = "a part of a hash is a hash")]
+    fn shard(self) -> usize {
+        (self.0 >> 32) as usize % SHARDS
+    }
 }
 
 /// When one was seen.
@@ -67,21 +91,27 @@ impl Entries {
         Hashed(self.hashes.hash_one(key))
     }
 
+    fn shard(&self, hashed: Hashed) -> &Shard {
+        &self.shards[hashed.shard()]
+    }
+
     /// Nothing where it is not there.
     pub(super) fn get(&self, key: Key<'_>) -> Option<(Seen, Option<&Arc<ServiceAccount>>)> {
         let hashed = self.hashed(key);
-        let seen = *self.seen.get(&hashed)?;
+        let shard = self.shard(hashed);
+        let seen = *shard.seen.get(&hashed)?;
         if !seen.is_annotated {
             return Some((seen, None));
         }
-        let annotated = self.annotated.get(&hashed).filter(|it| it.is_of(key))?;
+        let annotated = shard.annotated.get(&hashed).filter(|it| it.is_of(key))?;
         Some((seen, Some(&annotated.account)))
     }
 
     pub(super) fn put(&mut self, key: Key<'_>, read: Read, seen: Seen) {
         let hashed = self.hashed(key);
-        self.seen.insert(hashed, Seen { is_annotated: read.is_some(), ..seen });
-        let old = match (self.annotated.get_mut(&hashed), read) {
+        let shard = &mut self.shards[hashed.shard()];
+        shard.seen.insert(hashed, Seen { is_annotated: read.is_some(), ..seen });
+        let old = match (shard.annotated.get_mut(&hashed), read) {
             (None, None) => return,
             // The same again, as in every new list: its key stays as well.
             (Some(annotated), Some(account)) if annotated.is_of(key) => {
@@ -94,33 +124,36 @@ impl Entries {
             (_, Some(account)) => {
                 let annotated = Annotated { key: key.to_string().into(), account };
                 self.with_role += usize::from(annotated.has_role());
-                self.annotated.insert(hashed, annotated)
+                shard.annotated.insert(hashed, annotated)
             }
-            (Some(_), None) => self.annotated.remove(&hashed),
+            (Some(_), None) => shard.annotated.remove(&hashed),
         };
         self.with_role -= usize::from(old.is_some_and(|old| old.has_role()));
     }
 
     pub(super) fn remove(&mut self, key: Key<'_>) {
         let hashed = self.hashed(key);
-        self.seen.remove(&hashed);
-        let old = self.annotated.remove(&hashed);
+        let shard = &mut self.shards[hashed.shard()];
+        shard.seen.remove(&hashed);
+        let old = shard.annotated.remove(&hashed);
         self.with_role -= usize::from(old.is_some_and(|old| old.has_role()));
     }
 
     /// Drops all that this list did not bring.
     pub(super) fn keep_only(&mut self, list: u32) {
-        let Self { seen, annotated, with_role, .. } = self;
-        annotated.retain(|hashed, annotated| {
-            let stays = seen.get(hashed).is_some_and(|seen| seen.list == list);
-            *with_role -= usize::from(!stays && annotated.has_role());
-            stays
-        });
-        seen.retain(|_, seen| seen.list == list);
+        let with_role = &mut self.with_role;
+        for Shard { seen, annotated } in &mut *self.shards {
+            annotated.retain(|hashed, annotated| {
+                let stays = seen.get(hashed).is_some_and(|seen| seen.list == list);
+                *with_role -= usize::from(!stays && annotated.has_role());
+                stays
+            });
+            seen.retain(|_, seen| seen.list == list);
+        }
     }
 
     pub(super) fn count(&self) -> usize {
-        self.seen.len()
+        self.shards.iter().map(|shard| shard.seen.len()).sum()
     }
 
     pub(super) fn with_role(&self) -> usize {
@@ -129,7 +162,8 @@ impl Entries {
 
     /// Those with an annotation, by `NAMESPACE/NAME`.
     pub(super) fn annotated(&self) -> impl Iterator<Item = (&str, &ServiceAccount)> {
-        self.annotated.values().map(|it| (&*it.key, &*it.account))
+        let annotated = self.shards.iter().flat_map(|shard| shard.annotated.values());
+        annotated.map(|it| (&*it.key, &*it.account))
     }
 }
 
@@ -146,7 +180,7 @@ mod tests {
         assert_eq!(size_of::<(Hashed, Seen)>(), 24);
         assert_eq!(size_of::<(Hashed, Annotated)>(), 32);
         // Behind two counters.
-        assert_eq!(size_of::<ServiceAccount>(), 88);
+        assert_eq!(size_of::<ServiceAccount>(), 80);
     }
 
     #[test]
@@ -154,9 +188,11 @@ mod tests {
         let mut entries = Entries::default();
         entries.put(APP, Some(Arc::default()), Seen::new(0, 0, Uid::default()));
         let (app, other) = (entries.hashed(APP), entries.hashed(OTHER));
-        let (seen, annotated) = (entries.seen[&app], entries.annotated.remove(&app));
-        entries.seen.insert(other, seen);
-        entries.annotated.extend(annotated.map(|annotated| (other, annotated)));
+        let [from, to] = [app, other].map(Hashed::shard);
+        let seen = entries.shards[from].seen[&app];
+        let annotated = entries.shards[from].annotated.remove(&app);
+        entries.shards[to].seen.insert(other, seen);
+        entries.shards[to].annotated.extend(annotated.map(|annotated| (other, annotated)));
         assert!(entries.get(OTHER).is_none());
     }
 
