@@ -1,11 +1,13 @@
 //! Where the index keeps what it knows, with little memory for each `ServiceAccount`.
 //!
 //! Most of 100,000 have no annotation, and nobody asks for their names: one is found by a hash of its key, and
-//! takes 25 bytes of a table that is up to half empty. There are many small tables, since each is copied when it grows:
-//! what is left of one then becomes the next one's. Two keys with one hash would be taken for one, and one without an annotation would hide a role until the other is
-//! heard of again. The hash has
-//! 64 bits and a random secret, so that this happens in one of four billion clusters of that size, and nobody can
-//! bring it about. An annotated one keeps its key: no pod gets another one's role even then.
+//! takes 25 bytes of a table that is up to half empty. There are many small tables, since each is copied when it
+//! grows: what is left of one then becomes the next one's.
+//!
+//! Two keys with one hash would be taken for one, and one without an annotation would hide another's role until that
+//! is heard of again. The hash has 64 bits and a random secret, so that this happens in one of four billion clusters
+//! of that size, and nobody can bring it about. An annotated one keeps its key: no pod gets another one's role even
+//! then.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
