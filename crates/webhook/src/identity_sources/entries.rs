@@ -1,8 +1,7 @@
 //! Where the index keeps what it knows, with little memory for each `ServiceAccount`.
 //!
 //! Most of 100,000 have no annotation, and nobody asks for their names: one is found by a hash of its key, and
-//! takes 25 bytes of a table that is up to half empty. There are many small tables, since each is copied when it
-//! grows: what is left of one then becomes the next one's.
+//! takes 25 bytes of a table that is up to half empty.
 //!
 //! Two keys with one hash would be taken for one, and one without an annotation would hide another's role until that
 //! is heard of again. The hash has 64 bits and a random secret, so that this happens in one of four billion clusters
@@ -23,39 +22,12 @@ pub(super) struct Hashed(u64);
 
 impl nohash_hasher::IsEnabled for Hashed {}
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Entries {
     hashes: RandomState,
-    shards: Box<[Shard; SHARDS]>,
-    with_role: usize,
-}
-
-const SHARDS: usize = 64;
-
-#[derive(Debug, Default)]
-struct Shard {
     seen: IntMap<Hashed, Seen>,
     annotated: IntMap<Hashed, Annotated>,
-}
-
-impl Default for Entries {
-    fn default() -> Self {
-        let shards = Box::new(std::array::from_fn(|_| Shard::default()));
-        Self { hashes: RandomState::new(), shards, with_role: 0 }
-    }
-}
-
-impl Hashed {
-    /// The last shard gets twice as many as the first, and the share of each is 1.1 % larger than that of the one
-    /// before: so they grow one after the other, and what one leaves fits the next.
-    #[allow(clippy::cast_possible_truncation, reason = "it is below the number of shards")]
-    fn shard(self) -> usize {
-        // By bits that the tables use little: they take the first and the last ones. About log2(1 + x), x below one.
-        const ONE: u64 = 1 << 16;
-        let x = (self.0 >> 32) % ONE;
-        let log = x * (88_244 - 22_708 * x / ONE) / ONE;
-        (log * SHARDS as u64 / ONE) as usize % SHARDS
-    }
+    with_role: usize,
 }
 
 /// When one was seen.
@@ -98,27 +70,21 @@ impl Entries {
         Hashed(self.hashes.hash_one(key))
     }
 
-    fn shard(&self, hashed: Hashed) -> &Shard {
-        &self.shards[hashed.shard()]
-    }
-
     /// Nothing where it is not there.
     pub(super) fn get(&self, key: Key<'_>) -> Option<(Seen, Option<&Arc<ServiceAccount>>)> {
         let hashed = self.hashed(key);
-        let shard = self.shard(hashed);
-        let seen = *shard.seen.get(&hashed)?;
+        let seen = *self.seen.get(&hashed)?;
         if !seen.is_annotated {
             return Some((seen, None));
         }
-        let annotated = shard.annotated.get(&hashed).filter(|it| it.is_of(key))?;
+        let annotated = self.annotated.get(&hashed).filter(|it| it.is_of(key))?;
         Some((seen, Some(&annotated.account)))
     }
 
     pub(super) fn put(&mut self, key: Key<'_>, read: Read, seen: Seen) {
         let hashed = self.hashed(key);
-        let shard = &mut self.shards[hashed.shard()];
-        shard.seen.insert(hashed, Seen { is_annotated: read.is_some(), ..seen });
-        let old = match (shard.annotated.get_mut(&hashed), read) {
+        self.seen.insert(hashed, Seen { is_annotated: read.is_some(), ..seen });
+        let old = match (self.annotated.get_mut(&hashed), read) {
             (None, None) => return,
             // The same again, as in every new list: its key stays as well.
             (Some(annotated), Some(account)) if annotated.is_of(key) => {
@@ -131,36 +97,33 @@ impl Entries {
             (_, Some(account)) => {
                 let annotated = Annotated { key: key.to_string().into(), account };
                 self.with_role += usize::from(annotated.has_role());
-                shard.annotated.insert(hashed, annotated)
+                self.annotated.insert(hashed, annotated)
             }
-            (Some(_), None) => shard.annotated.remove(&hashed),
+            (Some(_), None) => self.annotated.remove(&hashed),
         };
         self.with_role -= usize::from(old.is_some_and(|old| old.has_role()));
     }
 
     pub(super) fn remove(&mut self, key: Key<'_>) {
         let hashed = self.hashed(key);
-        let shard = &mut self.shards[hashed.shard()];
-        shard.seen.remove(&hashed);
-        let old = shard.annotated.remove(&hashed);
+        self.seen.remove(&hashed);
+        let old = self.annotated.remove(&hashed);
         self.with_role -= usize::from(old.is_some_and(|old| old.has_role()));
     }
 
     /// Drops all that this list did not bring.
     pub(super) fn keep_only(&mut self, list: u32) {
-        let with_role = &mut self.with_role;
-        for Shard { seen, annotated } in &mut *self.shards {
-            annotated.retain(|hashed, annotated| {
-                let stays = seen.get(hashed).is_some_and(|seen| seen.list == list);
-                *with_role -= usize::from(!stays && annotated.has_role());
-                stays
-            });
-            seen.retain(|_, seen| seen.list == list);
-        }
+        let Self { seen, annotated, with_role, .. } = self;
+        annotated.retain(|hashed, annotated| {
+            let stays = seen.get(hashed).is_some_and(|seen| seen.list == list);
+            *with_role -= usize::from(!stays && annotated.has_role());
+            stays
+        });
+        seen.retain(|_, seen| seen.list == list);
     }
 
     pub(super) fn count(&self) -> usize {
-        self.shards.iter().map(|shard| shard.seen.len()).sum()
+        self.seen.len()
     }
 
     pub(super) fn with_role(&self) -> usize {
@@ -169,8 +132,7 @@ impl Entries {
 
     /// Those with an annotation, by `NAMESPACE/NAME`.
     pub(super) fn annotated(&self) -> impl Iterator<Item = (&str, &ServiceAccount)> {
-        let annotated = self.shards.iter().flat_map(|shard| shard.annotated.values());
-        annotated.map(|it| (&*it.key, &*it.account))
+        self.annotated.values().map(|it| (&*it.key, &*it.account))
     }
 }
 
@@ -191,26 +153,13 @@ mod tests {
     }
 
     #[test]
-    fn fills_the_last_shard_twice_as_fast_as_the_first() {
-        let mut filled = [0_u32; SHARDS];
-        for x in 0..1_u64 << 16 {
-            filled[Hashed(x << 32).shard()] += 1;
-        }
-        let [first, .., last] = filled;
-        assert!(filled.is_sorted(), "{filled:?}");
-        assert!((180..=220).contains(&(last * 100 / first)), "{first} {last}");
-    }
-
-    #[test]
     fn gives_no_role_to_another_one_with_the_same_hash() {
         let mut entries = Entries::default();
         entries.put(APP, Some(Arc::default()), Seen::new(0, 0, Uid::default()));
         let (app, other) = (entries.hashed(APP), entries.hashed(OTHER));
-        let [from, to] = [app, other].map(Hashed::shard);
-        let seen = entries.shards[from].seen[&app];
-        let annotated = entries.shards[from].annotated.remove(&app);
-        entries.shards[to].seen.insert(other, seen);
-        entries.shards[to].annotated.extend(annotated.map(|annotated| (other, annotated)));
+        let (seen, annotated) = (entries.seen[&app], entries.annotated.remove(&app));
+        entries.seen.insert(other, seen);
+        entries.annotated.extend(annotated.map(|annotated| (other, annotated)));
         assert!(entries.get(OTHER).is_none());
     }
 
