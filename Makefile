@@ -1,6 +1,6 @@
 # `make` lists the commands.
 .DEFAULT_GOAL := help
-.PHONY: help setup run try demo test soak panels bench bench-flame bench-check bench-baseline fuzz lint fmt book image image-test sbom reproduce release-dry-run kind-test walkthrough demo-cluster clean
+.PHONY: help setup run try demo test soak panels bench bench-flame bench-check bench-baseline fuzz lint fmt book image image-test image-parts sbom reproduce release-dry-run kind-test walkthrough demo-cluster clean
 
 # Where rustup and Go install their programs, for shells that do not have them
 # on their path yet.
@@ -91,6 +91,9 @@ image: ## Build the container image (IMAGE=name, RUST_IMAGE=base) with docker, p
 image-test: ## Build the image's last stage (minutes), run it with runc and send it requests
 	@scripts/setup image
 	@scripts/image-test
+
+image-parts: ## Say what takes the bytes of the image's binary (a release build)
+	@scripts/image-parts
 
 sbom: ## Write the bill of materials of the image's binary: target/sbom.cdx.json (a release build)
 	@scripts/setup

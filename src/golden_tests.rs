@@ -102,7 +102,8 @@ fn fields(arguments: &[&str]) -> Vec<String> {
 #[test]
 fn golden_log_messages() {
     let mut all = BTreeSet::new();
-    for source in sources(&package().join("src")) {
+    let folders = ["src", "crates/webhook/src"].map(|folder| package().join(folder));
+    for source in folders.iter().flat_map(|folder| sources(folder)) {
         let of_a_level = ["error", "warn", "info", "debug", "trace"].map(|level| {
             let calls = calls(&source, &format!("{level}!("));
             calls.into_iter().map(move |arguments| (level, arguments))
@@ -131,7 +132,8 @@ fn golden_log_messages() {
 #[test]
 fn golden_errors() {
     let mut all = BTreeSet::new();
-    let crates = ["arn", "certificates", "diagnosis", "iam", "injection", "issuer", "text"];
+    let crates =
+        ["arn", "certificates", "diagnosis", "iam", "injection", "issuer", "text", "webhook"];
     let crates = crates.map(|name| package().join("crates").join(name).join("src"));
     let folders: Vec<PathBuf> = crates.into_iter().chain([package().join("src")]).collect();
     for source in folders.iter().flat_map(|folder| sources(folder)) {

@@ -53,7 +53,7 @@ enum Command {
 
 #[derive(Debug, clap::Args)]
 struct Args {
-    /// The webhook: a release build.
+    /// The webhook: the binary of the image, or a release build.
     #[arg(long)]
     program: PathBuf,
     /// The Go webhook, where you have one.

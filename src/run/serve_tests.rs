@@ -78,11 +78,16 @@ async fn golden_metrics() {
 #[tokio::test]
 async fn metrics_keep_to_the_rules() {
     let folder = tempfile::tempdir().expect("a folder");
-    let paths = crate::tls::test_pairs::paths(folder.path());
-    crate::tls::test_pairs::Pair::new().write(&paths);
-    let (certificate, key) = (paths.certificate.to_str(), paths.key.to_str());
-    let (certificate, key) = (certificate.expect("UTF-8"), key.expect("UTF-8"));
-    let files = ["--service-accounts=deploy/examples", "--tls-cert", certificate, "--tls-key", key];
+    let pair = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a pair");
+    let written = |name, pem: String| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, pem).expect("written");
+        path.into_os_string().into_string().expect("UTF-8")
+    };
+    let certificate = written("tls.crt", pair.cert.pem());
+    let key = written("tls.key", pair.signing_key.serialize_pem());
+    let files =
+        ["--service-accounts=deploy/examples", "--tls-cert", &certificate, "--tls-key", &key];
     let page = Box::pin(page(&files, 0)).await;
     let ours = |line: &str| line.contains("pod_identity_") && !line.contains("_webhook_");
     for line in page.lines().filter(|line| ours(line)) {

@@ -15,6 +15,10 @@ pub use printable::{
 /// is, no more than that is looked at.
 #[must_use]
 pub fn shortened(text: &str, max: usize) -> String {
+    // No fewer bytes than characters: nearly every text is done with this.
+    if text.len() <= max {
+        return text.to_owned();
+    }
     let place = |characters: usize| text.char_indices().nth(characters).map(|(place, _)| place);
     match (place(max), place(max.saturating_sub(1))) {
         (Some(_), Some(end)) => format!("{}…", &text[..end]),

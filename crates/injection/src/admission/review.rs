@@ -39,10 +39,10 @@ pub enum ApiVersion {
 /// The object and the operation that a review is about.
 #[derive(Clone, Debug)]
 pub enum Subject<'a> {
-    /// The creation of a pod.
-    Creation(Pod<'a>),
+    /// The creation of a pod. It is behind a pointer, since it is large and is handed on often.
+    Creation(Box<Pod<'a>>),
     /// An update of `pods/ephemeralcontainers`: the pod after, and before.
-    EphemeralContainers(Pod<'a>, ExistingEphemeralContainers<'a>),
+    EphemeralContainers(Box<Pod<'a>>, ExistingEphemeralContainers<'a>),
     /// Some other kind, or another subresource of a pod.
     NotAPod,
     /// A pod, and an operation that is not served.
@@ -133,7 +133,7 @@ struct Resource<'a> {
     resource: Text<'a>,
 }
 
-type PodEnvelope<'a> = Envelope<'a, Pod<'a>, ExistingEphemeralContainers<'a>>;
+type PodEnvelope<'a> = Envelope<'a, Box<Pod<'a>>, ExistingEphemeralContainers<'a>>;
 type AnyEnvelope<'a> = Envelope<'a, Raw<'a>, Raw<'a>>;
 
 /// Reads the JSON of an `AdmissionReview` request. The review borrows from `body`. A review of

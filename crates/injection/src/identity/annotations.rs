@@ -1,6 +1,6 @@
 //! The annotations that are read, and how their values are read.
 
-use std::num::IntErrorKind;
+use std::num::{IntErrorKind, NonZero};
 
 use arn::annotation;
 use csv_core::ReadFieldResult;
@@ -13,26 +13,36 @@ use super::{MAX_VALUE_BYTES, Warning};
 /// the nearest bound, as the API server would otherwise refuse the pod.
 /// <https://kubernetes.io/docs/reference/kubernetes-api/config-and-storage-resources/volume/>
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Expiration(i64);
+pub struct Expiration(
+    /// Never zero, so that none takes no more room than one.
+    NonZero<i64>,
+);
 
 impl Expiration {
     /// One day, as the Go webhook has it.
-    pub const DEFAULT: Self = Self(86_400);
+    pub const DEFAULT: Self = Self::of(86_400);
     /// Ten minutes, the shortest that Kubernetes accepts.
-    pub const MIN: Self = Self(600);
+    pub const MIN: Self = Self::of(600);
     /// 2^32 seconds, the longest that Kubernetes accepts.
-    pub const MAX: Self = Self(1 << 32);
+    pub const MAX: Self = Self::of(1 << 32);
+
+    const fn of(seconds: i64) -> Self {
+        match NonZero::new(seconds) {
+            Some(seconds) => Self(seconds),
+            None => Self(NonZero::<i64>::MIN),
+        }
+    }
 
     /// The nearest lifetime from [`MIN`](Self::MIN) to [`MAX`](Self::MAX).
     #[must_use]
     pub fn from_seconds(seconds: i64) -> Self {
-        Self(seconds.clamp(Self::MIN.0, Self::MAX.0))
+        Self::of(seconds).clamp(Self::MIN, Self::MAX)
     }
 
     /// The lifetime in seconds.
     #[must_use]
     pub fn seconds(self) -> i64 {
-        self.0
+        self.0.get()
     }
 }
 

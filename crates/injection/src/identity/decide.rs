@@ -185,7 +185,7 @@ fn annotated<'a>(sa: &'a ServiceAccount, defaults: &'a Defaults) -> Option<Ident
         session_name: sa.session_name,
         sts_endpoint_url: sa
             .sts_endpoint
-            .as_ref()
+            .as_deref()
             .or(defaults.sts_endpoint.as_ref())
             .map(StsEndpoint::as_str),
         shared: Shared {

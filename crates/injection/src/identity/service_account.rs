@@ -29,7 +29,7 @@ pub struct ServiceAccount {
     /// The session is to carry the pod's name (`role-session-name: pod-name`).
     pub session_name: bool,
     /// `sts-endpoint-url`: the value of `AWS_ENDPOINT_URL_STS`, where it is allowed.
-    pub sts_endpoint: Option<StsEndpoint>,
+    pub sts_endpoint: Option<Box<StsEndpoint>>,
     /// What is wrong with the annotations, whatever pod uses them.
     pub warnings: Warnings,
 }
@@ -113,7 +113,7 @@ impl ServiceAccountReader {
             if !endpoint.is_https() {
                 to.warnings.push(Warning::plain_http(key, &endpoint));
             }
-            to.sts_endpoint = Some(endpoint);
+            to.sts_endpoint = Some(Box::new(endpoint));
         }
         Ok(())
     }

@@ -23,7 +23,13 @@ pub struct Warning {
 /// of each kind there are. So a pod of a hundred thousand containers takes no
 /// more of the log and of memory than one of sixteen.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Warnings {
+pub struct Warnings(
+    /// Nothing where there are none: every `ServiceAccount` in memory has a place for them.
+    Option<Box<Reported>>,
+);
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Reported {
     kept: Vec<Warning>,
     left_out: Vec<(WarningKind, u64)>,
 }
@@ -195,33 +201,40 @@ impl Warnings {
     /// The same as [`push`](Self::push), for what can be there a hundred
     /// thousand times: the text is only made where it is kept.
     pub fn report(&mut self, kind: WarningKind, warning: impl FnOnce() -> Warning) {
-        if self.kept.len() < Self::KEPT {
-            self.kept.push(warning());
+        let reported = self.0.get_or_insert_default();
+        if reported.kept.len() < Self::KEPT {
+            reported.kept.push(warning());
         } else {
-            self.leave_out(kind, 1);
+            reported.leave_out(kind, 1);
         }
     }
 
     /// Adds all warnings of `other`, in its order.
     pub fn append(&mut self, other: &Self) {
-        self.extend(other.kept.iter().cloned());
-        for &(kind, count) in &other.left_out {
-            self.leave_out(kind, count);
+        self.extend(other.iter().cloned());
+        for &(kind, count) in other.left_out() {
+            self.0.get_or_insert_default().leave_out(kind, count);
         }
     }
 
     /// How many there are, those left out included.
     #[must_use]
     pub fn total(&self) -> u64 {
-        self.kept.iter().map(|_| 1).chain(self.left_out.iter().map(|(_, count)| *count)).sum()
+        self.counts().map(|(_, count)| count).sum()
     }
 
     /// How many of each kind there are; a kind may come more than once.
     pub fn counts(&self) -> impl Iterator<Item = (WarningKind, u64)> {
-        let kept = self.kept.iter().map(|warning| (warning.kind, 1));
-        kept.chain(self.left_out.iter().copied())
+        let kept = self.iter().map(|warning| (warning.kind, 1));
+        kept.chain(self.left_out().iter().copied())
     }
 
+    fn left_out(&self) -> &[(WarningKind, u64)] {
+        self.0.as_ref().map_or(&[], |reported| &reported.left_out)
+    }
+}
+
+impl Reported {
     fn leave_out(&mut self, kind: WarningKind, more: u64) {
         match self.left_out.iter_mut().find(|(known, _)| *known == kind) {
             Some((_, count)) => *count += more,
@@ -235,7 +248,7 @@ impl Deref for Warnings {
 
     /// Those that are kept.
     fn deref(&self) -> &[Warning] {
-        &self.kept
+        self.0.as_ref().map_or(&[], |reported| &reported.kept)
     }
 }
 
@@ -258,7 +271,7 @@ impl<'a> IntoIterator for &'a Warnings {
     type IntoIter = std::slice::Iter<'a, Warning>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.kept.iter()
+        self.iter()
     }
 }
 

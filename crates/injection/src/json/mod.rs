@@ -5,6 +5,7 @@
 //! `serde_json` stays the judge. The reader gives up wherever it is not sure,
 //! and `serde_json` then reads the text from its beginning.
 
+mod marks;
 mod raw;
 mod read;
 mod scan;

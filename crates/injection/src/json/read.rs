@@ -10,6 +10,7 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, forward_to_deserialize_any};
 
+use super::marks::look_over;
 use super::raw;
 use super::scan::Scan;
 
@@ -22,14 +23,10 @@ pub fn from_slice<'a, T: Deserialize<'a>>(mut text: &'a [u8]) -> Result<T, Unsur
     while let [rest @ .., b' ' | b'\n' | b'\r' | b'\t'] = text {
         text = rest;
     }
-    // One fast look at all of it spares one at each string.
-    // A fold, and not `any`: without a way out it goes by vectors.
-    let least = text.iter().fold(u8::MAX, |least, byte| least.min(*byte));
+    // Two fast looks at all of it spare two at each string.
+    let windows = look_over(text)?;
     let text = simdutf8::basic::from_utf8(text).map_err(|_| Unsure)?;
-    if least < b' ' {
-        return Err(Unsure);
-    }
-    let mut reader = Reader { text, scan: Scan::new(text.as_bytes())? };
+    let mut reader = Reader { text, scan: Scan::new(text.as_bytes(), &windows)? };
     let value = T::deserialize(&mut reader)?;
     if reader.scan.is_at_end() { Ok(value) } else { Err(Unsure) }
 }
@@ -38,13 +35,13 @@ pub fn from_slice<'a, T: Deserialize<'a>>(mut text: &'a [u8]) -> Result<T, Unsur
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unsure;
 
-struct Reader<'a> {
+struct Reader<'a, 'w> {
     text: &'a str,
     /// Of the same.
-    scan: Scan<'a>,
+    scan: Scan<'w>,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> Reader<'a, '_> {
     #[inline]
     fn string(&mut self) -> Result<Text<'a>, Unsure> {
         let begin = self.scan.at();
@@ -82,7 +79,7 @@ fn by_serde_json<'a, T>(
 
 type SerdeJson<'a> = serde_json::Deserializer<serde_json::de::StrRead<'a>>;
 
-impl<'de> Deserializer<'de> for &mut Reader<'de> {
+impl<'de> Deserializer<'de> for &mut Reader<'de, '_> {
     type Error = Unsure;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unsure> {
@@ -177,14 +174,14 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
 }
 
 /// The items of a list, or the members of an object.
-struct Items<'r, 'a> {
-    reader: &'r mut Reader<'a>,
+struct Items<'r, 'a, 'w> {
+    reader: &'r mut Reader<'a, 'w>,
     end: u8,
     begun: bool,
     ended: bool,
 }
 
-impl Items<'_, '_> {
+impl Items<'_, '_, '_> {
     /// Goes before the next one and gives its first byte, if there is one.
     #[inline]
     fn go_on(&mut self) -> Result<Option<u8>, Unsure> {
@@ -203,7 +200,7 @@ impl Items<'_, '_> {
     }
 }
 
-impl<'de> SeqAccess<'de> for &mut Items<'_, 'de> {
+impl<'de> SeqAccess<'de> for &mut Items<'_, 'de, '_> {
     type Error = Unsure;
 
     fn next_element_seed<T: DeserializeSeed<'de>>(
@@ -217,7 +214,7 @@ impl<'de> SeqAccess<'de> for &mut Items<'_, 'de> {
     }
 }
 
-impl<'de> MapAccess<'de> for &mut Items<'_, 'de> {
+impl<'de> MapAccess<'de> for &mut Items<'_, 'de, '_> {
     type Error = Unsure;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(

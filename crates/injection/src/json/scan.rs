@@ -1,43 +1,37 @@
 //! Goes over JSON that nobody asked for, and checks its grammar on the way.
 //!
-//! Two looks at the text, one behind the other. The first finds the quotes that
-//! no backslash escapes, 64 bytes at a time and without asking what they mean.
-//! The second goes over the items, and knows from the first where each string
-//! ends instead of looking for it: else every string would wait for the one before.
-
-use wide::u8x16;
+//! This is the second look at the text. The first ([`marks`](super::marks)) has found the quotes that no backslash
+//! escapes, so that this knows where each string ends instead of looking for it: else every string would wait for
+//! the one before.
 
 use super::Unsure;
+use super::marks::{Marks, WINDOW};
 
 /// What is open: a bit for each object, set, and for each list, behind these.
 const OUTSIDE: u64 = 0b10;
 /// No bit is left. No Kubernetes object is as deep.
 const DEEPEST: u64 = 1 << 63;
 
-const WINDOW: usize = 64;
-
 /// A place in a text. The text has no control characters, so that nothing that
 /// it may not hold stands in a string. No space is allowed between two items:
 /// an API server sends none.
 #[derive(Clone, Copy)]
-pub(super) struct Scan<'a> {
-    text: &'a [u8],
+pub(super) struct Scan<'w> {
+    text: &'w [u8],
     at: usize,
-    /// Where the window begins that was looked at last.
+    /// Of the same text, from the window on that comes next.
+    windows: &'w [Marks],
+    /// Where the window begins that is looked at.
     window: usize,
-    /// Its quotes from the place on, but for the escaped ones: a bit for each byte.
+    /// Its quotes from the place on.
     quotes: u64,
-    /// All of its backslashes.
     backslashes: u64,
-    /// Its last byte escapes the first one of the next window.
-    carry: bool,
 }
 
-impl<'a> Scan<'a> {
-    pub(super) fn new(text: &'a [u8]) -> Result<Self, Unsure> {
-        let mut scan = Self { text, at: 0, window: 0, quotes: 0, backslashes: 0, carry: false };
-        scan.look()?;
-        Ok(scan)
+impl<'w> Scan<'w> {
+    pub(super) fn new(text: &'w [u8], windows: &'w [Marks]) -> Result<Self, Unsure> {
+        let [Marks { quotes, backslashes }, windows @ ..] = windows else { return Err(Unsure) };
+        Ok(Self { text, at: 0, windows, window: 0, quotes: *quotes, backslashes: *backslashes })
     }
 
     pub(super) fn at(&self) -> usize {
@@ -86,55 +80,57 @@ impl<'a> Scan<'a> {
         if self.peek() != b'"' {
             return Err(Unsure);
         }
-        // All quotes before the place are gone: the next one begins the string.
-        let mut within = u64::MAX << self.go_to_quote()?;
-        self.quotes &= self.quotes - 1;
-        let mut escapes = 0;
+        // All quotes before the place are gone: the next one begins the string. Two of three strings end in the
+        // window of the last one.
+        let begin = self.quotes;
+        let end = begin & begin.wrapping_sub(1);
+        if end == 0 {
+            return self.string_beyond();
+        }
+        self.go_behind(end);
+        Ok(self.backslashes & (lowest(end) - lowest(begin)) == 0)
+    }
+
+    /// A string that ends in a later window.
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "as above")]
+    fn string_beyond(&mut self) -> Result<bool, Unsure> {
         while self.quotes == 0 {
-            escapes |= self.backslashes & within;
-            within = u64::MAX;
             self.next_window()?;
         }
-        let end = self.go_to_quote()?;
-        escapes |= self.backslashes & within & !(u64::MAX << end);
-        self.quotes &= self.quotes - 1;
-        self.at = self.window + end as usize + 1;
+        let begin = lowest(self.quotes);
+        let mut escapes = self.backslashes & !(begin - 1);
+        let mut end = self.quotes & !begin;
+        if end == 0 {
+            self.next_window()?;
+            while self.quotes == 0 {
+                escapes |= self.backslashes;
+                self.next_window()?;
+            }
+            end = self.quotes;
+            escapes |= self.backslashes & (lowest(end) - 1);
+        } else {
+            escapes &= lowest(end) - 1;
+        }
+        self.go_behind(end);
         Ok(escapes == 0)
     }
 
-    /// The place of the next quote in its window, which becomes the one that was looked at last.
+    /// Behind the first of these quotes of the window.
     #[inline(always)]
-    #[allow(
-        clippy::inline_always,
-        reason = "two of three strings end in the window of the last one"
-    )]
-    fn go_to_quote(&mut self) -> Result<u32, Unsure> {
-        while self.quotes == 0 {
-            self.next_window()?;
-        }
-        Ok(self.quotes.trailing_zeros())
+    #[allow(clippy::inline_always, reason = "as above")]
+    fn go_behind(&mut self, quotes: u64) {
+        self.at = self.window + quotes.trailing_zeros() as usize + 1;
+        self.quotes = quotes & (quotes - 1);
     }
 
     #[inline(always)]
     #[allow(clippy::inline_always, reason = "as above")]
     fn next_window(&mut self) -> Result<(), Unsure> {
+        let [next, rest @ ..] = self.windows else { return Err(Unsure) };
+        Marks { quotes: self.quotes, backslashes: self.backslashes } = *next;
+        self.windows = rest;
         self.window += WINDOW;
-        self.look()
-    }
-
-    /// Finds the quotes and backslashes of the window.
-    #[inline(always)]
-    #[allow(clippy::inline_always, reason = "as above")]
-    fn look(&mut self) -> Result<(), Unsure> {
-        let rest = self.text.get(self.window..).unwrap_or_default();
-        let Marks { quotes, backslashes } = match rest.first_chunk() {
-            Some(whole) => Marks::of(whole),
-            None => Marks::of_last(rest)?,
-        };
-        (self.quotes, self.backslashes) = (quotes, backslashes);
-        if backslashes != 0 || self.carry {
-            (self.quotes, self.carry) = unescaped(rest, quotes, backslashes, self.carry)?;
-        }
         Ok(())
     }
 
@@ -166,7 +162,7 @@ impl<'a> Scan<'a> {
                 }
                 self.at += 1;
             } else {
-                self = self.scalar(first)?;
+                self.at = behind_scalar(self.text, self.at, first)?;
             }
             // Behind a value: there is another one, or what holds it ends.
             while open != OUTSIDE {
@@ -194,42 +190,48 @@ impl<'a> Scan<'a> {
     #[allow(clippy::inline_always, reason = "the place then stays in registers")]
     fn name(&mut self) -> Result<(), Unsure> {
         self.string()?;
-        while self.is_before(b":{},\"") {
+        while self.is_before(b":{},") {
             self.at += 4;
             self.string()?;
         }
         self.take(b':')
     }
+}
 
-    /// Not a part of the loop over values, which most of the time has strings and
-    /// objects before it.
-    #[inline(never)]
-    fn scalar(mut self, first: u8) -> Result<Self, Unsure> {
-        match first {
-            b't' => self.take_word(b"true")?,
-            b'f' => self.take_word(b"false")?,
-            b'n' => self.take_word(b"null")?,
-            _ => self.number()?,
-        }
-        Ok(self)
-    }
+/// Not a part of the loop over values, which most of the time has strings and
+/// objects before it.
+#[inline(never)]
+fn behind_scalar(text: &[u8], at: usize, first: u8) -> Result<usize, Unsure> {
+    let rest = text.get(at..).unwrap_or_default();
+    let word: &[u8] = match first {
+        b't' => b"true",
+        b'f' => b"false",
+        b'n' => b"null",
+        _ => return Ok(at + number(rest)?),
+    };
+    if rest.starts_with(word) { Ok(at + word.len()) } else { Err(Unsure) }
+}
 
-    fn number(&mut self) -> Result<(), Unsure> {
-        let rest = self.text.get(self.at..).unwrap_or_default();
-        let is = |at: usize, bytes: &[u8]| rest.get(at).is_some_and(|byte| bytes.contains(byte));
-        let mut at = usize::from(is(0, b"-"));
-        // Behind a zero no digit may follow: whatever reads on refuses it.
-        at = if is(at, b"0") { at + 1 } else { digits(rest, at)? };
-        if is(at, b".") {
-            at = digits(rest, at + 1)?;
-        }
-        if is(at, b"eE") {
-            at += 1;
-            at = digits(rest, if is(at, b"+-") { at + 1 } else { at })?;
-        }
-        self.at += at;
-        Ok(())
+/// How many bytes the number takes that this begins with.
+fn number(rest: &[u8]) -> Result<usize, Unsure> {
+    let is = |at: usize, bytes: &[u8]| rest.get(at).is_some_and(|byte| bytes.contains(byte));
+    let mut at = usize::from(is(0, b"-"));
+    // Behind a zero no digit may follow: whatever reads on refuses it.
+    at = if is(at, b"0") { at + 1 } else { digits(rest, at)? };
+    if is(at, b".") {
+        at = digits(rest, at + 1)?;
     }
+    if is(at, b"eE") {
+        at += 1;
+        at = digits(rest, if is(at, b"+-") { at + 1 } else { at })?;
+    }
+    Ok(at)
+}
+
+/// The lowest bit alone, of those that are set.
+#[inline]
+fn lowest(bits: u64) -> u64 {
+    bits & bits.wrapping_neg()
 }
 
 #[inline]
@@ -242,127 +244,5 @@ fn digits(text: &[u8], at: usize) -> Result<usize, Unsure> {
     match rest.iter().take_while(|byte| byte.is_ascii_digit()).count() {
         0 => Err(Unsure),
         count => Ok(at + count),
-    }
-}
-
-/// The quotes of a window that are not escaped, and whether the next window's first byte is. `rest` is the text from
-/// the window on. A backslash outside of a string, which escapes nothing, does no harm: whoever goes over the items
-/// comes to it and gives up.
-#[inline(never)]
-fn unescaped(
-    rest: &[u8],
-    quotes: u64,
-    backslashes: u64,
-    is_escaped: bool,
-) -> Result<(u64, bool), Unsure> {
-    let (escaped, carry) = escaped(backslashes, is_escaped);
-    check_escapes(rest, escaped & !(quotes | backslashes))?;
-    Ok((quotes & !escaped, carry))
-}
-
-/// Whether each byte that stands behind an escaping backslash may. Quotes and backslashes, which may and are nearly
-/// all of them, are not among `others`.
-#[inline]
-fn check_escapes(rest: &[u8], mut others: u64) -> Result<(), Unsure> {
-    while others != 0 {
-        let at = others.trailing_zeros() as usize;
-        others &= others - 1;
-        match rest.get(at..).unwrap_or_default() {
-            [b'/' | b'b' | b'f' | b'n' | b'r' | b't', ..] => {}
-            [b'u', digits @ ..] => match digits.first_chunk::<4>() {
-                Some(digits) if digits.iter().all(u8::is_ascii_hexdigit) => {}
-                _ => return Err(Unsure),
-            },
-            _ => return Err(Unsure),
-        }
-    }
-    Ok(())
-}
-
-/// The bytes that a backslash escapes, and whether the first one of the next window is. The first byte
-/// is where the window before ended with an escaping backslash.
-///
-/// A row of backslashes escapes every second byte from its second on. Those that begin at an odd place are
-/// added to all: the sum carries through each such row, and so changes which places of it are even.
-/// (The way of simdjson: Langdale, Lemire, "Parsing Gigabytes of JSON per Second", 2019, section 3.1.1.)
-#[inline]
-fn escaped(backslashes: u64, is_escaped: bool) -> (u64, bool) {
-    const EVEN: u64 = u64::MAX / 3;
-    let first = u64::from(is_escaped);
-    let backslashes = backslashes & !first;
-    let behind = backslashes << 1 | first;
-    let odd_rows = backslashes & !EVEN & !behind;
-    let (rows, carry) = odd_rows.overflowing_add(backslashes);
-    ((EVEN ^ rows << 1) & behind, carry)
-}
-
-/// The quotes and the backslashes of a window: a bit for each byte.
-struct Marks {
-    quotes: u64,
-    backslashes: u64,
-}
-
-impl Marks {
-    #[inline]
-    fn of(window: &[u8; WINDOW]) -> Self {
-        // Nearly no window has a backslash: one look for all of its blocks says so.
-        let (blocks, _) = window.as_chunks();
-        let backslash = |block: &[u8; 16]| u8x16::new(*block).simd_eq(u8x16::splat(b'\\'));
-        let any = blocks.iter().map(backslash).fold(u8x16::ZERO, |any, found| any | found);
-        let backslashes = if any.to_bitmask() == 0 { 0 } else { places(window, b'\\') };
-        Self { quotes: places(window, b'"'), backslashes }
-    }
-
-    /// Of a text's last bytes; there must be some.
-    #[cold]
-    #[inline(never)]
-    fn of_last(rest: &[u8]) -> Result<Self, Unsure> {
-        let mut whole = [0; WINDOW];
-        match whole.get_mut(..rest.len()) {
-            Some(part) if !rest.is_empty() => part.copy_from_slice(rest),
-            _ => return Err(Unsure),
-        }
-        Ok(Self::of(&whole))
-    }
-}
-
-/// Where a byte stands in a window.
-#[inline]
-fn places(window: &[u8; WINDOW], byte: u8) -> u64 {
-    let (blocks, _) = window.as_chunks();
-    blocks.iter().rev().fold(0, |places, block| {
-        places << 16 | u64::from(u8x16::new(*block).simd_eq(u8x16::splat(byte)).to_bitmask())
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    proptest! {
-        #[test]
-        fn finds_what_is_escaped_as_a_walk_from_byte_to_byte_does(
-            windows in proptest::collection::vec(any::<[u64; 3]>(), 1..4)
-        ) {
-            let (mut carry, mut walks_carry) = (false, false);
-            for [some, more, fewer] in windows {
-                // Long rows and short ones.
-                let backslashes = (some | more) & (fewer | more.rotate_left(1));
-                let mut walked = 0;
-                for bit in 0..64 {
-                    if walks_carry {
-                        walked |= 1 << bit;
-                        walks_carry = false;
-                    } else {
-                        walks_carry = backslashes >> bit & 1 == 1;
-                    }
-                }
-                let found;
-                (found, carry) = escaped(backslashes, carry);
-                prop_assert_eq!((found, carry), (walked, walks_carry));
-            }
-        }
     }
 }
