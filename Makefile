@@ -93,11 +93,12 @@ image-test: ## Build the image's last stage (minutes), run it with runc and send
 	@scripts/image-test
 
 image-parts: ## Say what takes the bytes of the image's binary (a release build)
+	@scripts/setup
 	@scripts/image-parts
 
 sbom: ## Write the bill of materials of the image's binary: target/sbom.cdx.json (a release build)
 	@scripts/setup
-	@scripts/static "$$(uname -m | sed 's/x86_64/amd64/; s/aarch64/arm64/')" "$$CARGO_TARGET_DIR/webhook"
+	@scripts/static native "$$CARGO_TARGET_DIR/webhook"
 	@scripts/sbom "$$CARGO_TARGET_DIR/webhook" "$$CARGO_TARGET_DIR/sbom.cdx.json"
 
 reproduce: ## Build the image's binary twice in two places and compare (two release builds)

@@ -5,10 +5,12 @@
 pub mod near;
 mod printable;
 pub mod shell;
+mod words;
 
 pub use printable::{
     Line, Printable, Quotes, escaped, escaped_lines, is_unprintable, needs_quotes, quoted,
 };
+pub use words::{Word, any_byte};
 
 /// `text` itself, or as much of its start as fits `max` characters with an
 /// ellipsis: warnings are to stay under 120 characters. However long the text

@@ -26,6 +26,7 @@ impl Expiration {
     /// 2^32 seconds, the longest that Kubernetes accepts.
     pub const MAX: Self = Self::of(1 << 32);
 
+    /// Of no bounds. Zero is as far below them as any other number.
     const fn of(seconds: i64) -> Self {
         match NonZero::new(seconds) {
             Some(seconds) => Self(seconds),

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use super::{begins_log_command, is_unprintable};
+use crate::words::any_byte;
 
 /// How a quoted text writes a character by its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,21 +27,13 @@ pub fn quoted(document: &str, quotes: Quotes) -> Cow<'_, str> {
     }
 }
 
-/// The usual document, at the cost of one look at its bytes, eight in one word: a log line waits for it.
+/// The usual document, at the cost of one look: a log line waits for it.
 fn may_be_odd(document: &[u8]) -> bool {
-    const ONES: u64 = u64::MAX / 255;
-    const SPACES: u64 = ONES * b' ' as u64;
-    const HASHES: u64 = ONES * b'#' as u64;
-    let may_be = |byte: &u8| *byte >= 0x7f || *byte < b' ' && *byte != b'\n' || *byte == b'#';
-    // From DEL on; a hash; below a space. Now and then of a byte beside one as well.
-    let among = |word: u64| {
-        let hashes = word ^ HASHES;
-        let marks = word | word.wrapping_add(ONES) | hashes.wrapping_sub(ONES) & !hashes;
-        (marks | word.wrapping_sub(SPACES)) & (ONES << 7) != 0
-    };
-    let (words, rest) = document.as_chunks::<8>();
-    let is_odd = |bytes: &[u8; 8]| among(u64::from_le_bytes(*bytes)) && bytes.iter().any(may_be);
-    words.iter().any(is_odd) || rest.iter().any(may_be)
+    any_byte(
+        document,
+        |word| word.beyond_ascii_text().or(word.below(b' ')).or(word.equal_to(b'#')),
+        |byte| *byte >= 0x7f || *byte < b' ' && *byte != b'\n' || *byte == b'#',
+    )
 }
 
 #[cold]

@@ -145,7 +145,7 @@ impl ServiceAccounts {
     pub(crate) fn known(&self, key: Key<'_>, now: Instant) -> Option<Lookup> {
         let container_credentials = self.inner.container_credentials.contains(key);
         let service_account = self.inner.lookups.known(key, now)?;
-        let config_map_entry = if has_role(&service_account) && !container_credentials {
+        let config_map_entry = if decides(&service_account, container_credentials) {
             Observed::Absent
         } else {
             self.known_config_map_entry(key)?
@@ -161,10 +161,7 @@ impl ServiceAccounts {
         let (begun, by) = (Instant::now(), by.into());
         let container_credentials = self.inner.container_credentials.contains(key);
         let service_account = self.inner.lookups.service_account(key, &by).await;
-        // A role of its own wins over the ConfigMap's, which then counts for
-        // container credentials alone; and what might win is waited for first.
-        let decides = has_role(&service_account) && !container_credentials;
-        let config_map_entry = if decides || matches!(service_account, Observed::Unknown(_)) {
+        let config_map_entry = if decides(&service_account, container_credentials) {
             Observed::Absent
         } else {
             self.config_map_entry(key, &by, begun).await
@@ -264,8 +261,16 @@ fn entry_of(entries: &ConfigMapIdentities, key: Key<'_>) -> Observed<Arc<ConfigM
     entries.get(key).map_or(Observed::Absent, |entry| Observed::Known(Arc::clone(entry)))
 }
 
-fn has_role(fact: &Observed<Arc<ServiceAccount>>) -> bool {
-    matches!(fact, Observed::Known(sa) if sa.role.is_some())
+/// Whether nobody needs the `ConfigMap`. A role of its own wins over the `ConfigMap`'s, which then counts for
+/// container credentials alone; and what might win has to be known first.
+fn decides(service_account: &Observed<Arc<ServiceAccount>>, container_credentials: bool) -> bool {
+    match service_account {
+        Observed::Known(service_account) => {
+            service_account.role.is_some() && !container_credentials
+        }
+        Observed::Unknown(_) => true,
+        Observed::Absent => false,
+    }
 }
 
 /// kube's client tells nothing of itself.

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use tokio::time::{Instant, timeout_at};
 
 use super::bad_requests::{BadRequests, Bounded};
-use super::deadline;
+use super::deadline::{self, Deadline};
 use super::memory::Account;
 use super::record::{self, Record};
 use super::work::{Permit, Work};
@@ -113,12 +113,10 @@ impl Admissions {
     where
         B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Unpin,
     {
-        let begun = Instant::now();
-        let deadline = deadline::of(request.uri(), self.patience, begun);
+        let deadline = Deadline::of(request.uri(), self.patience);
         let traces = self.traces.as_ref();
         let span = traces.and_then(|it| it.request(path(endpoint), request.headers()));
-        let answer =
-            self.read_and_answer(endpoint, request, sender, (begun, deadline), span.as_ref()).await;
+        let answer = self.read_and_answer(endpoint, request, sender, deadline, span.as_ref()).await;
         let (answer, permit) = match answer {
             Ok((answer, permit)) => (answer, Some(permit)),
             Err(error) => {
@@ -143,7 +141,7 @@ impl Admissions {
         endpoint: Endpoint,
         request: Request<B>,
         sender: Sender,
-        (begun, deadline): (Instant, Instant),
+        deadline: Deadline,
         span: Option<&ServerSpan>,
     ) -> Result<(Response, Permit), Unanswered>
     where
@@ -151,8 +149,8 @@ impl Admissions {
     {
         require_json(request.headers())?;
         let Sender { account, caller } = sender;
-        let body = self.bodies.read(request.into_body(), account, (begun, deadline)).await?;
-        self.answer(endpoint, caller, body, deadline, span).await
+        let body = self.bodies.read(request.into_body(), account, deadline).await?;
+        self.answer(endpoint, caller, body, deadline.at, span).await
     }
 
     /// One admission. While it waits for its lookup it holds the review's bytes

@@ -13,9 +13,9 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use text::Line;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout_at;
 
-use super::deadline::rounded;
+use super::deadline::{Deadline, rounded};
 use super::limits::Limits;
 use super::memory::{Account, Memory};
 
@@ -87,7 +87,7 @@ impl BodyReader {
         &self,
         body: B,
         account: Arc<Account>,
-        (begun, deadline): (Instant, Instant),
+        Deadline { begun, at }: Deadline,
     ) -> Result<RequestBody, BodyError>
     where
         B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Unpin,
@@ -96,8 +96,8 @@ impl BodyReader {
         if announced > self.limit {
             return Err(BodyError::FitLimit { limit: self.limit });
         }
-        let read = timeout_at(deadline, self.collect(body, account)).await;
-        read.unwrap_or_else(|_| Err(BodyError::WaitForBody(rounded(deadline - begun))))
+        let read = timeout_at(at, self.collect(body, account)).await;
+        read.unwrap_or_else(|_| Err(BodyError::WaitForBody(rounded(at - begun))))
     }
 
     async fn collect<B>(&self, mut body: B, account: Arc<Account>) -> Result<RequestBody, BodyError>

@@ -1,6 +1,7 @@
 use std::convert::Infallible;
 
 use axum::body::Body;
+use axum::http::Uri;
 use futures::stream;
 
 use super::*;
@@ -10,9 +11,9 @@ fn reader(body_bytes: usize, body_memory: usize) -> BodyReader {
 }
 
 async fn read(reader: &BodyReader, body: impl Into<Body>) -> Result<Contiguous, BodyError> {
-    let deadline = Instant::now() + Duration::from_secs(10);
+    let deadline = Deadline::of(&Uri::default(), Duration::from_secs(10));
     let account = Arc::new(reader.memory().open());
-    reader.read(body.into(), account, (Instant::now(), deadline)).await.map(RequestBody::contiguous)
+    reader.read(body.into(), account, deadline).await.map(RequestBody::contiguous)
 }
 
 fn pieces(count: usize, size: usize) -> Body {

@@ -13,10 +13,21 @@ const MOST: Duration = Duration::from_secs(30);
 /// Longer values are none.
 const TEXT_BYTES: usize = 32;
 
-/// What the client says it waits, else `usual`, from the request's beginning. An API
-/// server appends `?timeout=10s` to the URL: a Go duration.
-pub(super) fn of(uri: &Uri, usual: Duration, begun: Instant) -> Instant {
-    begun + patience(uri.query().unwrap_or_default()).unwrap_or(usual)
+/// A request's, and when it began: errors tell how long was waited.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Deadline {
+    pub(super) begun: Instant,
+    pub(super) at: Instant,
+}
+
+impl Deadline {
+    /// From now on: what the client says it waits, else `usual`. An API server
+    /// appends `?timeout=10s` to the URL: a Go duration.
+    pub(super) fn of(uri: &Uri, usual: Duration) -> Self {
+        let begun = Instant::now();
+        let patience = patience(uri.query().unwrap_or_default()).unwrap_or(usual);
+        Self { begun, at: begun + patience }
+    }
 }
 
 /// To the millisecond: for a text, not for the clock.

@@ -24,12 +24,12 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_util::sync::CancellationToken;
 
 use super::bind::bind;
+use super::deadline::Deadline;
 use super::fallbacks::{alive, with_fallbacks};
 use super::stats::Ending;
 use super::{
@@ -215,13 +215,9 @@ fn client_config(
 fn handlers(reader: &BodyReader, patience: Duration, hold: &Hold) -> Router {
     let reader = reader.clone();
     let count = async move |State(reader): State<BodyReader>, request: Request| {
-        let begun = Instant::now();
-        let deadline = super::deadline::of(request.uri(), patience, begun);
+        let deadline = Deadline::of(request.uri(), patience);
         let account = request.extensions().get().cloned().expect("the connection's account");
-        reader
-            .read(request.into_body(), account, (begun, deadline))
-            .await
-            .map(|body| body.len().to_string())
+        reader.read(request.into_body(), account, deadline).await.map(|body| body.len().to_string())
     };
     let hold = hold.clone();
     let holding = async move || {
